@@ -1,0 +1,201 @@
+/**
+ * Every reason for which an attempt or a run ends, as one table. The retry policy, exit codes, notes at the
+ * tracker, `status` and statistics read it; nothing else decides by a reason's name.
+ */
+
+/** What happens to the run next. */
+export type Next =
+  /** The work counts: report it. */
+  | 'report'
+  /** Start another attempt; `session` says how. */
+  | 'retry'
+  /** Wait without counting the attempt, then resume. */
+  | 'wait'
+  /** Put the task back as it was found; no task is to blame. */
+  | 'give_back'
+  /** Take it out of circulation with a note, for a person to look at. */
+  | 'park'
+  /** Keep task, session and workspace for the next start of the runner. */
+  | 'keep'
+  /** It is no longer ours: touch nothing at the tracker, keep the work. */
+  | 'abandon'
+
+export interface End {
+  next: Next
+  /** How a further attempt starts. */
+  session: 'resume' | 'afresh'
+  /** Which budget on disk the attempt is charged to. */
+  counts: 'failure' | 'interruption' | 'nothing'
+  /** How long to wait before the next attempt. */
+  wait: 'none' | 'backoff' | 'reset'
+  /** Whether the runner may take further tasks afterwards. */
+  claiming: 'goes_on' | 'stops'
+  exitCode: number
+  /** Who must act for the task to get further. */
+  actor: 'nobody' | 'operator' | 'author'
+  /** Said of the end, in plain words. */
+  says: string
+  /** What the actor can do; '' when nobody must act. */
+  advice: string
+}
+
+const base = { session: 'resume', counts: 'failure', wait: 'none', claiming: 'goes_on', actor: 'nobody', advice: '' } as const
+
+export const ENDS = {
+  completed: { ...base, next: 'report', counts: 'nothing', exitCode: 0, says: 'done' },
+  sent_back: { ...base, next: 'report', counts: 'nothing', exitCode: 0, says: 'sent back with findings' },
+  blocked: {
+    ...base,
+    next: 'park',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the agent could not do it',
+    advice: 'Read the note, make the task clearer, and move it back to created.',
+  },
+  crashed: {
+    ...base,
+    next: 'retry',
+    wait: 'backoff',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the agent ended without a result',
+    advice: 'Look at `agent-runner logs`, then move the task back to created.',
+  },
+  silent: {
+    ...base,
+    next: 'retry',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the agent went silent and was stopped',
+    advice: 'Look at `agent-runner logs`, then move the task back to created.',
+  },
+  api_error: {
+    ...base,
+    next: 'retry',
+    wait: 'backoff',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the model API answered with an error',
+    advice: 'Check the state of the model API, then move the task back to created.',
+  },
+  session_lost: {
+    ...base,
+    next: 'retry',
+    session: 'afresh',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the session could not be resumed',
+    advice: 'Look at `agent-runner logs`, then move the task back to created.',
+  },
+  killed: {
+    ...base,
+    next: 'retry',
+    counts: 'interruption',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the agent was killed from outside',
+    advice: 'Find out what kills it (memory?), then move the task back to created.',
+  },
+  usage_limit: {
+    ...base,
+    next: 'wait',
+    counts: 'nothing',
+    wait: 'reset',
+    exitCode: 12,
+    says: 'the usage limit is reached',
+  },
+  timed_out: {
+    ...base,
+    next: 'park',
+    exitCode: 11,
+    actor: 'author',
+    says: 'the deadline passed',
+    advice: 'Split the task or raise HEADLESS_PM_CLAUDE_TIMEOUT, then move it back to created.',
+  },
+  over_budget: {
+    ...base,
+    next: 'park',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the budget is spent',
+    advice: 'Split the task or raise its budget, then move it back to created.',
+  },
+  not_logged_in: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    claiming: 'stops',
+    exitCode: 77,
+    actor: 'operator',
+    says: 'the agent CLI is not logged in, or its key was refused',
+    advice: 'Run `claude` and `/login`, or set a valid ANTHROPIC_API_KEY; then start the runner again.',
+  },
+  unknown_model: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    claiming: 'stops',
+    exitCode: 78,
+    actor: 'operator',
+    says: 'the model API does not know the configured model',
+    advice: 'Check the models in the configuration (`agent-runner config explain`).',
+  },
+  cli_missing: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    claiming: 'stops',
+    exitCode: 78,
+    actor: 'operator',
+    says: 'the agent CLI could not be started',
+    advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND; `agent-runner doctor` tells more.',
+  },
+  refused_by_hook: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the pre_task hook refused the task',
+    advice: 'Read the hook log, mend what it complains of, or change onHookFailure.',
+  },
+  no_workspace: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'no safe workspace could be prepared',
+    advice: 'See the reason in the note; commit or stash what is uncommitted, or allow it in the configuration.',
+  },
+  stopped: {
+    ...base,
+    next: 'keep',
+    counts: 'nothing',
+    exitCode: 12,
+    actor: 'operator',
+    says: 'the runner was stopped; the task is kept for its next start',
+    advice: 'Start the runner again with the same agent id to go on.',
+  },
+  cancelled: {
+    ...base,
+    next: 'abandon',
+    counts: 'nothing',
+    exitCode: 12,
+    says: 'the task was cancelled at the tracker',
+  },
+  lost: {
+    ...base,
+    next: 'abandon',
+    counts: 'nothing',
+    exitCode: 12,
+    says: 'the task is no longer ours at the tracker',
+  },
+} as const satisfies Record<string, End>
+
+export type EndReason = keyof typeof ENDS
+
+/** The table's row for a reason, with the wide type. */
+export function end(reason: EndReason): End {
+  return ENDS[reason]
+}

@@ -1,0 +1,61 @@
+/**
+ * The one error class and its table. Decisions look at the kind, never at a message; exit codes come from here.
+ * Kinds: `retry` may work later · `lost` somebody else has it now · `refused` the outside said no and means it ·
+ * `broken` something on this machine must be mended · `usage` the command was called wrongly · `bug` ours.
+ */
+export type ErrorKind = 'retry' | 'lost' | 'refused' | 'broken' | 'usage' | 'bug'
+
+export const ERRORS = {
+  TRACKER_UNREACHABLE: { kind: 'retry', exitCode: 69, advice: 'Check that the PM server runs and that HEADLESS_PM_API_URL is right.' },
+  TRACKER_UNAUTHORISED: {
+    kind: 'refused',
+    exitCode: 77,
+    advice: 'Set HEADLESS_PM_API_KEY to the key that the PM server was started with.',
+  },
+  TRACKER_REFUSED: { kind: 'refused', exitCode: 1, advice: 'The PM server did not accept the request; its answer is in the message.' },
+  TRACKER_CONFUSED: { kind: 'retry', exitCode: 69, advice: 'The answer was not what a PM server says; is a proxy in between?' },
+  TASK_LOST: { kind: 'lost', exitCode: 12, advice: 'Another agent or a person has the task now; nothing was changed.' },
+  TASK_UNKNOWN: { kind: 'refused', exitCode: 2, advice: '`agent-runner task list` shows the ids.' },
+  AGENT_BUSY: { kind: 'refused', exitCode: 75, advice: 'Stop the other runner, or choose another --agent-id.' },
+  STATE_UNUSABLE: { kind: 'broken', exitCode: 73, advice: 'Check the folder named by HEADLESS_PM_HOME: rights, type and free space.' },
+  LOCK_FILE_UNREADABLE: { kind: 'broken', exitCode: 73, advice: 'The file was set aside; look at it, its work was not touched.' },
+  CONFIG_INVALID: { kind: 'usage', exitCode: 78, advice: '`agent-runner config explain` shows where each value comes from.' },
+  USAGE: { kind: 'usage', exitCode: 2, advice: 'Try --help.' },
+  AGENT_CLI_MISSING: { kind: 'broken', exitCode: 78, advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND.' },
+  GIT_FAILED: { kind: 'broken', exitCode: 1, advice: 'The message is what git said.' },
+  SUPERVISOR_FAILED: { kind: 'broken', exitCode: 1, advice: "See supervisor.log in the attempt's folder." },
+  ABORTED: { kind: 'retry', exitCode: 12, advice: '' },
+  BUG: { kind: 'bug', exitCode: 1, advice: 'Please report this with the output of `agent-runner doctor --json`.' },
+} as const satisfies Record<string, { kind: ErrorKind; exitCode: number; advice: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** A failure with a code of the table above. `message` is for people; programs read `code` and `kind`. */
+export class RunnerError extends Error {
+  readonly code: ErrorCode
+  readonly kind: ErrorKind
+  readonly exitCode: number
+  readonly advice: string
+  /** Milliseconds that the other side asked us to wait before trying again (`Retry-After`). */
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number; advice?: string } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'RunnerError'
+    this.code = code
+    this.kind = ERRORS[code].kind
+    this.exitCode = ERRORS[code].exitCode
+    this.advice = options.advice ?? ERRORS[code].advice
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** Any thrown thing as a RunnerError; what is not one already is a bug of ours. */
+export function asRunnerError(thrown: unknown): RunnerError {
+  if (thrown instanceof RunnerError) return thrown
+  if (thrown instanceof Error && thrown.name === 'AbortError') return new RunnerError('ABORTED', 'stopped', { cause: thrown })
+  const disk = (thrown as NodeJS.ErrnoException | null)?.code
+  if (disk === 'ENOSPC' || disk === 'EROFS' || disk === 'EDQUOT')
+    return new RunnerError('STATE_UNUSABLE', `cannot write: ${(thrown as Error).message}`, { cause: thrown })
+  return new RunnerError('BUG', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
+}

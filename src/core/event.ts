@@ -1,0 +1,57 @@
+import type { EndReason } from './ends.ts'
+import type { AttemptEnd, StepName, WorkspaceRecord } from './run.ts'
+import type { Task } from './task.ts'
+
+/**
+ * All that a runner says, as one union. Terminal, JSON lines, the run's `events.jsonl`, the control plane and the
+ * console are readers of the same events; a kind without a formatter does not compile.
+ */
+export type RunnerEvent =
+  | { type: 'runner_started'; agentId: string; role: string; level: string; tracker: string; repo: string; version: string }
+  | { type: 'runner_stopped'; reason: string; tasks: number; exitCode: number }
+  | { type: 'idle'; message: string; nextLookInMs: number }
+  | { type: 'health'; ok: boolean; message: string }
+  | { type: 'signal'; signal: string; message: string }
+  | { type: 'warning'; message: string; advice?: string }
+  | {
+      type: 'recovered'
+      decision: 'adopted' | 'harvested' | 'resumed' | 'afresh' | 'continued' | 'left_alone' | 'set_aside'
+      message: string
+    }
+  | { type: 'task_taken'; task: Task; model: string }
+  | { type: 'step_started'; step: StepName }
+  | { type: 'step_finished'; step: StepName; result: string | null; ms: number }
+  | { type: 'hook_finished'; hook: string; path: string; exitCode: number | null; ms: number; message: string; log: string }
+  | { type: 'workspace_ready'; workspace: WorkspaceRecord }
+  | {
+      type: 'attempt_started'
+      attempt: number
+      mode: 'fresh' | 'resume'
+      model: string
+      sessionId: string
+      pid: number | null
+      deadlineMs: number
+    }
+  | { type: 'attempt_ended'; attempt: number; end: AttemptEnd }
+  | { type: 'waiting'; message: string; untilMs: number }
+  | AgentEvent
+  | {
+      type: 'run_finished'
+      reason: EndReason
+      status: string | null
+      durationMs: number
+      costUsd: number
+      note: string
+      kept: string | null
+    }
+
+/** What an agent CLI was seen doing. */
+export type AgentEvent =
+  | { type: 'agent_ready'; sessionId: string; model: string }
+  | { type: 'agent_thinking'; text: string }
+  | { type: 'agent_text'; text: string }
+  | { type: 'tool_used'; id: string; tool: string; argument: string }
+  | { type: 'tool_result'; id: string; ok: boolean; text: string }
+
+/** An event as it is stored and sent: when, whose, and in which order within its run. */
+export type StampedEvent = { at: string; seq: number; runId: string | null; agentId: string } & RunnerEvent

@@ -1,0 +1,44 @@
+import type { Level } from './task.ts'
+
+/** What a role's runs end in, in the tracker's workflow words. */
+export interface RolePolicy {
+  /** Status after the work was done, or the check passed. */
+  done: string
+  /** Status after a check failed. */
+  sentBack: string
+  /** Whether the agent must give a structured verdict. */
+  verdict: boolean
+}
+
+/** The part of the configuration that the runner's rules read. Durations in milliseconds. */
+export interface Policy {
+  models: { levels: Record<Level, string>; roles: Record<string, string> }
+  roles: Record<string, RolePolicy>
+  roleInstructions: string
+  onHookFailure: 'skip' | 'give_back' | 'stop'
+  maxAttempts: number
+  maxInterruptions: number
+  maxCostUsd: number | null
+  deadlineMs: number
+  silentAfterMs: number
+  resultGraceMs: number
+  killGraceMs: number
+  heartbeatMs: number
+  healthCheckMs: number
+  taskCheckMs: number
+  usageLimitWaitMs: number
+  diffBytes: number
+}
+
+/** The policy of a role: what is configured, else checking for `qa`, else doing. */
+export function rolePolicy(policy: Pick<Policy, 'roles'>, role: string): RolePolicy {
+  return (
+    policy.roles[role] ??
+    (role === 'qa' ? { done: 'qa_done', sentBack: 'created', verdict: true } : { done: 'dev_done', sentBack: 'created', verdict: false })
+  )
+}
+
+/** The model for a task: the task's own, else the role's, else the level's. A fixed table, no escalation. */
+export function modelFor(models: Policy['models'], task: { model: string | null; role: string; seniority: Level }, role: string): string {
+  return task.model ?? models.roles[role] ?? models.levels[task.seniority]
+}

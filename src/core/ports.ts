@@ -1,0 +1,268 @@
+import type { AgentEvent, RunnerEvent } from './event.ts'
+import type { AttemptEnd, ProcessIdentity, RunRecord, WorkReport, WorkspaceRecord } from './run.ts'
+import type { AgentIdentity, Mention, Task } from './task.ts'
+
+/*
+ * The small interfaces through which the runner reaches the outside. One outside thing is one port; one vendor is one
+ * file behind it. Everything that waits takes an AbortSignal and rejects with an AbortError or RunnerError ABORTED.
+ * Failures are RunnerErrors; adapters do not retry, the runner's one retry layer does (`kind: retry`).
+ */
+
+/** How a task stands with regard to us. */
+export type Holding =
+  /** Locked by this agent and under work. */
+  | 'ours'
+  /** Nobody holds it; it can be claimed (again). */
+  | 'free'
+  | 'someone_else'
+  /** It has reached a status in which nobody works on it: done, parked or cancelled by someone. */
+  | 'finished'
+  /** The tracker no longer knows it. */
+  | 'gone'
+
+/** What is to be written on the task at the end of a run. */
+export interface Report {
+  /** The workflow word that the task moves to. */
+  status: string
+  /** Markdown for people; ends with the run id, by which a repeated report is recognised. */
+  note: string
+  runId: string
+}
+
+/** A PM API. Every write is safe to repeat: after a lost answer the adapter looks before it writes again. */
+export interface Tracker {
+  readonly name: string
+  /** Where it is, for people and for the lock file: a URL or the board's file. */
+  readonly url: string
+  /** Makes the agent known, or refreshes that it is alive. */
+  register(agent: AgentIdentity, signal: AbortSignal): Promise<void>
+  /**
+   * The next task this agent could take, or null. Only looks: nothing is taken. Waits up to `waitSeconds` for one to
+   * appear; 0 looks once. The signal ends the wait at once.
+   */
+  look(agent: AgentIdentity, waitSeconds: number, signal: AbortSignal): Promise<Task | null>
+  /**
+   * Takes the task for this agent and marks it under work. `ours` is proven by reading back. Claiming what is already
+   * ours answers `ours`. Of two agents that claim at once exactly one gets `ours`.
+   */
+  claim(agent: AgentIdentity, task: Task, runId: string, signal: AbortSignal): Promise<'ours' | 'taken'>
+  /** Asks the tracker anew how the task stands with regard to this agent. */
+  holding(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
+  /** Tells that the agent is alive and at work, so that its lock does not expire; answers how the task stands now. */
+  heartbeat(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
+  /**
+   * Moves the task to its end status with the note, and opens its lock. Exactly once as the tracker sees it: a report
+   * of the same run that is there already answers `reported` and changes nothing. `lost`: no longer ours, nothing changed.
+   */
+  report(agent: AgentIdentity, task: Task, report: Report, signal: AbortSignal): Promise<'reported' | 'lost'>
+  /** Opens the lock and restores the status in which the task was found, with a note. Same rules as `report`. */
+  giveBack(agent: AgentIdentity, task: Task, report: Omit<Report, 'status'>, signal: AbortSignal): Promise<'reported' | 'lost'>
+  /** Takes the task out of circulation (`pending`) with a note. Same rules as `report`. */
+  park(agent: AgentIdentity, task: Task, report: Omit<Report, 'status'>, signal: AbortSignal): Promise<'reported' | 'lost'>
+  /** Unread mentions of this agent, oldest first. */
+  mentions(agent: AgentIdentity, signal: AbortSignal): Promise<Mention[]>
+  /** Marks mentions read; unknown or read ones are no error. */
+  markRead(agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void>
+  /** One cheap call that shows that the tracker answers and accepts our key. Throws a RunnerError if not. */
+  ping(signal: AbortSignal): Promise<void>
+  close(): void
+}
+
+/** What one attempt of the agent CLI is to do. */
+export interface AttemptPlan {
+  mode: 'fresh' | 'resume'
+  sessionId: string
+  model: string
+  /** US dollars left for this attempt; null for no limit. */
+  maxCostUsd: number | null
+  /** Ask for a structured verdict. */
+  verdict: boolean
+  /** The working directory. */
+  cwd: string
+}
+
+/** A process to start. Its stdin is a file. `env` is added to the filtered environment of the runner. */
+export interface Command {
+  file: string
+  args: string[]
+  env: Record<string, string>
+}
+
+/** How a process ended, as its supervisor saw it. */
+export interface ExitRecord {
+  version: 1
+  code: number | null
+  signal: string | null
+  /** Why the supervisor ended it, or null when it ended by itself. `start_failed`: it could not be started. */
+  cause: 'deadline' | 'silent' | 'hung_after_result' | 'stopped' | 'start_failed' | null
+  message: string
+  startedAt: string
+  endedAt: string
+  durationMs: number
+}
+
+/** Reads the output of one attempt, line by line, and says at the end what it came to. */
+export interface AttemptReader {
+  /** One line of stdout without its newline. Never throws: what is not understood is passed over. */
+  read(line: string): AgentEvent[]
+  /** What the attempt came to, from all lines read and how the process ended. `stderr` is its last 8 KiB. */
+  end(exit: ExitRecord, stderr: string): AttemptEnd
+}
+
+/** A coding agent's command line. It says what to run, and reads what came out. */
+export interface Agent {
+  readonly name: string
+  /** A text that a stdout line contains exactly when it is the last one the agent has to say. */
+  readonly resultMarker: string
+  /** The command of an attempt. Throws AGENT_CLI_MISSING when there is none. */
+  command(plan: AttemptPlan): Command
+  /** Whether the session can be resumed in this working directory (its transcript is there). */
+  canResume(sessionId: string, cwd: string): boolean
+  reader(): AttemptReader
+}
+
+/** What the supervisor needs to know of an attempt. It is written to `attempt.json` before anything starts. */
+export interface AttemptSpec {
+  version: 1
+  runId: string
+  attempt: number
+  command: Command
+  cwd: string
+  /** File with the agent's stdin. */
+  promptFile: string
+  resultMarker: string
+  /** Milliseconds; all count on the boot clock. */
+  deadlineMs: number
+  silentAfterMs: number
+  resultGraceMs: number
+  killGraceMs: number
+}
+
+/** What is found of an attempt after a restart; the four cases of recovery and the one before them. */
+export type AttemptState =
+  | { state: 'never_started' }
+  | { state: 'alive'; supervisor: ProcessIdentity | null }
+  | { state: 'exited'; exit: ExitRecord }
+  | { state: 'gone' }
+
+/** Starts, follows and ends attempts so that they outlive the runner. */
+export interface Supervision {
+  /** Starts the attempt detached. Resolves when the agent process runs, or has failed to start (see its exit record). */
+  start(spec: AttemptSpec): Promise<ProcessIdentity | null>
+  inspect(runId: string, attempt: number): AttemptState
+  /**
+   * Hands over every complete stdout line from the start of the file, waiting for more until the attempt has ended.
+   * Resolves with its exit record, or null when supervisor and agent vanished without one. The signal ends the
+   * following, not the attempt.
+   */
+  follow(runId: string, attempt: number, onLine: (line: string) => void, signal: AbortSignal): Promise<ExitRecord | null>
+  /** The last 8 KiB of the attempt's stderr. */
+  stderr(runId: string, attempt: number): string
+  /** Asks the supervisor to end the attempt: TERM to the tree, grace, KILL. Resolves when it has ended. */
+  stop(runId: string, attempt: number): Promise<void>
+  /** Ends every process that carries the run's tag, and proves that none is left. Returns how many were ended. */
+  sweep(runId: string): Promise<number>
+}
+
+export interface WorkspaceRequest {
+  runId: string
+  task: Task
+  agentId: string
+}
+
+/** Prepares, reads and removes the places where attempts work. Uncommitted work is never deleted. */
+export interface Workspaces {
+  /** What `prepare` would do, for --dry-run; touches nothing. */
+  plan(
+    request: WorkspaceRequest,
+  ): Promise<{ kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; remark: string | null }>
+  /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. */
+  prepare(request: WorkspaceRequest): Promise<WorkspaceRecord>
+  /**
+   * What was done. After a success what the agent left uncommitted is committed on the task's branch (the user's own
+   * changes never are); otherwise it is kept where it is. Safe to repeat.
+   */
+  collect(workspace: WorkspaceRecord, request: WorkspaceRequest, success: boolean): Promise<WorkReport>
+  /**
+   * Lets go of the workspace: a worktree is removed only when nothing in it can be lost, and only after a success; a failed
+   * task's worktree stays; in place, a failed task's changes move to `refs/agent-runner/` so that the next task starts clean.
+   */
+  cleanup(workspace: WorkspaceRecord, request: WorkspaceRequest, success: boolean): Promise<{ kept: string | null; rescued: string[] }>
+}
+
+/** The names of the hooks that the runner calls. */
+export const HOOKS = ['pre_task', 'post_task', 'health_check'] as const
+export type HookName = (typeof HOOKS)[number]
+
+/** What a hook reads on stdin, as one JSON document. */
+export interface HookDocument {
+  version: 1
+  event: HookName
+  agent: AgentIdentity
+  run_id: string | null
+  task: Task | null
+  workspace: { kind: string; path: string; repo: string; branch: string | null } | null
+  model: string | null
+  tracker: { name: string; url: string }
+  state_dir: string
+  /** Only for post_task. */
+  result?: {
+    success: boolean
+    reason: string
+    status: string | null
+    duration_ms: number
+    cost_usd: number
+    branch: string | null
+    commits: { sha: string; subject: string }[]
+    attempts: number
+  }
+}
+
+export interface HookResult {
+  /** The hook file; null when there is no such hook, which counts as success. */
+  path: string | null
+  ok: boolean
+  exitCode: number | null
+  timedOut: boolean
+  /** The last lines of what it printed. */
+  message: string
+  log: string
+  ms: number
+}
+
+export interface Hooks {
+  run(hook: HookName, document: HookDocument, logFile: string, signal: AbortSignal): Promise<HookResult>
+}
+
+/** The agent's journal on disk (the lock file). There ⇔ this agent has an unfinished task. */
+export interface Journal {
+  /** The unfinished run; null when there is none. A file that cannot be read is set aside and reported in `setAside`. */
+  load(): { record: RunRecord | null; setAside: string | null }
+  /** Replaces the record durably: it survives a kill at any moment whole. */
+  save(record: RunRecord): void
+  /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
+  remove(): void
+}
+
+/** Files that belong to one run, under `runs/{run}/`. */
+export interface RunFiles {
+  /** The folder; made on first use. */
+  folder(runId: string): string
+  write(runId: string, name: string, text: string): string
+}
+
+export interface Clock {
+  /** Epoch milliseconds by the wall clock: only for what people read. */
+  now(): number
+  /** Milliseconds since boot, suspend included: for every deadline and duration. */
+  uptime(): number
+  /** Resolves after that many milliseconds (any size), or rejects at once when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Where events go. Never throws and never waits. */
+export type Emit = (event: RunnerEvent) => void
+
+/** The question that a refused pre_task hook raises; answered by a person or by the configured policy. */
+export type HookRefusalAnswer = 'retry' | 'skip' | 'give_back' | 'stop'
+export type AskHookRefusal = (task: Task, result: HookResult) => Promise<HookRefusalAnswer>

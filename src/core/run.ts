@@ -1,0 +1,128 @@
+import type { EndReason } from './ends.ts'
+import type { AgentIdentity, Task } from './task.ts'
+
+/** The steps of a run in the order in which they are taken. The journal speaks these names. */
+export const STEPS = ['claim', 'preHook', 'workspace', 'agent', 'collect', 'report', 'postHook', 'cleanup', 'release'] as const
+export type StepName = (typeof STEPS)[number]
+
+/** One step in the journal. `finishedAt` null means: begun, and maybe interrupted. Times are ISO 8601 UTC. */
+export interface StepRecord {
+  name: StepName
+  startedAt: string
+  finishedAt: string | null
+  /** One word for what came of it, for people. */
+  result: string | null
+}
+
+/** Who a process is. A pid alone proves nothing: pids are used again, also across reboots. */
+export interface ProcessIdentity {
+  bootId: string
+  pid: number
+  /** Start time as the system tells it (clock ticks since boot on Linux, a date text on macOS). */
+  start: string
+}
+
+/** One start of the agent CLI. Its folder is `runs/{run}/attempts/{number}`. */
+export interface AttemptRecord {
+  number: number
+  mode: 'fresh' | 'resume'
+  sessionId: string
+  model: string
+  startedAt: string
+  supervisor: ProcessIdentity | null
+  /** Null while it runs. */
+  ended: AttemptEnd | null
+}
+
+export interface Tokens {
+  input: number
+  output: number
+  cacheRead: number
+  cacheWrite: number
+}
+
+/** What an attempt came to, as the agent adapter reads it from stream and exit. */
+export interface AttemptEnd {
+  reason: EndReason
+  /** What the agent said last, or what went wrong, in plain words. */
+  text: string
+  /** The structured verdict, when one was asked for and given. */
+  verdict: Verdict | null
+  sessionId: string | null
+  model: string | null
+  costUsd: number
+  turns: number
+  toolCalls: number
+  tokens: Tokens
+  durationMs: number
+  /** Epoch milliseconds at which a usage limit ends; null when unknown or not limited. */
+  resetsAt: number | null
+}
+
+/** What a checking role (QA) decides; the agent CLI holds it to the schema. */
+export interface Verdict {
+  outcome: 'pass' | 'send_back' | 'blocked'
+  summary: string
+  findings: string[]
+}
+
+/** Where an attempt works. */
+export interface WorkspaceRecord {
+  kind: 'in-place' | 'worktree'
+  /** The repository the task belongs to (its main checkout). */
+  repo: string
+  /** The working directory of the agent. */
+  path: string
+  /** The branch that is worked on; null on a detached HEAD or without git. */
+  branch: string | null
+  /** The commit that the work started from; null in a repository without commits or without git. */
+  base: string | null
+  /** In place: the tree of everything as it stood before the agent began, so that only the agent's changes are ours. */
+  startTree: string | null
+  /** In place: paths that the user had changed already; never committed by us. */
+  dirtyAtStart: string[]
+  /** The branch was there before; it is continued and never deleted. */
+  continued: boolean
+  /** Why it is not the kind that was asked for; null when it is. */
+  fallback: string | null
+}
+
+/** What was done in a workspace, found by git and not by what the agent says. */
+export interface WorkReport {
+  branch: string | null
+  commits: { sha: string; subject: string }[]
+  files: { path: string; added: number | null; removed: number | null }[]
+  /** Unified diff from base to the end of the branch, cut at the configured size. */
+  diff: string
+  /** Refs under `refs/agent-runner/` that hold work which is on no branch. */
+  rescued: string[]
+  /** Things a person should know, one sentence each. */
+  remarks: string[]
+}
+
+/** What the run tells the tracker at its end. */
+export type Disposition =
+  | { kind: 'report'; reason: EndReason; status: string; note: string }
+  | { kind: 'park'; reason: EndReason; note: string }
+  | { kind: 'give_back'; reason: EndReason; note: string }
+  | { kind: 'abandon'; reason: EndReason; note: string }
+
+/** The journal of one run: all that is needed to go on after any death. Kept in the agent's lock file. */
+export interface RunRecord {
+  version: 1
+  runId: string
+  agent: AgentIdentity
+  task: Task
+  /** Which tracker the task came from; another one must not go on with it. */
+  tracker: { name: string; url: string }
+  lockedAt: string
+  steps: StepRecord[]
+  attempts: AttemptRecord[]
+  workspace: WorkspaceRecord | null
+  work: WorkReport | null
+  disposition: Disposition | null
+  /** Epoch milliseconds before which no attempt starts (usage limit, backoff); null for at once. */
+  notBefore: number | null
+  /** Mentions that went into the prompt; marked read once the agent has started. */
+  mentions: string[]
+}

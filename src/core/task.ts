@@ -1,0 +1,70 @@
+/** The levels of an agent, and the seniority that a task asks for, lowest first. */
+export const LEVELS = ['junior', 'senior', 'principal'] as const
+export type Level = (typeof LEVELS)[number]
+
+/** `minor` works in place on the current branch; `major` works in a worktree on a branch of its own. */
+export const COMPLEXITIES = ['minor', 'major'] as const
+export type Complexity = (typeof COMPLEXITIES)[number]
+
+/** The roles that Headless PM knows. Other roles are allowed; these have built-in instructions. */
+export const KNOWN_ROLES = ['frontend_dev', 'backend_dev', 'fullstack_dev', 'qa', 'architect', 'pm'] as const
+
+/**
+ * The workflow words of a task, as Headless PM uses them and as our own board keeps them.
+ * `pending` is parked: nobody is given the task until a person moves it to `created`.
+ */
+export const TASK_STATUSES = [
+  'pending',
+  'created',
+  'under_work',
+  'dev_done',
+  'qa_done',
+  'documentation_done',
+  'committed',
+  'cancelled',
+] as const
+export type TaskStatus = (typeof TASK_STATUSES)[number]
+
+/** What is to be done. Parsed at the tracker's door, so trusted inside; its text stays data for ever. */
+export interface Task {
+  /** The tracker's own id as text: a number at Headless PM, `tsk_…` on our board. */
+  id: string
+  title: string
+  description: string
+  /** Acceptance criteria, one sentence each. */
+  criteria: string[]
+  role: string
+  seniority: Level
+  complexity: Complexity
+  /** The branch that the task asks for; null when the runner may name it. */
+  branch: string | null
+  /** Higher goes first; 0 is normal. */
+  priority: number
+  dependsOn: string[]
+  /** US dollars over all attempts; null for the configured budget. */
+  maxCostUsd: number | null
+  /** A model for this task alone; null for the table of levels and roles. */
+  model: string | null
+  /** The status when the tracker showed it; giving the task back restores this one. */
+  status: string
+  /** What others wrote on the task so far; '' when nothing. */
+  notes: string
+}
+
+/** Who works: a registered worker identity at the tracker. */
+export interface AgentIdentity {
+  id: string
+  role: string
+  level: Level
+}
+
+/** Somebody wrote `@agent-id` at the tracker. */
+export interface Mention {
+  id: string
+  from: string
+  text: string
+  taskId: string | null
+}
+
+/** An agent id names files and processes, so nothing but these characters may be in it. */
+export const AGENT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
