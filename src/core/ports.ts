@@ -81,11 +81,11 @@ export interface AttemptPlan {
   cwd: string
 }
 
-/** A process to start. Its stdin is a file. `env` is added to the filtered environment of the runner. */
+/** A process to start. Its stdin is a file. `env` is added to the filtered environment of the runner; null removes a name. */
 export interface Command {
   file: string
   args: string[]
-  env: Record<string, string>
+  env: Record<string, string | null>
 }
 
 /** How a process ended, as its supervisor saw it. */
