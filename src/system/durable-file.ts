@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Replaces a file so that a kill or a crash at any moment leaves the old or the new text, never a part: a temporary file
+ * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then.
+ */
+export function replaceFile(path: string, text: string): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  try {
+    const file = openSync(temporary, 'wx', 0o600)
+    try {
+      const bytes = Buffer.from(text)
+      // A short write is legal, and happens on a full disk just before ENOSPC.
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  syncFolder(dirname(path))
+}
+
+/** Deletes a file durably. Deleting twice is the same as deleting once. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  syncFolder(dirname(path))
+}
+
+/** Deletes the temporary files that a killed `replaceFile` of this path left. */
+export function removeLeftovers(path: string): void {
+  const start = `.${basename(path)}.`
+  for (const name of readdirSync(dirname(path)))
+    if (name.startsWith(start) && name.endsWith('.tmp')) rmSync(join(dirname(path), name), { force: true })
+}
+
+/** Makes a folder that only its owner can read (0700), with its parents. */
+export function privateFolder(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  return path
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}

@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { RunnerError } from '../core/errors.ts'
+import type { ProcessIdentity } from '../core/run.ts'
+import { bootId, type ProcessRow, processRow, processRows, startedWith } from './process-table.ts'
+
+/** The environment name that marks every process of a run, with the run id as its value. */
+export const RUN_TAG = 'AGENT_RUNNER_RUN_ID'
+
+/** Who a live process is; null when there is no such process. */
+export function identify(pid: number): ProcessIdentity | null {
+  const row = processRow(pid)
+  return row && { bootId: row.bootId, pid: row.pid, start: row.start }
+}
+
+/** Whether exactly this process still lives: same boot, same pid, same start. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identity.bootId === bootId() && processRow(identity.pid)?.start === identity.start
+}
+
+/** Signals exactly this process. False when it is gone; nothing else is ever signalled in its place. */
+export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (identity.pid <= 1 || !isAlive(identity)) return false
+  try {
+    process.kill(identity.pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Every live process that was started with NAME=value in its environment, and their descendants, which may have dropped
+ * it. Never this process. What neither carries the tag nor descends from what does is not found.
+ */
+export function taggedProcesses(name: string, value: string): ProcessRow[] {
+  const rows = processRows()
+  const found = new Map<number, ProcessRow>()
+  for (const row of rows) if (startedWith(row.pid, `${name}=${value}`)) found.set(row.pid, row)
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const row of rows)
+      if (!found.has(row.pid) && found.has(row.parent)) {
+        found.set(row.pid, row)
+        grown = true
+      }
+  }
+  found.delete(process.pid)
+  return [...found.values()]
+}
+
+/**
+ * Ends every process with the tag: TERM, up to `graceMs`, then KILL until a look finds none. Returns how many were ended.
+ * Throws SUPERVISOR_FAILED when some outlive KILL for 10 s (stuck in the kernel): their successor must not start.
+ */
+export async function endTagged(name: string, value: string, graceMs: number): Promise<number> {
+  const ended = new Set<string>()
+  for (let waited = 0, round = 0; ; round++) {
+    const alive = taggedProcesses(name, value)
+    if (alive.length === 0) return ended.size
+    const kill = waited >= graceMs
+    for (const row of alive) {
+      const key = `${row.pid}:${row.start}`
+      // A process seen for the first time gets its TERM; later rounds only wait, so that handlers run once.
+      if (kill || !ended.has(key)) signalProcess(row, kill ? 'SIGKILL' : 'SIGTERM')
+      ended.add(key)
+    }
+    if (waited > graceMs + 10_000)
+      throw new RunnerError(
+        'SUPERVISOR_FAILED',
+        `cannot end ${alive.length} process(es) of ${value}: ${alive.map(row => row.pid).join(', ')}`,
+      )
+    const pause = Math.min(100, 5 * 2 ** Math.min(round, 5))
+    await delay(pause)
+    waited += pause
+  }
+}
