@@ -1,5 +1,5 @@
 import type { EndReason } from './ends.ts'
-import type { AttemptEnd, StepName, WorkspaceRecord } from './run.ts'
+import type { AttemptEnd, StepName, WorkReport, WorkspaceRecord } from './run.ts'
 import type { Task } from './task.ts'
 
 /**
@@ -43,6 +43,8 @@ export type RunnerEvent =
       costUsd: number
       note: string
       kept: string | null
+      /** What was done, for the end block; left out when nothing was collected. */
+      work?: Pick<WorkReport, 'branch' | 'commits' | 'files'> | null
     }
 
 /** What an agent CLI was seen doing. */
