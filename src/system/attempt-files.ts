@@ -1,0 +1,41 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
+import type { ProcessIdentity } from '../core/run.ts'
+
+/** Names of the files of one attempt. Runner and supervisor meet only here, so the format carries a version. */
+export const ATTEMPT_FILES = {
+  spec: 'attempt.json',
+  started: 'started.json',
+  exit: 'exit.json',
+  stdout: 'stdout.jsonl',
+  stderr: 'stderr.log',
+  lock: 'alive.lock',
+  log: 'supervisor.log',
+} as const
+
+/** What a supervisor writes about itself before it starts the agent, and again, with the agent, after. */
+export interface StartedRecord {
+  version: 1
+  supervisor: ProcessIdentity
+  /** Null while the agent is being started: from then on this attempt is never started again. */
+  agent: ProcessIdentity | null
+  startedAt: string
+  /** Milliseconds since boot. */
+  startedUptime: number
+}
+
+/** The folder of an attempt. */
+export function attemptFolder(home: string, runId: string, attempt: number): string {
+  return join(home, 'runs', runId, 'attempts', String(attempt))
+}
+
+/** Reads one of an attempt's JSON files; null while it is not there. They are replaced whole, so they are never half. */
+export function readAttemptFile(folder: string, name: 'spec'): AttemptSpec | null
+export function readAttemptFile(folder: string, name: 'started'): StartedRecord | null
+export function readAttemptFile(folder: string, name: 'exit'): ExitRecord | null
+export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit'): unknown {
+  const path = join(folder, ATTEMPT_FILES[name])
+  if (!existsSync(path)) return null
+  return JSON.parse(readFileSync(path, 'utf8'))
+}

@@ -1,0 +1,32 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+
+const CHUNK = 256 * 1024
+
+/**
+ * Hands over what stands in a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call.
+ * Returns the offset behind the last byte read; a file that is not there has none.
+ */
+export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer) => void): number {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size <= offset) return offset
+  const file = openSync(path, 'r')
+  try {
+    const chunk = Buffer.alloc(Math.min(CHUNK, size - offset))
+    for (;;) {
+      const read = readSync(file, chunk, 0, chunk.length, offset)
+      if (read === 0) return offset
+      offset += read
+      onChunk(chunk.subarray(0, read))
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The last `bytes` of a file as text; '' when it is not there. */
+export function lastBytes(path: string, bytes: number): string {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const parts: Buffer[] = []
+  readChunks(path, Math.max(0, size - bytes), chunk => parts.push(Buffer.from(chunk)))
+  return Buffer.concat(parts).subarray(-bytes).toString('utf8')
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { RunnerError } from '../core/errors.ts'
+import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
+import type { ProcessIdentity } from '../core/run.ts'
+import { ATTEMPT_FILES, attemptFolder, readAttemptFile } from './attempt-files.ts'
+import { systemClock } from './clock.ts'
+import { privateFolder, replaceFile } from './durable-file.ts'
+import { lastBytes } from './file-chunks.ts'
+import { FileLines } from './file-lines.ts'
+import { isLocked } from './os-lock.ts'
+import { endTagged, isAlive, RUN_TAG, signalProcess } from './processes.ts'
+
+/** How long a supervisor may take to start the agent before that counts as a fault of this machine. */
+const START_MS = 30_000
+/** How long past the deadline a supervisor is trusted to act; then the runner ends the tree itself. */
+const OVERDUE_MS = 15_000
+
+/**
+ * Attempts under supervisors of their own. `self` starts this program; `env` is what agents may see of ours, without the
+ * tracker's secrets.
+ */
+export function openSupervision(options: { home: string; self: string[]; env: NodeJS.ProcessEnv; killGraceMs: number }): Supervision {
+  const folderOf = (runId: string, attempt: number) => attemptFolder(options.home, runId, attempt)
+
+  async function start(spec: AttemptSpec): Promise<ProcessIdentity | null> {
+    const folder = privateFolder(folderOf(spec.runId, spec.attempt))
+    replaceFile(join(folder, ATTEMPT_FILES.spec), JSON.stringify(spec))
+    const log = openSync(join(folder, ATTEMPT_FILES.log), 'a', 0o600)
+    const [file = '', ...args] = [...options.self, 'supervise', folder]
+    const child = spawn(file, args, {
+      cwd: '/',
+      env: { ...options.env, [RUN_TAG]: spec.runId },
+      stdio: ['ignore', 'ignore', log],
+      detached: true,
+    })
+    closeSync(log)
+    let failure: string | null = null
+    child.on('error', error => (failure = error.message))
+    child.on('exit', (code, signal) => (failure ??= `supervisor ended with ${signal ?? code}`))
+    child.unref()
+    for (let waited = 0; waited < START_MS; ) {
+      if (readAttemptFile(folder, 'exit')) return null
+      const started = readAttemptFile(folder, 'started')
+      if (started?.agent) return started.supervisor
+      // Another supervisor of the same attempt may have won: then ours exits, and the files tell.
+      if (failure && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
+        if (readAttemptFile(folder, 'exit') || readAttemptFile(folder, 'started')?.agent) continue
+        throw new RunnerError('SUPERVISOR_FAILED', `${failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`)
+      }
+      await delay(waited < 200 ? 4 : 25)
+      waited += waited < 200 ? 4 : 25
+    }
+    throw new RunnerError('SUPERVISOR_FAILED', `the supervisor did not start the agent within ${START_MS / 1000} s`)
+  }
+
+  function inspect(runId: string, attempt: number): AttemptState {
+    const folder = folderOf(runId, attempt)
+    const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
+    const started = readAttemptFile(folder, 'started')
+    const exit = readAttemptFile(folder, 'exit')
+    if (exit) return { state: 'exited', exit }
+    if (alive) return { state: 'alive', supervisor: started?.supervisor ?? null }
+    return started ? { state: 'gone' } : { state: 'never_started' }
+  }
+
+  async function follow(runId: string, attempt: number, onLine: (line: string) => void, signal: AbortSignal): Promise<ExitRecord | null> {
+    const folder = folderOf(runId, attempt)
+    const spec = readAttemptFile(folder, 'spec')
+    const lines = new FileLines(join(folder, ATTEMPT_FILES.stdout), folder)
+    try {
+      for (let checkAt = 0; ; ) {
+        // The order matters: what was written before the exit record is read after it.
+        const exit = readAttemptFile(folder, 'exit')
+        lines.read(onLine)
+        if (exit) {
+          lines.rest(onLine)
+          return exit
+        }
+        signal.throwIfAborted()
+        const now = systemClock.uptime()
+        if (now >= checkAt) {
+          checkAt = now + 1_000
+          const started = readAttemptFile(folder, 'started')
+          if (!(started && isAlive(started.supervisor)) && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
+            if (existsSync(join(folder, ATTEMPT_FILES.exit))) continue
+            lines.read(onLine)
+            lines.rest(onLine)
+            return null
+          }
+          if (started && spec && now - started.startedUptime > spec.deadlineMs + spec.killGraceMs + OVERDUE_MS) {
+            await sweep(runId)
+            return overdue(started.startedAt, now - started.startedUptime)
+          }
+        }
+        await lines.changed(Math.min(1_000, Math.max(1, checkAt - now)), signal)
+      }
+    } finally {
+      lines.close()
+    }
+  }
+
+  async function stop(runId: string, attempt: number): Promise<void> {
+    const folder = folderOf(runId, attempt)
+    const started = readAttemptFile(folder, 'started')
+    if (started && signalProcess(started.supervisor, 'SIGTERM'))
+      for (let waited = 0; waited < options.killGraceMs + 5_000 && isAlive(started.supervisor); waited += 25) await delay(25)
+    await sweep(runId)
+  }
+
+  /** TERM reaches the supervisor too; it then ends its agent in order, so the grace must outlast the supervisor's own. */
+  const sweep = (runId: string) => endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)
+
+  return {
+    start,
+    inspect,
+    follow,
+    stop,
+    sweep,
+    stderr: (runId, attempt) => lastBytes(join(folderOf(runId, attempt), ATTEMPT_FILES.stderr), 8_192),
+  }
+}
+
+function overdue(startedAt: string, durationMs: number): ExitRecord {
+  const message = 'the supervisor did not enforce the deadline; the runner did'
+  return { version: 1, code: null, signal: 'SIGKILL', cause: 'deadline', message, startedAt, endedAt: new Date().toISOString(), durationMs }
+}

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { uptime } from 'node:os'
+import { join } from 'node:path'
+import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
+import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
+import { replaceFile } from './durable-file.ts'
+import { MarkerTail } from './marker-tail.ts'
+import { takeLock } from './os-lock.ts'
+import { endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
+
+/*
+ * The small detached process that owns one attempt of the agent CLI. It outlives the runner: it enforces the deadline,
+ * collects the exit code, which only a parent can, and writes it down. It speaks to nobody but its folder and SIGTERM.
+ *
+ *   start → lock → intent (started.json, agent null) → agent started (started.json) → exit → exit.json → tree ended
+ */
+
+/** How often files, clock and processes are looked at. */
+const TICK_MS = 500
+/** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
+const IDLE_SHARE = 0.02
+
+/** Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. */
+export async function supervise(folder: string): Promise<number> {
+  // A terminal's hang-up and Ctrl-C are meant for the runner; it decides what they mean for us.
+  process.on('SIGHUP', () => {})
+  process.on('SIGINT', () => {})
+  const lock = takeLock(join(folder, ATTEMPT_FILES.lock), 1_000)
+  if (!lock || readAttemptFile(folder, 'started') || readAttemptFile(folder, 'exit')) return 70
+  const spec = readAttemptFile(folder, 'spec')
+  if (spec?.version !== 1) throw new Error(`cannot read ${ATTEMPT_FILES.spec} of ${folder}`)
+
+  const started: StartedRecord = {
+    version: 1,
+    supervisor: identify(process.pid)!,
+    agent: null,
+    startedAt: new Date().toISOString(),
+    startedUptime: uptime() * 1000,
+  }
+  const record = () => replaceFile(join(folder, ATTEMPT_FILES.started), JSON.stringify(started))
+  record()
+
+  const end = await new Watch(spec, folder, started, record).run()
+  replaceFile(
+    join(folder, ATTEMPT_FILES.exit),
+    JSON.stringify({
+      version: 1,
+      ...end,
+      startedAt: started.startedAt,
+      endedAt: new Date().toISOString(),
+      durationMs: Math.round(uptime() * 1000 - started.startedUptime),
+    } satisfies ExitRecord),
+  )
+  // Shell commands and servers that the agent started live on in sessions of their own; they end with it.
+  await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs))
+  lock.release()
+  return 0
+}
+
+type HowItEnded = Pick<ExitRecord, 'code' | 'signal' | 'cause' | 'message'>
+
+/** Watches one agent process until it has exited, and ends it when it must. */
+class Watch {
+  readonly #spec: AttemptSpec
+  readonly #folder: string
+  readonly #started: StartedRecord
+  readonly #record: () => void
+  readonly #tail: MarkerTail
+  #cause: ExitRecord['cause'] = null
+  #activeAt = uptime()
+  #resultAt: number | null = null
+  #cpu = { at: uptime(), ticks: 0, pids: '' }
+
+  constructor(spec: AttemptSpec, folder: string, started: StartedRecord, record: () => void) {
+    this.#spec = spec
+    this.#folder = folder
+    this.#started = started
+    this.#record = record
+    this.#tail = new MarkerTail(join(folder, ATTEMPT_FILES.stdout), spec.resultMarker)
+  }
+
+  run(): Promise<HowItEnded> {
+    return new Promise(resolve => {
+      let child: ChildProcess
+      try {
+        child = this.#spawn()
+      } catch (error) {
+        resolve({ code: null, signal: null, cause: 'start_failed', message: (error as Error).message })
+        return
+      }
+      let timer: NodeJS.Timeout | undefined
+      const done = (end: HowItEnded) => {
+        clearInterval(timer)
+        resolve(end)
+      }
+      child.on('error', error => done({ code: null, signal: null, cause: 'start_failed', message: error.message }))
+      // 'close' would wait for grandchildren; 'exit' is the agent's own end.
+      child.on('exit', (code, signal) => done({ code, signal, cause: this.#cause, message: '' }))
+      if (child.pid === undefined) return
+      this.#started.agent = identify(child.pid)
+      this.#record()
+      process.on('SIGTERM', () => this.#end('stopped'))
+      timer = setInterval(() => this.#tick(), TICK_MS)
+    })
+  }
+
+  #spawn(): ChildProcess {
+    const { command, cwd, promptFile, runId } = this.#spec
+    const stdio = [
+      openSync(promptFile, 'r'),
+      openSync(join(this.#folder, ATTEMPT_FILES.stdout), 'a', 0o600),
+      openSync(join(this.#folder, ATTEMPT_FILES.stderr), 'a', 0o600),
+    ]
+    const env: NodeJS.ProcessEnv = { ...process.env, [RUN_TAG]: runId }
+    for (const [name, value] of Object.entries(command.env)) {
+      if (value === null) delete env[name]
+      else env[name] = value
+    }
+    try {
+      return spawn(command.file, command.args, { cwd, env, stdio, detached: true })
+    } finally {
+      for (const file of stdio) closeSync(file)
+    }
+  }
+
+  #tick(): void {
+    if (this.#cause) return
+    const now = uptime()
+    const cause = this.#dueCause(now)
+    if (cause) this.#end(cause)
+  }
+
+  /** Why the agent must be ended now; null while it may go on. */
+  #dueCause(now: number): NonNullable<ExitRecord['cause']> | null {
+    const { deadlineMs, resultGraceMs, silentAfterMs } = this.#spec
+    if (now * 1000 - this.#started.startedUptime >= deadlineMs) return 'deadline'
+    if (this.#tail.grew()) this.#activeAt = now
+    if (this.#tail.found) this.#resultAt ??= now
+    if (this.#resultAt !== null && (now - this.#resultAt) * 1000 >= resultGraceMs) return 'hung_after_result'
+    const silentMs = (now - this.#activeAt) * 1000
+    // Reading /proc costs a little: only once the output has been quiet for a while.
+    if (silentMs > silentAfterMs / 4 && this.#busy(now)) this.#activeAt = now
+    else if (silentMs >= silentAfterMs) return 'silent'
+    return null
+  }
+
+  /** Whether the tree has used the processor or started and ended processes since the last look. */
+  #busy(now: number): boolean {
+    const seconds = now - this.#cpu.at
+    if (seconds < Math.min(5, this.#spec.silentAfterMs / 8_000)) return false
+    const rows = taggedProcesses(RUN_TAG, this.#spec.runId)
+    const ticks = rows.reduce((sum, row) => sum + row.cpu, 0)
+    const pids = rows.map(row => row.pid).join()
+    const before = this.#cpu
+    this.#cpu = { at: now, ticks, pids }
+    if (before.pids === '') return false
+    return pids !== before.pids || (ticks - before.ticks) / 100 > seconds * IDLE_SHARE
+  }
+
+  /** TERM to the whole tree, grace, KILL. The agent's exit resolves `run`; the first cause counts. */
+  #end(cause: NonNullable<ExitRecord['cause']>): void {
+    if (this.#cause) return
+    this.#cause = cause
+    endTagged(RUN_TAG, this.#spec.runId, this.#spec.killGraceMs).catch(error => console.error(String(error)))
+  }
+}

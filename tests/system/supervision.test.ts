@@ -1,0 +1,155 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { AttemptSpec } from '../../src/core/ports.ts'
+import { attemptFolder, readAttemptFile } from '../../src/system/attempt-files.ts'
+import { identify, isAlive, RUN_TAG, signalProcess, taggedProcesses } from '../../src/system/processes.ts'
+import { openSupervision } from '../../src/system/supervision.ts'
+import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const program = new URL('../support/supervise.ts', import.meta.url).pathname
+const never = new AbortController().signal
+
+function stage(script: string, limits: Partial<AttemptSpec> = {}) {
+  const home = tempFolder()
+  const runId = `run_test${Math.random().toString(36).slice(2)}`
+  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 1_000 })
+  onTestFinished(async () => {
+    await supervision.sweep(runId)
+  })
+  writeFileSync(join(home, 'prompt.md'), 'the prompt\n')
+  const spec: AttemptSpec = {
+    version: 1,
+    runId,
+    attempt: 1,
+    command: { file: agentProgram(home, script), args: [], env: {} },
+    cwd: home,
+    promptFile: join(home, 'prompt.md'),
+    resultMarker: '{"type":"result"',
+    deadlineMs: 60_000,
+    silentAfterMs: 60_000,
+    resultGraceMs: 60_000,
+    killGraceMs: 1_000,
+    ...limits,
+  }
+  const lines: string[] = []
+  const folder = attemptFolder(home, runId, 1)
+  const follow = () => supervision.follow(runId, 1, line => lines.push(line), never)
+  return { home, runId, supervision, spec, lines, folder, follow }
+}
+
+test('an attempt gets its prompt on stdin and its lines and exit code are handed over', async () => {
+  const { supervision, spec, lines, follow } = stage('cat; echo two; printf three; exit 7')
+  await supervision.start(spec)
+  expect(await follow()).toMatchObject({ code: 7, signal: null, cause: null })
+  expect(lines).toEqual(['the prompt', 'two', 'three'])
+})
+
+test('a program that is not there is an exit record, not an exception', async () => {
+  const { supervision, spec, follow } = stage('')
+  await supervision.start({ ...spec, command: { file: '/no/such/agent', args: [], env: {} } })
+  expect(await follow()).toMatchObject({ cause: 'start_failed' })
+})
+
+test('an agent that ignores TERM is killed at its deadline, its children in other sessions too', async () => {
+  const { supervision, spec, follow, runId } = stage("trap '' TERM; setsid sleep 300 & while :; do sleep 1; done", { deadlineMs: 300 })
+  await supervision.start(spec)
+  expect(await follow()).toMatchObject({ cause: 'deadline', signal: 'SIGKILL' })
+  await waitFor('all gone', () => taggedProcesses(RUN_TAG, runId).length === 0)
+})
+
+test('an agent that hangs after its result is ended and the cause says so', async () => {
+  const { supervision, spec, lines, follow } = stage(`echo '${RESULT_LINE}'; exec sleep 300`, { resultGraceMs: 200 })
+  await supervision.start(spec)
+  expect(await follow()).toMatchObject({ cause: 'hung_after_result' })
+  expect(lines).toEqual([RESULT_LINE])
+})
+
+test('an agent without output and processor use is ended as silent; one that computes is not', async () => {
+  const silent = stage('exec sleep 300', { silentAfterMs: 1_500 })
+  const busy = stage('end=$(( $(date +%s) + 5 )); while [ $(date +%s) -lt $end ]; do :; done', { silentAfterMs: 1_500 })
+  await Promise.all([silent.supervision.start(silent.spec), busy.supervision.start(busy.spec)])
+  const [first, second] = await Promise.all([silent.follow(), busy.follow()])
+  expect(first).toMatchObject({ cause: 'silent' })
+  expect(second).toMatchObject({ cause: null, code: 0 })
+})
+
+test('stopping ends the tree and leaves an exit record that says so', async () => {
+  const { supervision, spec, follow, runId } = stage('setsid sleep 300 & exec sleep 300')
+  await supervision.start(spec)
+  await supervision.stop(runId, 1)
+  expect(await follow()).toMatchObject({ cause: 'stopped', signal: 'SIGTERM' })
+  expect(taggedProcesses(RUN_TAG, runId)).toEqual([])
+})
+
+test('daemons that an agent leaves are ended when it has ended', async () => {
+  const { supervision, spec, follow, runId, home } = stage('(setsid sh -c "echo $$ > daemon; exec sleep 300" &) ; sleep 0.2; exit 0')
+  await supervision.start(spec)
+  expect(await follow()).toMatchObject({ code: 0, cause: null })
+  await waitFor('no process left', () => existsSync(join(home, 'daemon')) && taggedProcesses(RUN_TAG, runId).length === 0)
+})
+
+test('an attempt starts at most once', async () => {
+  const { supervision, spec, follow, home } = stage('echo started >> starts; sleep 0.3')
+  await Promise.all([supervision.start(spec), supervision.start(spec)])
+  await follow()
+  await supervision.start(spec)
+  expect(readFileSync(join(home, 'starts'), 'utf8')).toBe('started\n')
+})
+
+test('what is found after a death: never started, alive, exited, gone', async () => {
+  const { supervision, spec, runId, folder } = stage('exec sleep 300')
+  expect(supervision.inspect(runId, 1)).toEqual({ state: 'never_started' })
+  const supervisor = await supervision.start(spec)
+  expect(supervision.inspect(runId, 1)).toMatchObject({ state: 'alive', supervisor })
+  signalProcess(supervisor!, 'SIGKILL')
+  await waitFor('supervisor dead', () => !isAlive(supervisor!))
+  expect(supervision.inspect(runId, 1)).toEqual({ state: 'gone' })
+  const agent = readAttemptFile(folder, 'started')!.agent!
+  expect(isAlive(agent)).toBe(true)
+  expect(await supervision.sweep(runId)).toBe(1)
+  expect(isAlive(agent)).toBe(false)
+  const again = stage('exit 0')
+  await again.supervision.start(again.spec)
+  await again.follow()
+  expect(again.supervision.inspect(again.runId, 1)).toMatchObject({ state: 'exited', exit: { code: 0 } })
+})
+
+test('following an attempt whose supervisor was killed ends with null', async () => {
+  const { supervision, spec, follow } = stage('echo one; exec sleep 300')
+  const supervisor = await supervision.start(spec)
+  const following = follow()
+  signalProcess(supervisor!, 'SIGKILL')
+  expect(await following).toBeNull()
+})
+
+test('an adopted attempt is followed from its first line', async () => {
+  const { supervision, spec, lines, follow, home, runId } = stage('echo one; while [ ! -e go ]; do sleep 0.05; done; echo two')
+  await supervision.start(spec)
+  const cut = new AbortController()
+  const first = supervision.follow(runId, 1, () => cut.abort(), cut.signal)
+  await expect(first).rejects.toThrow()
+  const second = follow()
+  await waitFor('first line again', () => lines.length === 1)
+  writeFileSync(join(home, 'go'), '')
+  expect(await second).toMatchObject({ code: 0 })
+  expect(lines).toEqual(['one', 'two'])
+})
+
+test('a flood of output is followed in bounded memory', async () => {
+  const { supervision, spec, follow } = stage('head -c 200000000 /dev/zero; echo; echo end')
+  await supervision.start(spec)
+  const before = process.memoryUsage().rss
+  await follow()
+  expect(process.memoryUsage().rss - before).toBeLessThan(120_000_000)
+})
+
+test('a process is known by boot, pid and start, so a used-again pid is never signalled', () => {
+  const self = identify(process.pid)!
+  expect(isAlive(self)).toBe(true)
+  expect(isAlive({ ...self, start: '1' })).toBe(false)
+  expect(isAlive({ ...self, bootId: 'another' })).toBe(false)
+  expect(signalProcess({ ...self, start: '1' }, 'SIGKILL')).toBe(false)
+})
