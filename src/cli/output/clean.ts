@@ -1,0 +1,22 @@
+import { stripVTControlCharacters } from 'node:util'
+
+// C0 without newline, DEL, C1, and the marks that turn the direction of text round: all of them can forge what is seen.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+
+/** Text from outside as lines that are safe to print: no escape sequence, no control character but the newline. */
+export function printable(text: string): string {
+  const lines = text.replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n').replaceAll('\t', '  ')
+  return stripVTControlCharacters(lines).replace(UNPRINTABLE, '')
+}
+
+/** Text from outside as one safe line, white space drawn together, cut to at most `length` characters. */
+export function oneLine(text: string, length = 100_000): string {
+  // Cut roughly first: a tool may have printed megabytes, of which one line is shown.
+  const line = printable(text.slice(0, length * 4 + 1000))
+    .replace(/\s+/g, ' ')
+    .trim()
+  if (line.length <= length) return line
+  // A cut through a surrogate pair would print a replacement mark.
+  return `${line.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
+}

@@ -1,0 +1,102 @@
+import type { ChalkInstance } from 'chalk'
+import { end } from '../../core/ends.ts'
+import type { RunnerEvent } from '../../core/event.ts'
+import type { Task } from '../../core/task.ts'
+import { oneLine } from './clean.ts'
+import { wrapped } from './layout.ts'
+import type { RunMemory } from './run-memory.ts'
+import { count, duration, money, tilde } from './words.ts'
+
+type RunFinished = Extract<RunnerEvent, { type: 'run_finished' }>
+
+/** The task's details, as they stand when it is taken. */
+export function taskPanel(task: Task, model: string, paint: ChalkInstance, columns: number): string[] {
+  const facts = [task.id, task.complexity, task.seniority, model]
+  if (task.priority !== 0) facts.push(`priority ${task.priority}`)
+  if (task.branch) facts.push(task.branch)
+  if (task.maxCostUsd !== null) facts.push(`at most ${money(task.maxCostUsd)}`)
+  const inner = columns - 2
+  const lines = [
+    ...wrapped(oneLine(task.title), inner).map(line => paint.bold(line)),
+    ...wrapped(facts.map(fact => oneLine(fact)).join(' · '), inner).map(line => paint.dim(line)),
+  ]
+  if (task.description.trim() !== '') lines.push('', ...wrapped(task.description, inner, '', 6))
+  if (task.criteria.length > 0) lines.push('')
+  for (const criterion of task.criteria) lines.push(...hanging('☐ ', wrapped(oneLine(criterion), inner - 2, '', 3)))
+  return ['', ...lines.map(line => `${paint.cyan('┃')} ${line}`.trimEnd()), '']
+}
+
+/** What came of the run, where everything is, and what can be typed next. */
+export function endBlock(event: RunFinished, runId: string | null, run: RunMemory, paint: ChalkInstance, columns: number): string[] {
+  const row = end(event.reason)
+  const good = row.next === 'report'
+  const colour = good ? paint.green : row.next === 'keep' || row.next === 'wait' || row.next === 'abandon' ? paint.yellow : paint.red
+  const bar = colour('┃')
+  const heading = `${good ? '✔' : '✖'} ${capital(row.says)}${run.task ? `: ${oneLine(run.task.title)}` : ''}`
+  const lines = wrapped(heading, columns - 2).map(line => colour.bold(line))
+
+  const fact = (label: string, text: string) => {
+    lines.push(...hanging(paint.dim(label.padEnd(9)), wrapped(text, columns - 11), 9))
+  }
+  lines.push('')
+  if (!good && event.note.trim() !== '') lines.push(...wrapped(plainMarkdown(event.note), columns - 2, '', 8), '')
+  const branch = event.work?.branch ?? run.workspace?.branch
+  if (event.status) fact('status', oneLine(event.status))
+  if (branch) fact('branch', oneLine(branch))
+  for (const [index, commit] of (event.work?.commits ?? []).slice(0, 5).entries()) {
+    fact(index === 0 ? 'commits' : '', `${commit.sha.slice(0, 8)} ${oneLine(commit.subject)}`)
+  }
+  const more = (event.work?.commits.length ?? 0) - 5
+  if (more > 0) fact('', `and ${more} more`)
+  if (event.work?.files.length) fact('changed', changedFiles(event.work.files))
+  fact('took', duration(event.durationMs) + (run.attempts > 1 ? `, ${count(run.attempts, 'attempt')}` : ''))
+  if (run.model) fact('model', oneLine(run.model))
+  fact('cost', money(event.costUsd) + (run.turns > 0 ? `, ${count(run.turns, 'turn')}, ${count(run.toolCalls, 'tool call')}` : ''))
+  if (event.kept) lines.push(paint.dim('kept in'.padEnd(9)) + tilde(oneLine(event.kept)))
+  if (runId) lines.push(paint.dim('run'.padEnd(9)) + runId)
+
+  lines.push('')
+  const arrow = paint.dim('→ ')
+  if (row.advice !== '') lines.push(...hanging(arrow, wrapped(row.advice, columns - 4), 2))
+  // Commands are not wrapped: what the terminal breaks by itself can still be copied.
+  for (const command of nextCommands(event, runId, run)) lines.push(arrow + command)
+  return ['', ...lines.map(line => `${bar} ${line}`.trimEnd()), '']
+}
+
+function nextCommands(event: RunFinished, runId: string | null, run: RunMemory): string[] {
+  const commands: string[] = []
+  const { workspace } = run
+  const branch = event.work?.branch ?? workspace?.branch
+  if (event.work?.commits.length && workspace?.base && branch) {
+    commands.push(`git -C ${quoted(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${quoted(branch)}`)
+  }
+  if (runId) commands.push(`agent-runner logs ${runId}`)
+  return commands
+}
+
+function changedFiles(files: { added: number | null; removed: number | null }[]): string {
+  const sum = (of: 'added' | 'removed') => files.reduce((total, file) => total + (file[of] ?? 0), 0)
+  return `${count(files.length, 'file')}, +${sum('added')} −${sum('removed')}`
+}
+
+function hanging(first: string, lines: string[], indent = 2): string[] {
+  return lines.map((line, index) => (index === 0 ? first : ' '.repeat(indent)) + line)
+}
+
+/** Markdown's headings, emphasis and code marks taken off; the text stays. */
+function plainMarkdown(text: string): string {
+  return text
+    .replace(/^#{1,6} +/gm, '')
+    .replace(/\*\*|`/g, '')
+    .replace(/\n{2,}/g, '\n')
+}
+
+/** A path as a shell takes it. */
+function quoted(text: string): string {
+  const safe = oneLine(text)
+  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,82 @@
+import type { StampedEvent } from '../../core/event.ts'
+import { type OutputStream, openSink } from './sink.ts'
+
+/** How events are shown: for eyes at a terminal, as lines with times, or as JSON lines. */
+export type LogFormat = 'pretty' | 'plain' | 'json'
+export const LOG_FORMATS = ['auto', 'pretty', 'plain', 'json'] as const
+
+/** A reader of events that shows them. Nothing in it throws or waits. */
+export interface Printer {
+  print(event: StampedEvent): void
+  /** Holds everything back while something else (a question) has the terminal. */
+  suspend(): void
+  /** Shows what was held back and goes on. */
+  resume(): void
+  /** Puts the terminal back as it was. */
+  close(): void
+  /** Fires when nobody can read the output any more. */
+  readonly gone: AbortSignal
+}
+
+/** The format for a stream: what was asked for; for `auto` pretty on a terminal without NO_COLOR and CI, else plain. */
+export function chooseFormat(
+  asked: (typeof LOG_FORMATS)[number],
+  stream: { isTTY?: boolean },
+  env: Record<string, string | undefined>,
+): LogFormat {
+  if (asked !== 'auto') return asked
+  return stream.isTTY && !env.NO_COLOR && !isTrue(env.CI) && env.TERM !== 'dumb' ? 'pretty' : 'plain'
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0' && value !== 'false'
+}
+
+/** Opens a printer on a stream. `live: false` is for what has happened already: no spinner. Loads what the format needs and nothing else. */
+export async function openPrinter(format: LogFormat, stream: OutputStream, options: { live?: boolean } = {}): Promise<Printer> {
+  if (format === 'pretty') {
+    const { openPretty } = await import('./pretty.ts')
+    return openPretty(stream, options.live ?? true)
+  }
+  if (format === 'json') {
+    const { jsonLine } = await import('./json.ts')
+    return linePrinter(stream, jsonLine)
+  }
+  const { plainLine, missingLine } = await import('./plain.ts')
+  return linePrinter(stream, plainLine, missingLine)
+}
+
+/** One line or none per event. */
+function linePrinter(stream: OutputStream, line: (event: StampedEvent) => string, missing?: (lines: number) => string): Printer {
+  const sink = openSink(stream, { missing })
+  let held: string[] | null = null
+  return {
+    print(event) {
+      const text = safely(line, event)
+      if (text === '') return
+      if (held) held.push(text)
+      else sink.write(`${text}\n`)
+    },
+    suspend() {
+      held ??= []
+    },
+    resume() {
+      const lines = held ?? []
+      held = null
+      for (const text of lines) sink.write(`${text}\n`)
+    },
+    close() {
+      this.resume()
+    },
+    gone: sink.gone,
+  }
+}
+
+function safely(line: (event: StampedEvent) => string, event: StampedEvent): string {
+  try {
+    return line(event)
+  } catch {
+    // An event of another version of the program, read from a file.
+    return ''
+  }
+}

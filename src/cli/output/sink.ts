@@ -1,0 +1,96 @@
+import { fstatSync, writeSync } from 'node:fs'
+
+/** A place to print to that never throws, never waits, and outlives full disks and readers that went away. */
+export interface Sink {
+  write(text: string): void
+  /** Width in columns, now. */
+  columns(): number
+  /** Fires when nobody can read this any more (`| head`, a terminal that was closed). */
+  readonly gone: AbortSignal
+}
+
+/** The parts of process.stdout that printing needs. */
+export type OutputStream = NodeJS.WritableStream & {
+  fd?: number
+  isTTY?: boolean
+  columns?: number
+  writableLength?: number
+  destroyed?: boolean
+}
+
+/** Bytes that wait for a full disk or a slow reader, at most; what comes beyond them is counted and left out. */
+const WAITING_BYTES = 1024 * 1024
+
+export interface SinkOptions {
+  /** The line that tells how many lines are missing; '' when the format has no room for it. */
+  missing?: (lines: number) => string
+  write?: (fd: number, bytes: Buffer) => number
+}
+
+/** Opens a sink on a stream. Files are written through their descriptor: the stream would close itself at the first full disk. */
+export function openSink(stream: OutputStream, options: SinkOptions = {}): Sink {
+  const gone = new AbortController()
+  // Without a listener an EPIPE would be an uncaught exception. It stays: writes that are under way may still fail.
+  stream.on('error', () => gone.abort())
+  stream.on('close', () => gone.abort())
+  const missing = options.missing ?? (() => '')
+  const fd = fileDescriptor(stream)
+  const write = fd === null ? toStream(stream, gone.signal, missing) : toFile(fd, missing, options.write ?? writeSync)
+  return { write, columns: () => stream.columns || 80, gone: gone.signal }
+}
+
+/** The descriptor when it is a file or a device other than a terminal; null for terminals, pipes and sockets. */
+function fileDescriptor(stream: OutputStream): number | null {
+  if (stream.fd === undefined || stream.isTTY) return null
+  try {
+    const stat = fstatSync(stream.fd)
+    return stat.isFile() || stat.isCharacterDevice() ? stream.fd : null
+  } catch {
+    return null
+  }
+}
+
+function toStream(stream: OutputStream, gone: AbortSignal, missing: (lines: number) => string) {
+  let lost = 0
+  return (text: string) => {
+    if (gone.aborted || stream.destroyed) return
+    if ((stream.writableLength ?? 0) > WAITING_BYTES) {
+      lost += linesIn(text)
+      return
+    }
+    try {
+      stream.write(lost > 0 ? missing(lost) + text : text)
+      lost = 0
+    } catch {
+      // A stream that was ended between the check and here.
+    }
+  }
+}
+
+function toFile(fd: number, missing: (lines: number) => string, write: (fd: number, bytes: Buffer) => number) {
+  let waiting = Buffer.alloc(0)
+  let lost = 0
+  return (text: string) => {
+    flush()
+    if (waiting.length > 0 && waiting.length + text.length > WAITING_BYTES) {
+      lost += linesIn(text)
+      return
+    }
+    waiting = Buffer.concat([waiting, Buffer.from(lost > 0 ? missing(lost) + text : text)])
+    lost = 0
+    flush()
+  }
+
+  function flush() {
+    try {
+      // A disk that fills up takes a part of a write first; only the rest may be written later.
+      while (waiting.length > 0) waiting = waiting.subarray(write(fd, waiting))
+    } catch {
+      // Kept for the next line's turn.
+    }
+  }
+}
+
+function linesIn(text: string): number {
+  return text.split('\n').length - 1
+}
