@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+interface Count {
+  passed: number
+  failed: number
+}
+
+interface Stage {
+  name: string
+  command: [string, ...string[]]
+  /** Tests that ran, from what the stage printed or wrote; stages without tests have none. */
+  count?: (output: string) => Count
+  /** Part of `npm test`. */
+  quick: boolean
+}
+
+interface Outcome extends Count {
+  stage: Stage
+  ok: boolean
+  seconds: number
+  output: string
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const scratch = mkdtempSync(join(tmpdir(), 'agent-runner-stages-'))
+const vitestReport = join(scratch, 'vitest.json')
+
+const STAGES: Stage[] = [
+  { name: 'build', command: ['scripts/build'], quick: false },
+  { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'], quick: true },
+  { name: 'types', command: ['tsc', '-p', '.'], quick: true },
+  { name: 'architecture', command: ['depcruise', 'src', 'hooks', '--config', '.dependency-cruiser.cjs'], quick: true },
+  { name: 'nothing unused', command: ['knip'], quick: true },
+  {
+    name: 'vitest',
+    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`],
+    count: countVitest,
+    quick: true,
+  },
+  { name: 'bats', command: ['node_modules/bats/bin/bats', '--formatter', 'tap', '--timing', 'tests/bats'], count: countTap, quick: false },
+]
+
+/** Tests that passed and failed, by vitest's own JSON report. A report that is missing counts nothing: the exit code tells. */
+function countVitest(): Count {
+  try {
+    const report = JSON.parse(readFileSync(vitestReport, 'utf8')) as { numPassedTests: number; numFailedTests: number }
+    return { passed: report.numPassedTests, failed: report.numFailedTests }
+  } catch {
+    return { passed: 0, failed: 0 }
+  }
+}
+
+/** Tests that passed and failed, by lines of the Test Anything Protocol. Skipped ones count as neither. */
+function countTap(output: string): Count {
+  const results = output.split('\n').filter(line => /^(not )?ok \d/.test(line) && !/ # skip/i.test(line))
+  const failed = results.filter(line => line.startsWith('not ')).length
+  return { passed: results.length - failed, failed }
+}
+
+/** The running stage, so that a signal to us ends it too. */
+let running: ChildProcess | undefined
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    running?.kill(signal)
+    process.exitCode = 130
+    stopped = true
+  })
+let stopped = false
+
+/** Runs one stage. Stages with tests are shown as they run, the others only when they fail. */
+function run(stage: Stage): Promise<Outcome> {
+  const shown = stage.count !== undefined
+  const started = performance.now()
+  console.log(`\n── ${stage.name}`)
+  return new Promise(resolve => {
+    const [file, ...args] = stage.command
+    const child = spawn(file, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env['PATH']}`,
+        AGENT_RUNNER: join(root, 'dist/agent-runner'),
+      },
+    })
+    running = child
+    let output = ''
+    const take = (chunk: string) => {
+      output += chunk
+      if (shown) process.stdout.write(chunk)
+    }
+    child.stdout.setEncoding('utf8').on('data', take)
+    child.stderr.setEncoding('utf8').on('data', take)
+    child.once('error', error => {
+      output += `${error.message}\n`
+    })
+    child.once('close', code => {
+      const counted = stage.count?.(output) ?? { passed: 0, failed: 0 }
+      const ok = code === 0 && counted.failed === 0
+      if (!ok && !shown) process.stdout.write(output)
+      const seconds = (performance.now() - started) / 1000
+      console.log(`   ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`)
+      // A stage that failed without a failed test (lint, or a crash of the test program itself) is one failure.
+      resolve({ stage, ok, seconds, output, passed: counted.passed, failed: ok ? 0 : Math.max(1, counted.failed) })
+    })
+  })
+}
+
+const quick = process.argv.includes('--quick')
+const outcomes: Outcome[] = []
+for (const stage of STAGES) {
+  if (stopped || (quick && !stage.quick)) continue
+  outcomes.push(await run(stage))
+}
+rmSync(scratch, { recursive: true, force: true })
+
+console.log('')
+for (const { stage, ok, seconds, passed, failed } of outcomes)
+  console.log(
+    `${ok ? 'ok    ' : 'FAILED'} ${stage.name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s${stage.count ? `  ${passed} passed, ${failed} failed` : ''}`,
+  )
+const sum = (key: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
+if (outcomes.some(outcome => !outcome.ok)) process.exitCode ||= 1
+console.log(`${sum('passed')} passed, ${sum('failed')} failed`)
