@@ -205,6 +205,8 @@ export interface HookDocument {
   model: string | null
   tracker: { name: string; url: string }
   state_dir: string
+  /** The agent CLI that will be started: a path, or a name to be found on PATH; null when none was found. */
+  agent_command: string | null
   /** Only for post_task. */
   result?: {
     success: boolean
