@@ -78,7 +78,8 @@ function waysToRun(path: string, suffix: string, self: string[]): Pick<FoundHook
   } catch (error) {
     return cannot(`it cannot be read: ${(error as Error).message}`)
   }
-  if (shebang?.endsWith('\r')) return cannot('its first line ends in CRLF, so the system finds no such interpreter: save it with LF line ends')
+  if (shebang?.endsWith('\r'))
+    return cannot('its first line ends in CRLF, so the system finds no such interpreter: save it with LF line ends')
   const executable = isExecutable(path)
   const script = ['.js', '.mjs', '.ts'].includes(suffix)
   const asksForNode = shebang !== null && /^\/usr\/bin\/env\s+node$/.test(shebang)
@@ -114,7 +115,7 @@ function shebangOf(path: string): string | null {
 
 function canStart(program: string): boolean {
   if (isAbsolute(program)) return isExecutable(program)
-  return (process.env['PATH'] ?? '').split(delimiter).some(folder => folder !== '' && isExecutable(join(folder, program)))
+  return (process.env.PATH ?? '').split(delimiter).some(folder => folder !== '' && isExecutable(join(folder, program)))
 }
 
 function isExecutable(path: string): boolean {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { HookDocument } from '../core/ports.ts'
 import { HOOKS } from '../core/ports.ts'
 import { COMPLEXITIES, LEVELS, type Task } from '../core/task.ts'
 
@@ -85,11 +84,4 @@ export function taskFromSample(sample: z.infer<typeof sampleTask>): Task {
     status: sample.status ?? 'created',
     notes: sample.notes ?? '',
   }
-}
-
-/** The document as it goes onto the wire. */
-export function toWire({ task, ...document }: HookDocument): HookWire {
-  if (!task) return { ...document, task }
-  const { dependsOn, maxCostUsd, ...same } = task
-  return { ...document, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
 }

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { RunnerError } from '../core/errors.ts'
+import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
+import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
+import type { HookWire } from './hook-document.ts'
+import { type HookExit, runHookProcess } from './hook-process.ts'
+import { endTagged, RUN_TAG } from './processes.ts'
+
+export interface HookOptions extends HookPlaces {
+  timeoutMs: number
+  killGraceMs: number
+}
+
+/** The environment name that marks the hooks of one agent in one state folder. */
+const OWNER_TAG = 'AGENT_RUNNER_HOOK_OF'
+/** The PM's key is for the runner alone. */
+const SECRETS = ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY']
+/** A hook that prints more is stopped; its log is cut to this. */
+const LOG_BYTES = 10 * 1024 * 1024
+const MESSAGE_LINES = 10
+const MESSAGE_BYTES = 4096
+
+/**
+ * The hooks of a repository and a user, looked up anew at each call, so that they can be changed while the runner works.
+ * Throws USAGE when the folder of --hooks-dir is not there. `run` throws nothing but ABORTED: what keeps a hook from running
+ * makes it fail, with the reason as its message. `logFile` is replaced and holds one call.
+ */
+export function openHooks(options: HookOptions): Hooks {
+  findHook('pre_task', options)
+  return {
+    async run(name, document, logFile, signal) {
+      if (signal.aborted) throw new RunnerError('ABORTED', `the ${name} hook was not started`)
+      const begun = performance.now()
+      let hook: FoundHook | null = null
+      let exit: HookExit | null = null
+      let message: string
+      try {
+        hook = findHook(name, options)
+        if (hook.problem) message = `${hook.path} cannot be run: ${hook.problem}`
+        else {
+          exit = await call(hook, document, logFile, options, signal)
+          message = words(exit, hook, options.timeoutMs, lastLines(logFile))
+        }
+      } catch (error) {
+        message = `the ${name} hook could not be run: ${(error as Error).message}`
+      }
+      if (exit?.ended === 'aborted') throw new RunnerError('ABORTED', `the ${name} hook was stopped`)
+      return {
+        path: hook?.path ?? null,
+        ok: exit !== null && exit.code === 0 && exit.ended === null,
+        exitCode: hook?.problem ? 126 : (exit?.code ?? (exit?.startError ? 127 : null)),
+        timedOut: exit?.ended === 'timeout',
+        message,
+        log: logFile,
+        ms: Math.round(performance.now() - begun),
+      } satisfies HookResult
+    },
+  }
+}
+
+/** Ends hooks that a killed runner of this agent left running; returns how many processes. For the start of a runner, before its first hook. */
+export function endLeftoverHooks(agentId: string, home: string): Promise<number> {
+  return endTagged(OWNER_TAG, owner(agentId, home), 0)
+}
+
+async function call(hook: FoundHook, document: HookDocument, logFile: string, options: HookOptions, signal: AbortSignal) {
+  // A missing working directory would be reported as a missing program.
+  const cwd = [document.workspace?.path, options.repo].find(path => path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
+  if (cwd === undefined) throw new Error(`its working directory ${options.repo} is not there`)
+  mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
+  const env = { ...process.env }
+  for (const secret of SECRETS) delete env[secret]
+  env[OWNER_TAG] = owner(document.agent.id, options.home)
+  env.AGENT_RUNNER_HOOK = hook.name
+  if (document.run_id) env[RUN_TAG] = document.run_id
+  return runHookProcess(
+    {
+      id: randomUUID(),
+      command: hook.command,
+      cwd,
+      env,
+      input: `${JSON.stringify(toWire(document))}\n`,
+      logFile,
+      timeoutMs: options.timeoutMs,
+      killGraceMs: options.killGraceMs,
+      logBytes: LOG_BYTES,
+    },
+    signal,
+  )
+}
+
+/** The document as it stands on the wire: snake_case throughout. */
+function toWire({ task, ...document }: HookDocument): HookWire {
+  if (!task) return { ...document, task }
+  const { dependsOn, maxCostUsd, ...same } = task
+  return { ...document, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
+}
+
+const owner = (agentId: string, home: string) => `${agentId}@${home}`
+
+/** What to tell people: what it said last, headed by how it ended where that is not plain. */
+function words(exit: HookExit, hook: FoundHook, timeoutMs: number, said: string): string {
+  const how =
+    exit.startError !== null
+      ? `${hook.path} could not be started: ${startWords(exit.startError)}`
+      : exit.ended === 'timeout'
+        ? `it did not end within ${timeoutMs / 1000} s and was stopped`
+        : exit.ended === 'flood'
+          ? `it printed more than ${LOG_BYTES / 1024 / 1024} MiB and was stopped`
+          : exit.signal !== null
+            ? `it was ended by ${exit.signal}`
+            : exit.code !== 0 && said === ''
+              ? `it ended with exit code ${exit.code} and printed nothing`
+              : ''
+  const stuck = exit.stuck ? 'something of it could not be ended' : ''
+  return [how, stuck, said].filter(Boolean).join('\n')
+}
+
+function startWords(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return 'the interpreter of its first line is not on this machine'
+  if (error.code === 'EACCES') return 'the system does not allow it (a folder mounted noexec, or rights on the interpreter)'
+  return error.message
+}
+
+function lastLines(logFile: string): string {
+  const file = openSync(logFile, 'r')
+  try {
+    const from = Math.max(0, fstatSync(file).size - MESSAGE_BYTES)
+    const bytes = Buffer.alloc(MESSAGE_BYTES)
+    const text = bytes.toString('utf8', 0, readSync(file, bytes, 0, MESSAGE_BYTES, from))
+    const lines = stripVTControlCharacters(text).split(/[\r\n]+/)
+    // The first line is a part of one when the text was cut before it.
+    if (from > 0 && lines.length > 1) lines.shift()
+    const printable = lines.map(line => line.replace(/\p{Cc}/gu, ' ').trimEnd()).filter(line => line.trim() !== '')
+    return printable.slice(-MESSAGE_LINES).join('\n')
+  } finally {
+    closeSync(file)
+  }
+}
