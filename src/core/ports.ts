@@ -1,5 +1,5 @@
-import type { AgentEvent, RunnerEvent } from './event.ts'
-import type { AttemptEnd, ProcessIdentity, RunRecord, WorkReport, WorkspaceRecord } from './run.ts'
+import type { AgentEvent, RunnerEvent, StampedEvent } from './event.ts'
+import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, WorkReport, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
 
 /*
@@ -168,6 +168,8 @@ export interface WorkspaceRequest {
   runId: string
   task: Task
   agentId: string
+  /** Where an older runner worked on this task: continued when it is a worktree of this repository. */
+  inherited: InheritedPlace | null
 }
 
 /** Prepares, reads and removes the places where attempts work. Uncommitted work is never deleted. */
@@ -250,7 +252,12 @@ export interface Journal {
 export interface RunFiles {
   /** The folder; made on first use. */
   folder(runId: string): string
+  /** Replaces a file of the run durably and answers its path. */
   write(runId: string, name: string, text: string): string
+  /** Adds an event to its run's timeline. */
+  append(event: StampedEvent): void
+  /** The run's timeline so far, oldest first. */
+  events(runId: string): StampedEvent[]
 }
 
 export interface Clock {

@@ -107,6 +107,12 @@ export type Disposition =
   | { kind: 'give_back'; reason: EndReason; note: string }
   | { kind: 'abandon'; reason: EndReason; note: string }
 
+/** Where another runner left the work on a task. */
+export interface InheritedPlace {
+  path: string
+  branch: string | null
+}
+
 /** The journal of one run: all that is needed to go on after any death. Kept in the agent's lock file. */
 export interface RunRecord {
   version: 1
@@ -125,4 +131,6 @@ export interface RunRecord {
   notBefore: number | null
   /** Mentions that went into the prompt; marked read once the agent has started. */
   mentions: string[]
+  /** A place where an older runner worked on this task, from its lock file; null for runs of our own. */
+  inherited: InheritedPlace | null
 }

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import type { ProcessIdentity } from '../core/run.ts'
+import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
+import { isLocked, takeLock } from './os-lock.ts'
+import { identify } from './processes.ts'
+
+/** The runner that works for an agent id now, as it wrote itself down. */
+export interface GuardHolder {
+  process: ProcessIdentity
+  host: string
+  since: string
+  role: string
+  repo: string
+  command: string
+}
+
+/**
+ * Makes this process the one runner for the agent id on this machine until it dies or releases. Throws AGENT_BUSY, which
+ * names the holder, when there is one already.
+ */
+export function takeAgentGuard(home: string, agentId: string, about: { role: string; repo: string; command: string }): { release(): void } {
+  privateFolder(join(home, 'locks'))
+  const lock = takeLock(guardPath(home, agentId))
+  if (!lock) {
+    const holder = readHolder(home, agentId)
+    const who = holder ? `process ${holder.process.pid} on ${holder.host} since ${holder.since}` : 'another process'
+    throw new RunnerError('AGENT_BUSY', `the agent id ${agentId} is in use by ${who}`)
+  }
+  const holder: GuardHolder = { process: identify(process.pid)!, host: hostname(), since: new Date().toISOString(), ...about }
+  replaceFile(holderPath(home, agentId), JSON.stringify(holder))
+  return {
+    release() {
+      removeFile(holderPath(home, agentId))
+      lock.release()
+    },
+  }
+}
+
+/** Who runs the agent id now; null when nobody does, whatever a dead runner left behind. */
+export function guardHolder(home: string, agentId: string): GuardHolder | null {
+  return isLocked(guardPath(home, agentId)) ? readHolder(home, agentId) : null
+}
+
+const guardPath = (home: string, agentId: string) => join(home, 'locks', `agent-${agentId}.guard`)
+const holderPath = (home: string, agentId: string) => join(home, 'locks', `agent-${agentId}.runner.json`)
+
+function readHolder(home: string, agentId: string): GuardHolder | null {
+  const path = holderPath(home, agentId)
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null
+}

@@ -1,0 +1,57 @@
+import { chmodSync, existsSync, lstatSync, readFileSync, renameSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import type { Journal } from '../core/ports.ts'
+import type { RunRecord } from '../core/run.ts'
+import { privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
+import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'
+
+/** The lock file of an agent. */
+export function lockFilePath(home: string, agentId: string): string {
+  return join(home, 'locks', `agent-${agentId}.lock`)
+}
+
+/** The journal of an agent: its lock file. There ⇔ this agent has an unfinished task. */
+export function openJournal(home: string, agentId: string): Journal {
+  const path = lockFilePath(home, agentId)
+  privateFolder(dirname(path))
+  return {
+    load() {
+      removeLeftovers(path)
+      if (!lstatSync(path, { throwIfNoEntry: false })) return { record: null, setAside: null }
+      try {
+        const record = readLockFile(path)
+        if (record.agent.id !== agentId) throw new RunnerError('LOCK_FILE_UNREADABLE', `it belongs to the agent ${record.agent.id}`)
+        return { record, setAside: null }
+      } catch (error) {
+        return { record: null, setAside: setAside(path, error as Error) }
+      }
+    },
+    save: record => replaceFile(path, `${JSON.stringify(encodeLockFile(record), null, 2)}\n`),
+    remove: () => removeFile(path),
+  }
+}
+
+/** The run that a lock file tells of. Throws LOCK_FILE_UNREADABLE with the reason; never changes the file. */
+export function readLockFile(path: string): RunRecord {
+  const entry = lstatSync(path)
+  // A link may point at anything, and a file that others can write may tell us to touch anything.
+  if (!entry.isFile()) throw new RunnerError('LOCK_FILE_UNREADABLE', 'it is not a regular file')
+  if (process.getuid && entry.uid !== process.getuid() && process.getuid() !== 0)
+    throw new RunnerError('LOCK_FILE_UNREADABLE', 'it belongs to another user')
+  if (entry.mode & 0o002) throw new RunnerError('LOCK_FILE_UNREADABLE', 'everybody can write it')
+  if (entry.size > 64 * 1024 * 1024) throw new RunnerError('LOCK_FILE_UNREADABLE', 'it is larger than 64 MiB')
+  return decodeLockFile(readFileSync(path, 'utf8'))
+}
+
+/** Moves the file out of the way, keeping it, and says where to and why. */
+function setAside(path: string, reason: Error): string {
+  let target: string
+  for (let n = 1; ; n++) {
+    target = join(dirname(path), `${basename(path)}.unreadable-${n}`)
+    if (!existsSync(target)) break
+  }
+  renameSync(path, target)
+  if (lstatSync(target).isFile()) chmodSync(target, 0o600)
+  return `${target} (${reason.message})`
+}
