@@ -1,0 +1,43 @@
+import { KEYS, type Key, setting } from './schema.ts'
+import type { Found, Problem } from './source.ts'
+import { readTextFile } from './text-file.ts'
+
+export interface DotEnv {
+  path: string
+  values: Record<string, string>
+  lines: Record<string, number>
+}
+
+/** What `.env` in a repository says; null without one. It is only parsed: nothing gets into this process's environment. */
+export async function readDotEnv(path: string, problems: Problem[]): Promise<DotEnv | null> {
+  const text = readTextFile(path, 'dotenv', problems)
+  if (text === null) return null
+  const { parse } = await import('dotenv')
+  const lines: Record<string, number> = {}
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    const name = /^\s*(?:export\s+)?([\w.-]+)\s*[=:]/.exec(line)?.[1]
+    if (name) lines[name] = i + 1
+  }
+  return { path, values: parse(text), lines }
+}
+
+/**
+ * The settings that the environment carries. As everywhere with `.env`, it fills in only names that the real environment does not
+ * have; then the first name of each setting wins. An empty value counts as not set.
+ */
+export function fromEnvironment(env: NodeJS.ProcessEnv, dotenv: DotEnv | null): Map<Key, Found> {
+  const found = new Map<Key, Found>()
+  for (const key of KEYS) {
+    for (const name of setting(key).env) {
+      const real = env[name]
+      const raw = real || dotenv?.values[name]
+      if (!raw) continue
+      const source = real
+        ? { kind: 'environment' as const, name, path: null, line: null }
+        : { kind: 'dotenv' as const, name, path: dotenv?.path ?? null, line: dotenv?.lines[name] ?? null }
+      found.set(key, { raw, asText: true, source })
+      break
+    }
+  }
+  return found
+}

@@ -1,0 +1,38 @@
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import type { Setting } from './setting.ts'
+import type { Source } from './source.ts'
+
+/** The folder that a relative path counts from: where it was written. */
+export interface Bases {
+  cwd: string
+  repo: string
+  home: string
+}
+
+/** A path as an absolute one. A command without a slash stays a name, to be looked for on PATH. */
+export function absolute(row: Setting, value: string, source: Source, bases: Bases): string {
+  if (row.kind === 'command' && !value.includes('/')) return value
+  const expanded = value === '~' || value.startsWith('~/') ? join(homedir(), value.slice(1)) : value
+  if (isAbsolute(expanded)) return resolve(expanded)
+  if (source.kind === 'flag' || source.kind === 'environment') return resolve(bases.cwd, expanded)
+  return resolve(source.kind === 'user' ? bases.home : bases.repo, expanded)
+}
+
+/** The nearest folder upwards that holds `.git`, so that a runner started in a subfolder finds its repository; else the folder itself. */
+export function repositoryAround(cwd: string): string {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return folder
+    if (folder === dirname(folder)) return resolve(cwd)
+  }
+}
+
+/** The folder's real path, or null when it is no folder. */
+export function realFolder(path: string): string | null {
+  try {
+    return statSync(path).isDirectory() ? realpathSync(path) : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Key } from './schema.ts'
+import { fromMapping } from './settings-file.ts'
+import type { Found, Problem } from './source.ts'
+import { readTextFile } from './text-file.ts'
+
+/** The names of the project file, in a repository's root. */
+export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
+
+/** Where a repository's project file is; null when it has none. */
+export function findProjectFile(repo: string): string | null {
+  return PROJECT_FILES.map(name => join(repo, name)).find(path => existsSync(path)) ?? null
+}
+
+/** What the project file sets. A mistake in its YAML is a problem that names file and line. */
+export async function readProjectFile(path: string | null, problems: Problem[]): Promise<Map<Key, Found>> {
+  const text = path === null ? null : readTextFile(path, 'project', problems)
+  if (path === null || text === null) return new Map()
+  const { LineCounter, parseDocument, isScalar, isMap } = await import('yaml')
+  const counter = new LineCounter()
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
+  for (const error of document.errors)
+    problems.push({ kind: 'project', message: `${path} line ${counter.linePos(error.pos[0]).line}: ${error.message}` })
+  if (document.errors.length > 0) return new Map()
+
+  const lineOf = (at: string[]): number | null => {
+    const parent = at.length === 1 ? document.contents : document.getIn(at.slice(0, -1), true)
+    const pair = isMap(parent) ? parent.items.find(item => isScalar(item.key) && String(item.key.value) === at.at(-1)) : undefined
+    const range = pair && isScalar(pair.key) ? pair.key.range : undefined
+    return range ? counter.linePos(range[0]).line : null
+  }
+  try {
+    return fromMapping(document.toJS(), { kind: 'project', path, lineOf }, problems)
+  } catch (thrown) {
+    // An alias without its anchor, or a mountain of them.
+    problems.push({ kind: 'project', message: `${path}: ${(thrown as Error).message}` })
+    return new Map()
+  }
+}

@@ -1,0 +1,36 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import { builtInRole } from './built-in-roles.ts'
+import type { Config } from './config.ts'
+import { ROLE } from './settings/identity.ts'
+
+/** The folders in which a role's instructions are looked for, first hit wins. */
+export function roleFolders({ values }: Pick<Config, 'values'>): string[] {
+  const inRepository = ['', 'headless_pm', 'agents', 'agents/client'].flatMap(folder => {
+    const base = join(values.repo, folder)
+    // The bare folder comes second, and not the repository's root: `qa.md` there may be anything.
+    return folder === '' ? [join(base, 'team_roles')] : [join(base, 'team_roles'), base]
+  })
+  const given = values.roleInstructionsDir === null ? [] : [values.roleInstructionsDir]
+  return [...given, ...inRepository, join(values.home, 'team_roles')]
+}
+
+/**
+ * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but
+ * cannot be read, since going on without it would be another agent.
+ */
+export function roleInstructions(config: Pick<Config, 'values'>, role: string): { text: string; path: string | null } {
+  if (!ROLE.test(role)) throw new RunnerError('USAGE', `${JSON.stringify(role)} is not a role's name`)
+  for (const folder of roleFolders(config)) {
+    const path = join(folder, `${role}.md`)
+    try {
+      if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue
+      const text = readFileSync(path, 'utf8').trim()
+      if (text !== '') return { text: `${text}\n`, path }
+    } catch (thrown) {
+      throw new RunnerError('CONFIG_INVALID', `${path}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`, { cause: thrown })
+    }
+  }
+  return { text: builtInRole(role), path: null }
+}

@@ -1,0 +1,52 @@
+import type * as Zod from 'zod'
+import type { Setting } from './setting.ts'
+import { AGENT } from './settings/agent.ts'
+import { IDENTITY } from './settings/identity.ts'
+import { RULES } from './settings/rules.ts'
+import { TIMES } from './settings/times.ts'
+import { TRACKER } from './settings/tracker.ts'
+import { WORKSPACE } from './settings/workspace.ts'
+
+/** The one table of settings. A dot in a key makes a group in files: `models.junior`. */
+export const SETTINGS = { ...IDENTITY, ...TRACKER, ...WORKSPACE, ...AGENT, ...RULES, ...TIMES }
+
+export type Key = keyof typeof SETTINGS
+
+/** The keys in the order of the table. */
+export const KEYS = Object.keys(SETTINGS) as Key[]
+
+/** The same table in topics, for pages that people read. */
+export const TOPICS: { title: string; keys: Key[] }[] = [
+  { title: 'Who works, and where', keys: Object.keys(IDENTITY) as Key[] },
+  { title: 'Where tasks come from', keys: Object.keys(TRACKER) as Key[] },
+  { title: 'Workspaces and git', keys: Object.keys(WORKSPACE) as Key[] },
+  { title: 'The agent, its models and its budget', keys: Object.keys(AGENT) as Key[] },
+  { title: 'Hooks, roles and limits', keys: Object.keys(RULES) as Key[] },
+  { title: 'Deadlines and intervals', keys: Object.keys(TIMES) as Key[] },
+]
+
+type ValueOf<S extends Setting> = Zod.infer<ReturnType<S['schema']>> | (S['default'] extends null ? null : never)
+
+/** Every setting's value, by key. Paths are absolute; durations are in seconds. */
+export type Values = { [K in Key]: ValueOf<(typeof SETTINGS)[K]> }
+
+/** A setting as its row, with the wide type. */
+export function setting(key: Key): Setting {
+  return SETTINGS[key]
+}
+
+/** Whether a text is the key of a setting. */
+export function isKey(name: string): name is Key {
+  return Object.hasOwn(SETTINGS, name)
+}
+
+/** The name under which commander keeps a flag: `--agent-id <id>` is `agentId`; null without a flag. */
+export function flagAttribute(key: Key): string | null {
+  const name = flagName(key)
+  return name === null ? null : name.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The flag without its placeholder: `--agent-id`; null when there is none. */
+export function flagName(key: Key): string | null {
+  return setting(key).flag?.split(' ')[0] ?? null
+}

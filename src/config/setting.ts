@@ -1,0 +1,71 @@
+import type * as Zod from 'zod'
+
+export type Z = typeof Zod
+
+/** How a setting is written as text (flag, environment) and what it is in a file. */
+export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'record'
+
+/** One row of the table of settings. Options, environment, files, README, `config` and `doctor` all derive from it. */
+export interface Setting {
+  kind: Kind
+  /** The flag with its placeholder, as commander reads it; null when only files and the environment carry it. */
+  flag: string | null
+  /** Environment names; the first that is set wins. */
+  env: readonly string[]
+  /** Null means: not set. */
+  default: unknown
+  /** What a number counts; null when it is not a number. */
+  unit: string | null
+  /** One sentence for people. */
+  says: string
+  choices?: readonly string[]
+  /** Never shown, in no output. */
+  secret?: true
+  /** Says where the files are, so it cannot stand in one of them. */
+  place?: true
+  /** Built only when a value is checked, so that the table can be read without loading zod. */
+  schema: (z: Z) => Zod.ZodType
+}
+
+const between = (z: Z, least: number, most: number, error: string) => z.number({ error }).min(least, { error }).max(most, { error })
+
+const MONTH = 31 * 24 * 3600
+
+const amount = <const U extends string>(unit: U, least: number, most: number) =>
+  ({
+    kind: 'number',
+    unit,
+    schema: (z: Z) => between(z, least, most, `expected a number of ${unit} from ${least} to ${most}`),
+  }) as const
+
+/** A duration in seconds, at least a tenth of one, so that nothing spins. */
+export const seconds = amount('seconds', 0.1, MONTH)
+/** A duration in seconds that may be none. */
+export const grace = amount('seconds', 0, 3600)
+export const megabytes = amount('MB', 0, 10_000_000)
+export const kilobytes = amount('KB', 0, 100_000)
+export const dollars = amount('USD', 0.01, 100_000)
+
+const COUNT = 'expected a whole number from 1 to 1000'
+/** A whole number of times. */
+export const count = { kind: 'number', unit: 'times', schema: (z: Z) => between(z, 1, 1000, COUNT).int({ error: COUNT }) } as const
+
+const TEXT = 'expected text that is not empty (in YAML, put a number into quotes)'
+export const text = { kind: 'text', unit: null, schema: (z: Z) => z.string({ error: TEXT }).trim().min(1, { error: TEXT }) } as const
+/** A path; `~/` is the user's home, and a relative one counts from where it was written. */
+export const path = { ...text, kind: 'path' } as const
+
+/** Text of a given form. */
+export function like(pattern: RegExp, error: string) {
+  return { kind: 'text', unit: null, schema: (z: Z) => z.string({ error }).regex(pattern, { error }) } as const
+}
+
+/** One of a few words. */
+export function choice<const T extends readonly [string, ...string[]]>(...choices: T) {
+  return {
+    kind: 'choice',
+    unit: null,
+    choices,
+    schema: (z: Z) => z.enum(choices, { error: `expected one of ${choices.join(', ')}` }),
+  } as const
+}

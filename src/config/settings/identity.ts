@@ -1,0 +1,53 @@
+import { AGENT_ID, LEVELS } from '../../core/task.ts'
+import { choice, like, path, type Setting } from '../setting.ts'
+
+/** The form of a role's name. It names files, so nothing else may be in it. */
+export const ROLE = /^[a-z][a-z0-9_-]{0,63}$/
+
+/** Who works, and where. */
+export const IDENTITY = {
+  agentId: {
+    ...like(AGENT_ID, 'expected 1 to 64 letters, digits, dots, dashes or underscores'),
+    flag: '--agent-id <id>',
+    env: ['HEADLESS_PM_AGENT_ID'],
+    default: null,
+    says: 'The name under which the runner works; one runner per name on a machine.',
+  },
+  role: {
+    ...like(ROLE, 'expected a role such as backend_dev: small letters, digits, dashes and underscores'),
+    flag: '--role <role>',
+    env: ['HEADLESS_PM_ROLE'],
+    default: null,
+    says: 'What the agent does, for example backend_dev, frontend_dev, fullstack_dev, qa, architect or pm.',
+  },
+  level: {
+    ...choice(...LEVELS),
+    flag: '--level <level>',
+    env: ['HEADLESS_PM_LEVEL'],
+    default: 'senior',
+    says: 'The highest seniority of the tasks that the agent takes.',
+  },
+  repo: {
+    ...path,
+    flag: '--repo <folder>',
+    env: ['HEADLESS_PM_REPO'],
+    default: '.',
+    place: true,
+    says: 'The repository to work in; without it, the one around the current directory.',
+  },
+  home: {
+    ...path,
+    flag: '--home <folder>',
+    env: ['HEADLESS_PM_HOME'],
+    default: '~/.headless-pm',
+    place: true,
+    says: 'The state folder: lock files, runs, the embedded board and the user file config.json.',
+  },
+  roleInstructionsDir: {
+    ...path,
+    flag: '--role-instructions-dir <folder>',
+    env: ['HEADLESS_PM_ROLE_INSTRUCTIONS_DIR'],
+    default: null,
+    says: 'A folder with one file of instructions per role (backend_dev.md) that goes before the usual places.',
+  },
+} as const satisfies Record<string, Setting>

@@ -1,0 +1,38 @@
+import { type Key, setting, TOPICS } from './schema.ts'
+
+/** The settings as Markdown tables, one per topic, for README.md. */
+export function settingsTable(): string {
+  const tables = TOPICS.map(({ title, keys }) =>
+    [`**${title}**`, '', '| setting | flag | environment | default | |', '|---|---|---|---|---|', ...keys.map(line)].join('\n'),
+  )
+  return `${tables.join('\n\n')}\n`
+}
+
+function line(key: Key): string {
+  const row = setting(key)
+  const flag = row.flag === null ? '–' : code(row.flag.split(' ')[0] ?? '')
+  const choices = row.choices ? ` One of ${row.choices.map(code).join(', ')}.` : ''
+  const notInFiles = row.place ? ' Not in files.' : ''
+  return `| ${code(key)} | ${flag} | ${row.env.map(code).join(', ')} | ${sayDefault(key)} | ${escaped(row.says)}${choices}${notInFiles} |`
+}
+
+/** A setting's default with its unit, for people. */
+export function sayDefault(key: Key): string {
+  const { default: value, unit } = setting(key)
+  if (value === null || (typeof value === 'object' && Object.keys(value as object).length === 0)) return '–'
+  return code(String(value)) + (unit ? ` ${unit}` : '')
+}
+
+const code = (text: string) => `\`${escaped(text)}\``
+const escaped = (text: string) => text.replace(/\|/g, '\\|')
+
+const START = '<!-- settings -->'
+const END = '<!-- /settings -->'
+
+/** A page with the table between its two markers replaced by the present one. Throws when the markers are missing. */
+export function withSettingsTable(page: string): string {
+  const start = page.indexOf(START)
+  const end = page.indexOf(END)
+  if (start === -1 || end < start) throw new Error(`the page lacks ${START} and ${END}`)
+  return `${page.slice(0, start + START.length)}\n${settingsTable()}${page.slice(end)}`
+}
