@@ -1,9 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
+if (Number(process.versions.node.split('.')[0]) < 26)
+  throw new Error(
+    `the tests need the checkout's own Node; this is ${process.version}. Use npm test, or put node_modules/.bin first on PATH`,
+  )
+
+// Nothing of the developer's own settings may reach a test, least of all the address of a real PM.
+for (const name of Object.keys(process.env))
+  if (/^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|NODE_OPTIONS$)/.test(name)) delete process.env[name]
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     pool: 'forks',
+    // Many tests start processes of their own; more at once than two cores carry makes their waits long.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     sequence: { shuffle: true },

@@ -83,7 +83,7 @@ function run(stage: Stage): Promise<Outcome> {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
-        PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env['PATH']}`,
+        PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}`,
         AGENT_RUNNER: join(root, 'dist/agent-runner'),
       },
     })
