@@ -1,0 +1,109 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { RunnerError } from '../core/errors.ts'
+
+/** The steps from an empty file to today's tables: entry n leads to version n + 1. Never change one that was released; add another. */
+export const SQLITE_MIGRATIONS: readonly string[] = [
+  `
+  create table tasks (
+    seq integer primary key autoincrement,
+    id text not null unique,
+    project text not null,
+    title text not null,
+    description text not null,
+    criteria text not null,
+    role text not null,
+    seniority text not null check (seniority in ('junior', 'senior', 'principal')),
+    complexity text not null check (complexity in ('minor', 'major')),
+    branch text,
+    priority integer not null,
+    max_cost_usd real,
+    model text,
+    status text not null,
+    notes text not null,
+    locked_by text,
+    locked_at text,
+    run_id text,
+    claimed_from text,
+    epoch integer not null default 0,
+    created_at text not null,
+    updated_at text not null,
+    check ((locked_by is not null) = (status = 'under_work'))
+  ) strict;
+  -- The two questions of a look (my role's tasks; every task in a status), each answered in the order of the queue.
+  create index tasks_by_role on tasks (project, status, role, priority desc, seq);
+  create index tasks_by_status on tasks (project, status, priority desc, seq);
+
+  create table task_dependencies (
+    task_id text not null references tasks (id) on delete cascade,
+    depends_on text not null references tasks (id),
+    primary key (task_id, depends_on)
+  ) strict, without rowid;
+  create index task_dependents on task_dependencies (depends_on);
+
+  create table task_history (
+    seq integer primary key autoincrement,
+    task_id text not null references tasks (id) on delete cascade,
+    at text not null,
+    kind text not null,
+    who text not null,
+    from_status text,
+    to_status text,
+    note text,
+    run_id text,
+    epoch integer not null
+  ) strict;
+  create index task_history_by_task on task_history (task_id, seq);
+  -- A run ends once, whatever is repeated.
+  create unique index one_end_per_run on task_history (task_id, run_id) where kind in ('reported', 'given_back', 'parked');
+
+  create table agents (
+    id text primary key,
+    role text not null,
+    level text not null,
+    registered_at text not null,
+    last_seen text not null
+  ) strict;
+
+  create table mentions (
+    seq integer primary key autoincrement,
+    agent_id text not null,
+    task_id text references tasks (id) on delete cascade,
+    sender text not null,
+    text text not null,
+    at text not null,
+    read_at text
+  ) strict;
+  create index mentions_by_agent on mentions (agent_id, read_at, seq);
+  create index mentions_by_task on mentions (task_id);
+  `,
+]
+
+/**
+ * Brings the tables up to date, each step whole or not at all. Any number of processes may do it at once: one works, the
+ * others wait and find it done. Throws STATE_UNUSABLE when the file was made by a newer version of this program.
+ */
+export function migrate(database: DatabaseSync, file: string, migrations: readonly string[] = SQLITE_MIGRATIONS): void {
+  // Almost every opening finds nothing to do, and must not wait for somebody else's write to see that.
+  if (versionOf(database) === migrations.length) return
+  database.exec('begin immediate')
+  try {
+    const version = versionOf(database)
+    if (version > migrations.length)
+      throw new RunnerError(
+        'STATE_UNUSABLE',
+        `${file} was made by a newer agent-runner: its version is ${version}, this one knows ${migrations.length}`,
+        { advice: 'Use the newer agent-runner, or another HEADLESS_PM_HOME.' },
+      )
+    for (const step of migrations.slice(version)) database.exec(step)
+    database.exec(`pragma user_version = ${migrations.length}`)
+    database.exec('commit')
+  } catch (error) {
+    // A full disk rolls back by itself.
+    if (database.isTransaction) database.exec('rollback')
+    throw error
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('pragma user_version').get()?.user_version)
+}

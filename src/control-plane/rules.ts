@@ -1,0 +1,70 @@
+import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import { type AgentIdentity, LEVELS, type Level, TASK_STATUSES, type TaskStatus } from '../core/task.ts'
+import type { Schema } from './schema.ts'
+
+/** What an agent may be given: tasks in a status, of one role and some levels, or of any. */
+export interface Offer {
+  status: TaskStatus
+  role: string | null
+  levels: readonly Level[] | null
+}
+
+/** The rule of the queue: QA checks everything that developers call done; all others do what is new, of their role, at or below their level. */
+export function offerFor(agent: Pick<AgentIdentity, 'role' | 'level'>): Offer {
+  if (agent.role === 'qa') return { status: 'dev_done', role: null, levels: null }
+  return { status: 'created', role: agent.role, levels: LEVELS.slice(0, LEVELS.indexOf(agent.level) + 1) }
+}
+
+/** The status in which a task waits for its first agent. Work for QA alone has no developer before it. */
+export const firstStatus = (role: string): TaskStatus => (role === 'qa' ? 'dev_done' : 'created')
+
+/** Whether a word is a status that a task can be moved to. `under_work` is not: only a claim leads there. */
+export function isRestingStatus(word: string): word is TaskStatus {
+  return word !== 'under_work' && (TASK_STATUSES as readonly string[]).includes(word)
+}
+
+/** From these on, a task that others depend on no longer stands in their way. */
+export const FINISHED: readonly TaskStatus[] = ['dev_done', 'qa_done', 'documentation_done', 'committed']
+
+/** Nobody will work on it any more, unless a person says so. */
+export const CLOSED: readonly TaskStatus[] = ['qa_done', 'documentation_done', 'committed']
+
+type Tasks = ExpressionBuilder<Schema, 'tasks'>
+
+/** As SQL: the task is in what is offered. */
+export function isOffered(eb: Tasks, offer: Offer): ExpressionWrapper<Schema, 'tasks', SqlBool> {
+  return eb.and([
+    eb('tasks.status', '=', offer.status),
+    eb('tasks.locked_by', 'is', null),
+    ...(offer.role === null ? [] : [eb('tasks.role', '=', offer.role)]),
+    ...(offer.levels === null ? [] : [eb('tasks.seniority', 'in', offer.levels)]),
+  ])
+}
+
+/** As SQL: the task waits for no other one. */
+export function isUnblocked(eb: Tasks) {
+  return eb.not(
+    eb.exists(
+      eb
+        .selectFrom('task_dependencies')
+        .innerJoin('tasks as needed', 'needed.id', 'task_dependencies.depends_on')
+        .select(sql.lit(1).as('one'))
+        .whereRef('task_dependencies.task_id', '=', 'tasks.id')
+        .where(isUnfinished),
+    ),
+  )
+}
+
+/**
+ * As SQL: a needed task is not finished. `dev_done` is enough, so that a chain of tasks does not wait for QA at each link, and it stays
+ * enough while QA looks at it. Work for QA alone is finished when QA is through with it.
+ */
+export function isUnfinished(eb: ExpressionBuilder<Schema & { needed: Schema['tasks'] }, 'needed'>) {
+  const standing = eb
+    .case()
+    .when('needed.status', '=', 'under_work')
+    .then(eb.ref('needed.claimed_from'))
+    .else(eb.ref('needed.status'))
+    .end()
+  return eb.or([eb(standing, 'not in', FINISHED), eb.and([eb('needed.role', '=', 'qa'), eb('needed.status', 'not in', CLOSED)])])
+}

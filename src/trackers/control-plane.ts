@@ -1,0 +1,81 @@
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Board, BoardOptions } from '../control-plane/board.ts'
+import { RunnerError } from '../core/errors.ts'
+import type { Tracker } from '../core/ports.ts'
+import type { AgentIdentity, Task } from '../core/task.ts'
+
+/** How often a waiting runner asks whether anything changed, in milliseconds. */
+const ASK_MS = 500
+
+/**
+ * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; a
+ * board that is handed in stays its owner's. A lock has no expiry here: the agent's lock file on the same machine says who holds what.
+ */
+export function openEmbedded(where: Board | string, options: BoardOptions = {}): Tracker {
+  let opening: Promise<Board> | undefined
+  /** Every call begins here: nothing begins after the signal, and the database is loaded when it is needed first. */
+  const board = async (signal: AbortSignal): Promise<Board> => {
+    throwIfAborted(signal)
+    if (typeof where !== 'string') return where
+    opening ??= import('../control-plane/board.ts').then(({ openBoard }) => openBoard(where, options))
+    return opening.catch(error => {
+      // What was in the way may be gone at the next call.
+      opening = undefined
+      throw error
+    })
+  }
+  return {
+    name: 'embedded',
+    url: typeof where === 'string' ? resolve(where) : where.url,
+    register: async (agent, signal) => (await board(signal)).register(agent),
+    look: async (agent, waitSeconds, signal) => look(await board(signal), agent, waitSeconds, signal),
+    claim: async (agent, task, runId, signal) => (await board(signal)).claim(agent, task.id, runId),
+    holding: async (agent, task, signal) => (await board(signal)).holding(agent, task.id),
+    heartbeat: async (agent, task, signal) => (await board(signal)).heartbeat(agent, task.id),
+    report: async (agent, task, report, signal) => (await board(signal)).report(agent, task.id, report),
+    giveBack: async (agent, task, report, signal) => (await board(signal)).giveBack(agent, task.id, report),
+    park: async (agent, task, report, signal) => (await board(signal)).park(agent, task.id, report),
+    mentions: async (agent, signal) => (await board(signal)).mentions(agent),
+    markRead: async (agent, ids, signal) => (await board(signal)).markRead(agent, ids),
+    ping: async signal => void (await board(signal)).mark(),
+    close() {
+      opening?.then(
+        opened => opened.close(),
+        () => {},
+      )
+    },
+  }
+}
+
+/** Looks, and looks again whenever the board has changed, until the time is over. */
+async function look(board: Board, agent: AgentIdentity, waitSeconds: number, signal: AbortSignal): Promise<Task | null> {
+  const until = performance.now() + waitSeconds * 1_000
+  for (;;) {
+    // Taken before the look: a change in between is then seen by the next one.
+    const mark = board.mark()
+    const found = await board.look(agent)
+    if (found) return plain(found)
+    do {
+      const left = until - performance.now()
+      throwIfAborted(signal)
+      if (left <= 0) return null
+      await pause(Math.min(ASK_MS, left), signal)
+    } while (board.mark() === mark)
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => throwIfAborted(signal))
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new RunnerError('ABORTED', 'stopped')
+}
+
+/** The task as every tracker shows it; what only the board knows stays there. */
+function plain(task: Task): Task {
+  const { id, title, description, criteria, role, seniority, complexity, branch } = task
+  const { priority, dependsOn, maxCostUsd, model, status, notes } = task
+  return { id, title, description, criteria, role, seniority, complexity, branch, priority, dependsOn, maxCostUsd, model, status, notes }
+}
