@@ -24,6 +24,7 @@ export const ERRORS = {
   AGENT_CLI_MISSING: { kind: 'broken', exitCode: 78, advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND.' },
   GIT_FAILED: { kind: 'broken', exitCode: 1, advice: 'The message is what git said.' },
   SUPERVISOR_FAILED: { kind: 'broken', exitCode: 1, advice: "See supervisor.log in the attempt's folder." },
+  UNHEALTHY: { kind: 'broken', exitCode: 69, advice: 'Read what the health_check hook said, and mend it.' },
   ABORTED: { kind: 'retry', exitCode: 12, advice: '' },
   BUG: { kind: 'bug', exitCode: 1, advice: 'Please report this with the output of `agent-runner doctor --json`.' },
 } as const satisfies Record<string, { kind: ErrorKind; exitCode: number; advice: string }>

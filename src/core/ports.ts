@@ -254,6 +254,8 @@ export interface RunFiles {
   folder(runId: string): string
   /** Replaces a file of the run durably and answers its path. */
   write(runId: string, name: string, text: string): string
+  /** The path of a file in the state folder that belongs to no run. */
+  stateFile(name: string): string
   /** Adds an event to its run's timeline. */
   append(event: StampedEvent): void
   /** The run's timeline so far, oldest first. */

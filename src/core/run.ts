@@ -131,6 +131,8 @@ export interface RunRecord {
   notBefore: number | null
   /** Mentions that went into the prompt; marked read once the agent has started. */
   mentions: string[]
+  /** A workspace that was left in place because work in it would be lost, or for a person to look at; null when none. */
+  kept: string | null
   /** A place where an older runner worked on this task, from its lock file; null for runs of our own. */
   inherited: InheritedPlace | null
 }

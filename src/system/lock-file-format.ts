@@ -99,6 +99,7 @@ const ours = z.object({
   disposition: disposition.nullable(),
   not_before: z.number().nullable(),
   mentions: z.array(z.string()),
+  kept: z.string().nullable(),
   inherited: z.object({ path: z.string(), branch: z.string().nullable() }).nullable(),
 })
 
@@ -128,6 +129,7 @@ export function encodeLockFile(record: RunRecord): Record<string, unknown> {
     disposition: record.disposition,
     not_before: record.notBefore,
     mentions: record.mentions,
+    kept: record.kept,
     inherited: record.inherited,
   }
 }
@@ -161,6 +163,7 @@ export function decodeLockFile(text: string): RunRecord {
     disposition: file.disposition,
     notBefore: file.not_before,
     mentions: file.mentions,
+    kept: file.kept,
     inherited: file.inherited,
   }
 }
@@ -225,6 +228,7 @@ function decodeOlder(json: unknown): RunRecord {
     disposition: null,
     notBefore: null,
     mentions: [],
+    kept: null,
     inherited: file.worktree_path ? { path: file.worktree_path, branch: file.branch_name ?? null } : null,
   }
 }

@@ -19,6 +19,7 @@ export function openRunFiles(home: string): RunFiles {
       replaceFile(path, text)
       return path
     },
+    stateFile: name => join(home, name),
     append(event) {
       if (event.runId) appendFileSync(join(folder(event.runId), 'events.jsonl'), `${JSON.stringify(event)}\n`, { mode: 0o600 })
     },

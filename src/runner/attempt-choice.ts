@@ -1,0 +1,55 @@
+import { type EndReason, end } from '../core/ends.ts'
+import type { Policy } from '../core/policy.ts'
+import type { AttemptRecord, RunRecord } from '../core/run.ts'
+
+/** What to do next in the agent step. */
+export type AttemptChoice =
+  /** Follow the attempt that the journal has as not ended. */
+  | { do: 'follow'; attempt: AttemptRecord }
+  /** Start another one. */
+  | { do: 'start'; session: 'first' | 'resume' | 'afresh'; after: EndReason | null }
+  /** No further attempt: the reason stands. */
+  | { do: 'finish'; reason: EndReason }
+
+/** What is left of a run's budgets, all counted from what is on disk. */
+export interface Spent {
+  failures: number
+  interruptions: number
+  costUsd: number
+}
+
+/** Counts the attempts by the budget that the table charges them to, and their money. */
+export function spent(record: Pick<RunRecord, 'attempts'>): Spent {
+  const sum: Spent = { failures: 0, interruptions: 0, costUsd: 0 }
+  for (const { ended } of record.attempts) {
+    if (!ended) continue
+    sum.costUsd += ended.costUsd
+    const { counts } = end(ended.reason)
+    if (counts === 'failure') sum.failures++
+    if (counts === 'interruption') sum.interruptions++
+  }
+  return sum
+}
+
+/** The budget of a run in US dollars: the task's own, else the configured one; null for no limit. */
+export function budgetUsd(record: Pick<RunRecord, 'task'>, policy: Pick<Policy, 'maxCostUsd'>): number | null {
+  return record.task.maxCostUsd ?? policy.maxCostUsd
+}
+
+/** Decides from journal and policy alone, so that a restart decides as the runner that died would have. */
+export function chooseAttempt(
+  record: Pick<RunRecord, 'attempts' | 'task'>,
+  policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd'>,
+): AttemptChoice {
+  const last = record.attempts.at(-1)
+  if (!last) return { do: 'start', session: 'first', after: null }
+  if (!last.ended) return { do: 'follow', attempt: last }
+  const { reason } = last.ended
+  const row = end(reason)
+  if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
+  const sum = spent(record)
+  if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }
+  const budget = budgetUsd(record, policy)
+  if (budget !== null && sum.costUsd >= budget) return { do: 'finish', reason: 'over_budget' }
+  return { do: 'start', session: row.session, after: reason }
+}

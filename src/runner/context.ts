@@ -1,0 +1,34 @@
+import type { RunnerEvent } from '../core/event.ts'
+import type { Policy } from '../core/policy.ts'
+import type { Agent, AskHookRefusal, Clock, Hooks, Journal, RunFiles, Supervision, Tracker, Workspaces } from '../core/ports.ts'
+import type { AgentIdentity } from '../core/task.ts'
+import type { Patience } from './patience.ts'
+import type { Stops } from './shutdown.ts'
+
+/** All that a runner works with. Composed once; the rules see nothing of the outside but this. */
+export interface RunnerContext {
+  identity: AgentIdentity
+  tracker: Tracker
+  agent: Agent
+  supervision: Supervision
+  workspaces: Workspaces
+  hooks: Hooks
+  journal: Journal
+  files: RunFiles
+  clock: Clock
+  policy: Policy
+  stops: Stops
+  patience: Patience
+  /** In [0, 1). */
+  random: () => number
+  newRunId: () => string
+  newSessionId: () => string
+  /** Tells an event; of a run when its id is given. */
+  emit: (event: RunnerEvent, runId?: string) => void
+  /** Asks a person about a refused hook; null without a terminal, then the policy answers. */
+  askHookRefusal: AskHookRefusal | null
+  /** For hooks and notes. */
+  home: string
+  repo: string
+  agentCommand: string | null
+}

@@ -1,0 +1,83 @@
+import type { RunnerContext } from './context.ts'
+
+/** Whether the machine is fit to take tasks, by the health_check hook. */
+export interface Health {
+  /** The last verdict; null before the first. */
+  readonly ok: boolean | null
+  /** Resolves when the last check was good. Rejects when the runner is asked to end. */
+  healthy(): Promise<void>
+  /** Runs the check now. */
+  check(): Promise<boolean>
+  end(): void
+}
+
+/** Checks every `healthCheckMs`, also during a task. Verdicts are told when they change. */
+export function startHealth(context: RunnerContext): Health {
+  const over = new AbortController()
+  const signal = AbortSignal.any([over.signal, context.stops.leaving])
+  let ok: boolean | null = null
+  let waiting: PromiseWithResolvers<void> | null = null
+
+  async function check(): Promise<boolean> {
+    const log = `${context.files.stateFile(`health-${context.identity.id}.log`)}`
+    const result = await context.hooks.run('health_check', document(context), log, signal)
+    if (!over.signal.aborted && result.ok !== ok && (ok !== null || !result.ok))
+      context.emit({
+        type: 'health',
+        ok: result.ok,
+        message: result.ok ? 'well again, taking tasks' : result.message || 'the health check failed',
+      })
+    ok = result.ok
+    if (ok) {
+      waiting?.resolve()
+      waiting = null
+    }
+    return ok
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      await check().catch(error => {
+        if (!signal.aborted) context.emit({ type: 'warning', message: `the health check could not be run: ${(error as Error).message}` })
+      })
+      await context.clock.sleep(context.policy.healthCheckMs, signal).catch(() => {})
+    }
+  }
+  void run()
+
+  return {
+    get ok() {
+      return ok
+    },
+    check,
+    async healthy() {
+      if (ok) return
+      waiting ??= Promise.withResolvers()
+      const { promise, reject } = waiting
+      const drained = () => reject(context.stops.draining.reason)
+      context.stops.draining.addEventListener('abort', drained, { once: true })
+      if (context.stops.draining.aborted) drained()
+      try {
+        await promise
+      } finally {
+        context.stops.draining.removeEventListener('abort', drained)
+      }
+    },
+    end: () => over.abort(),
+  }
+}
+
+function document({ identity, tracker, home, repo, agentCommand }: RunnerContext) {
+  return {
+    version: 1,
+    event: 'health_check',
+    agent: identity,
+    run_id: null,
+    task: null,
+    workspace: { kind: 'in-place', path: repo, repo, branch: null },
+    model: null,
+    tracker: { name: tracker.name, url: tracker.url },
+    state_dir: home,
+    agent_command: agentCommand,
+  } as const
+}

@@ -1,0 +1,40 @@
+import { asRunnerError } from '../core/errors.ts'
+import type { RunRecord } from '../core/run.ts'
+import type { RunnerContext } from './context.ts'
+
+/** Keeps a run's lock alive at the tracker, and notices when the task is no longer ours. */
+export interface Heartbeat {
+  /** Fires when the task is lost; its reason is `cancelled` (it was ended there) or `lost`. */
+  readonly lost: AbortSignal
+  end(): void
+}
+
+/** Beats every `heartbeatMs` until ended. An unreachable tracker is no loss: the next beat asks again. */
+export function startHeartbeat(record: RunRecord, context: RunnerContext): Heartbeat {
+  const lost = new AbortController()
+  const over = new AbortController()
+  void beat(record, context, lost, over.signal)
+  return { lost: lost.signal, end: () => over.abort() }
+}
+
+async function beat(record: RunRecord, context: RunnerContext, lost: AbortController, over: AbortSignal): Promise<void> {
+  const { tracker, identity, clock, policy } = context
+  while (!over.aborted && !lost.signal.aborted) {
+    await clock.sleep(policy.heartbeatMs, over).catch(() => {})
+    if (over.aborted) return
+    try {
+      const holding = await tracker.heartbeat(identity, record.task, over)
+      if (holding === 'ours') continue
+      // Our lock has expired, for instance while the machine was asleep. If nobody else was quicker it is ours again.
+      if (holding === 'free' && (await tracker.claim(identity, record.task, record.runId, over)) === 'ours') {
+        context.emit({ type: 'warning', message: 'the lock on the task had expired at the tracker and was taken again' }, record.runId)
+        continue
+      }
+      lost.abort(holding === 'finished' || holding === 'gone' ? 'cancelled' : 'lost')
+    } catch (thrown) {
+      if (over.aborted) return
+      const error = asRunnerError(thrown)
+      context.emit({ type: 'warning', message: `heartbeat: ${error.message}`, advice: error.advice }, record.runId)
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { backoff } from '../core/backoff.ts'
+import { end } from '../core/ends.ts'
+import { asRunnerError, RunnerError } from '../core/errors.ts'
+import type { RunRecord } from '../core/run.ts'
+import type { RunnerContext } from './context.ts'
+import { type Health, startHealth } from './health.ts'
+import { untilAnswered } from './retry.ts'
+import { newRun, runTask } from './task-run.ts'
+
+/** Exit code of `--single-task` when there was no task to take. */
+export const NOTHING_TO_DO = 14
+/** Exit code of a single task that was kept for the next start. */
+const KEPT = 12
+
+/**
+ * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code.
+ * Outlives trackers that are away, bad tasks, full disks and failing hooks; every repeated failure backs off.
+ */
+export async function runLoop(context: RunnerContext, mode: { single: boolean }): Promise<number> {
+  const { journal, stops, clock, emit } = context
+  const health = startHealth(context)
+  const registration = new Registration(context)
+  // Failures in a row, of whatever kind: each one makes the next pause longer.
+  let failures = 0
+  let idle = false
+  try {
+    for (;;) {
+      try {
+        const record = unfinished(context) ?? (await nextTask(context, mode, health, registration))
+        if (!record) {
+          if (mode.single) return NOTHING_TO_DO
+          if (!idle) emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
+          idle = true
+          continue
+        }
+        idle = false
+        const done = await runTask(record, context)
+        const { next, exitCode } = end(done.reason)
+        if (done.claiming === 'stops') return exitCode || KEPT
+        if (mode.single && !done.notOurs) return exitCode
+        failures = next === 'report' ? 0 : failures + 1
+      } catch (thrown) {
+        const error = asRunnerError(thrown)
+        if (error.code === 'ABORTED') return journal.load().record && mode.single && !stops.detaching.aborted ? KEPT : 0
+        // While draining nothing is tried again: what is unfinished waits for the next start.
+        if (mode.single || fatal(error) || stops.draining.aborted) throw error
+        failures++
+        if (error.code === 'TRACKER_REFUSED') registration.renew()
+        emit({ type: 'warning', message: error.message, advice: error.advice })
+      }
+      if (failures > 0) await clock.sleep(backoff(failures, context.random()), stops.draining).catch(() => {})
+      if (stops.draining.aborted && !journal.load().record) return 0
+    }
+  } finally {
+    health.end()
+  }
+}
+
+/** What nobody but a person can mend while the runner waits: it says so and ends. */
+const fatal = (error: RunnerError) => error.kind === 'usage' || error.code === 'TRACKER_UNAUTHORISED'
+
+/** The run that an earlier runner, or an earlier failure of this one, left; it goes on where its journal stands. */
+function unfinished(context: RunnerContext): RunRecord | null {
+  const { record, setAside } = context.journal.load()
+  if (setAside) {
+    const message = `the lock file could not be read and was set aside: ${setAside}`
+    context.emit({ type: 'recovered', decision: 'set_aside', message })
+  }
+  if (!record) return null
+  const { tracker, identity } = context
+  if (record.tracker.url !== '' && (record.tracker.url !== tracker.url || record.tracker.name !== tracker.name))
+    throw new RunnerError(
+      'CONFIG_INVALID',
+      `the unfinished task ${record.task.id} of ${identity.id} belongs to ${record.tracker.name} at ${record.tracker.url}, not to ${tracker.name} at ${tracker.url}`,
+      { advice: 'Start the runner once with that tracker so that it can finish the task.' },
+    )
+  // A lock file of the older runner knows neither tracker nor role.
+  if (record.tracker.url === '') record.tracker = { name: tracker.name, url: tracker.url }
+  if (record.task.role === '') record.task.role = identity.role
+  const step = record.steps.at(-1)
+  const where = step ? `${step.finishedAt ? 'after' : 'in'} the step ${step.name}` : 'with nothing known of how far it got'
+  context.emit({ type: 'recovered', decision: 'continued', message: `task ${record.task.id} was left ${where}: going on` }, record.runId)
+  return record
+}
+
+async function nextTask(
+  context: RunnerContext,
+  mode: { single: boolean },
+  health: Health,
+  registration: Registration,
+): Promise<RunRecord | null> {
+  const { stops, tracker, identity, policy } = context
+  if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
+  await registration.fresh()
+  if (mode.single) {
+    if (!(health.ok ?? (await health.check()))) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
+  } else await health.healthy()
+  const wait = mode.single ? 0 : policy.taskCheckMs / 1000
+  const task = await untilAnswered(
+    'looking for a task',
+    context,
+    () => tracker.look(identity, wait, stops.draining),
+    mode.single ? 3 : undefined,
+  )
+  return task && newRun(task, context)
+}
+
+/** Keeps the agent known at the tracker: at the start, and again when the last time is a heartbeat ago. */
+class Registration {
+  readonly #context: RunnerContext
+  #at: number | null = null
+
+  constructor(context: RunnerContext) {
+    this.#context = context
+  }
+
+  /** At the very start an unreachable tracker is an error of the start; later it is waited for. */
+  async fresh(): Promise<void> {
+    const { clock, policy, tracker, identity } = this.#context
+    if (this.#at !== null && clock.uptime() - this.#at < policy.heartbeatMs) return
+    const tries = this.#at === null ? 3 : undefined
+    await untilAnswered('registering the agent', this.#context, signal => tracker.register(identity, signal), tries)
+    this.#at = clock.uptime()
+  }
+
+  /** The tracker has forgotten us, perhaps with its database. */
+  renew(): void {
+    this.#at = null
+  }
+}

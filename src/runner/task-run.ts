@@ -1,0 +1,312 @@
+import { type EndReason, end } from '../core/ends.ts'
+import { asRunnerError } from '../core/errors.ts'
+import { modelFor, rolePolicy } from '../core/policy.ts'
+import type { HookDocument, HookName, Report } from '../core/ports.ts'
+import { type Disposition, type RunRecord, STEPS, type StepName } from '../core/run.ts'
+import { spent } from './attempt-choice.ts'
+import { runAttempts } from './attempts.ts'
+import type { RunnerContext } from './context.ts'
+import { writeNote } from './note.ts'
+import { untilAnswered } from './retry.ts'
+
+/*
+ * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task
+ * and for one found after a crash: finished steps are skipped, an interrupted one is taken again and says for itself what
+ * that means. Every step is safe to repeat.
+ */
+
+/** One step. It answers one word on what came of it. Once the run's disposition stands, only steps with `always` run. */
+interface Step {
+  always?: true
+  run(task: TaskRun): Promise<string>
+}
+
+const steps: Record<StepName, Step> = {
+  /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */
+  claim: {
+    async run({ record, context }) {
+      const answer = await untilAnswered('taking the task', context, signal =>
+        context.tracker.claim(context.identity, record.task, record.runId, signal),
+      )
+      if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
+      return answer
+    },
+  },
+
+  /** The hook may refuse the task; then a person or the policy decides. */
+  preHook: {
+    async run(task) {
+      for (;;) {
+        const result = await task.hook('pre_task')
+        if (result.ok) return result.path ? 'ok' : 'no hook'
+        const answer = await task.refusedHookAnswer(result)
+        if (answer === 'retry') continue
+        if (answer === 'skip') return 'refused, skipped'
+        task.stopsClaiming ||= answer === 'stop'
+        task.decide('refused_by_hook', result.message)
+        return 'refused'
+      }
+    },
+  },
+
+  /** Repeating it after a kill mends what was half made. */
+  workspace: {
+    async run({ record, context, request, decide }) {
+      try {
+        record.workspace = await context.workspaces.prepare(request)
+      } catch (thrown) {
+        const error = asRunnerError(thrown)
+        if (error.code !== 'GIT_FAILED') throw error
+        decide('no_workspace', error.message)
+        return 'none'
+      }
+      context.emit({ type: 'workspace_ready', workspace: record.workspace }, record.runId)
+      return record.workspace.kind
+    },
+  },
+
+  /** Supervised attempts until there is an outcome. */
+  agent: {
+    async run({ record, context, save }) {
+      return await runAttempts(record, context, save)
+    },
+  },
+
+  /** What was done, found by git; and with it what the tracker will be told. */
+  collect: {
+    async run({ record, context, request, decide, outcome }) {
+      const { diff, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
+      if (diff) context.files.write(record.runId, 'diff.patch', diff)
+      record.work = { ...work, diff: '' }
+      decide(outcome())
+      return `${work.commits.length} commits`
+    },
+  },
+
+  /** Exactly once as the tracker sees it. A tracker that is away is waited for; the result stands in the journal. */
+  report: {
+    always: true,
+    async run({ record, context }) {
+      const { disposition, task, runId } = record
+      if (!disposition || disposition.kind === 'abandon') return 'nothing to report'
+      const report: Report = { status: disposition.kind === 'report' ? disposition.status : '', note: disposition.note, runId }
+      const answer = await untilAnswered('reporting', context, signal => {
+        const { tracker, identity } = context
+        if (disposition.kind === 'report') return tracker.report(identity, task, report, signal)
+        if (disposition.kind === 'park') return tracker.park(identity, task, report, signal)
+        return tracker.giveBack(identity, task, report, signal)
+      })
+      if (answer === 'lost') {
+        context.emit(
+          { type: 'warning', message: 'the task is no longer ours at the tracker: nothing was reported, the work is kept' },
+          runId,
+        )
+        record.disposition = { kind: 'abandon', reason: 'lost', note: disposition.note }
+      }
+      return answer
+    },
+  },
+
+  /** Cannot fail the task. */
+  postHook: {
+    always: true,
+    async run(task) {
+      if (!task.begun('preHook')) return 'not begun'
+      const result = await task.hook('post_task')
+      return result.ok ? 'ok' : 'failed'
+    },
+  },
+
+  /** Nothing of the run may be left running, and nothing of its work may be lost. */
+  cleanup: {
+    always: true,
+    async run({ record, context, request }) {
+      await context.supervision.sweep(record.runId)
+      if (!record.workspace) return 'nothing'
+      const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, record.disposition?.kind === 'report')
+      record.kept = kept
+      if (record.work) record.work.rescued = [...new Set([...record.work.rescued, ...rescued])]
+      return kept ? 'kept' : 'clean'
+    },
+  },
+
+  /** Last, because the task may come back at once. */
+  release: {
+    always: true,
+    async run({ record, context, begun }) {
+      if (begun('preHook')) tellTheEnd(record, context)
+      context.journal.remove()
+      return 'released'
+    },
+  },
+}
+
+/** How a run left this runner. */
+export interface RunEnd {
+  reason: EndReason
+  /** Whether further tasks may be taken. */
+  claiming: 'goes_on' | 'stops'
+  /** The task never became ours: another agent was quicker. */
+  notOurs: boolean
+}
+
+/**
+ * Takes a run from where its journal stands to its end. Throws ABORTED when it is kept for the next start (lock file and
+ * session stay), and other RunnerErrors when this machine fails; the journal then tells how far it got.
+ */
+export async function runTask(record: RunRecord, context: RunnerContext): Promise<RunEnd> {
+  const task = new TaskRun(record, context)
+  for (const name of STEPS) {
+    const known = record.steps.find(step => step.name === name)
+    if (known?.finishedAt) continue
+    if (record.disposition && !steps[name].always) continue
+    const began = context.clock.uptime()
+    const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
+    if (!known) record.steps.push(entry)
+    task.save()
+    context.emit({ type: 'step_started', step: name }, record.runId)
+    entry.result = await steps[name].run(task)
+    entry.finishedAt = task.now()
+    if (name !== 'release') task.save()
+    context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
+  }
+  const { reason } = record.disposition!
+  const stops = task.stopsClaiming || end(reason).claiming === 'stops'
+  return { reason, claiming: stops ? 'stops' : 'goes_on', notOurs: !task.begun('preHook') }
+}
+
+/** A new run's journal. Nothing is claimed yet. */
+export function newRun(task: RunRecord['task'], context: RunnerContext): RunRecord {
+  return {
+    version: 1,
+    runId: context.newRunId(),
+    agent: context.identity,
+    task,
+    tracker: { name: context.tracker.name, url: context.tracker.url },
+    lockedAt: new Date(context.clock.now()).toISOString(),
+    steps: [],
+    attempts: [],
+    workspace: null,
+    work: null,
+    disposition: null,
+    notBefore: null,
+    mentions: [],
+    kept: null,
+    inherited: null,
+  }
+}
+
+/** One run in the hands of this runner: its journal, and what the steps share. */
+class TaskRun {
+  readonly record: RunRecord
+  readonly context: RunnerContext
+  stopsClaiming = false
+
+  constructor(record: RunRecord, context: RunnerContext) {
+    this.record = record
+    this.context = context
+  }
+
+  save = () => this.context.journal.save(this.record)
+  now = () => new Date(this.context.clock.now()).toISOString()
+  begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
+  /** The reason that the agent step came to. */
+  outcome = () => this.record.steps.find(step => step.name === 'agent')?.result as EndReason
+
+  get request() {
+    const { runId, task, inherited } = this.record
+    return { runId, task, inherited, agentId: this.context.identity.id }
+  }
+
+  /** Writes down what the tracker will be told. From here on only the closing steps run. */
+  decide = (reason: EndReason, text?: string) => {
+    const { record, context } = this
+    const note = writeNote(record, reason, { durationMs: context.clock.now() - Date.parse(record.lockedAt), text })
+    record.disposition = disposition(reason, record.task.id, note, context)
+  }
+
+  async hook(hook: HookName) {
+    const { record, context } = this
+    const name = `hook-${hook}-${record.steps.length}.log`
+    const result = await context.hooks.run(
+      hook,
+      this.#document(hook),
+      `${context.files.folder(record.runId)}/${name}`,
+      context.stops.leaving,
+    )
+    if (result.path) context.emit({ type: 'hook_finished', hook, ...result, path: result.path }, record.runId)
+    return result
+  }
+
+  async refusedHookAnswer(result: Awaited<ReturnType<TaskRun['hook']>>) {
+    const { askHookRefusal, policy } = this.context
+    return askHookRefusal ? await askHookRefusal(this.record.task, result) : policy.onHookFailure
+  }
+
+  #document(hook: HookName): HookDocument {
+    const { record, context } = this
+    const { workspace, task, disposition, work } = record
+    const document: HookDocument = {
+      version: 1,
+      event: hook,
+      agent: context.identity,
+      run_id: record.runId,
+      task,
+      workspace: workspace && { kind: workspace.kind, path: workspace.path, repo: workspace.repo, branch: workspace.branch },
+      model: modelFor(context.policy.models, task, context.identity.role),
+      tracker: record.tracker,
+      state_dir: context.home,
+      agent_command: context.agentCommand,
+    }
+    if (hook === 'post_task' && disposition)
+      document.result = {
+        success: disposition.kind === 'report',
+        reason: disposition.reason,
+        status: disposition.kind === 'report' ? disposition.status : null,
+        duration_ms: context.clock.now() - Date.parse(record.lockedAt),
+        cost_usd: spent(record).costUsd,
+        branch: work?.branch ?? workspace?.branch ?? null,
+        commits: work?.commits ?? [],
+        attempts: record.attempts.length,
+      }
+    return document
+  }
+}
+
+/** What the tracker is told for a reason, by the table of ends and the role's policy. */
+function disposition(reason: EndReason, taskId: string, note: string, context: RunnerContext): Disposition {
+  const { next } = end(reason)
+  const role = rolePolicy(context.policy, context.identity.role)
+  if (next === 'report') return { kind: 'report', reason, status: reason === 'sent_back' ? role.sentBack : role.done, note }
+  // A task that nobody is to blame for goes back; one that comes back again and again would keep all others waiting.
+  if (next === 'give_back' && context.patience.again(taskId)) return { kind: 'give_back', reason, note }
+  if (next === 'abandon') return { kind: 'abandon', reason, note }
+  // What would be tried again has used up its tries.
+  return { kind: 'park', reason, note }
+}
+
+/** The end for people and for `status`: the last event, and `result.json`. */
+function tellTheEnd(record: RunRecord, context: RunnerContext): void {
+  const { disposition, work, workspace, task, runId, kept } = record
+  const reason = disposition!.reason
+  const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
+  const durationMs = context.clock.now() - Date.parse(record.lockedAt)
+  const costUsd = spent(record).costUsd
+  const result = {
+    run_id: runId,
+    agent_id: context.identity.id,
+    task_id: task.id,
+    title: task.title,
+    reason,
+    status,
+    branch: work?.branch ?? workspace?.branch ?? null,
+    kept,
+    rescued: work?.rescued ?? [],
+    finished_at: new Date(context.clock.now()).toISOString(),
+    cost_usd: costUsd,
+    duration_ms: durationMs,
+    note: disposition!.note,
+  }
+  context.files.write(runId, 'result.json', `${JSON.stringify(result, null, 2)}\n`)
+  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept }, runId)
+}
