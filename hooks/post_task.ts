@@ -16,6 +16,10 @@ export async function main(document: HookWire): Promise<number> {
     console.error('the document has no result: post_task is called after a task')
     return 1
   }
+  if (document.run_id === null) {
+    console.log('a trial outside of a run: nothing is noted')
+    return 0
+  }
   mkdirSync(document.state_dir, { recursive: true, mode: 0o700 })
   const path = join(document.state_dir, 'metrics.jsonl')
   const file = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600)
@@ -24,7 +28,7 @@ export async function main(document: HookWire): Promise<number> {
     const from = Math.max(0, size - LOOK_BACK)
     const buffer = Buffer.alloc(size - from)
     const end = buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, from))
-    if (document.run_id !== null && end.includes(`"run_id":${JSON.stringify(document.run_id)}`)) {
+    if (end.includes(`"run_id":${JSON.stringify(document.run_id)}`)) {
       console.log(`${path} has a line of this run already`)
       return 0
     }

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { HOOKS } from '../../src/core/ports.ts'
+import { hookSchema, hookDocument as schema } from '../../src/system/hook-document.ts'
+import { openHooks } from '../../src/system/hooks.ts'
+import { writeFiles } from '../support/git-repo.ts'
+import { hookDocument, hookTask, PROGRAM } from '../support/hook-document.ts'
+import { runShipped } from '../support/shipped-hook.ts'
+import { tempFolder } from '../support/temp.ts'
+
+const folder = join(import.meta.dirname, '../../hooks')
+const result = {
+  success: false,
+  reason: 'crashed',
+  status: null,
+  duration_ms: 1,
+  cost_usd: 0,
+  branch: null,
+  commits: [{ sha: 'a', subject: 'b' }],
+  attempts: 3,
+}
+const workspace = { kind: 'worktree', path: '/nowhere', repo: '/', branch: 'feature/task-7' }
+
+test('the published schema is that of the code (`agent-runner hooks schema` prints it)', () => {
+  expect(JSON.parse(readFileSync(join(folder, 'hook.schema.json'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(hookSchema())))
+})
+
+test('what hooks are given on stdin keeps to the schema, key for key', async () => {
+  const repo = tempFolder()
+  writeFiles(repo, Object.fromEntries(HOOKS.map(name => [`hooks/${name}.sh`, `cat > ${name}.json`])))
+  const hooks = openHooks({ hooksDir: null, repo, home: repo, timeoutMs: 20_000, killGraceMs: 100, self: PROGRAM })
+  const documents = [
+    hookDocument({ task: hookTask({ branch: 'b', model: 'opus' }) }),
+    hookDocument({ event: 'post_task', workspace, result }),
+    hookDocument({ event: 'health_check', run_id: null, task: null, model: null, agent_command: null }),
+  ]
+  for (const document of documents) {
+    const { ok } = await hooks.run(document.event, document, join(repo, 'log'), new AbortController().signal)
+    expect(ok).toBe(true)
+    const got = JSON.parse(readFileSync(join(repo, `${document.event}.json`), 'utf8'))
+    // Parsing drops what the schema does not name, so equality means that each key is documented.
+    expect(schema.parse(got)).toEqual(got)
+  }
+})
+
+for (const name of HOOKS) {
+  test(`${name} says so in one line when stdin is no document`, async () => {
+    const cwd = tempFolder()
+    for (const words of [[join(folder, `${name}.ts`)], [...PROGRAM.slice(1), 'shipped-hook', name]]) {
+      const { code, err } = await runShipped(words, 'not json', cwd)
+      expect(code).toBe(1)
+      expect(err).toMatch(/^stdin is not the JSON document of a hook: .*\n$/)
+    }
+  })
+}
+
+test('the README names every hook, every environment name that the hooks read, and its default', () => {
+  const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+  const sources = [...HOOKS, 'machine', 'document'].map(name => readFileSync(join(folder, `${name}.ts`), 'utf8')).join('\n')
+  for (const name of HOOKS) expect(readme).toContain(`\`${name}\``)
+  const settings = [...sources.matchAll(/setting\('(\w+)', (\d+)\)/g)]
+  expect(settings).toHaveLength(2)
+  for (const [, name, value] of settings) expect(readme).toMatch(new RegExp(`${value} MB.*\`${name}\``))
+})

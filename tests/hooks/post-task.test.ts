@@ -1,0 +1,73 @@
+import { appendFileSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { HookDocument } from '../../src/core/ports.ts'
+import { hookDocument } from '../support/hook-document.ts'
+import { runShipped } from '../support/shipped-hook.ts'
+import { tempFolder } from '../support/temp.ts'
+
+const HOOK = join(import.meta.dirname, '../../hooks/post_task.ts')
+const result = {
+  success: true,
+  reason: 'completed',
+  status: 'dev_done',
+  duration_ms: 61_000,
+  cost_usd: 0.42,
+  branch: 'feature/task-7',
+  commits: [
+    { sha: 'a', subject: 'one' },
+    { sha: 'b', subject: 'two' },
+  ],
+  attempts: 2,
+}
+
+const postTask = (state_dir: string, changes: Partial<HookDocument> = {}) =>
+  runShipped([HOOK], hookDocument({ event: 'post_task', state_dir, result, ...changes }), tempFolder())
+
+const lines = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').split('\n').filter(Boolean)
+
+test('a run leaves one line of metrics, for its owner alone, however often the hook is called', async () => {
+  const state = join(tempFolder(), 'state')
+  const { code, out } = await postTask(state)
+  expect(code).toBe(0)
+  expect(out).toContain('completed after 61 s, 0.42 USD')
+  expect((await postTask(state)).code).toBe(0)
+  expect(lines(state)).toHaveLength(1)
+  expect(JSON.parse(lines(state)[0] ?? '')).toMatchObject({
+    run_id: 'run_01hooktest',
+    task_id: '7',
+    agent_id: 'dev_001',
+    model: 'sonnet',
+    success: true,
+    duration_ms: 61_000,
+    cost_usd: 0.42,
+    commits: 2,
+    attempts: 2,
+  })
+  expect(statSync(join(state, 'metrics.jsonl')).mode & 0o777).toBe(0o600)
+})
+
+test('many runs at once leave whole lines', async () => {
+  const state = tempFolder()
+  await Promise.all(Array.from({ length: 6 }, (_, n) => postTask(state, { run_id: `run_${n}` })))
+  expect(
+    lines(state)
+      .map(line => JSON.parse(line).run_id)
+      .sort(),
+  ).toEqual(['run_0', 'run_1', 'run_2', 'run_3', 'run_4', 'run_5'])
+})
+
+test('a line that was cut short does not swallow the next one', async () => {
+  const state = tempFolder()
+  appendFileSync(join(state, 'metrics.jsonl'), '{"run_id":"run_to')
+  await postTask(state)
+  expect(lines(state)).toHaveLength(2)
+  expect(JSON.parse(lines(state)[1] ?? '')).toMatchObject({ run_id: 'run_01hooktest' })
+})
+
+test('a trial outside of a run leaves no line, and a document without a result is refused', async () => {
+  const state = tempFolder()
+  expect((await postTask(state, { run_id: null })).code).toBe(0)
+  expect((await postTask(state, { result: undefined })).code).toBe(1)
+  expect(() => lines(state)).toThrow('ENOENT')
+})
