@@ -36,7 +36,7 @@ export async function writeMentions(db: Kysely<Schema>, taskId: string, sender: 
 }
 
 /** The agent ids that a text speaks to, each once. The dot that ends a sentence is not part of an id, and an e-mail address speaks to nobody. */
-export function mentioned(text: string): string[] {
+function mentioned(text: string): string[] {
   const words = [...text.matchAll(/(?<![\w.@-])@([A-Za-z0-9._-]+)/g)].map(match => match[1]!.replace(/[.-]+$/, ''))
   return [...new Set(words)].filter(word => AGENT_ID.test(word))
 }

@@ -8,7 +8,7 @@ import type { HistoryKind, Schema } from './schema.ts'
 import { type BoardTask, readTasks, withNote, writeHistory } from './task-rows.ts'
 
 /** How a run lets go of its task: with a status and a note, back where it came from, or out of circulation. */
-export interface Conclusion extends Omit<Report, 'status'> {
+interface Conclusion extends Omit<Report, 'status'> {
   kind: EndKind
   /** Only for `reported`. */
   status?: string

@@ -3,7 +3,7 @@ import { type AgentIdentity, LEVELS, type Level, TASK_STATUSES, type TaskStatus 
 import type { Schema } from './schema.ts'
 
 /** What an agent may be given: tasks in a status, of one role and some levels, or of any. */
-export interface Offer {
+interface Offer {
   status: TaskStatus
   role: string | null
   levels: readonly Level[] | null

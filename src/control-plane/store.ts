@@ -36,9 +36,10 @@ export async function openSqliteStore(path: string): Promise<Store> {
     // Task texts are nobody else's business; SQLite gives its side files the rights of the main one.
     closeSync(openSync(file, 'a', 0o600))
     database = new DatabaseSync(file, { timeout: BUSY_MS, enableForeignKeyConstraints: true })
+    // First, so that a file that is not ours to use is left as it is.
+    migrate(database, file)
     await useWal(database)
     database.exec('pragma synchronous = full')
-    migrate(database, file)
     return storeOn(database, file)
   } catch (error) {
     database?.close()

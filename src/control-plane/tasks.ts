@@ -41,7 +41,7 @@ export async function taskOf(db: Kysely<Schema>, id: string): Promise<BoardTask>
   return task
 }
 
-export interface Move {
+interface Move {
   by: string
   note?: string
   /** Why the task cannot be moved from where it stands; null when it can. */
