@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentIdentity, Task } from '../core/task.ts'
+import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
+import { canBegin, foundStatus, standing } from './headless-pm-wire.ts'
+
+const LEAST_SETTLING_MS = 20
+const MOST_SETTLING_MS = 2_000
+
+/**
+ * Takes a task: look, lock, let it settle, read back, mark under work, and read the holder once more from that answer.
+ * The server's lock checks and then writes, so of two that lock at once both are told yes and the last write stays. Whoever
+ * checked before our write has written soon after it, at the latest after about as long as a lock call takes: hence the
+ * wait of twice our own call before reading back.
+ */
+export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<'ours' | 'taken'> {
+  const found = foundStatus(agent, task)
+  const before = await tasks.find(task, found, signal)
+  const stands = standing(agent, task, before)
+  if (stands !== 'free') return stands === 'ours' ? 'ours' : 'taken'
+  // With our lock on it already, an earlier claim was cut off here: locking again would be refused.
+  if (!before?.locked_by) {
+    const began = performance.now()
+    const answer = await tasks.lock(agent, task, signal)
+    if (answer === 'gone') return 'taken'
+    const settlingMs = Math.min(MOST_SETTLING_MS, Math.max(LEAST_SETTLING_MS, 2 * (performance.now() - began)))
+    if (answer === 'locked') await delay(settlingMs, undefined, { signal })
+    const after = await tasks.find(task, found, signal)
+    if (after?.locked_by !== agent.id) return 'taken'
+    if (after.status === 'under_work') return 'ours'
+    if (!canBegin(agent, task, after.status)) {
+      // It was finished between our look and our lock. There is no unlock; only a move out of `under_work` opens it.
+      for (const status of ['under_work', after.status]) await tasks.write(agent, task, { status }, signal)
+      return 'taken'
+    }
+  }
+  // At once, since the lock of a task that leaves `created` by another way never opens. Without notes: they would be replaced.
+  const written = await tasks.write(agent, task, { status: 'under_work' }, signal)
+  return written !== null && written !== 'unknown_status' && written.locked_by === agent.id ? 'ours' : 'taken'
+}

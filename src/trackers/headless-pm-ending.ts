@@ -1,0 +1,54 @@
+import { RunnerError } from '../core/errors.ts'
+import type { Report } from '../core/ports.ts'
+import type { AgentIdentity, Task } from '../core/task.ts'
+import { claimTask } from './headless-pm-claim.ts'
+import type { HeadlessPmHttp } from './headless-pm-http.ts'
+import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
+import { standing, understood, wireChanges } from './headless-pm-wire.ts'
+
+/**
+ * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what
+ * is there goes along; a comment beside it could appear twice. `fallback` is written when the server has no such status.
+ */
+export async function endTask(
+  http: HeadlessPmHttp,
+  tasks: HeadlessPmTasks,
+  agent: AgentIdentity,
+  task: Task,
+  report: Report & { fallback?: string },
+  signal: AbortSignal,
+): Promise<'reported' | 'lost'> {
+  const now = await tasks.find(task, 'under_work', signal)
+  // The answer to an earlier try may have been lost: look before writing again.
+  if (carriesRun(now?.notes, report.runId)) return 'reported'
+  if (!now || !(await stillOurs())) return (await wasReported()) ? 'reported' : 'lost'
+  const entry = `${agent.id}: ${withRun(report.note, report.runId)}`
+  const notes = now.notes ? `${now.notes}\n\n${entry}` : entry
+  let written = await tasks.write(agent, task, { status: report.status, notes }, signal)
+  if (written === 'unknown_status' && report.fallback) written = await tasks.write(agent, task, { status: report.fallback, notes }, signal)
+  if (written === 'unknown_status') throw new RunnerError('TRACKER_REFUSED', `the PM server knows no status "${report.status}"`)
+  return written ? 'reported' : 'lost'
+
+  /** Ours, or ours again: a lock that expired during the work, or a claim that was cut off before `under_work`. */
+  async function stillOurs(): Promise<boolean> {
+    const stands = standing(agent, task, now)
+    if (stands !== 'free') return stands === 'ours'
+    return (now?.status === 'under_work' || now?.locked_by === agent.id) && (await claimTask(tasks, agent, task, signal)) === 'ours'
+  }
+
+  /** Whoever took the task after our report may have replaced the notes; the change log still has ours. */
+  async function wasReported(): Promise<boolean> {
+    const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '500' }, signal })
+    const ours = understood(wireChanges, reply.body).filter(change => change.task_id === task.id && change.changed_by === agent.id)
+    return ours.some(change => carriesRun(change.notes, report.runId))
+  }
+}
+
+/** Whether a line of the notes ends with the run's id, whatever Markdown surrounds it. */
+function carriesRun(notes: string | null | undefined, runId: string): boolean {
+  return new RegExp(`\\b${RegExp.escape(runId)}\\W*$`, 'm').test(notes ?? '')
+}
+
+function withRun(note: string, runId: string): string {
+  return carriesRun(note, runId) ? note : `${note}\n\n${runId}`
+}

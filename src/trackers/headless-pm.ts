@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Tracker } from '../core/ports.ts'
+import type { AgentIdentity, Task } from '../core/task.ts'
+import { claimTask } from './headless-pm-claim.ts'
+import { endTask } from './headless-pm-ending.ts'
+import { openHeadlessPmHttp } from './headless-pm-http.ts'
+import { markMentionsRead, unreadMentions } from './headless-pm-mentions.ts'
+import { headlessPmTasks } from './headless-pm-tasks.ts'
+import { foundStatus, standing, taskFromWire, understood, wireChanges, wireTask } from './headless-pm-wire.ts'
+
+export interface HeadlessPmOptions {
+  /** Such as `http://localhost:6969`. */
+  url: string
+  key: string | null
+  /** Milliseconds for one exchange; a long poll gets its waiting time on top. */
+  requestTimeoutMs: number
+  connectionType?: 'client'
+}
+
+/** One poll holds a thread of the server, and proxies cut what is silent for a minute. */
+const LONGEST_POLL_S = 50
+/** How often to look at a server that answers at once although we asked it to wait. The server itself looks as often. */
+const LOOK_EVERY_MS = 5_000
+/** Handed to nobody by any version of the server; those that do not know `pending` know it. */
+const PARKED_ON_OLD_SERVERS = 'evaluation'
+
+/** The PM API of Headless PM as a tracker. Opens no connection before the first call. Throws CONFIG_INVALID for an unusable URL. */
+export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
+  const http = openHeadlessPmHttp(options)
+  const tasks = headlessPmTasks(http, options.connectionType ?? 'client')
+
+  async function poll(agent: AgentIdentity, seconds: number, signal: AbortSignal): Promise<Task | null> {
+    // Older servers want `skill_level`; each kind passes over the name it does not know.
+    const who = { role: agent.role, level: agent.level, skill_level: agent.level }
+    const query = seconds === 0 ? { ...who, simulate: 'true' } : { ...who, timeout: String(seconds) }
+    const timeoutMs = seconds * 1000 + options.requestTimeoutMs
+    const { body } = await http.call({ method: 'GET', path: '/tasks/next', query, timeoutMs, signal })
+    const wire = understood(wireTask.nullable(), body)
+    // Older servers make up a task of type `waiting` when there is none.
+    return wire === null || wire.task_type === 'waiting' ? null : taskFromWire(wire)
+  }
+
+  async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
+    return standing(agent, task, await tasks.find(task, 'under_work', signal))
+  }
+
+  return {
+    name: 'headless-pm',
+    url: http.url,
+    register: tasks.register,
+    async look(agent, waitSeconds, signal) {
+      const until = performance.now() + waitSeconds * 1000
+      for (;;) {
+        const askedMs = Math.min(LONGEST_POLL_S * 1000, until - performance.now())
+        const began = performance.now()
+        const task = await poll(agent, Math.max(0, Math.round(askedMs / 1000)), signal)
+        const leftMs = until - performance.now()
+        if (task || leftMs < 500) return task
+        const answeredEarly = performance.now() - began < askedMs - 500
+        if (answeredEarly) await delay(Math.min(LOOK_EVERY_MS, leftMs), undefined, { signal })
+      }
+    },
+    claim: (agent, task, _runId, signal) => claimTask(tasks, agent, task, signal),
+    holding,
+    async heartbeat(agent, task, signal) {
+      // Only this refreshes `last_seen`, by which locks expire.
+      await tasks.register(agent, signal)
+      return holding(agent, task, signal)
+    },
+    report: (agent, task, report, signal) => endTask(http, tasks, agent, task, report, signal),
+    giveBack: (agent, task, report, signal) => endTask(http, tasks, agent, task, { ...report, status: foundStatus(agent, task) }, signal),
+    park: (agent, task, report, signal) =>
+      endTask(http, tasks, agent, task, { ...report, status: 'pending', fallback: PARKED_ON_OLD_SERVERS }, signal),
+    mentions: (agent, signal) => unreadMentions(http, agent, signal),
+    markRead: (agent, ids, signal) => markMentionsRead(http, agent, ids, signal),
+    async ping(signal) {
+      const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '1' }, signal })
+      understood(wireChanges, reply.body)
+    },
+    close: http.close,
+  }
+}
