@@ -1,12 +1,11 @@
 import { get, type IncomingMessage } from 'node:http'
-import type { HookWire } from '../src/system/hook-document.ts'
-import { type Finding, runAsProgram, verdict } from './document.ts'
+import { type Finding, type HookInput, runAsProgram, verdict } from './document.ts'
 import { diskSpace, memory } from './machine.ts'
 
 const PATIENCE_MS = 5_000
 
 /** Every now and then: is there disk space and memory, does the PM answer? Exit code 0 when all is well, else 1. */
-export async function main(document: HookWire): Promise<number> {
+export async function main(document: HookInput): Promise<number> {
   const findings = [...diskSpace([process.cwd(), document.state_dir]), ...memory()]
   if (document.tracker.name === 'headless-pm') findings.push(await reachable(document.tracker.url))
   return verdict(findings)

@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { HookWire } from '../src/system/hook-document.ts'
-import { runAsProgram } from './document.ts'
+import { type HookInput, runAsProgram } from './document.ts'
 
 /** How much of the end of the metrics is searched for a line of the same run. */
 const LOOK_BACK = 64 * 1024
@@ -10,7 +9,7 @@ const LOOK_BACK = 64 * 1024
  * After a task: appends one JSON line about it to `metrics.jsonl` in the state folder. One append is one write, so lines of
  * several runners do not mix. After a crash the hook is called again for the same run; the line is there once all the same.
  */
-export async function main(document: HookWire): Promise<number> {
+export async function main(document: HookInput): Promise<number> {
   const { result, task } = document
   if (!result) {
     console.error('the document has no result: post_task is called after a task')

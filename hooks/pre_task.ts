@@ -2,14 +2,13 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { HookWire } from '../src/system/hook-document.ts'
-import { type Finding, runAsProgram, verdict } from './document.ts'
+import { type Finding, type HookInput, runAsProgram, verdict } from './document.ts'
 import { diskSpace } from './machine.ts'
 
 const run = promisify(execFile)
 
 /** Before a task: is there disk space, can git work here, does the agent CLI answer? Exit code 0 when all is well, else 1. */
-export async function main(document: HookWire): Promise<number> {
+export async function main(document: HookInput): Promise<number> {
   const folder = document.workspace?.path ?? process.cwd()
   const findings = await Promise.all([diskSpace([folder, document.state_dir]), gitState(document, folder), agentAnswers(document)])
   return verdict(findings.flat())
@@ -23,7 +22,7 @@ const HALF_DONE: Record<string, string> = {
   REVERT_HEAD: 'a revert',
 }
 
-async function gitState(document: HookWire, folder: string): Promise<Finding[]> {
+async function gitState(document: HookInput, folder: string): Promise<Finding[]> {
   let gitFolder: string
   try {
     gitFolder = (await run('git', ['rev-parse', '--absolute-git-dir'], { cwd: folder, timeout: 10_000 })).stdout.trim()
@@ -60,7 +59,7 @@ function hasRepository(folder: string): boolean {
   return existsSync(join(folder, '.git')) || (dirname(folder) !== folder && hasRepository(dirname(folder)))
 }
 
-async function agentAnswers(document: HookWire): Promise<Finding> {
+async function agentAnswers(document: HookInput): Promise<Finding> {
   const command = document.agent_command ?? process.env.HEADLESS_PM_CLAUDE_COMMAND ?? 'claude'
   try {
     const { stdout } = await run(command, ['--version'], { timeout: 10_000, killSignal: 'SIGKILL' })

@@ -36,7 +36,12 @@ async function bundle(entry: string, outfile: string): Promise<Metafile> {
     metafile: true,
     logLevel: 'warning',
     absWorkingDir: root,
-    define: { 'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
+    define: {
+      'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version),
+      'import.meta.url': 'bundleUrl',
+      // A shipped hook runs itself when it is the program; in the bundle it never is.
+      'import.meta.main': 'false',
+    },
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
   })
   return result.metafile

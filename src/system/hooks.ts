@@ -20,7 +20,7 @@ const OWNER_TAG = 'AGENT_RUNNER_HOOK_OF'
 const SECRETS = ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY']
 /** A hook that prints more is stopped; its log is cut to this. */
 const LOG_BYTES = 10 * 1024 * 1024
-const MESSAGE_LINES = 10
+const MESSAGE_LINES = 20
 const MESSAGE_BYTES = 4096
 
 /**

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { HookInput } from '../../hooks/document.ts'
 import { HOOKS } from '../../src/core/ports.ts'
-import { hookSchema, hookDocument as schema } from '../../src/system/hook-document.ts'
+import { type HookWire, hookSchema, hookDocument as schema } from '../../src/system/hook-document.ts'
 import { openHooks } from '../../src/system/hooks.ts'
 import { writeFiles } from '../support/git-repo.ts'
 import { hookDocument, hookTask, PROGRAM } from '../support/hook-document.ts'
@@ -39,8 +40,11 @@ test('what hooks are given on stdin keeps to the schema, key for key', async () 
     const { ok } = await hooks.run(document.event, document, join(repo, 'log'), new AbortController().signal)
     expect(ok).toBe(true)
     const got = JSON.parse(readFileSync(join(repo, `${document.event}.json`), 'utf8'))
+    // What the shipped hooks read is in the document: the types say so.
+    const wire: HookWire = schema.parse(got)
+    wire satisfies HookInput
     // Parsing drops what the schema does not name, so equality means that each key is documented.
-    expect(schema.parse(got)).toEqual(got)
+    expect(wire).toEqual(got)
   }
 })
 

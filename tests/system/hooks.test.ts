@@ -240,7 +240,7 @@ test('a log that cannot be written makes the hook fail and throws nothing', asyn
 test('the message is the end of the output, without colours and control characters', async () => {
   const script = '#!/bin/sh\nseq 1 5000\nprintf "\\033[31mred\\033[0m \\007bell\\r\\nlast\\n\\n"\n'
   const { message } = await house({ pre_task: script }).call()
-  expect(message.split('\n')).toHaveLength(10)
+  expect(message.split('\n')).toHaveLength(20)
   expect(message).toMatch(/\n5000\nred {2}bell\nlast$/)
 })
 
