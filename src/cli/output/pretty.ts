@@ -4,7 +4,7 @@ import type { StampedEvent } from '../../core/event.ts'
 import { oneLine } from './clean.ts'
 import { columnsOf, cut } from './layout.ts'
 import { prettyLines } from './pretty-lines.ts'
-import type { Printer } from './printer.ts'
+import type { Printer, PrinterOptions } from './printer.ts'
 import { RunMemories } from './run-memory.ts'
 import { type OutputStream, openSink } from './sink.ts'
 import { moment, STEP_DOING, watch } from './words.ts'
@@ -22,10 +22,10 @@ interface Now {
 }
 
 /** Shows events at a terminal: coloured lines, and below them one live line with what is going on right now. */
-export function openPretty(stream: OutputStream, live: boolean, paint: ChalkInstance = chalk): Printer {
-  const sink = openSink(stream)
+export function openPretty(stream: OutputStream, options: PrinterOptions = {}, paint: ChalkInstance = chalk): Printer {
+  const sink = openSink(stream, options)
   const memories = new RunMemories()
-  const animated = live && stream.isTTY === true
+  const animated = (options.live ?? true) && stream.isTTY === true
   let now: Now | null = null
   let spinner: Ora | null = null
   let held: StampedEvent[] | null = null
@@ -68,7 +68,7 @@ export function openPretty(stream: OutputStream, live: boolean, paint: ChalkInst
   }
 
   function elapsed(): string {
-    return now === null || now.resting ? '' : paint.dim(watch(performance.now() - now.since))
+    return now === null || now.resting ? '' : paint.dim(watch(Date.now() - now.since))
   }
 
   function stopSpinner(): void {
@@ -100,15 +100,15 @@ export function openPretty(stream: OutputStream, live: boolean, paint: ChalkInst
   }
 }
 
-/** What is going on after this event. The watch runs from the start of the run. */
+/** What is going on after this event. The watch runs from the start of the run, also for who comes to look later. */
 function nextNow(now: Now | null, event: StampedEvent): Now | null {
   const going = (doing: string, detail = ''): Now => ({
     doing,
     detail: oneLine(detail, 200),
     resting: false,
-    since: now === null || now.resting ? performance.now() : now.since,
+    since: now === null || now.resting ? Date.parse(event.at) || Date.now() : now.since,
   })
-  const resting = (doing: string): Now => ({ doing: oneLine(doing, 200), detail: '', resting: true, since: performance.now() })
+  const resting = (doing: string): Now => ({ doing: oneLine(doing, 200), detail: '', resting: true, since: 0 })
   const agent = (detail: string) => going(STEP_DOING.agent, detail)
 
   switch (event.type) {

@@ -1,5 +1,5 @@
 import type { StampedEvent } from '../../core/event.ts'
-import { type OutputStream, openSink } from './sink.ts'
+import { type OutputStream, openSink, type Sink } from './sink.ts'
 
 /** How events are shown: for eyes at a terminal, as lines with times, or as JSON lines. */
 export type LogFormat = 'pretty' | 'plain' | 'json'
@@ -32,23 +32,29 @@ function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== '0' && value !== 'false'
 }
 
-/** Opens a printer on a stream. `live: false` is for what has happened already: no spinner. Loads what the format needs and nothing else. */
-export async function openPrinter(format: LogFormat, stream: OutputStream, options: { live?: boolean } = {}): Promise<Printer> {
+export interface PrinterOptions {
+  /** Whether a live line tells what is going on; false for what has happened already. */
+  live?: boolean
+  /** Nothing is left out for slow readers; for commands that print and end. */
+  complete?: boolean
+}
+
+/** Opens a printer on a stream. Loads what the format needs and nothing else. */
+export async function openPrinter(format: LogFormat, stream: OutputStream, options: PrinterOptions = {}): Promise<Printer> {
   if (format === 'pretty') {
     const { openPretty } = await import('./pretty.ts')
-    return openPretty(stream, options.live ?? true)
+    return openPretty(stream, options)
   }
   if (format === 'json') {
     const { jsonLine } = await import('./json.ts')
-    return linePrinter(stream, jsonLine)
+    return linePrinter(openSink(stream, options), jsonLine)
   }
   const { plainLine, missingLine } = await import('./plain.ts')
-  return linePrinter(stream, plainLine, missingLine)
+  return linePrinter(openSink(stream, { ...options, missing: missingLine }), plainLine)
 }
 
 /** One line or none per event. */
-function linePrinter(stream: OutputStream, line: (event: StampedEvent) => string, missing?: (lines: number) => string): Printer {
-  const sink = openSink(stream, { missing })
+function linePrinter(sink: Sink, line: (event: StampedEvent) => string): Printer {
   let held: string[] | null = null
   return {
     print(event) {

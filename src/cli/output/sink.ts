@@ -24,6 +24,8 @@ const WAITING_BYTES = 1024 * 1024
 export interface SinkOptions {
   /** The line that tells how many lines are missing; '' when the format has no room for it. */
   missing?: (lines: number) => string
+  /** Nothing is ever left out, however slow the reader of a pipe: for commands that print and end. */
+  complete?: boolean
   write?: (fd: number, bytes: Buffer) => number
 }
 
@@ -35,7 +37,10 @@ export function openSink(stream: OutputStream, options: SinkOptions = {}): Sink 
   stream.on('close', () => gone.abort())
   const missing = options.missing ?? (() => '')
   const fd = fileDescriptor(stream)
-  const write = fd === null ? toStream(stream, gone.signal, missing) : toFile(fd, missing, options.write ?? writeSync)
+  const write =
+    fd === null
+      ? toStream(stream, gone.signal, missing, options.complete ? Number.POSITIVE_INFINITY : WAITING_BYTES)
+      : toFile(fd, missing, options.write ?? writeSync)
   return { write, columns: () => stream.columns || 80, gone: gone.signal }
 }
 
@@ -50,11 +55,11 @@ function fileDescriptor(stream: OutputStream): number | null {
   }
 }
 
-function toStream(stream: OutputStream, gone: AbortSignal, missing: (lines: number) => string) {
+function toStream(stream: OutputStream, gone: AbortSignal, missing: (lines: number) => string, most: number) {
   let lost = 0
   return (text: string) => {
     if (gone.aborted || stream.destroyed) return
-    if ((stream.writableLength ?? 0) > WAITING_BYTES) {
+    if ((stream.writableLength ?? 0) > most) {
       lost += linesIn(text)
       return
     }

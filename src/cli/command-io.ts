@@ -1,0 +1,28 @@
+import type { OutputStream } from './output/sink.ts'
+
+/** What a command reaches of its process, so that it can be called with something else. */
+export interface CommandIo {
+  stdin: AsyncIterable<Buffer | string> & { isTTY?: boolean }
+  stdout: OutputStream & { rows?: number }
+  stderr: OutputStream
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+/** The process itself. */
+export function processIo(): CommandIo {
+  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() }
+}
+
+/** A signal that the first Ctrl-C or TERM fires, for commands that go on until they are ended. `off` gives both back. */
+export function endedByUser(): { signal: AbortSignal; off(): void } {
+  const controller = new AbortController()
+  const end = () => controller.abort()
+  process.once('SIGINT', end).once('SIGTERM', end)
+  return {
+    signal: controller.signal,
+    off: () => {
+      process.off('SIGINT', end).off('SIGTERM', end)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path'
+import { loadConfig } from '../config/load.ts'
+import { trackerChoice } from '../config/tracker-choice.ts'
+import { type Board, openBoard } from '../control-plane/board.ts'
+import { RunnerError } from '../core/errors.ts'
+import { privateFolder } from '../system/durable-file.ts'
+import type { CommandIo } from './command-io.ts'
+
+/** The file of the embedded board in a state folder. */
+export function boardFile(home: string): string {
+  return join(home, 'agent-runner.db')
+}
+
+/** The flags that say which board is meant. */
+export interface BoardFlags {
+  home?: string
+  repo?: string
+  tracker?: string
+}
+
+/**
+ * Does something on the embedded board of the configured repository and closes it. Throws USAGE when tasks come from
+ * elsewhere: a task that no runner would ever see helps nobody.
+ */
+export async function onBoard<T>(flags: BoardFlags, io: CommandIo, act: (board: Board) => Promise<T>): Promise<T> {
+  const { home, repo, tracker } = flags
+  const config = await loadConfig({ flags: { home, repo, tracker }, env: io.env, cwd: io.cwd })
+  const choice = trackerChoice(config)
+  if (choice.tracker !== 'embedded')
+    throw new RunnerError('USAGE', `tasks come from ${choice.tracker} (${choice.because}), not from the embedded board`, {
+      advice: 'Add --tracker embedded to use the embedded board all the same.',
+    })
+  privateFolder(config.values.home)
+  const board = await openBoard(boardFile(config.values.home), { project: config.values.repo })
+  try {
+    return await act(board)
+  } finally {
+    await board.close()
+  }
+}

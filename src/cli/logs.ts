@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import { type CommandIo, endedByUser, processIo } from './command-io.ts'
+import { addRunOptions } from './options.ts'
+
+/** Declares `logs`. */
+export function logsCommand(program: Command, io: () => CommandIo = processIo): void {
+  const command = program
+    .command('logs')
+    .argument('[run]', 'a run id or the start or end of one, or an agent id or task id for its newest run')
+    .description('what the agent of a run is doing or did; the newest run when none is named')
+    .option('-f, --follow', 'show what comes until the run ends')
+    .option('--raw', "the agent CLI's own output, all attempts, as it is")
+    .option('--json', 'the events as JSON lines')
+    .addHelpText('after', '\nExamples:\n  agent-runner logs -f\n  agent-runner logs dev_001\n  agent-runner logs --raw run_01jz | jq .type')
+  addRunOptions(command, ['repo', 'home']).action(async (run: string | undefined, _flags, called: Command) => {
+    const [{ loadConfig }, { showLogs }, { RunnerError }] = await Promise.all([
+      import('../config/load.ts'),
+      import('./show-logs.ts'),
+      import('../core/errors.ts'),
+    ])
+    const { home, repo, follow = false, raw = false, json = false } = called.optsWithGlobals()
+    if (raw && json) throw new RunnerError('USAGE', '--raw and --json exclude each other: raw output is JSON lines already')
+    const place = io()
+    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd })
+    const user = endedByUser()
+    const what = raw ? 'raw' : json ? 'json' : 'readable'
+    await showLogs({ home: values.home, run: run ?? null, follow, what }, place, user.signal).finally(user.off)
+  })
+}

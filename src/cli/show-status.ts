@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { RunnerError } from '../core/errors.ts'
+import type { CommandIo } from './command-io.ts'
+import { machineStatus } from './machine-status.ts'
+import { openSink } from './output/sink.ts'
+import { paintFor } from './paint.ts'
+import { statusLines } from './status-view.ts'
+
+export interface StatusRequest {
+  home: string
+  json: boolean
+  watch: boolean
+}
+
+const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l'
+const BACK = '\u001b[?25h\u001b[?1049l'
+const HOME = '\u001b[H'
+const REST_OF_LINE = '\u001b[K'
+const REST_OF_SCREEN = '\u001b[J'
+
+/** Shows the machine's status: once, or every second until the signal fires. Throws USAGE for --watch where nothing can be redrawn. */
+export async function showStatus(request: StatusRequest, io: CommandIo, signal: AbortSignal): Promise<void> {
+  const sink = openSink(io.stdout, { complete: true })
+  const paint = await paintFor(io.stdout, io.env)
+  const lines = () => statusLines(machineStatus(request.home), Date.now(), sink.columns(), paint)
+  if (!request.watch) {
+    sink.write(request.json ? `${JSON.stringify(machineStatus(request.home), null, 2)}\n` : `${lines().join('\n')}\n`)
+    return
+  }
+  if (!request.json && !io.stdout.isTTY)
+    throw new RunnerError('USAGE', '--watch draws on a terminal, and the output is none', { advice: 'Add --json for one line per second.' })
+  const end = AbortSignal.any([signal, sink.gone])
+  if (!request.json) sink.write(ALTERNATE_SCREEN)
+  try {
+    while (!end.aborted) {
+      sink.write(request.json ? `${JSON.stringify(machineStatus(request.home))}\n` : screen(lines(), io.stdout.rows ?? 24))
+      await delay(1_000, undefined, { signal: end }).catch(() => {})
+    }
+  } finally {
+    if (!request.json) {
+      // What was on the screen last stays to be read.
+      sink.write(`${BACK}${lines().join('\n')}\n`)
+    }
+  }
+}
+
+/** One full screen, drawn over the last one: clearing first would flicker. */
+function screen(lines: string[], rows: number): string {
+  const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…']
+  return HOME + shown.map(line => `${line}${REST_OF_LINE}\r\n`).join('') + REST_OF_SCREEN
+}
