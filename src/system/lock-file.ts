@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Journal } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
-import { privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
+import { removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
 import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'
 
 /** The lock file of an agent. */
@@ -11,10 +11,9 @@ export function lockFilePath(home: string, agentId: string): string {
   return join(home, 'locks', `agent-${agentId}.lock`)
 }
 
-/** The journal of an agent: its lock file. There ⇔ this agent has an unfinished task. */
+/** The journal of an agent: its lock file in a state folder that is there. There ⇔ this agent has an unfinished task. */
 export function openJournal(home: string, agentId: string): Journal {
   const path = lockFilePath(home, agentId)
-  privateFolder(dirname(path))
   return {
     load() {
       removeLeftovers(path)

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { agentIdentity } from '../config/identity.ts'
+import { toPolicy } from '../config/policy.ts'
+import { roleInstructions } from '../config/role-instructions.ts'
+import { KEYS, setting } from '../config/schema.ts'
+import { trackerChoice } from '../config/tracker-choice.ts'
+import { RunnerError } from '../core/errors.ts'
+import type { RunnerEvent } from '../core/event.ts'
+import { newRunId } from '../core/ids.ts'
+import type { AskHookRefusal, RunFiles, Tracker } from '../core/ports.ts'
+import type { RunnerContext } from '../runner/context.ts'
+import { Patience } from '../runner/patience.ts'
+import type { Stops } from '../runner/shutdown.ts'
+import { systemClock } from '../system/clock.ts'
+import { privateFolder } from '../system/durable-file.ts'
+import { openHooks } from '../system/hooks.ts'
+import { openJournal } from '../system/lock-file.ts'
+import { selfCommand } from '../system/self.ts'
+import { openSupervision } from '../system/supervision.ts'
+import { boardFile } from './embedded-board.ts'
+import { inPlaceHolder } from './in-place-holder.ts'
+
+/** What a command brings to the house that is composed for it. */
+export interface Outside {
+  stops: Stops
+  files: RunFiles
+  emit: (event: RunnerEvent, runId?: string) => void
+  askHookRefusal: AskHookRefusal | null
+  env: NodeJS.ProcessEnv
+}
+
+/** The only place that picks adapters: from the configuration to all that the runner works with. */
+export async function composeRunner(config: Config, outside: Outside): Promise<RunnerContext> {
+  const { values } = config
+  const { repo, home } = values
+  const identity = agentIdentity(config)
+  const { openClaude } = await import('../agents/claude.ts')
+  const { findClaude } = await import('../agents/claude-discovery.ts')
+  const { openWorkspaces } = await import('../workspaces/workspaces.ts')
+  const agentCommand = findClaude({ configured: values.claudeCommand, env: outside.env, home: outside.env.HOME ?? home })
+  const ms = (seconds: number) => seconds * 1000
+  return {
+    identity,
+    tracker: await openTracker(config),
+    agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode }),
+    supervision: openSupervision({ home, self: selfCommand(), env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
+    workspaces: openWorkspaces({
+      repo,
+      worktreeBase: values.worktreeBase,
+      baseBranch: values.baseBranch,
+      dirtyInPlace: values.dirtyInPlace,
+      onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
+      author: author(values.commitAuthor),
+      commitMessage: values.commitMessage,
+      diffBytes: values.diffLimit * 1024,
+      warn: message => outside.emit({ type: 'warning', message }),
+      inPlaceHeldBy: path => inPlaceHolder(home, path, identity.id),
+    }),
+    hooks: openHooks({
+      hooksDir: values.hooksDir,
+      repo,
+      home,
+      timeoutMs: ms(values.hookTimeout),
+      killGraceMs: ms(values.killGrace),
+      self: selfCommand(),
+    }),
+    journal: openJournal(home, identity.id),
+    files: outside.files,
+    clock: systemClock,
+    policy: toPolicy(config, roleInstructions(config, identity.role).text),
+    stops: outside.stops,
+    patience: new Patience(),
+    random: Math.random,
+    newRunId,
+    newSessionId: randomUUID,
+    emit: outside.emit,
+    askHookRefusal: outside.askHookRefusal,
+    home,
+    repo,
+    agentCommand,
+  }
+}
+
+/** The tracker that the configuration means. */
+export async function openTracker(config: Config): Promise<Tracker> {
+  const { values } = config
+  if (trackerChoice(config).tracker === 'embedded') {
+    const { openEmbedded } = await import('../trackers/control-plane.ts')
+    return openEmbedded(boardFile(values.home), { project: values.repo })
+  }
+  const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
+  return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
+}
+
+/** Makes the state folder usable, or throws STATE_UNUSABLE with the reason. */
+export function openHome(home: string): void {
+  try {
+    privateFolder(home)
+    privateFolder(join(home, 'locks'))
+    privateFolder(join(home, 'runs'))
+    accessSync(home, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new RunnerError('STATE_UNUSABLE', `the state folder ${home} cannot be used: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Our environment for agents: without the secrets that are ours alone. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const secrets = new Set(KEYS.flatMap(key => (setting(key).secret ? setting(key).env : [])))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.has(name)))
+}
+
+function author(text: string | null): { name: string; email: string } | null {
+  const match = /^(.+) <(.+)>$/.exec(text ?? '')
+  return match ? { name: match[1]!, email: match[2]! } : null
+}

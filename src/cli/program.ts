@@ -1,0 +1,89 @@
+import { Command, CommanderError } from 'commander'
+import { asRunnerError } from '../core/errors.ts'
+import { completionCommand } from './completion.ts'
+import { configCommand } from './config.ts'
+import { doctorCommand } from './doctor.ts'
+import { hooksCommand } from './hooks.ts'
+import { initCommand } from './init.ts'
+import { logsCommand } from './logs.ts'
+import { runCommand } from './run.ts'
+import { statusCommand } from './status.ts'
+import { taskCommand } from './task.ts'
+import { version } from './version.ts'
+
+const USAGE = 2
+
+const HELP = `
+Examples:
+  agent-runner --role backend_dev --agent-id dev_001 --single-task   do one task and exit
+  nohup agent-runner --role qa --agent-id qa_001 > qa.log 2>&1 &     work in the background
+  agent-runner --role backend_dev --agent-id dev_001 --dry-run       say what would be taken
+  agent-runner task add --title "Fix the login" --role backend_dev   add a task to the embedded board
+  agent-runner status --watch                                        what every agent here is doing
+  agent-runner doctor --role backend_dev --agent-id dev_001          would a run start?
+
+The options of \`run\` work without the word: agent-runner --role R --agent-id ID [--single-task] [--dry-run] …
+All of them: agent-runner run --help`
+
+/** The whole command line. Only declares: what a command needs is loaded when it runs. */
+export function buildProgram(): Command {
+  const program = new Command('agent-runner')
+    .description('Takes tasks from a project-management API, gives each to a coding agent in a safe workspace, and reports back.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'agent-runner: ')) })
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+  for (const add of [
+    runCommand,
+    taskCommand,
+    statusCommand,
+    logsCommand,
+    doctorCommand,
+    configCommand,
+    initCommand,
+    hooksCommand,
+    completionCommand,
+  ])
+    add(program)
+  return program
+}
+
+/** Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. */
+export async function main(argv: string[]): Promise<void> {
+  // A reader that goes away (`| head`) is no fault of ours and nothing to tell.
+  process.stdout.on('error', ignoreBrokenPipe)
+  process.stderr.on('error', ignoreBrokenPipe)
+  const program = buildProgram()
+  try {
+    refuseUnknownCommand(program, argv[2])
+    await program.parseAsync(argv)
+  } catch (thrown) {
+    process.exitCode = tell(thrown)
+  }
+}
+
+/** Without this, a mistyped command would be an argument too many of `run`. */
+function refuseUnknownCommand(program: Command, word: string | undefined): void {
+  if (word === undefined || word.startsWith('-') || word === 'help') return
+  if (program.commands.some(command => command.name() === word || command.aliases().includes(word)))
+    return // commander's own wording, with its suggestion of the nearest command.
+  ;(program as unknown as { unknownCommand(): never }).unknownCommand.call(Object.assign(Object.create(program), { args: [word] }))
+}
+
+function tell(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : USAGE
+  // A person who ends a question with Ctrl-C or Ctrl-D has not met a bug.
+  if ((thrown as Error | null)?.name === 'ExitPromptError') return 12
+  const error = asRunnerError(thrown)
+  process.stderr.write(`agent-runner: ${error.message}\n`)
+  if (error.advice) process.stderr.write(`  ${error.advice}\n`)
+  if (error.code === 'BUG') process.stderr.write(`${(error.cause as Error)?.stack ?? ''}\n`)
+  return error.exitCode
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}

@@ -1,0 +1,76 @@
+import type { Config } from '../config/config.ts'
+import { agentIdentity } from '../config/identity.ts'
+import { loadConfig } from '../config/load.ts'
+import { trackerChoice } from '../config/tracker-choice.ts'
+import { RunnerError } from '../core/errors.ts'
+import { runLoop } from '../runner/loop.ts'
+import { Stops } from '../runner/shutdown.ts'
+import { takeAgentGuard } from '../system/agent-guard.ts'
+import { openRunFiles } from '../system/run-files.ts'
+import { composeRunner, openHome } from './compose.ts'
+import { askHookRefusal } from './output/ask-hook-refusal.ts'
+import { chooseFormat, openPrinter } from './output/printer.ts'
+import { listenToSignals } from './signals.ts'
+import { openTimeline } from './timeline.ts'
+import { version } from './version.ts'
+
+/** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
+export async function runAgent(flags: Record<string, unknown>): Promise<number> {
+  const config = await loadConfig({ flags, env: process.env, cwd: process.cwd() })
+  const identity = agentIdentity(config)
+  if (flags.dryRun) {
+    const { showDryRun } = await import('./show-dry-run.ts')
+    return await showDryRun(config, flags.json === true)
+  }
+  if (flags.json && config.values.logFormat !== 'auto' && config.values.logFormat !== 'json')
+    throw new RunnerError('USAGE', `--json and --log-format ${config.values.logFormat} contradict each other`)
+  const { home, repo, logFormat } = config.values
+  openHome(home)
+  const single = flags.singleTask === true
+  const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })
+  const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, process.stdout, process.env), process.stdout)
+  const stops = new Stops()
+  const files = openRunFiles(home)
+  const emit = openTimeline(identity.id, files, event => printer.print(event))
+  const deaf = listenToSignals(stops, emit)
+  const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true
+  try {
+    const context = await composeRunner(config, {
+      stops,
+      files,
+      emit,
+      env: process.env,
+      askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
+    })
+    emit({
+      type: 'runner_started',
+      agentId: identity.id,
+      role: identity.role,
+      level: identity.level,
+      tracker: where(config),
+      repo,
+      version: version(),
+    })
+    try {
+      const exitCode = await runLoop(context, { single })
+      emit({ type: 'runner_stopped', reason: said(exitCode), tasks: 0, exitCode })
+      return exitCode
+    } finally {
+      context.tracker.close()
+    }
+  } finally {
+    deaf()
+    printer.close()
+    guard.release()
+  }
+}
+
+function where(config: Config): string {
+  const { tracker, because } = trackerChoice(config)
+  return tracker === 'embedded' ? `the embedded board (${because})` : `Headless PM at ${config.values.apiUrl}`
+}
+
+function said(exitCode: number): string {
+  if (exitCode === 14) return 'there is nothing to do'
+  return exitCode === 0 ? 'done' : 'ended'
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { ENDS, type EndReason } from '../../src/core/ends.ts'
+import { chooseAttempt } from '../../src/runner/attempt-choice.ts'
+import { anEnd, aTask, attempts } from '../support/records.ts'
+
+const policy = { maxAttempts: 3, maxInterruptions: 2, maxCostUsd: null }
+const choose = (list: ReturnType<typeof attempts>, over = {}) => chooseAttempt({ attempts: list, task: aTask() }, { ...policy, ...over })
+
+test('a run without attempts starts its first', () => {
+  expect(choose([])).toEqual({ do: 'start', session: 'first', after: null })
+})
+
+test('an attempt that has not ended is followed, never doubled', () => {
+  expect(choose(attempts('crashed', null))).toMatchObject({ do: 'follow', attempt: { number: 2 } })
+})
+
+test('a crash is resumed until the attempts are used up, then it stands', () => {
+  expect(choose(attempts('crashed', 'crashed'))).toEqual({ do: 'start', session: 'resume', after: 'crashed' })
+  expect(choose(attempts('crashed', 'silent', 'crashed'))).toEqual({ do: 'finish', reason: 'crashed' })
+})
+
+test('kills from outside have a budget of their own, so that they never use up the attempts', () => {
+  expect(choose(attempts('killed', 'killed'))).toMatchObject({ do: 'start', session: 'resume' })
+  expect(choose(attempts('killed', 'killed', 'killed'))).toEqual({ do: 'finish', reason: 'killed' })
+  expect(choose(attempts('killed', 'killed', 'crashed', 'crashed'))).toMatchObject({ do: 'start' })
+})
+
+test('usage limits and stops of the runner are charged to nothing', () => {
+  expect(choose(attempts(...Array<EndReason>(20).fill('usage_limit')))).toMatchObject({ do: 'start', session: 'resume' })
+  expect(choose(attempts(...Array<EndReason>(20).fill('stopped')))).toMatchObject({ do: 'start', session: 'resume' })
+})
+
+test('a lost session begins afresh', () => {
+  expect(choose(attempts('session_lost'))).toMatchObject({ do: 'start', session: 'afresh' })
+})
+
+test('money is counted over all attempts and ends the run when it is spent', () => {
+  expect(choose(attempts('crashed', 'crashed'), { maxCostUsd: 1 })).toEqual({ do: 'finish', reason: 'over_budget' })
+  expect(choose(attempts('crashed'), { maxCostUsd: 1 })).toMatchObject({ do: 'start' })
+  const own = chooseAttempt({ attempts: attempts('crashed'), task: aTask({ maxCostUsd: 0.1 }) }, { ...policy, maxCostUsd: 100 })
+  expect(own).toEqual({ do: 'finish', reason: 'over_budget' })
+})
+
+describe('every reason of the table', () => {
+  for (const reason of Object.keys(ENDS) as EndReason[])
+    test(`${reason} is either final or tried again within a bound`, () => {
+      const list = attempts(reason)
+      list[0]!.ended = anEnd(reason, { costUsd: 0 })
+      const choice = choose(list)
+      const again = ['retry', 'wait', 'keep'].includes(ENDS[reason].next)
+      expect(choice.do).toBe(again ? 'start' : 'finish')
+      if (ENDS[reason].next === 'retry') expect(ENDS[reason].counts).not.toBe('nothing')
+    })
+})

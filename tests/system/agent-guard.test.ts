@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { guardHolder, takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { tempFolder } from '../support/temp.ts'
+
+const about = { role: 'qa', repo: '/repo', command: 'test' }
+
+async function holder(home: string, agentId: string): Promise<ChildProcess> {
+  const program = new URL('../support/lock-holder.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [program, home, agentId], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout!, 'data')
+  return child
+}
+
+test('the second runner of an agent id is refused and told who holds it', async () => {
+  const home = tempFolder()
+  const child = await holder(home, 'dev_001')
+  expect(() => takeAgentGuard(home, 'dev_001', about)).toThrow(`process ${child.pid}`)
+  expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: child.pid }, role: 'qa' })
+  takeAgentGuard(home, 'dev_002', about).release()
+})
+
+test('the id is free at once after its runner was killed, and nobody is named as its holder', async () => {
+  const home = tempFolder()
+  const child = await holder(home, 'dev_001')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect(guardHolder(home, 'dev_001')).toBeNull()
+  takeAgentGuard(home, 'dev_001', about).release()
+})
+
+test('a runner that is stopped by SIGSTOP still holds its id', async () => {
+  const home = tempFolder()
+  const child = await holder(home, 'dev_001')
+  child.kill('SIGSTOP')
+  expect(() => takeAgentGuard(home, 'dev_001', about)).toThrow('in use')
+})
+
+test('releasing frees the id', () => {
+  const home = tempFolder()
+  takeAgentGuard(home, 'dev_001', about).release()
+  expect(guardHolder(home, 'dev_001')).toBeNull()
+  takeAgentGuard(home, 'dev_001', about).release()
+})
