@@ -125,8 +125,11 @@ test('each call has the log to itself', async () => {
   expect(read(log)).toBe('once\n')
 })
 
-test('a flood is stopped at once and its log is cut', async () => {
-  const { call, log, note } = house({ pre_task: '#!/bin/sh\necho $$ > pid\ntrap "" TERM\nyes 0123456789012345678901234567890123456789\n' })
+test('a flood is stopped at once, without a grace, and its log is cut', async () => {
+  const { call, log, note } = house(
+    { pre_task: '#!/bin/sh\necho $$ > pid\ntrap "" TERM\nyes 0123456789012345678901234567890123456789\n' },
+    { killGraceMs: 15_000 },
+  )
   const result = await call()
   expect(result).toMatchObject({ ok: false, timedOut: false })
   expect(result.message).toContain('10 MiB')
@@ -144,12 +147,13 @@ test('a short flood whose hook has ended before anybody looked is cut too', asyn
 test('what a hook leaves behind holds nothing up and is gone with it: background commands and daemons', async () => {
   const { call, note } = house({
     pre_task:
-      '#!/bin/sh\nsleep 300 &\necho $! > background\nsetsid sh -c "echo \\$\\$ > daemon; trap \'\' TERM HUP; sleep 300; sleep 300" &\nwhile [ ! -s daemon ]; do sleep 0.01; done\n',
+      '#!/bin/sh\nsleep 300 &\necho $! > background\nenv -i sleep 300 &\necho $! > untagged\nsetsid sh -c "echo \\$\\$ > daemon; trap \'\' TERM HUP; sleep 300; sleep 300" &\nwhile [ ! -s daemon ]; do sleep 0.01; done\n',
   })
   const result = await call()
   expect(result).toMatchObject({ ok: true })
   expect(result.ms).toBeLessThan(15_000)
   expect(isGone(read(note('background')))).toBe(true)
+  expect(isGone(read(note('untagged')))).toBe(true)
   expect(isGone(read(note('daemon')))).toBe(true)
 })
 
@@ -169,13 +173,17 @@ test('a hook that hangs is stopped after its time with all that it started, deaf
   for (const name of ['pid', 'child', 'daemon']) expect(isGone(read(note(name)))).toBe(true)
 })
 
-test('a hook that minds TERM may clear up, and has timed out all the same', async () => {
+test('a hook that minds TERM may clear up, as may what it started, and has timed out all the same', async () => {
+  const minding = 'trap "echo > $1; exit 0" TERM; echo > $1.ready; while :; do sleep 0.05; done'
   const { call, note } = house(
-    { pre_task: '#!/bin/sh\ntrap "echo cleared > cleared; exit 0" TERM\nwhile :; do sleep 0.05; done\n' },
-    { timeoutMs: 500, killGraceMs: 15_000 },
+    {
+      'minding.sh': minding,
+      pre_task: '#!/bin/sh\nsh hooks/minding.sh child &\ntrap "wait; echo > cleared; exit 0" TERM\nwhile :; do sleep 0.05; done\n',
+    },
+    { timeoutMs: 1_500, killGraceMs: 15_000 },
   )
   expect(await call()).toMatchObject({ ok: false, timedOut: true, exitCode: 0 })
-  expect(existsSync(note('cleared'))).toBe(true)
+  for (const name of ['child.ready', 'child', 'cleared']) expect(existsSync(note(name))).toBe(true)
 })
 
 test('the signal stops the hook and all of its group', async () => {
