@@ -6,7 +6,11 @@ import type { Printer } from './printer.ts'
  * Asks at the terminal what to do with a task that the pre_task hook refused, while the printer holds its lines back.
  * Ctrl-C and the signal answer `stop`.
  */
-export function askHookRefusal(printer: Pick<Printer, 'suspend' | 'resume'>, signal?: AbortSignal): AskHookRefusal {
+export function askHookRefusal(
+  printer: Pick<Printer, 'suspend' | 'resume'>,
+  signal?: AbortSignal,
+  terminal: { input?: NodeJS.ReadableStream; output?: NodeJS.WritableStream } = {},
+): AskHookRefusal {
   return async (task, result) => {
     const { select } = await import('@inquirer/prompts')
     printer.suspend()
@@ -22,7 +26,7 @@ export function askHookRefusal(printer: Pick<Printer, 'suspend' | 'resume'>, sig
             { name: 'Stop', value: 'stop', description: 'Give the task back and end this runner.' },
           ],
         },
-        { signal },
+        { ...terminal, signal },
       )
     } catch (error) {
       // Nobody answers any more: Ctrl-C, a closed terminal, or our own stop.

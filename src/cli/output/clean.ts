@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 
-// C0 without newline, DEL, C1, and the marks that turn the direction of text round: all of them can forge what is seen.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+/** C0 without newline, DEL, C1, and the marks that turn the direction of text round: all of them can forge what is seen. */
+const UNPRINTABLE = /(?!\n)\p{Cc}|\p{Bidi_Control}|\ufeff/gu
 
 /** Text from outside as lines that are safe to print: no escape sequence, no control character but the newline. */
 export function printable(text: string): string {

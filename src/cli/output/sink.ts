@@ -73,23 +73,31 @@ function toStream(stream: OutputStream, gone: AbortSignal, missing: (lines: numb
 }
 
 function toFile(fd: number, missing: (lines: number) => string, write: (fd: number, bytes: Buffer) => number) {
-  let waiting = Buffer.alloc(0)
+  const waiting: Buffer[] = []
+  let bytes = 0
   let lost = 0
   return (text: string) => {
     flush()
-    if (waiting.length > 0 && waiting.length + text.length > WAITING_BYTES) {
+    if (waiting.length > 0 && bytes + Buffer.byteLength(text) > WAITING_BYTES) {
       lost += linesIn(text)
       return
     }
-    waiting = Buffer.concat([waiting, Buffer.from(lost > 0 ? missing(lost) + text : text)])
+    const next = Buffer.from(lost > 0 ? missing(lost) + text : text)
     lost = 0
+    waiting.push(next)
+    bytes += next.length
     flush()
   }
 
   function flush() {
     try {
-      // A disk that fills up takes a part of a write first; only the rest may be written later.
-      while (waiting.length > 0) waiting = waiting.subarray(write(fd, waiting))
+      for (let next = waiting[0]; next; next = waiting[0]) {
+        // A disk that fills up takes a part of a write first; only the rest may be written later.
+        const taken = write(fd, next)
+        bytes -= taken
+        if (taken < next.length) waiting[0] = next.subarray(taken)
+        else waiting.shift()
+      }
     } catch {
       // Kept for the next line's turn.
     }
