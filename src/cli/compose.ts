@@ -45,7 +45,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   return {
     identity,
     tracker: await openTracker(config),
-    agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode }),
+    agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode, env: outside.env }),
     supervision: openSupervision({ home, self: selfCommand(), env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
     workspaces: openWorkspaces({
       repo,

@@ -40,7 +40,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       files,
       emit,
       env: process.env,
-      askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
+      askHookRefusal: interactive ? askHookRefusal(printer, { signal: stops.draining }) : null,
     })
     emit({
       type: 'runner_started',

@@ -88,6 +88,12 @@ export interface Command {
   env: Record<string, string | null>
 }
 
+/** How the last line of an agent is told from the others. */
+export interface ResultLine {
+  key: string
+  value: string
+}
+
 /** How a process ended, as its supervisor saw it. */
 export interface ExitRecord {
   version: 1
@@ -112,8 +118,8 @@ export interface AttemptReader {
 /** A coding agent's command line. It says what to run, and reads what came out. */
 export interface Agent {
   readonly name: string
-  /** A text that a stdout line contains exactly when it is the last one the agent has to say. */
-  readonly resultMarker: string
+  /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`. */
+  readonly resultLine: ResultLine
   /** The command of an attempt. Throws AGENT_CLI_MISSING when there is none. */
   command(plan: AttemptPlan): Command
   /** Whether the session can be resumed in this working directory (its transcript is there). */
@@ -130,7 +136,7 @@ export interface AttemptSpec {
   cwd: string
   /** File with the agent's stdin. */
   promptFile: string
-  resultMarker: string
+  resultLine: ResultLine
   /** Milliseconds; all count on the boot clock. */
   deadlineMs: number
   silentAfterMs: number

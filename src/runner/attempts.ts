@@ -153,7 +153,7 @@ function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerC
     }),
     cwd,
     promptFile: `${files.folder(record.runId)}/${promptName(attempt.number)}`,
-    resultMarker: agent.resultMarker,
+    resultLine: agent.resultLine,
     deadlineMs: policy.deadlineMs,
     silentAfterMs: policy.silentAfterMs,
     resultGraceMs: policy.resultGraceMs,

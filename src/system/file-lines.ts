@@ -22,10 +22,12 @@ export class FileLines {
     this.#folder = folder
   }
 
-  /** Hands over every complete line that has been written since the last call. */
-  read(onLine: (line: string) => void): void {
+  /** Hands over every complete line that has been written since the last call. Answers whether the file has grown. */
+  read(onLine: (line: string) => void): boolean {
     this.#changed = false
-    this.#offset = readChunks(this.#path, this.#offset, chunk => this.#split(chunk, onLine))
+    const before = this.#offset
+    this.#offset = readChunks(this.#path, before, chunk => this.#split(chunk, onLine))
+    return this.#offset > before
   }
 
   /** Hands over what stands after the last newline, if anything: the file will not grow any more. */

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
-import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
+import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
 import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
 import { replaceFile } from './durable-file.ts'
-import { MarkerTail } from './marker-tail.ts'
+import { FileLines } from './file-lines.ts'
 import { takeLock } from './os-lock.ts'
 import { endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
 
@@ -66,7 +66,7 @@ class Watch {
   readonly #folder: string
   readonly #started: StartedRecord
   readonly #record: () => void
-  readonly #tail: MarkerTail
+  readonly #lines: FileLines
   #cause: ExitRecord['cause'] = null
   #activeAt = uptime()
   #resultAt: number | null = null
@@ -77,11 +77,13 @@ class Watch {
     this.#folder = folder
     this.#started = started
     this.#record = record
-    this.#tail = new MarkerTail(join(folder, ATTEMPT_FILES.stdout), spec.resultMarker)
+    this.#lines = new FileLines(join(folder, ATTEMPT_FILES.stdout), folder)
   }
 
   run(): Promise<HowItEnded> {
     return new Promise(resolve => {
+      // Before the agent is on record, since a stop may follow the record at once.
+      process.on('SIGTERM', () => this.#end('stopped'))
       let child: ChildProcess
       try {
         child = this.#spawn()
@@ -100,7 +102,6 @@ class Watch {
       if (child.pid === undefined) return
       this.#started.agent = identify(child.pid)
       this.#record()
-      process.on('SIGTERM', () => this.#end('stopped'))
       timer = setInterval(() => this.#tick(), TICK_MS)
     })
   }
@@ -135,8 +136,10 @@ class Watch {
   #dueCause(now: number): NonNullable<ExitRecord['cause']> | null {
     const { deadlineMs, resultGraceMs, silentAfterMs } = this.#spec
     if (now * 1000 - this.#started.startedUptime >= deadlineMs) return 'deadline'
-    if (this.#tail.grew()) this.#activeAt = now
-    if (this.#tail.found) this.#resultAt ??= now
+    const grew = this.#lines.read(line => {
+      if (isResult(line, this.#spec.resultLine)) this.#resultAt ??= now
+    })
+    if (grew) this.#activeAt = now
     if (this.#resultAt !== null && (now - this.#resultAt) * 1000 >= resultGraceMs) return 'hung_after_result'
     const silentMs = (now - this.#activeAt) * 1000
     // Reading /proc costs a little: only once the output has been quiet for a while.
@@ -163,5 +166,15 @@ class Watch {
     if (this.#cause) return
     this.#cause = cause
     endTagged(RUN_TAG, this.#spec.runId, this.#spec.killGraceMs).catch(error => console.error(String(error)))
+  }
+}
+
+/** The words may also stand deep in a tool's input, so they only say that a closer look is worth it. */
+function isResult(line: string, { key, value }: ResultLine): boolean {
+  if (!line.includes(`"${value}"`)) return false
+  try {
+    return JSON.parse(line)?.[key] === value
+  } catch {
+    return false
   }
 }

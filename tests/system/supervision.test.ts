@@ -27,7 +27,7 @@ function stage(script: string, limits: Partial<AttemptSpec> = {}) {
     command: { file: agentProgram(home, script), args: [], env: {} },
     cwd: home,
     promptFile: join(home, 'prompt.md'),
-    resultMarker: '{"type":"result"',
+    resultLine: { key: 'type', value: 'result' },
     deadlineMs: 60_000,
     silentAfterMs: 60_000,
     resultGraceMs: 60_000,
