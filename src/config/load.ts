@@ -3,10 +3,11 @@ import { RunnerError } from '../core/errors.ts'
 import { check } from './check.ts'
 import type { Config } from './config.ts'
 import { contradictions } from './contradictions.ts'
-import { fromEnvironment, readDotEnv } from './environment.ts'
-import { absolute, realFolder, repositoryAround } from './places.ts'
+import { type DotEnv, fromEnvironment, readDotEnv } from './environment.ts'
+import { absolute, type Bases, realFolder, repositoryAround } from './places.ts'
 import { findProjectFile, readProjectFile } from './project-file.ts'
 import { flagAttribute, flagName, KEYS, type Key, setting, type Values } from './schema.ts'
+import type { Z } from './setting.ts'
 import { DEFAULT_SOURCE, type Found, type Problem, type Source, sayProblem } from './source.ts'
 import { readUserFile, userFilePath } from './user-file.ts'
 
@@ -17,6 +18,9 @@ export interface ConfigInput {
   cwd: string
 }
 
+type Layer = Map<Key, Found>
+type Settled = { value: unknown; source: Source }
+
 /**
  * Reads flags > environment > `.env` > project file > user file > defaults. Writes nothing. Throws USAGE when a flag is wrong, else
  * CONFIG_INVALID; the message has one line per problem, and each names its place.
@@ -24,52 +28,61 @@ export interface ConfigInput {
 export async function loadConfig(input: ConfigInput): Promise<Config> {
   const z = await import('zod')
   const problems: Problem[] = []
-  const flags = fromFlags(input.flags)
-  const values: Partial<Record<Key, unknown>> = {}
-  const sources = {} as Record<Key, Source>
-  const bases = { cwd: input.cwd, repo: input.cwd, home: input.cwd }
-
-  const settle = (key: Key, layers: Map<Key, Found>[]) => {
-    const row = setting(key)
-    const found = layers.map(layer => layer.get(key)).find(entry => entry !== undefined)
-    const checked = found ? check(z, key, found) : { value: row.default }
-    const source = found?.source ?? DEFAULT_SOURCE
-    if ('problem' in checked) problems.push(checked.problem)
-    const value = 'value' in checked ? checked.value : row.default
-    const isPath = (row.kind === 'path' || row.kind === 'command') && typeof value === 'string'
-    values[key] = isPath ? absolute(row, value, source, bases) : value
-    sources[key] = source
-  }
-
-  // First the two places, since the other files are found by them. `.env` is in the repository, so it cannot name it.
-  settle('repo', [flags, fromEnvironment(input.env, null)])
-  const given = realFolder(values.repo as string)
-  if (sources.repo.kind === 'default') bases.repo = repositoryAround(given ?? input.cwd)
-  else if (given) bases.repo = given
-  else problems.push(sayProblem(sources.repo, String(values.repo), 'there is no such folder'))
-  values.repo = bases.repo
-  const dotenv = await readDotEnv(join(bases.repo, '.env'), problems)
-  const environment = fromEnvironment(input.env, dotenv)
-  settle('home', [flags, environment])
-  bases.home = values.home as string
-
+  const { repo, home, bases, dotenv, layers } = await settlePlaces(z, input, problems)
   const project = findProjectFile(bases.repo)
-  const layers = [flags, environment, await readProjectFile(project, problems), readUserFile(bases.home, problems)]
-  for (const key of KEYS) if (!setting(key).place) settle(key, layers)
-
-  const config = {
-    values: values as Values,
-    sources,
+  const all = [...layers, await readProjectFile(project, problems), readUserFile(bases.home, problems)]
+  const settled = new Map<Key, Settled>(
+    KEYS.map(key => [key, setting(key).place ? { repo, home }[key as 'repo'] : settle(z, key, all, bases, problems)]),
+  )
+  const config: Config = {
+    values: Object.fromEntries([...settled].map(([key, { value }]) => [key, value])) as Values,
+    sources: Object.fromEntries([...settled].map(([key, { source }]) => [key, source])) as Record<Key, Source>,
     files: { project, dotenv: dotenv?.path ?? null, user: userFilePath(bases.home) },
   }
   if (problems.length === 0) problems.push(...contradictions(config))
-  if (problems.length > 0) throw refusal(problems)
+  refuse(problems)
   return config
 }
 
+/** Only where things are; for what must also work while the rest of the configuration is wrong. Same errors as `loadConfig`. */
+export async function loadPlaces(input: ConfigInput): Promise<{ repo: string; home: string; project: string | null }> {
+  const problems: Problem[] = []
+  const { bases } = await settlePlaces(await import('zod'), input, problems)
+  refuse(problems)
+  return { repo: bases.repo, home: bases.home, project: findProjectFile(bases.repo) }
+}
+
+/** The two places come first, since the files are found by them. `.env` is in the repository, so it cannot name it. */
+async function settlePlaces(z: Z, input: ConfigInput, problems: Problem[]) {
+  const flags = fromFlags(input.flags)
+  const bases: Bases = { cwd: input.cwd, repo: input.cwd, home: input.cwd }
+  const repo = settle(z, 'repo', [flags, fromEnvironment(input.env, null)], bases, problems)
+  const folder = realFolder(repo.value as string)
+  if (folder === null) problems.push(sayProblem(repo.source, String(repo.value), 'there is no such folder'))
+  else bases.repo = repo.source.kind === 'default' ? repositoryAround(folder) : folder
+
+  const dotenv: DotEnv | null = await readDotEnv(join(bases.repo, '.env'), problems)
+  const layers: Layer[] = [flags, fromEnvironment(input.env, dotenv)]
+  const home = settle(z, 'home', layers, bases, problems)
+  bases.home = home.value as string
+  return { repo: { ...repo, value: bases.repo }, home, bases, dotenv, layers }
+}
+
+/** The nearest value of a setting, checked, and where it came from. A bad one is a problem, and the default stands in for it. */
+function settle(z: Z, key: Key, layers: Layer[], bases: Bases, problems: Problem[]): Settled {
+  const row = setting(key)
+  const found = layers.map(layer => layer.get(key)).find(entry => entry !== undefined)
+  const source = found?.source ?? DEFAULT_SOURCE
+  const checked = found ? check(z, key, found) : { value: row.default }
+  if ('problem' in checked) problems.push(checked.problem)
+  const value = 'problem' in checked ? row.default : checked.value
+  const isPath = (row.kind === 'path' || row.kind === 'command') && typeof value === 'string'
+  return { value: isPath ? absolute(row, value, source, bases) : value, source }
+}
+
 /** Flags that commander read, by setting. */
-function fromFlags(flags: Record<string, unknown>): Map<Key, Found> {
-  const found = new Map<Key, Found>()
+function fromFlags(flags: Record<string, unknown>): Layer {
+  const found: Layer = new Map()
   for (const key of KEYS) {
     const raw = flags[flagAttribute(key) ?? '']
     if (raw === undefined) continue
@@ -78,7 +91,8 @@ function fromFlags(flags: Record<string, unknown>): Map<Key, Found> {
   return found
 }
 
-function refusal(problems: Problem[]): RunnerError {
+function refuse(problems: Problem[]): void {
+  if (problems.length === 0) return
   const wrongFlag = problems.some(problem => problem.kind === 'flag')
-  return new RunnerError(wrongFlag ? 'USAGE' : 'CONFIG_INVALID', problems.map(problem => problem.message).join('\n'))
+  throw new RunnerError(wrongFlag ? 'USAGE' : 'CONFIG_INVALID', problems.map(problem => problem.message).join('\n'))
 }

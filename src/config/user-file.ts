@@ -1,5 +1,7 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type Conf from 'conf'
+import { RunnerError } from '../core/errors.ts'
 import type { Key } from './schema.ts'
 import { fromMapping } from './settings-file.ts'
 import type { Found, Problem } from './source.ts'
@@ -21,15 +23,50 @@ export function readUserFile(home: string, problems: Problem[]): Map<Key, Found>
   }
 }
 
-/** Writes settings (by key; a dot goes into a group) into the user file, atomically, for its owner's eyes alone. */
-export async function writeUserFile(home: string, change: { set?: Record<string, unknown>; unset?: string[] }): Promise<string> {
+/**
+ * Writes settings into the user file (a dot in a key goes into a group), atomically and for its owner's eyes alone. Answers its path.
+ * Throws STATE_UNUSABLE when that cannot be done.
+ */
+export async function writeUserFile(home: string, settings: Record<string, unknown>): Promise<string> {
+  return withFile(home, file => {
+    for (const [key, value] of Object.entries(settings)) {
+      dropDotted(file, key)
+      file.set(key, value)
+    }
+    return file.path
+  })
+}
+
+/** Removes a key, known or not, from the user file. Answers whether it was there; without a file none is made. */
+export async function unsetInUserFile(home: string, key: string): Promise<boolean> {
+  if (readTextFile(userFilePath(home), 'user', []) === null) return false
+  return withFile(home, file => {
+    const dotted = dropDotted(file, key)
+    const nested = file.has(key)
+    if (nested) file.delete(key)
+    return dotted || nested
+  })
+}
+
+async function withFile<T>(home: string, change: (file: Conf) => T): Promise<T> {
   const { default: Conf } = await import('conf')
-  const file = new Conf({ cwd: home, configName: 'config', configFileMode: 0o600 })
-  for (const [key, value] of Object.entries(change.set ?? {})) file.set(key, value)
-  for (const key of change.unset ?? []) file.delete(key)
-  chmodSync(home, 0o700)
-  chmodSync(file.path, 0o600)
-  return file.path
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    const file = new Conf({ cwd: home, configName: 'config', configFileMode: 0o600 })
+    const result = change(file)
+    chmodSync(file.path, 0o600)
+    return result
+  } catch (thrown) {
+    throw new RunnerError('STATE_UNUSABLE', `${userFilePath(home)}: ${(thrown as Error).message}`, { cause: thrown })
+  }
+}
+
+/** A person may have written `"models.junior"` instead of a group; conf would write the group beside it. */
+function dropDotted(file: Conf, key: string): boolean {
+  if (!key.includes('.') || !Object.hasOwn(file.store, key)) return false
+  const { [key]: _, ...rest } = file.store
+  file.store = rest
+  return true
 }
 
 /** V8 names a position; people want a line. Its quotation of the text is left out, since a secret may stand there. */

@@ -14,7 +14,7 @@ export const WORKSPACE = {
     flag: '--base-branch <branch>',
     env: ['HEADLESS_PM_BASE_BRANCH'],
     default: null,
-    says: 'The branch that new task branches start from; without it, the one that is checked out.',
+    says: 'The branch that new task branches start from; without it, the default branch of the repository.',
   },
   dirtyInPlace: {
     ...choice('refuse', 'allow'),
@@ -34,15 +34,15 @@ export const WORKSPACE = {
     ...like(/^[^<>\n]+ <[^<>\s]+@[^<>\s]+>$/, 'expected an author as in "Agent Runner <agent@example.com>"'),
     flag: '--commit-author <author>',
     env: ['HEADLESS_PM_COMMIT_AUTHOR'],
-    default: 'Agent Runner <agent-runner@localhost>',
-    says: 'The author of the commits that the runner makes of what an agent left uncommitted.',
+    default: null,
+    says: "The author of the commits that the runner makes of what an agent left uncommitted; without it, git's own identity.",
   },
   commitMessage: {
     ...text,
     flag: '--commit-message <text>',
     env: ['HEADLESS_PM_COMMIT_MESSAGE'],
     default: '{title}',
-    says: 'The message of those commits; {title}, {id}, {agent} and {run} are filled in.',
+    says: 'The first line of those commits; {title} and {id} are those of the task.',
   },
   diffLimit: {
     ...kilobytes,

@@ -1,0 +1,15 @@
+import { shellQuote } from './quote.ts'
+import type { CommandWords } from './words-of.ts'
+
+/**
+ * The arms of a `case "$at:$word"` that walk along the words typed so far: a flag with a value skips one word, since
+ * `--role task` is no command; a command's name leads into it.
+ */
+export function walkArms(words: CommandWords[], indent: string, skip: string, enter: (path: string) => string): string {
+  const arms = words.flatMap(({ path, commands, flags }) => {
+    const skipping = flags.filter(flag => flag.value !== null).flatMap(flag => flag.names.map(name => shellQuote(`${path}:${name}`)))
+    const entering = commands.map(({ name }) => `${shellQuote(`${path}:${name}`)}) ${enter(`${path} ${name}`.trim())} ;;`)
+    return skipping.length === 0 ? entering : [`${skipping.join('|')}) ${skip} ;;`, ...entering]
+  })
+  return arms.map(arm => indent + arm).join('\n')
+}

@@ -1,0 +1,53 @@
+import { loadConfig } from '../../config/load.ts'
+import { findSetting, valueAt } from '../../config/lookup.ts'
+import { maskValue, showValue } from '../../config/masking.ts'
+import { KEYS, type Key, setting } from '../../config/schema.ts'
+import { sayWhere } from '../../config/source.ts'
+import type { CommandIo } from '../command-io.ts'
+import { tilde } from '../output/words.ts'
+import { paintFor } from '../paint.ts'
+
+type Flags = Record<string, unknown>
+
+/** `config get`: the value that counts. Answers the exit code, 1 when it is not set. */
+export async function getSetting(name: string, flags: Flags, io: CommandIo): Promise<number> {
+  const { key, inside } = findSetting(name)
+  const { values, sources } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const value = valueAt(values[key], inside)
+  if (flags.json)
+    io.stdout.write(`${JSON.stringify({ key: name, value: maskValue(setting(key), value), source: sources[key] }, null, 2)}\n`)
+  else if (value !== null) io.stdout.write(`${showValue(setting(key), value)}\n`)
+  return value === null ? 1 : 0
+}
+
+/** `config list`: `key = value`, one per line. */
+export async function listSettings(flags: Flags, io: CommandIo): Promise<void> {
+  const { values } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  if (flags.json) {
+    const document = Object.fromEntries(KEYS.map(key => [key, maskValue(setting(key), values[key])]))
+    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  } else for (const key of KEYS) io.stdout.write(`${key} = ${showValue(setting(key), values[key])}\n`)
+}
+
+/** `config explain`: each setting, its value and where it came from; what is not a default stands out. */
+export async function explainSettings(name: string | null, flags: Flags, io: CommandIo): Promise<void> {
+  const keys: readonly Key[] = name === null ? KEYS : [findSetting(name).key]
+  const { values, sources, files } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  if (flags.json) {
+    const settings = Object.fromEntries(keys.map(key => [key, { value: maskValue(setting(key), values[key]), source: sources[key] }]))
+    io.stdout.write(`${JSON.stringify({ settings, files }, null, 2)}\n`)
+    return
+  }
+  const paint = await paintFor(io.stdout, io.env)
+  const wide = Math.max(...keys.map(key => key.length))
+  for (const key of keys) {
+    const source = sources[key]
+    const shown = showValue(setting(key), values[key])
+    const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}`)}`
+    io.stdout.write(`${line}\n`)
+    if (name === null) continue
+    const { says, flag, env, choices } = setting(key)
+    io.stdout.write(`${says}\n${[flag, ...env, `${key} in a file`].filter(Boolean).join(' · ')}\n`)
+    if (choices) io.stdout.write(`one of ${choices.join(', ')}\n`)
+  }
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { KEYS, type Key, setting, TOPICS } from '../config/schema.ts'
+
+/**
+ * Adds the flags of settings (all that have one, or the named ones) to a command, grouped by topic. The values stay text: the
+ * configuration checks flags, environment and files in one place and with the same words.
+ */
+export function addRunOptions(command: Command, keys: readonly Key[] = KEYS): Command {
+  for (const topic of TOPICS) {
+    for (const key of topic.keys) {
+      const row = setting(key)
+      if (row.flag === null || !keys.includes(key)) continue
+      const option = command.createOption(row.flag, sentence(key)).helpGroup(`${topic.title}:`)
+      // Choices are for the help and for completion; choices() would also refuse, before the configuration can name the source.
+      if (row.choices) option.choices(row.choices).argParser(value => value)
+      command.addOption(option)
+    }
+  }
+  return command
+}
+
+function sentence(key: Key): string {
+  const { says, default: value, unit } = setting(key)
+  const plain = typeof value === 'string' || typeof value === 'number'
+  return plain ? `${says} (default: ${value}${unit ? ` ${unit}` : ''})` : says
+}

@@ -1,0 +1,13 @@
+import { isKey } from './schema.ts'
+
+/** The text of a project file with some settings changed; comments, order and all else stay. `''` makes a new one. */
+export async function projectFileWith(text: string, settings: Record<string, unknown>): Promise<string> {
+  const { isMap, parseDocument } = await import('yaml')
+  const document = parseDocument(text)
+  for (const [key, value] of Object.entries(settings)) {
+    // A dotted key that stands there as it is stays so.
+    const dotted = isKey(key) && isMap(document.contents) && document.contents.has(key)
+    document.setIn(dotted ? [key] : key.split('.'), value)
+  }
+  return document.toString({ lineWidth: 0 })
+}
