@@ -1,136 +1,81 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import { HOOKS, type HookDocument, type HookName } from '../core/ports.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
-import { findHooks } from '../system/hook-discovery.ts'
-import { type HookOptions, openHooks } from '../system/hooks.ts'
-import { oneLine, printable } from './output/clean.ts'
-import { duration } from './output/words.ts'
+import type { Command } from 'commander'
+import type { Config } from '../config/config.ts'
+import { type CommandIo, endedByUser, processIo } from './command-io.ts'
+import { addRunOptions } from './options.ts'
 
-/** What the hook commands need of the configuration. */
-export interface HookCommandOptions extends HookOptions {
-  agent: AgentIdentity
-  tracker: { name: string; url: string }
-  model: string | null
-  agentCommand: string | null
+type Flags = Record<string, unknown> & { json?: boolean; task?: string }
+
+/** Declares `hooks list|run|schema`. */
+export function hooksCommand(program: Command, io: () => CommandIo = processIo): void {
+  const hooks = program.command('hooks').description('the programs that are called before and after a task and for health')
+
+  addRunOptions(hooks.command('list').description('which hook is called for each name, from where, and how it is run'), PLACES)
+    .option('--json', 'print JSON')
+    .action(async (_flags, command: Command) => {
+      const flags: Flags = command.optsWithGlobals()
+      const { actions, compose, config, print } = await prepare(flags, io())
+      process.exitCode = actions.listHooks(compose.hookOptions(config), flags.json === true, print)
+    })
+
+  addRunOptions(hooks.command('run').description('calls a hook as the runner would, and shows what it says'), [...PLACES, ...DETAILS])
+    .argument('<name>', 'pre_task, post_task or health_check')
+    .option('--task <file>', 'a task as JSON, at least {"title": "…"}; without it a sample')
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, _flags, command: Command) => {
+      const flags: Flags = command.optsWithGlobals()
+      const place = io()
+      const { actions, compose, config, print } = await prepare(flags, place)
+      const { resolve } = await import('node:path')
+      const options = {
+        ...compose.hookOptions(config),
+        ...(await compose.hookFacts(config, place.env)),
+        taskFile: flags.task === undefined ? null : resolve(place.cwd, flags.task),
+        json: flags.json === true,
+      }
+      const user = endedByUser()
+      process.exitCode = await actions.runHook(name, options, print, user.signal).finally(user.off)
+    })
+
+  hooks
+    .command('schema')
+    .description('the JSON schema of what a hook reads on stdin')
+    .action(async () => {
+      const [{ printHookSchema }, print] = await Promise.all([import('./hook-actions.ts'), printer(io())])
+      process.exitCode = await printHookSchema(print)
+    })
 }
 
-type Print = (text: string) => void
+const PLACES = ['repo', 'home', 'hooksDir'] as const
+const DETAILS = ['role', 'agentId', 'level', 'tracker', 'apiUrl', 'claudeCommand', 'hookTimeout'] as const
 
-/** `hooks list`: which hook counts for each name, from where, and how it is run. Exit code 1 when one cannot be run. */
-export function listHooks(options: HookOptions, json: boolean, print: Print): number {
-  const found = findHooks(options)
-  if (json) print(`${JSON.stringify(found)}\n`)
-  else
-    for (const hook of found) {
-      print(`${hook.name.padEnd(13)} ${oneLine(hook.path)}\n`)
-      print(`${' '.repeat(14)}${ORIGINS[hook.origin]}, runs ${oneLine(hook.runs)}\n`)
-      if (hook.problem) print(`${' '.repeat(14)}cannot be run: ${oneLine(hook.problem)}\n`)
-      for (const path of hook.hides) print(`${' '.repeat(14)}hides ${oneLine(path)}\n`)
-    }
-  return found.some(hook => hook.problem) ? 1 : 0
+const EXAMPLES = `
+Exit code: the hook's own; 124 timed out, 125 ended by a signal or for printing too much, 126 or 127 could not be run.
+
+Examples:
+  agent-runner hooks run pre_task
+  agent-runner hooks run post_task --task task.json --hooks-dir ./my-hooks`
+
+async function prepare(
+  flags: Flags,
+  io: CommandIo,
+): Promise<{
+  actions: typeof import('./hook-actions.ts')
+  compose: typeof import('./compose/hook-settings.ts')
+  config: Config
+  print: (text: string) => void
+}> {
+  const [actions, compose, { loadConfig }, print] = await Promise.all([
+    import('./hook-actions.ts'),
+    import('./compose/hook-settings.ts'),
+    import('../config/load.ts'),
+    printer(io),
+  ])
+  return { actions, compose, config: await loadConfig({ flags, env: io.env, cwd: io.cwd }), print }
 }
 
-const ORIGINS = {
-  'hooks-dir': 'from --hooks-dir',
-  repository: "from the repository's hooks/",
-  user: "from the user's hooks/",
-  shipped: 'shipped',
-}
-
-/**
- * `hooks run NAME`: calls a hook as the runner would, with the task of a file or a sample, shows what it printed, and answers the hook's own
- * exit code (124 timed out, 125 ended by a signal or for printing too much, 126 and 127 as in a shell). Throws USAGE for an unknown name or an unfit file.
- */
-export async function runHook(
-  name: string,
-  options: HookCommandOptions & { taskFile: string | null; json: boolean },
-  print: Print,
-  signal: AbortSignal,
-): Promise<number> {
-  const hook = HOOKS.find(known => known === name)
-  if (!hook) throw new RunnerError('USAGE', `there is no hook ${oneLine(name, 80)}; the hooks are ${HOOKS.join(', ')}`)
-  if (hook === 'health_check' && options.taskFile !== null)
-    throw new RunnerError('USAGE', 'health_check is not about a task: leave out --task')
-  const task = hook === 'health_check' ? null : await taskFrom(options.taskFile)
-  const folder = mkdtempSync(join(tmpdir(), 'agent-runner-hook-'))
-  try {
-    const result = await openHooks(options).run(hook, documentFor(hook, task, options), join(folder, 'hook.log'), signal)
-    const output = printable(readIfThere(result.log))
-    const exitCode = result.ok ? 0 : result.timedOut ? 124 : result.exitCode || 125
-    if (options.json) {
-      const { log, ...rest } = result
-      print(`${JSON.stringify({ hook, ...rest, exitCode, output })}\n`)
-    } else {
-      print(output === '' || output.endsWith('\n') ? output : `${output}\n`)
-      const verdict = result.ok ? 'ok' : result.timedOut ? 'timed out' : `failed (exit code ${exitCode})`
-      print(`${hook}: ${verdict} after ${duration(result.ms)}${result.path === null ? '' : `, ${oneLine(result.path)}`}\n`)
-      const why = printable(result.message)
-      // The message repeats the end of the output, except where the runner itself has something to say.
-      if (!result.ok && !output.includes(why)) print(`${why}\n`)
-    }
-    return exitCode
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-/** `hooks schema`: the JSON schema of what hooks read on stdin. */
-export async function printHookSchema(print: Print): Promise<number> {
-  const { hookSchema } = await import('../system/hook-document.ts')
-  print(`${JSON.stringify(hookSchema(), null, 2)}\n`)
-  return 0
-}
-
-async function taskFrom(file: string | null): Promise<Task> {
-  const { sampleTask, taskFromSample } = await import('../system/hook-document.ts')
-  if (file === null) return taskFromSample({ title: 'A sample task' })
-  let content: unknown
-  try {
-    content = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new RunnerError('USAGE', `--task ${file}: ${(error as Error).message}`, { cause: error })
-  }
-  const parsed = sampleTask.safeParse(content)
-  if (parsed.success) return taskFromSample(parsed.data)
-  const [first] = parsed.error.issues
-  throw new RunnerError('USAGE', `--task ${file}: ${[first?.path.join('.'), first?.message].filter(Boolean).join(': ')}`)
-}
-
-function documentFor(event: HookName, task: Task | null, options: HookCommandOptions): HookDocument {
-  return {
-    version: 1,
-    event,
-    agent: options.agent,
-    run_id: null,
-    task,
-    workspace: event === 'post_task' ? { kind: 'in-place', path: options.repo, repo: options.repo, branch: task?.branch ?? null } : null,
-    model: event === 'health_check' ? null : (task?.model ?? options.model),
-    tracker: options.tracker,
-    state_dir: options.home,
-    agent_command: options.agentCommand,
-    ...(event === 'post_task' ? { result: SAMPLE_RESULT } : {}),
-  }
-}
-
-const SAMPLE_RESULT: HookDocument['result'] = {
-  success: true,
-  reason: 'completed',
-  status: 'dev_done',
-  duration_ms: 60_000,
-  cost_usd: 0,
-  branch: null,
-  commits: [],
-  attempts: 1,
-}
-
-/** The end of the log; nothing when the hook never got as far as having one. */
-function readIfThere(log: string): string {
-  try {
-    return readFileSync(log, 'utf8').slice(-64 * 1024)
-  } catch {
-    return ''
-  }
+async function printer(io: CommandIo): Promise<(text: string) => void> {
+  const { openSink } = await import('./output/sink.ts')
+  const sink = openSink(io.stdout, { complete: true })
+  return text => sink.write(text)
 }

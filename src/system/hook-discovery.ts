@@ -54,7 +54,7 @@ export function findHook(name: HookName, places: HookPlaces): FoundHook {
     }
   }
   const command = [...places.self, 'shipped-hook', name]
-  found.push({ name, origin: 'shipped', path: command.join(' '), command, runs: 'built in', problem: null, hides: [] })
+  found.push({ name, origin: 'shipped', path: command.join(' '), command, runs: 'as a part of this program', problem: null, hides: [] })
   const [first, ...rest] = found as [FoundHook, ...FoundHook[]]
   return { ...first, hides: rest.filter(hook => hook.origin !== 'shipped').map(hook => hook.path) }
 }

@@ -1,0 +1,28 @@
+import type { Config } from '../../config/config.ts'
+import { toPolicy } from '../../config/policy.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import { modelFor } from '../../core/policy.ts'
+import type { HookOptions } from '../../system/hooks.ts'
+import { selfCommand } from '../../system/self.ts'
+import { boardFile } from '../embedded-board.ts'
+import type { HookFacts } from '../hook-actions.ts'
+
+/** Where hooks are and how long they may take, from the configuration. */
+export function hookOptions({ values }: Config): HookOptions {
+  const { hooksDir, repo, home, hookTimeout, killGrace } = values
+  return { hooksDir, repo, home, timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000, self: selfCommand() }
+}
+
+/** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */
+export async function hookFacts(config: Config, env: NodeJS.ProcessEnv): Promise<HookFacts> {
+  const { agentId, role, level, home, apiUrl, claudeCommand } = config.values
+  const agent = { id: agentId ?? 'trial', role: role ?? 'backend_dev', level }
+  const { tracker } = trackerChoice(config)
+  const { findClaude } = await import('../../agents/claude-discovery.ts')
+  return {
+    agent,
+    tracker: { name: tracker, url: tracker === 'embedded' ? boardFile(home) : apiUrl },
+    modelFor: task => modelFor(toPolicy(config, '').models, task, agent.role),
+    agentCommand: findClaude({ configured: claudeCommand, env, home: env.HOME ?? home }),
+  }
+}
