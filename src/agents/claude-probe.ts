@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process'
+import { z } from 'zod'
+
+/** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may do, but nobody looked. */
+export const TRIED_RANGE = '2.1.x'
+
+export interface ClaudeProbe {
+  /** As `claude --version` tells it; null when it did not answer. */
+  version: string | null
+  inTriedRange: boolean
+  loggedIn: 'yes' | 'no' | 'unknown'
+  /** How it is logged in (`api_key`, `claude.ai`, `oauth_token`, `third_party` …), or why that is not known. */
+  how: string
+}
+
+const authStatus = z.looseObject({ loggedIn: z.boolean(), authMethod: z.string().catch('') })
+
+/**
+ * Asks the CLI for its version and login, as `doctor` shows them. Takes at most `timeoutMs` per question; no request is
+ * sent to the model, so a key that the API refuses still counts as a login. Never rejects.
+ */
+export async function probeClaude(command: string, env: NodeJS.ProcessEnv = process.env, timeoutMs = 15_000): Promise<ClaudeProbe> {
+  const told = await ask(command, ['--version'], env, timeoutMs)
+  const version = /\d+\.\d+\.\d+\S*/.exec(told.stdout)?.[0] ?? null
+  const inTriedRange = version?.startsWith('2.1.') ?? false
+  if (version === null)
+    return { version, inTriedRange, loggedIn: 'unknown', how: told.failure ?? `it answered: ${told.stdout.slice(0, 200)}` }
+  const status = await ask(command, ['auth', 'status', '--json'], env, timeoutMs)
+  // It exits with 1 when not logged in, and says so in the same document.
+  const parsed = authStatus.safeParse(parsedJson(status.stdout)).data
+  if (!parsed)
+    return { version, inTriedRange, loggedIn: 'unknown', how: status.failure ?? '`auth status` gave no answer that is understood' }
+  return { version, inTriedRange, loggedIn: parsed.loggedIn ? 'yes' : 'no', how: parsed.authMethod || 'unknown' }
+}
+
+function ask(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  timeout: number,
+): Promise<{ stdout: string; failure: string | null }> {
+  return new Promise(resolve => {
+    const child = execFile(command, args, { env, timeout, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => {
+      const why = error?.killed ? `no answer within ${timeout / 1000} s` : stderr.trim().slice(0, 500) || error?.message
+      resolve({ stdout, failure: error ? (why ?? 'failed') : null })
+    })
+    child.stdin?.end()
+  })
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,74 @@
+import { RunnerError } from '../core/errors.ts'
+import type { Agent, AttemptPlan, Command } from '../core/ports.ts'
+import { verdictJsonSchema } from './claude-outcome.ts'
+import { ClaudeReader } from './claude-reader.ts'
+import { findTranscript } from './claude-transcript.ts'
+
+/** What the agent may do without being asked: `skip` is everything; the others are the CLI's own modes. */
+export type PermissionMode = 'skip' | 'acceptEdits' | 'auto' | 'bypassPermissions' | 'default' | 'dontAsk' | 'manual' | 'plan'
+
+export interface ClaudeOptions {
+  /** The resolved path of the CLI; null when it was not found. */
+  command: string | null
+  /** Further arguments, as they are. */
+  extraArgs: string[]
+  permissionMode: PermissionMode
+  /** The environment that the agent will have; it says where transcripts are. */
+  env: NodeJS.ProcessEnv
+}
+
+/**
+ * Tools that would wake the session after its last word. Nobody is there to wait for them: the attempt ends with its
+ * result, and the model is better told so than cut off.
+ */
+const TOOLS_OF_LATER = ['CronCreate', 'CronDelete', 'CronList', 'Monitor', 'ScheduleWakeup']
+
+/** What an outer session tells its children about itself. A user's own settings (login, provider, limits) are not among them. */
+const OUTER_SESSION = [
+  'AI_AGENT',
+  'CLAUDECODE',
+  'CLAUDE_EFFORT',
+  'CLAUDE_PID',
+  'CLAUDE_CODE_CHILD_NOTES_DIR',
+  'CLAUDE_CODE_CHILD_SESSION',
+  'CLAUDE_CODE_ENTRYPOINT',
+  'CLAUDE_CODE_EXECPATH',
+  'CLAUDE_CODE_MESSAGING_SOCKET',
+  'CLAUDE_CODE_MESSAGING_TOKEN',
+  'CLAUDE_CODE_SESSION_ATTENDED',
+  'CLAUDE_CODE_SESSION_ID',
+  'CLAUDE_CODE_SSE_PORT',
+]
+
+const ENVIRONMENT: Record<string, string | null> = {
+  ...Object.fromEntries(OUTER_SESSION.map(name => [name, null])),
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  // With background tasks or timers a result is followed by further turns, and the end of the work could not be told.
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+  CLAUDE_CODE_DISABLE_CRON: '1',
+}
+
+/** The `claude` CLI, tried with 2.1.329. The prompt goes in on stdin; nothing of a task is in argv or environment. */
+export function openClaude(options: ClaudeOptions): Agent {
+  return {
+    name: 'claude',
+    resultLine: { key: 'type', value: 'result' },
+    command: plan => commandOf(plan, options),
+    canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
+    reader: () => new ClaudeReader(),
+  }
+}
+
+function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: ClaudeOptions): Command {
+  if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found')
+  const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
+  args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
+  if (permissionMode === 'skip') args.push('--dangerously-skip-permissions')
+  else args.push('--permission-mode', permissionMode)
+  args.push(`--disallowedTools=${TOOLS_OF_LATER.join(',')}`)
+  // Counted from the start of this process, also for a resumed session.
+  if (plan.maxCostUsd !== null) args.push('--max-budget-usd', plan.maxCostUsd.toFixed(4))
+  if (plan.verdict) args.push('--json-schema', verdictJsonSchema())
+  return { file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
+}

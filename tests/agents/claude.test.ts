@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { openClaude } from '../../src/agents/claude.ts'
+import { probeClaude } from '../../src/agents/claude-probe.ts'
+import { findTranscript } from '../../src/agents/claude-transcript.ts'
+import type { AttemptPlan } from '../../src/core/ports.ts'
+import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
+import type { ModelScript, ScriptedTurn } from '../support/model-script.ts'
+import { startScriptedModel } from '../support/scripted-model.ts'
+import { tempFolder } from '../support/temp.ts'
+
+/** The real CLI in an empty workspace, and a model that follows the script. */
+async function stage(script: ModelScript | ScriptedTurn[], workspaceName = 'shop') {
+  const model = await startScriptedModel(script)
+  onTestFinished(() => model.close())
+  const folder = tempFolder()
+  const cwd = join(folder, workspaceName)
+  mkdirSync(cwd, { recursive: true })
+  const env = claudeEnv(folder, model.url)
+  const agent = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'skip', env })
+  const plan: AttemptPlan = { mode: 'fresh', sessionId: randomUUID(), model: 'sonnet', maxCostUsd: null, verdict: false, cwd }
+  type RunOptions = { prompt?: string; onEvent?: Parameters<typeof runAttempt>[2]['onEvent'] }
+  const run = (changes: Partial<AttemptPlan> = {}, { prompt = 'Greet the world.', onEvent }: RunOptions = {}) =>
+    runAttempt(agent, { ...plan, ...changes }, { prompt, folder, env, onEvent })
+  return { model, cwd, env, agent, plan, run }
+}
+
+test('the work is done by tools, told as events, and paid for', async () => {
+  const { model, cwd, plan, run } = await stage([
+    { text: 'I write it.', write: { path: 'hello.txt', text: 'Hello, world\n' } },
+    { bash: 'cat hello.txt && ls not-there' },
+    'The greeting is in hello.txt.',
+  ])
+  const { end, events, lines } = await run()
+  expect(readFileSync(join(cwd, 'hello.txt'), 'utf8')).toBe('Hello, world\n')
+  expect(end).toMatchObject({
+    reason: 'completed',
+    text: 'The greeting is in hello.txt.',
+    turns: 3,
+    toolCalls: 2,
+    sessionId: plan.sessionId,
+  })
+  expect(end.costUsd).toBeGreaterThan(0)
+  expect(end.tokens.cacheWrite).toBeGreaterThan(1_000)
+  expect(end.model).toMatch(/^claude-sonnet-/)
+  expect(events[0]).toEqual({ type: 'agent_ready', sessionId: plan.sessionId, model: end.model })
+  expect(events).toContainEqual({ type: 'tool_used', id: expect.any(String), tool: 'Write', argument: join(cwd, 'hello.txt') })
+  expect(events).toContainEqual({ type: 'tool_result', id: expect.any(String), ok: false, text: expect.stringContaining('Hello, world') })
+  expect(lines.filter(line => JSON.parse(line).type === 'result')).toEqual([lines.at(-1)])
+  expect(model.requests.map(request => request.cwd)).toEqual([cwd, cwd, cwd])
+  expect(model.requests[0]?.prompt).toContain('Greet the world.')
+})
+
+test('nothing of the session goes on after its last word', async () => {
+  const { model, run } = await stage(['Done.'])
+  await run()
+  const { tools, body } = model.requests[0]!
+  expect(JSON.stringify(body.tools)).not.toContain('run_in_background')
+  expect(tools).toContain('Bash')
+  expect(tools).not.toContain('ScheduleWakeup')
+})
+
+test('a verdict is held to its schema by the CLI', async () => {
+  const verdict = { outcome: 'send_back', summary: 'One test fails.', findings: ['sum(1, 1) is 3'] }
+  const { run } = await stage([{ verdict: { outcome: 'perhaps' } }, { verdict }])
+  const { end } = await run({ verdict: true })
+  expect(end).toMatchObject({ reason: 'sent_back', verdict, text: 'One test fails.' })
+})
+
+test('the budget ends the attempt', async () => {
+  const { run, model } = await stage([{ bash: 'true', usage: { output: 1_000_000 } }, 'Done.'])
+  const { end } = await run({ maxCostUsd: 0.5 })
+  expect(end.reason).toBe('over_budget')
+  expect(end.costUsd).toBeGreaterThan(0.5)
+  expect(model.requests).toHaveLength(1)
+})
+
+test.each([
+  [401, 'not_logged_in'],
+  [404, 'unknown_model'],
+  [429, 'usage_limit'],
+] as const)('status %i of the model API is %s', async (status, reason) => {
+  const { run } = await stage([{ status, times: 'always' }])
+  const { end, exit } = await run()
+  expect({ reason: end.reason, code: exit.code, cost: end.costUsd }).toEqual({ reason, code: 1, cost: 0 })
+})
+
+test('after a kill in the middle of a tool the session is resumed in the same place, by any path to it', async () => {
+  const { model, agent, plan, cwd, run } = await stage(
+    [{ bash: 'echo one > one.txt' }, { bash: 'sleep 3', once: true }, { bash: 'cat one.txt' }, 'Both done.'],
+    'ein Läden.v2/日本 😀',
+  )
+  expect(agent.canResume(plan.sessionId, cwd)).toBe(false)
+  const killed = await run(
+    {},
+    { onEvent: (event, kill) => event.type === 'tool_used' && event.argument === 'sleep 3' && existsSync(join(cwd, 'one.txt')) && kill() },
+  )
+  expect(killed.end).toMatchObject({ reason: 'killed', costUsd: 0, sessionId: plan.sessionId, toolCalls: 2 })
+  const link = join(cwd, '../link')
+  symlinkSync(cwd, link)
+  expect(agent.canResume(plan.sessionId, cwd)).toBe(true)
+  expect(agent.canResume(plan.sessionId, link)).toBe(true)
+  expect(agent.canResume(plan.sessionId, join(cwd, '..'))).toBe(false)
+  const { end } = await run({ mode: 'resume', cwd: link }, { prompt: 'You were interrupted; go on.' })
+  expect(end).toMatchObject({ reason: 'completed', text: 'Both done.', sessionId: plan.sessionId })
+  expect(model.requests.at(-1)?.prompt).toContain('Greet the world.')
+
+  const again = await run()
+  expect(again).toMatchObject({ end: { reason: 'session_lost' }, stderr: expect.stringContaining('already in use') })
+})
+
+test('a session that is not there is lost', async () => {
+  const { run, model } = await stage(['Done.'])
+  const { end } = await run({ mode: 'resume' })
+  expect(end).toMatchObject({ reason: 'session_lost', text: expect.stringContaining('No conversation found') })
+  expect(model.requests).toHaveLength(0)
+})
+
+test('the transcript of a very deep directory is found without knowing how its name was shortened', () => {
+  const folder = tempFolder()
+  const cwd = join(folder, 'a'.repeat(120), 'b'.repeat(120))
+  const projects = join(folder, '.claude', 'projects')
+  const name = cwd.replace(/[^a-zA-Z0-9]/g, '-').slice(0, 200)
+  mkdirSync(cwd, { recursive: true })
+  mkdirSync(join(projects, `${name}-gzq3b3`), { recursive: true })
+  const id = randomUUID()
+  expect(findTranscript(id, cwd, { HOME: folder })).toBe(null)
+  writeFileSync(join(projects, `${name}-gzq3b3`, `${id}.jsonl`), '')
+  expect(findTranscript(id, cwd, { HOME: folder })).toBe(join(projects, `${name}-gzq3b3`, `${id}.jsonl`))
+})
+
+test('an outer session is not inherited, the login and provider of the user are', () => {
+  const { env } = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'plan', env: {} }).command({
+    mode: 'fresh',
+    sessionId: 'x',
+    model: 'opus',
+    maxCostUsd: null,
+    verdict: false,
+    cwd: '/',
+  })
+  expect(env).toMatchObject({ CLAUDECODE: null, CLAUDE_CODE_SESSION_ID: null, CLAUDE_CODE_ENTRYPOINT: null, DISABLE_AUTOUPDATER: '1' })
+  for (const name of ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CONFIG_DIR']) expect(env).not.toHaveProperty(name)
+})
+
+test('permission modes and further arguments are passed on, and no CLI is a clear error', () => {
+  const plan: AttemptPlan = { mode: 'resume', sessionId: 'x', model: 'opus', maxCostUsd: 0.25, verdict: false, cwd: '/' }
+  const agent = openClaude({ command: CLAUDE, extraArgs: ['--effort', 'high'], permissionMode: 'acceptEdits', env: {} })
+  const line = agent.command(plan).args.join(' ')
+  expect(line).toContain('--resume x')
+  expect(line).toContain('--permission-mode acceptEdits')
+  expect(line).toContain('--max-budget-usd 0.2500')
+  expect(line).toMatch(/--effort high$/)
+  expect(line).not.toContain('--dangerously-skip-permissions')
+  const missing = openClaude({ command: null, extraArgs: [], permissionMode: 'skip', env: {} })
+  expect(() => missing.command(plan)).toThrow(expect.objectContaining({ code: 'AGENT_CLI_MISSING' }))
+})
+
+test('the CLI tells its version and how it is logged in', async () => {
+  const env = claudeEnv(tempFolder(), 'http://127.0.0.1:9')
+  const probed = await probeClaude(CLAUDE, env)
+  expect(probed).toEqual({ version: expect.stringMatching(/^2\.1\.\d+$/), inTriedRange: true, loggedIn: 'yes', how: 'api_key' })
+  const { ANTHROPIC_API_KEY: _, ...without } = env
+  expect(await probeClaude(CLAUDE, without)).toMatchObject({ loggedIn: 'no', how: 'none' })
+})
+
+test.each([
+  ['#!/bin/sh\nsleep 60\n', 'no answer within 0.3 s'],
+  ['#!/bin/sh\necho hello\n', 'it answered: hello'],
+  ['#!/bin/sh\necho broken >&2; exit 3\n', 'broken'],
+])('a program that is not the CLI is told apart: %j', async (script, how) => {
+  const path = join(tempFolder(), 'claude')
+  writeFileSync(path, script.replace('sleep', 'exec sleep'))
+  chmodSync(path, 0o755)
+  const probed = await probeClaude(path, process.env, 300)
+  expect(probed).toEqual({ version: null, inTriedRange: false, loggedIn: 'unknown', how: expect.stringContaining(how) })
+})
