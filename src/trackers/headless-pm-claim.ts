@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
-import { canBegin, foundStatus, standing } from './headless-pm-wire.ts'
+import { foundStatus, standing } from './headless-pm-wire.ts'
 
 const LEAST_SETTLING_MS = 20
 const MOST_SETTLING_MS = 2_000
@@ -27,7 +27,7 @@ export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, ta
     const after = await tasks.find(task, found, signal)
     if (after?.locked_by !== agent.id) return 'taken'
     if (after.status === 'under_work') return 'ours'
-    if (!canBegin(agent, task, after.status)) {
+    if (after.status !== found) {
       // It was finished between our look and our lock. There is no unlock; only a move out of `under_work` opens it.
       for (const status of ['under_work', after.status]) await tasks.write(agent, task, { status }, signal)
       return 'taken'

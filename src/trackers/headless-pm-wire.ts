@@ -74,12 +74,6 @@ export function foundStatus(agent: AgentIdentity, task: Task): string {
   return agent.role === 'qa' ? 'dev_done' : 'created'
 }
 
-/** Whether the agent may begin in this status: the one in which it found the task (`approved` is an old `created`). */
-export function canBegin(agent: AgentIdentity, task: Task, status: string): boolean {
-  const same = (word: string) => (word === 'approved' ? 'created' : word)
-  return same(status) === same(foundStatus(agent, task))
-}
-
 /**
  * How a task of the list stands with regard to the agent. A lock of ours without `under_work` is half a claim: still to
  * be claimed. `under_work` without a lock is what an expired lock leaves behind: free.
@@ -89,5 +83,5 @@ export function standing(agent: AgentIdentity, task: Task, wire: WireTask | null
   const working = wire.status === 'under_work'
   if (wire.locked_by && wire.locked_by !== agent.id) return 'someone_else'
   if (wire.locked_by && working) return 'ours'
-  return working || canBegin(agent, task, wire.status) ? 'free' : 'finished'
+  return working || wire.status === foundStatus(agent, task) ? 'free' : 'finished'
 }

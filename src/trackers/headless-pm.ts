@@ -15,10 +15,10 @@ export interface HeadlessPmOptions {
   /** Milliseconds for one exchange; a long poll gets its waiting time on top. */
   requestTimeoutMs: number
   connectionType?: 'client'
+  /** One poll holds a thread of the server, and proxies cut what is silent for a minute. Left out: 50. */
+  longestPollSeconds?: number
 }
 
-/** One poll holds a thread of the server, and proxies cut what is silent for a minute. */
-const LONGEST_POLL_S = 50
 /** How often to look at a server that answers at once although we asked it to wait. The server itself looks as often. */
 const LOOK_EVERY_MS = 5_000
 /** Handed to nobody by any version of the server; those that do not know `pending` know it. */
@@ -27,6 +27,7 @@ const PARKED_ON_OLD_SERVERS = 'evaluation'
 /** The PM API of Headless PM as a tracker. Opens no connection before the first call. Throws CONFIG_INVALID for an unusable URL. */
 export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
   const http = openHeadlessPmHttp(options)
+  const longestPollMs = (options.longestPollSeconds ?? 50) * 1000
   const tasks = headlessPmTasks(http, options.connectionType ?? 'client')
 
   async function poll(agent: AgentIdentity, seconds: number, signal: AbortSignal): Promise<Task | null> {
@@ -51,7 +52,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     async look(agent, waitSeconds, signal) {
       const until = performance.now() + waitSeconds * 1000
       for (;;) {
-        const askedMs = Math.min(LONGEST_POLL_S * 1000, until - performance.now())
+        const askedMs = Math.min(longestPollMs, until - performance.now())
         const began = performance.now()
         const task = await poll(agent, Math.max(0, Math.round(askedMs / 1000)), signal)
         const leftMs = until - performance.now()

@@ -336,6 +336,17 @@ export function trackerKeepsItsPromises(name: string, open: (tasks: TaskDraft[])
         expect(await picture(fixture, task.id)).toEqual(before)
       })
 
+      test('a report that is repeated late leaves alone a new run of the same agent', async () => {
+        const { fixture, tracker, agent, task } = await claimed()
+        const report = { status: 'dev_done', note, runId }
+        await tracker.report(agent, task, report, never())
+        await fixture.move(task.id, 'created')
+        expect(await tracker.claim(agent, await seen(tracker, agent), otherRun, never())).toBe('ours')
+        const before = await picture(fixture, task.id)
+        expect(await tracker.report(agent, task, report, never())).toBe('reported')
+        expect(await picture(fixture, task.id)).toEqual(before)
+      })
+
       test('notes of the runs before stay', async () => {
         const { fixture, tracker, agent, task } = await claimed()
         await tracker.report(agent, task, { status: 'dev_done', note, runId }, never())

@@ -71,8 +71,8 @@ export interface PmOptions {
   skillLevel: boolean
   /** Older servers answer a made-up task of type `waiting` at once when there is none. */
   waitingTask: boolean
-  /** Milliseconds between the check and the write of a lock. */
-  lockRaceMs: number
+  /** Milliseconds between the check and the write of an agent's lock. */
+  lockRaceMs: number | ((agentId: string) => number)
   /** How often a waiting `next` looks; the real server: 5,000. */
   pollMs: number
 }
@@ -209,7 +209,9 @@ export class HeadlessPmBoard {
     const task = this.task(id)
     if (task.locked_by !== null) throw new PmRefusal(409, `Task ${id} is already locked by another agent.`)
     this.agent(agentId)
-    if (this.options.lockRaceMs > 0) await delay(this.options.lockRaceMs)
+    const { lockRaceMs } = this.options
+    const raceMs = typeof lockRaceMs === 'number' ? lockRaceMs : lockRaceMs(agentId)
+    if (raceMs > 0) await delay(raceMs)
     return Object.assign(task, { locked_by: agentId, locked_at: this.now() })
   }
 

@@ -1,18 +1,18 @@
 import { onTestFinished } from 'vitest'
 import type { Tracker } from '../../src/core/ports.ts'
 import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { openHeadlessPm } from '../../src/trackers/headless-pm.ts'
+import { type HeadlessPmOptions, openHeadlessPm } from '../../src/trackers/headless-pm.ts'
 import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
 import type { PmOptions } from '../support/headless-pm-board.ts'
 import { type Fault, type HeadlessPmServer, type SeenRequest, startHeadlessPm } from '../support/headless-pm-server.ts'
 
-const KEY = 'secret-key-of-the-server'
+export const KEY = 'secret-key-of-the-server'
 
 /** A running Headless PM with these tasks, made by its own rules and then moved to the drafts' statuses. */
 export async function headlessPmFixture(
   drafts: TaskDraft[],
   options: Partial<PmOptions> = {},
-): Promise<TrackerFixture & { pm: HeadlessPmServer }> {
+): Promise<TrackerFixture & { pm: HeadlessPmServer; client(options: Partial<HeadlessPmOptions>): Tracker }> {
   const pm = await startHeadlessPm({ key: KEY, pollMs: 50, ...options })
   const { board } = pm
   const levelName = (name: string) => (board.options.skillLevel ? 'skill_level' : name)
@@ -27,14 +27,16 @@ export async function headlessPmFixture(
     task.status = draft.status ?? 'created'
     return String(task.id)
   }
+  function client(options: Partial<HeadlessPmOptions>) {
+    const tracker = openHeadlessPm({ url: pm.url, key: KEY, requestTimeoutMs: 5_000, ...options })
+    open.push(tracker)
+    return tracker
+  }
   return {
     pm,
     ids: drafts.map(add),
-    tracker() {
-      const tracker = openHeadlessPm({ url: pm.url, key: KEY, requestTimeoutMs: 5_000 })
-      open.push(tracker)
-      return tracker
-    },
+    client,
+    tracker: () => client({}),
     add: async draft => add(draft),
     statusOf: async id => board.task(Number(id)).status,
     notesOf: async id => board.task(Number(id)).notes ?? '',
@@ -102,5 +104,3 @@ export async function rejection(promise: Promise<unknown>) {
   if ('thrown' in outcome) return outcome.thrown
   throw new Error(`resolved with ${JSON.stringify(outcome.value)}`)
 }
-
-export { KEY }

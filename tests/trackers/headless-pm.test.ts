@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Task } from '../../src/core/task.ts'
 import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
+import { waitFor } from '../support/wait-for.ts'
 import { agent, claimed, headlessPmFixture, never, once, opened, rejection, report, runId } from './headless-pm-fixture.ts'
 
 trackerKeepsItsPromises('headless-pm', tasks => headlessPmFixture(tasks))
@@ -9,18 +10,16 @@ trackerKeepsItsPromises('headless-pm with a slow lock', tasks => headlessPmFixtu
 const look = async (tracker: Awaited<ReturnType<typeof opened>>['tracker']) => (await tracker.look(agent, 0, never())) as Task
 
 describe('the traps of Headless PM', () => {
-  test('a lock that both of two agents were told they have belongs to one in the end', async () => {
-    for (let round = 0; round < 5; round++) {
-      const { tracker, fresh, pm, ids } = await opened({ lockRaceMs: 20 + round })
-      const other = { ...agent, id: 'dev_2' }
-      await tracker.register(other, never())
-      const task = await look(tracker)
-      const claims = await Promise.all([tracker.claim(agent, task, runId, never()), fresh().claim(other, task, 'run_2', never())])
-      const locks = pm.requests.filter(request => request.path.endsWith('/lock'))
-      expect(locks).toHaveLength(2)
-      expect(claims.toSorted()).toEqual(['ours', 'taken'])
-      expect(pm.board.task(Number(ids[0])).locked_by).toBe(claims[0] === 'ours' ? 'dev_1' : 'dev_2')
-    }
+  test('a lock that both of two agents were told they have belongs to the last one written', async () => {
+    // Both check before either writes, and the second writes long after the first could have read back.
+    const { tracker, fresh, pm, ids } = await opened({ lockRaceMs: agentId => (agentId === 'dev_1' ? 150 : 220) })
+    const other = { ...agent, id: 'dev_2' }
+    await tracker.register(other, never())
+    const task = await look(tracker)
+    const claims = await Promise.all([tracker.claim(agent, task, runId, never()), fresh().claim(other, task, 'run_2', never())])
+    expect(pm.requests.filter(request => request.path.endsWith('/lock'))).toHaveLength(2)
+    expect(claims).toEqual(['taken', 'ours'])
+    expect(pm.board.task(Number(ids[0]))).toMatchObject({ locked_by: 'dev_2', status: 'under_work' })
   })
 
   test('marking under work leaves the notes alone', async () => {
@@ -59,6 +58,26 @@ describe('the traps of Headless PM', () => {
     }
     expect(await tracker.claim(agent, task, runId, never())).toBe('taken')
     expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
+  })
+
+  test('a lock that is overwritten after we have read it back is not ours', async () => {
+    const { tracker, pm, ids } = await opened()
+    const [task, row] = [await look(tracker), pm.board.task(Number(ids[0]))]
+    pm.onRequest = request => {
+      if (request.path.endsWith('/status')) row.locked_by = 'dev_2'
+      return 'pass'
+    }
+    expect(await tracker.claim(agent, task, runId, never())).toBe('taken')
+    expect(row).toMatchObject({ status: 'under_work', locked_by: 'dev_2' })
+  })
+
+  test.each([
+    ['backend_dev', 'created'],
+    ['qa', 'dev_done'],
+  ])('a task on record as under_work goes back to where %s begins', async (role, status) => {
+    const { tracker, task, row } = await claimed()
+    expect(await tracker.giveBack({ ...agent, role }, { ...task, status: 'under_work' }, report, never())).toBe('reported')
+    expect(row).toMatchObject({ status, locked_by: null })
   })
 
   test('a run whose claim was cut off before under_work still opens its lock at the end', async () => {
@@ -150,11 +169,19 @@ describe('the traps of Headless PM', () => {
   })
 
   test('a wait may be longer than the time for other requests', async () => {
-    const { pm } = await opened({}, [])
-    const { openHeadlessPm } = await import('../../src/trackers/headless-pm.ts')
-    const tracker = openHeadlessPm({ url: pm.url, key: 'secret-key-of-the-server', requestTimeoutMs: 300 })
-    expect(await tracker.look(agent, 1, never())).toBeNull()
-    tracker.close()
+    const { client } = await opened({}, [])
+    expect(await client({ requestTimeoutMs: 300 }).look(agent, 1, never())).toBeNull()
+  })
+
+  test('a long wait is cut into polls that follow each other at once', async () => {
+    const { client, pm, add } = await opened({}, [])
+    pm.requests.length = 0
+    const began = performance.now()
+    const looking = client({ longestPollSeconds: 1 }).look(agent, 20, never())
+    await waitFor('the second poll', () => pm.requests.length === 2)
+    await add({ title: 'late' })
+    expect((await looking)?.title).toBe('late')
+    expect(performance.now() - began).toBeLessThan(4_500)
   })
 })
 
