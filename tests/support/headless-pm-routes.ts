@@ -1,4 +1,5 @@
-import { field, type HeadlessPmBoard, PmRefusal, type PmTask, pmTaskOnWire, pmTime } from './headless-pm-board.ts'
+import { type HeadlessPmBoard, type PmTask, pmTaskOnWire, pmTime } from './headless-pm-board.ts'
+import { field, PmRefusal } from './headless-pm-refusal.ts'
 import type { SeenRequest } from './headless-pm-server.ts'
 
 export interface Answer {
