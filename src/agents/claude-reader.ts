@@ -37,7 +37,8 @@ export class ClaudeReader implements AttemptReader {
       case 'user':
         return line.message.content.flatMap(resultEvents)
       case 'rate_limit_event':
-        if (line.rate_limit_info.status === 'rejected') this.#resetsAt = milliseconds(line.rate_limit_info.resetsAt)
+        // A limit that lets work through again is none.
+        this.#resetsAt = line.rate_limit_info.status === 'rejected' ? milliseconds(line.rate_limit_info.resetsAt) : null
         return []
       case 'result':
         this.#take(line)
@@ -88,9 +89,10 @@ export class ClaudeReader implements AttemptReader {
   }
 
   #assistant(line: Extract<ClaudeLine, { type: 'assistant' }>): AgentEvent[] {
-    if (line.is_api_error_message) this.#apiError = line.error
-    else this.#count(line)
     const mine = line.parent_tool_use_id === null
+    if (!line.is_api_error_message) this.#count(line)
+    // The last word counts: the CLI may have got over an earlier error, and a sub-agent's is not the agent's.
+    if (mine) this.#apiError = line.is_api_error_message ? line.error : ''
     return line.message.content.flatMap((block): AgentEvent[] => {
       if (block.type === 'tool_use') {
         this.#toolCalls++

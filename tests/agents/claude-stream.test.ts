@@ -51,6 +51,18 @@ describe('what the agent was seen doing', () => {
     expect(end.costUsd).toBeCloseTo(0.1109978, 7)
   })
 
+  test('of a kind that nobody knows is passed over, the rest of its line is not', () => {
+    const content = [{ type: 'hologram', text: 7 }, 'odd', { type: 'text', text: 'Still here.' }]
+    const line = JSON.stringify({ type: 'assistant', message: { id: 'msg_1', content } })
+    expect(open().reader().read(line)).toEqual([{ type: 'agent_text', text: 'Still here.' }])
+  })
+
+  test('is not even parsed when a line is gigantic', () => {
+    const line = (size: number) => JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text: 'x'.repeat(size) }] } })
+    expect(open().reader().read(line(1_000_000))).toHaveLength(1)
+    expect(open().reader().read(line(17_000_000))).toEqual([])
+  })
+
   test('tells that the model API does not answer', () => {
     expect(readAll(recorded('overloaded')).events).toContainEqual({
       type: 'agent_text',
@@ -124,6 +136,17 @@ describe('what an attempt came to', () => {
   test('a rate limit that was survived is none', () => {
     const lines = [recorded('usage-limit').find(line => line.includes('rate_limit_event'))!, ...recorded('verdict')]
     expect(readAll(lines).end).toMatchObject({ reason: 'completed', resetsAt: null })
+  })
+
+  test('an error of the API that was got over does not explain a later end', () => {
+    const error = recorded('bad-key').find(line => line.includes('"is_api_error_message":true'))!
+    const [result] = recorded('unknown-session').map(line => line.replaceAll('No conversation found', 'Something else'))
+    const work = recorded('verdict').slice(1, 2)
+    expect(readAll([error, result!], { code: 1 }).end.reason).toBe('not_logged_in')
+    expect(readAll([error, ...work, result!], { code: 1 }).end).toMatchObject({
+      reason: 'crashed',
+      text: expect.stringContaining('Something else'),
+    })
   })
 
   test.each(['deadline', 'silent', 'stopped', 'hung_after_result'] as const)('a complete result counts although the end was: %s', cause => {
