@@ -32,6 +32,8 @@ export interface AgentStatus {
   step_since: string | null
   /** What the agent was seen doing last. */
   doing: string | null
+  /** Null when the agent has no unfinished task. */
+  lock_file: string | null
   locked_at: string | null
   lock_age_s: number | null
   attempts: number
@@ -78,7 +80,7 @@ function agentStatus(home: string, id: string, now: number): AgentStatus | null 
   } catch (error) {
     // Gone between listing and reading, or never there.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? base : null
-    return { ...base, state: 'unreadable', problem: `${path}: ${(error as Error).message}` }
+    return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
   const supervisor = attempt ? attemptState(home, record.runId, attempt.number) : 'none'
@@ -95,6 +97,7 @@ function agentStatus(home: string, id: string, now: number): AgentStatus | null 
     step: step?.name ?? null,
     step_since: step?.startedAt ?? null,
     doing: step?.name === 'agent' ? lastSeen(home, record.runId) : null,
+    lock_file: path,
     locked_at: record.lockedAt,
     lock_age_s: age(record.lockedAt, now),
     attempts: record.attempts.length,
@@ -113,7 +116,7 @@ function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {
     level: null,
     runner: { alive: holder !== null, pid: holder?.process.pid ?? null, since: holder?.since ?? null },
     ...{ task_id: null, task_title: null, run_id: null, step: null, step_since: null, doing: null },
-    ...{ locked_at: null, lock_age_s: null, attempts: 0, supervisor: 'none' as const },
+    ...{ lock_file: null, locked_at: null, lock_age_s: null, attempts: 0, supervisor: 'none' as const },
     ...{ workspace: null, branch: null, waiting_until: null, problem: null },
   }
 }

@@ -39,7 +39,7 @@ function agentLines(agent: AgentStatus, now: number, columns: number, paint: Cha
     const [first = '', ...rest] = wrapped(text, columns - 14)
     lines.push(`  ${paint.dim(label.padEnd(11))} ${first}`, ...rest.map(line => ' '.repeat(14) + line))
   }
-  if (agent.problem) fact('problem', oneLine(agent.problem))
+  if (agent.problem) fact('problem', `${oneLine(agent.problem)}; nothing of its work is touched`)
   if (agent.step) {
     const since = agent.step_since ? `, for ${duration(now - Date.parse(agent.step_since))}` : ''
     fact('step', `${stepWords(agent.step)}${since}`)
@@ -52,6 +52,7 @@ function agentLines(agent: AgentStatus, now: number, columns: number, paint: Cha
   if (agent.lock_age_s !== null) fact('lock', `${duration(agent.lock_age_s * 1000)} old`)
   // Paths and ids are there to be copied: not wrapped.
   const exact = (label: string, text: string) => lines.push(`  ${paint.dim(label.padEnd(11))} ${oneLine(text)}`)
+  if (agent.problem && agent.lock_file) exact('lock file', agent.lock_file)
   if (agent.branch) exact('branch', agent.branch)
   if (agent.workspace) exact('in', tilde(agent.workspace))
   if (agent.task_id) exact('task', agent.task_id)

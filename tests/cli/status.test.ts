@@ -1,0 +1,253 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { expect, onTestFinished, test } from 'vitest'
+import { type MachineStatus, machineStatus } from '../../src/cli/machine-status.ts'
+import { showStatus } from '../../src/cli/show-status.ts'
+import { statusCommand } from '../../src/cli/status.ts'
+import type { AttemptSpec } from '../../src/core/ports.ts'
+import { lockFilePath } from '../../src/system/lock-file.ts'
+import { openRunFiles } from '../../src/system/run-files.ts'
+import { openSupervision } from '../../src/system/supervision.ts'
+import { agentProgram } from '../support/agent-program.ts'
+import { commandIo } from '../support/command-io.ts'
+import { stamped } from '../support/events.ts'
+import { tempFolder } from '../support/temp.ts'
+import { unfinished } from '../support/unfinished.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const never = new AbortController().signal
+const attempt = {
+  number: 1,
+  mode: 'fresh',
+  sessionId: 's',
+  model: 'sonnet',
+  startedAt: '2026-07-06T12:00:00Z',
+  supervisor: null,
+  ended: null,
+} as const
+
+/** A runner process that holds the agent id until it is killed. */
+async function runner(home: string, agentId: string) {
+  const program = new URL('../support/agent-holder.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [program, home, agentId], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout!, 'data')
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  return { pid: child.pid!, kill }
+}
+
+/** A supervised agent that sleeps until it is ended. */
+async function sleepingAgent(home: string, runId: string) {
+  const program = new URL('../support/supervise.ts', import.meta.url).pathname
+  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 500 })
+  onTestFinished(async () => void (await supervision.sweep(runId)))
+  writeFileSync(join(home, 'prompt.md'), '')
+  const hour = 3_600_000
+  const times = { deadlineMs: hour, silentAfterMs: hour, resultGraceMs: hour, killGraceMs: 500 }
+  const command = { file: agentProgram(home, 'exec sleep 600'), args: [], env: {} }
+  const spec: AttemptSpec = {
+    version: 1,
+    runId,
+    attempt: 1,
+    command,
+    cwd: home,
+    promptFile: join(home, 'prompt.md'),
+    resultLine: { key: 'type', value: 'result' },
+    ...times,
+  }
+  await supervision.start(spec)
+  return supervision
+}
+
+async function page(home: string, columns?: number): Promise<string> {
+  const io = commandIo(home, { columns })
+  await showStatus({ home, json: false, watch: false }, io, never)
+  return io.stdout.text()
+}
+
+const only = (status: MachineStatus) => {
+  expect(status.agents).toHaveLength(1)
+  return status.agents[0]!
+}
+
+test('where nothing runs and nothing waits, the status says what to type', async () => {
+  const home = tempFolder()
+  expect(machineStatus(join(home, 'not-there'))).toMatchObject({ agents: [], kept: [] })
+  const text = await page(home)
+  expect(text).toContain('No agent is at work')
+  expect(text).toMatch(/agent-runner task add .*\n.*agent-runner --role/)
+})
+
+test('a runner without a task is idle, and gone from the status with its process', async () => {
+  const home = tempFolder()
+  const { pid, kill } = await runner(home, 'dev_001')
+  expect(only(machineStatus(home))).toMatchObject({ agent_id: 'dev_001', state: 'idle', runner: { alive: true, pid }, role: 'backend_dev' })
+  await kill()
+  expect(machineStatus(home).agents).toEqual([])
+})
+
+test('status of an agent at work tells step, doing, attempts, supervisor and place', async () => {
+  const home = tempFolder()
+  await runner(home, 'dev_001')
+  await sleepingAgent(home, 'run_01work')
+  const workspace = { kind: 'worktree', repo: '/r', path: '/r/.worktrees/1', branch: 'feature/x', base: null, startTree: null } as const
+  const record = { attempts: [attempt], workspace: { ...workspace, dirtyAtStart: [], continued: false, fallback: null } }
+  unfinished(home, 'dev_001', 'run_01work', record)
+  const say = openRunFiles(home)
+  say.append(stamped({ type: 'tool_used', id: 'a', tool: 'Bash', argument: 'npm \u001b[31mtest' }, { runId: 'run_01work' }))
+  say.append(stamped({ type: 'agent_thinking', text: 'hm' }, { runId: 'run_01work' }))
+  const agent = only(machineStatus(home))
+  expect(agent).toMatchObject({
+    state: 'working',
+    step: 'agent',
+    attempts: 1,
+    supervisor: 'alive',
+    workspace: '/r/.worktrees/1',
+    branch: 'feature/x',
+  })
+  expect(agent.lock_age_s).toBeGreaterThanOrEqual(90)
+  expect(agent.lock_age_s).toBeLessThan(120)
+  const text = await page(home, 80)
+  for (const part of [
+    'dev_001  working',
+    'Mend the parser',
+    'agent at work, for 1 min 3',
+    'Bash npm test',
+    '1, supervisor alive',
+    'run_01work',
+  ])
+    expect(text).toContain(part)
+  expect(text).not.toMatch(/(?!\n)\p{Cc}/u)
+})
+
+test('status of an agent whose runner was killed says so, and whether its agent lives on', async () => {
+  const home = tempFolder()
+  const { kill } = await runner(home, 'dev_001')
+  const supervision = await sleepingAgent(home, 'run_01orphan')
+  unfinished(home, 'dev_001', 'run_01orphan', { attempts: [attempt] })
+  expect(only(machineStatus(home)).state).toBe('working')
+  await kill()
+  expect(only(machineStatus(home))).toMatchObject({ state: 'orphaned', supervisor: 'alive', runner: { alive: false, pid: null } })
+  expect(await page(home)).toContain('working without its runner')
+  await supervision.stop('run_01orphan', 1)
+  expect(only(machineStatus(home))).toMatchObject({ state: 'interrupted', supervisor: 'exited' })
+  expect(await page(home)).toContain('start it again with --agent-id dev_001')
+})
+
+test('an agent that waits for a time says until when', async () => {
+  const home = tempFolder()
+  await runner(home, 'dev_001')
+  const until = Date.now() + 3_600_000
+  unfinished(home, 'dev_001', 'run_01a', { notBefore: until })
+  expect(only(machineStatus(home))).toMatchObject({ state: 'waiting', waiting_until: new Date(until).toISOString() })
+  expect(only(machineStatus(home, until + 1))).toMatchObject({ state: 'working', waiting_until: null })
+})
+
+test('a lock file that cannot be read is told of and left as it is; the others are shown', async () => {
+  const home = tempFolder()
+  unfinished(home, 'dev_001', 'run_01a')
+  writeFileSync(lockFilePath(home, 'dev_002'), '{"half', { mode: 0o600 })
+  const { agents } = machineStatus(home)
+  expect(agents.map(agent => [agent.agent_id, agent.state])).toEqual([
+    ['dev_001', 'interrupted'],
+    ['dev_002', 'unreadable'],
+  ])
+  expect(readFileSync(lockFilePath(home, 'dev_002'), 'utf8')).toBe('{"half')
+  expect(await page(home)).toMatch(/problem +it is not JSON.*agent-dev_002\.lock/s)
+})
+
+test("an older runner's lock file with its seven keys is an interrupted task", async () => {
+  const home = tempFolder()
+  mkdirSync(join(home, 'locks'))
+  const locked_at = new Date(Date.now() - 60_000).toISOString().replace('Z', '')
+  const seven = {
+    task_id: 7,
+    task_title: 'Old one',
+    agent_id: 'dev_001',
+    locked_at,
+    worktree_path: '/old/tree',
+    branch_name: 'b',
+    task_data: {},
+  }
+  writeFileSync(lockFilePath(home, 'dev_001'), JSON.stringify(seven))
+  chmodSync(lockFilePath(home, 'dev_001'), 0o600)
+  const agent = only(machineStatus(home))
+  expect(agent).toMatchObject({ state: 'interrupted', task_id: '7', task_title: 'Old one', workspace: '/old/tree', branch: 'b' })
+  expect(agent.lock_age_s).toBeGreaterThanOrEqual(60)
+  expect(agent.lock_age_s).toBeLessThan(90)
+})
+
+test('kept work of failed runs is listed, the latest first, once per place, while the place is there', async () => {
+  const home = tempFolder()
+  const places = ['one', 'two'].map(name => join(home, name))
+  for (const place of places) mkdirSync(place)
+  const files = openRunFiles(home)
+  const result = (run: string, kept: string | null) =>
+    files.write(
+      run,
+      'result.json',
+      JSON.stringify({
+        ...{ run_id: run, agent_id: 'dev_001', task_id: '1', title: `Task of ${run}`, reason: 'timed_out', status: 'pending' },
+        ...{ branch: 'feature/x', kept, rescued: [], finished_at: '2026-07-06T12:00:00Z', cost_usd: 0.1, duration_ms: 1 },
+      }),
+    )
+  result('run_01a', places[0]!)
+  result('run_01b', places[1]!)
+  result('run_01c', places[0]!)
+  result('run_01d', null)
+  files.write('run_01e', 'result.json', 'not json')
+  expect(machineStatus(home).kept.map(kept => [kept.run_id, kept.says])).toEqual([
+    ['run_01c', 'the deadline passed'],
+    ['run_01b', 'the deadline passed'],
+  ])
+  expect(await page(home)).toContain(places[0])
+  rmSync(places[0]!, { recursive: true })
+  expect(machineStatus(home).kept.map(kept => kept.run_id)).toEqual(['run_01b'])
+})
+
+test('--json is one document with the same as the page', async () => {
+  const home = tempFolder()
+  unfinished(home, 'dev_001', 'run_01a')
+  const io = commandIo(home)
+  const program = new Command('agent-runner')
+  statusCommand(program, () => io)
+  await program.parseAsync(['status', '--json'], { from: 'user' })
+  expect(JSON.parse(io.stdout.text())).toMatchObject({
+    version: 1,
+    home,
+    agents: [{ agent_id: 'dev_001', state: 'interrupted' }],
+    kept: [],
+  })
+})
+
+test('a watch shows what changes, never more than the screen has, and gives the terminal back', async () => {
+  const home = tempFolder()
+  const io = commandIo(home, { columns: 60 })
+  const user = new AbortController()
+  const done = showStatus({ home, json: false, watch: true }, { ...io, stdout: Object.assign(io.stdout, { rows: 8 }) }, user.signal)
+  await waitFor('the first drawing', () => io.stdout.text().includes('No agent is at work'))
+  for (const id of ['dev_001', 'dev_002']) unfinished(home, id, 'run_01a')
+  await waitFor('the second', () => io.stdout.text().includes('dev_001'))
+  for (const drawing of io.stdout.text().split('\u001b[H')) expect(drawing.split('\n').length).toBeLessThanOrEqual(8)
+  user.abort()
+  await done
+  expect(io.stdout.text()).toMatch(/\p{Cc}\[\?25h\p{Cc}\[\?1049l/u)
+})
+
+test('a watch without a terminal is refused, unless it prints JSON lines', async () => {
+  const home = tempFolder()
+  await expect(showStatus({ home, json: false, watch: true }, commandIo(home), never)).rejects.toMatchObject({ code: 'USAGE' })
+  const io = commandIo(home)
+  const user = new AbortController()
+  const done = showStatus({ home, json: true, watch: true }, io, user.signal)
+  await waitFor('two lines', () => io.stdout.lines().length >= 2)
+  user.abort()
+  await done
+  for (const line of io.stdout.lines()) expect(JSON.parse(line)).toMatchObject({ agents: [] })
+})

@@ -1,0 +1,11 @@
+import { join } from 'node:path'
+import type { RunRecord } from '../../src/core/run.ts'
+import { privateFolder } from '../../src/system/durable-file.ts'
+import { openJournal } from '../../src/system/lock-file.ts'
+import { runRecord } from './events.ts'
+
+/** Leaves a lock file as a runner leaves it that was killed in the middle of its agent step. */
+export function unfinished(home: string, agentId: string, runId: string, more: Partial<RunRecord> = {}): void {
+  privateFolder(join(home, 'locks'))
+  openJournal(home, agentId).save(runRecord(agentId, runId, more))
+}
