@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,6 +72,9 @@ async function page(home: string, columns?: number): Promise<string> {
   return io.stdout.text()
 }
 
+/** Processes are found by their run's id on the whole machine, so no two tests may share one. */
+const newRun = () => `run_test${randomUUID().replaceAll('-', '')}`
+
 const only = (status: MachineStatus) => {
   expect(status.agents).toHaveLength(1)
   return status.agents[0]!
@@ -94,14 +98,15 @@ test('a runner without a task is idle, and gone from the status with its process
 
 test('status of an agent at work tells step, doing, attempts, supervisor and place', async () => {
   const home = tempFolder()
+  const run = newRun()
   await runner(home, 'dev_001')
-  await sleepingAgent(home, 'run_01work')
+  await sleepingAgent(home, run)
   const workspace = { kind: 'worktree', repo: '/r', path: '/r/.worktrees/1', branch: 'feature/x', base: null, startTree: null } as const
   const record = { attempts: [attempt], workspace: { ...workspace, dirtyAtStart: [], continued: false, fallback: null } }
-  unfinished(home, 'dev_001', 'run_01work', record)
+  unfinished(home, 'dev_001', run, record)
   const say = openRunFiles(home)
-  say.append(stamped({ type: 'tool_used', id: 'a', tool: 'Bash', argument: 'npm \u001b[31mtest' }, { runId: 'run_01work' }))
-  say.append(stamped({ type: 'agent_thinking', text: 'hm' }, { runId: 'run_01work' }))
+  say.append(stamped({ type: 'tool_used', id: 'a', tool: 'Bash', argument: 'npm \u001b[31mtest' }, { runId: run }))
+  say.append(stamped({ type: 'agent_thinking', text: 'hm' }, { runId: run }))
   const agent = only(machineStatus(home))
   expect(agent).toMatchObject({
     state: 'working',
@@ -114,28 +119,22 @@ test('status of an agent at work tells step, doing, attempts, supervisor and pla
   expect(agent.lock_age_s).toBeGreaterThanOrEqual(90)
   expect(agent.lock_age_s).toBeLessThan(120)
   const text = await page(home, 80)
-  for (const part of [
-    'dev_001  working',
-    'Mend the parser',
-    'agent at work, for 1 min 3',
-    'Bash npm test',
-    '1, supervisor alive',
-    'run_01work',
-  ])
+  for (const part of ['dev_001  working', 'Mend the parser', 'agent at work, for 1 min 3', 'Bash npm test', '1, supervisor alive', run])
     expect(text).toContain(part)
   expect(text).not.toMatch(/(?!\n)\p{Cc}/u)
 })
 
 test('status of an agent whose runner was killed says so, and whether its agent lives on', async () => {
   const home = tempFolder()
+  const run = newRun()
   const { kill } = await runner(home, 'dev_001')
-  const supervision = await sleepingAgent(home, 'run_01orphan')
-  unfinished(home, 'dev_001', 'run_01orphan', { attempts: [attempt] })
+  const supervision = await sleepingAgent(home, run)
+  unfinished(home, 'dev_001', run, { attempts: [attempt] })
   expect(only(machineStatus(home)).state).toBe('working')
   await kill()
   expect(only(machineStatus(home))).toMatchObject({ state: 'orphaned', supervisor: 'alive', runner: { alive: false, pid: null } })
   expect(await page(home)).toContain('working without its runner')
-  await supervision.stop('run_01orphan', 1)
+  await supervision.stop(run, 1)
   expect(only(machineStatus(home))).toMatchObject({ state: 'interrupted', supervisor: 'exited' })
   expect(await page(home)).toContain('start it again with --agent-id dev_001')
 })
