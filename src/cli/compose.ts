@@ -18,8 +18,8 @@ import { systemClock } from '../system/clock.ts'
 import { privateFolder } from '../system/durable-file.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
-import { selfCommand } from '../system/self.ts'
 import { openSupervision } from '../system/supervision.ts'
+import { hookOptions } from './compose/hook-settings.ts'
 import { boardFile } from './embedded-board.ts'
 import { inPlaceHolder } from './in-place-holder.ts'
 
@@ -30,6 +30,8 @@ export interface Outside {
   emit: (event: RunnerEvent, runId?: string) => void
   askHookRefusal: AskHookRefusal | null
   env: NodeJS.ProcessEnv
+  /** The words that start this program again. */
+  self: string[]
 }
 
 /** The only place that picks adapters: from the configuration to all that the runner works with. */
@@ -46,7 +48,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     identity,
     tracker: await openTracker(config),
     agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode, env: outside.env }),
-    supervision: openSupervision({ home, self: selfCommand(), env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
+    supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
     workspaces: openWorkspaces({
       repo,
       worktreeBase: values.worktreeBase,
@@ -59,14 +61,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
       warn: message => outside.emit({ type: 'warning', message }),
       inPlaceHeldBy: path => inPlaceHolder(home, path, identity.id),
     }),
-    hooks: openHooks({
-      hooksDir: values.hooksDir,
-      repo,
-      home,
-      timeoutMs: ms(values.hookTimeout),
-      killGraceMs: ms(values.killGrace),
-      self: selfCommand(),
-    }),
+    hooks: openHooks({ ...hookOptions(config), self: outside.self }),
     journal: openJournal(home, identity.id),
     files: outside.files,
     clock: systemClock,

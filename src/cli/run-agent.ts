@@ -6,7 +6,9 @@ import { RunnerError } from '../core/errors.ts'
 import { runLoop } from '../runner/loop.ts'
 import { Stops } from '../runner/shutdown.ts'
 import { takeAgentGuard } from '../system/agent-guard.ts'
+import { endLeftoverHooks } from '../system/hooks.ts'
 import { openRunFiles } from '../system/run-files.ts'
+import { selfCommand } from '../system/self.ts'
 import { composeRunner, openHome } from './compose.ts'
 import { askHookRefusal } from './output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from './output/printer.ts'
@@ -40,8 +42,11 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       files,
       emit,
       env: process.env,
-      askHookRefusal: interactive ? askHookRefusal(printer, { signal: stops.draining }) : null,
+      self: selfCommand(),
+      askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
     })
+    // A hook that belongs to no run outlives a runner that was killed.
+    await endLeftoverHooks(identity.id, home)
     emit({
       type: 'runner_started',
       agentId: identity.id,

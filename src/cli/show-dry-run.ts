@@ -5,6 +5,7 @@ import { dryRun } from '../runner/dry-run.ts'
 import { NOTHING_TO_DO } from '../runner/loop.ts'
 import { Stops } from '../runner/shutdown.ts'
 import { openRunFiles } from '../system/run-files.ts'
+import { selfCommand } from '../system/self.ts'
 import { composeRunner } from './compose.ts'
 import { boardFile } from './embedded-board.ts'
 import { oneLine, printable } from './output/clean.ts'
@@ -21,6 +22,7 @@ export async function showDryRun(config: Config, json: boolean): Promise<number>
       if (event.type === 'warning') process.stderr.write(`agent-runner: ${oneLine(event.message)}\n`)
     },
     env: process.env,
+    self: selfCommand(),
     askHookRefusal: null,
   })
   try {

@@ -1,10 +1,11 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** An agent CLI for tests of the machinery around it: a shell script with these lines. Returns its path. */
+/** An agent CLI for tests of the machinery around it: a shell script with these lines, which also
+ * tells a version when it is asked. Returns its path. */
 export function agentProgram(folder: string, lines: string, name = 'agent'): string {
   const path = join(folder, name)
-  writeFileSync(path, `#!/bin/sh\n${lines}\n`)
+  writeFileSync(path, `#!/bin/sh\nif [ "$1" = --version ]; then echo '2.1.329 (Claude Code)'; exit; fi\n${lines}\n`)
   chmodSync(path, 0o755)
   return path
 }

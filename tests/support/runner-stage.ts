@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { composeRunner, openHome } from '../../src/cli/compose.ts'
+import { openTimeline } from '../../src/cli/timeline.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { type Board, openBoard } from '../../src/control-plane/board.ts'
+import type { StampedEvent } from '../../src/core/event.ts'
+import type { RunnerContext } from '../../src/runner/context.ts'
+import { runLoop } from '../../src/runner/loop.ts'
+import { Stops } from '../../src/runner/shutdown.ts'
+import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
+import { openRunFiles } from '../../src/system/run-files.ts'
+import { agentProgram } from './agent-program.ts'
+import { git, gitRepo } from './git-repo.ts'
+import { tempFolder } from './temp.ts'
+
+/** A whole runner in this process with everything real around it but the agent CLI, which is a shell script. */
+export interface RunnerStage {
+  home: string
+  repo: string
+  board: Board
+  /** Changes what the agent does from its next start on. */
+  agentDoes(script: string): void
+  /** One runner's life, as after a fresh start of the program. */
+  run(options?: {
+    single?: boolean
+    stops?: Stops
+    change?: (context: RunnerContext) => void
+  }): Promise<{ exitCode: number; events: StampedEvent[] }>
+  git(...args: string[]): string
+}
+
+export async function runnerStage(
+  script: string,
+  options: { env?: Record<string, string>; files?: Record<string, string> } = {},
+): Promise<RunnerStage> {
+  const home = tempFolder('agent-runner-home-')
+  const repo = gitRepo(options.files)
+  openHome(home)
+  const board = await openBoard(join(home, 'agent-runner.db'), { project: repo })
+  const agent = agentProgram(home, script)
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: home,
+    HEADLESS_PM_HOME: home,
+    HEADLESS_PM_AGENT_ID: 'dev_001',
+    HEADLESS_PM_ROLE: 'backend_dev',
+    HEADLESS_PM_CLAUDE_COMMAND: agent,
+    HEADLESS_PM_KILL_GRACE: '1',
+    HEADLESS_PM_MIN_FREE_DISK: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    ...options.env,
+  }
+  const runs = new Set<string>()
+  onTestFinished(async () => {
+    for (const run of runs) await endTagged(RUN_TAG, run, 0)
+    await board.close()
+  })
+  return {
+    home,
+    repo,
+    board,
+    agentDoes: text => void agentProgram(home, text),
+    git: (...args) => git(repo, ...args),
+    async run({ single = true, stops = new Stops(), change } = {}) {
+      const config = await loadConfig({ flags: {}, env, cwd: repo })
+      const files = openRunFiles(home)
+      const events: StampedEvent[] = []
+      const emit = openTimeline('dev_001', files, event => {
+        events.push(event)
+        if (event.runId) runs.add(event.runId)
+      })
+      const self = [process.execPath, new URL('../../src/cli/main.ts', import.meta.url).pathname]
+      const context = await composeRunner(config, { stops, files, emit, env, self, askHookRefusal: null })
+      change?.(context)
+      try {
+        return { exitCode: await runLoop(context, { single }), events }
+      } finally {
+        context.tracker.close()
+      }
+    },
+  }
+}
+
+/** Processes of any run that are alive now. */
+export function processesOf(events: StampedEvent[]): number {
+  const runs = new Set(events.flatMap(event => event.runId ?? []))
+  return [...runs].reduce((sum, run) => sum + taggedProcesses(RUN_TAG, run).length, 0)
+}
