@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 import type { CommandIo } from './command-io.ts'
 import { machineStatus } from './machine-status.ts'
+import { cut } from './output/layout.ts'
 import { openSink } from './output/sink.ts'
 import { paintFor } from './paint.ts'
 import { statusLines } from './status-view.ts'
@@ -15,6 +16,7 @@ export interface StatusRequest {
 const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l'
 const BACK = '\u001b[?25h\u001b[?1049l'
 const HOME = '\u001b[H'
+const PLAIN = '\u001b[0m'
 const REST_OF_LINE = '\u001b[K'
 const REST_OF_SCREEN = '\u001b[J'
 
@@ -33,7 +35,7 @@ export async function showStatus(request: StatusRequest, io: CommandIo, signal: 
   if (!request.json) sink.write(ALTERNATE_SCREEN)
   try {
     while (!end.aborted) {
-      sink.write(request.json ? `${JSON.stringify(machineStatus(request.home))}\n` : screen(lines(), io.stdout.rows ?? 24))
+      sink.write(request.json ? `${JSON.stringify(machineStatus(request.home))}\n` : screen(lines(), sink.columns(), io.stdout.rows ?? 24))
       await delay(1_000, undefined, { signal: end }).catch(() => {})
     }
   } finally {
@@ -44,8 +46,8 @@ export async function showStatus(request: StatusRequest, io: CommandIo, signal: 
   }
 }
 
-/** One full screen, drawn over the last one: clearing first would flicker. */
-function screen(lines: string[], rows: number): string {
+/** One full screen, drawn over the last one: clearing first would flicker. A line that wraps would push the first ones out. */
+function screen(lines: string[], columns: number, rows: number): string {
   const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…']
-  return HOME + shown.map(line => `${line}${REST_OF_LINE}\r\n`).join('') + REST_OF_SCREEN
+  return HOME + shown.map(line => `${cut(line, columns)}${PLAIN}${REST_OF_LINE}\r\n`).join('') + REST_OF_SCREEN
 }
