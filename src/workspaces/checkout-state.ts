@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import type { Git } from './git.ts'
+import type { Place } from './place.ts'
+import { isHeld, keepCommit } from './rescue.ts'
+import { readStatus, type Status } from './status.ts'
+import { readWork } from './work-report.ts'
+
+/** The commit that a checkout's HEAD last stood at by its own log, or null. */
+function lastSeen(gitDir: string): string | null {
+  const log = join(gitDir, 'logs', 'HEAD')
+  const line = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) : undefined
+  // Deleting the branch under HEAD ends the log with zeros; then the side before them counts.
+  const [before, after] = line?.split(' ') ?? []
+  return [after, before].find(sha => sha !== undefined && /[1-9a-f]/.test(sha)) ?? null
+}
+
+/**
+ * Reads a checkout, and gives a branch that was deleted under it back, at the commit that the checkout last stood at: a commit
+ * without it would have no history.
+ */
+export async function readCheckout(git: Git, gitDir: string, workspace: WorkspaceRecord): Promise<{ status: Status; remarks: string[] }> {
+  const status = await readStatus(git)
+  if (status.head !== null || status.branch === null || workspace.base === null) return { status, remarks: [] }
+  const seen = lastSeen(gitDir)
+  const sha = (seen && (await branchTip(git, seen))) ?? workspace.base
+  await git.run(['update-ref', `refs/heads/${status.branch}`, sha, '0'.repeat(sha.length)])
+  const remark = `The branch ${status.branch} had been deleted while it was worked on; it is back at ${sha.slice(0, 12)}.`
+  return { status: await readStatus(git), remarks: [remark] }
+}
+
+/**
+ * Gives commits of a checkout that no branch holds a ref of their own: a detached HEAD, the last commit before the branch was moved
+ * away, a start that is no longer part of the history. Answers with the refs.
+ */
+export async function keepLooseCommits(git: Git, gitDir: string, runId: string, status: Status, base: string | null): Promise<string[]> {
+  const { head, branch } = status
+  const seen = lastSeen(gitDir)
+  const loose = new Set<string>()
+  if (head && branch === null && head !== base) loose.add(head)
+  if (seen && seen !== head && seen !== base) loose.add(seen)
+  if (base && head && head !== base && (await git.ask(['merge-base', '--is-ancestor', base, head])) === null) loose.add(base)
+  const refs: string[] = []
+  for (const sha of loose) {
+    if ((await branchTip(git, sha)) === null || (await isHeld(git, sha))) continue
+    refs.push(await keepCommit(git, runId, sha))
+  }
+  return refs
+}
+
+/** Reports the work of a checkout, wherever the agent left HEAD. */
+export async function reportWork(
+  place: Place,
+  git: Git,
+  gitDir: string,
+  workspace: WorkspaceRecord,
+  status: Status,
+): Promise<Omit<WorkReport, 'rescued'>> {
+  const remarks: string[] = []
+  if (status.branch !== workspace.branch) {
+    const now = status.branch === null ? 'on no branch (detached HEAD)' : `on the branch ${status.branch}`
+    remarks.push(`The agent left the workspace ${now}; the work began on ${workspace.branch ?? 'a detached HEAD'}.`)
+  }
+  for (const ref of await keepLooseCommits(git, gitDir, place.request.runId, status, workspace.base))
+    remarks.push(`Commits that are on no branch were kept in ${ref}.`)
+  const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
+  if (workspace.branch && !tip && workspace.base) remarks.push(`The branch ${workspace.branch} is gone.`)
+  const behind = tip && status.head && tip !== status.head && (await git.ask(['merge-base', '--is-ancestor', status.head, tip])) !== null
+  const tips = behind ? [tip] : [status.head, tip].filter(sha => sha !== null)
+  const work = await readWork(git, workspace.base, [...new Set(tips)], place.options.diffBytes)
+  const branch = behind || status.branch === null || status.branch === workspace.branch ? workspace.branch : status.branch
+  return { ...work, branch, remarks: [...remarks, ...work.remarks] }
+}

@@ -1,0 +1,19 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import type { Repository } from './repository.ts'
+
+/** Keeps the folder of the worktrees out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
+export function excludeFolder(repository: Repository, folder: string): void {
+  const path = relative(repository.root, folder)
+  if (repository.bare || path === '' || path === '..' || path.startsWith(`..${sep}`) || path.startsWith(sep)) return
+  const line = `/${path
+    .split(sep)
+    .join('/')
+    .replace(/[\\*?[\]]/g, '\\$&')
+    .replace(/ $/, '\\ ')}/`
+  const file = join(repository.commonDir, 'info', 'exclude')
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (text.split(/\r?\n/).includes(line)) return
+  mkdirSync(dirname(file), { recursive: true })
+  appendFileSync(file, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { relative, sep } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import { readCheckout, reportWork } from './checkout-state.ts'
+import { commitWork } from './commit-work.ts'
+import { excludeFolder } from './exclude.ts'
+import { clearStaleLock } from './git-at-work.ts'
+import { identityEnv } from './identity.ts'
+import { gitAt, type Place } from './place.ts'
+import { unfinishedOperation } from './repository.ts'
+import { commitTree, safeRun, startRef } from './rescue.ts'
+import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { readStatus, type Status } from './status.ts'
+import { emptyTree, treeChanges } from './trees.ts'
+import { somePaths, usersPaths } from './users-paths.ts'
+
+/** Why a task cannot work in place here, or null. Touches nothing. */
+export async function obstacleInPlace(place: Place, status: Status): Promise<string | null> {
+  const { repository, options } = place
+  if (repository.bare) return `${repository.root} is a bare repository: there is no checkout to work in`
+  const held = options.inPlaceHeldBy?.(repository.root) ?? null
+  if (held !== null) return `the agent ${held} works in place in ${repository.root}`
+  const operation = unfinishedOperation(repository.gitDir)
+  if (operation) return `a ${operation} is unfinished in ${repository.root}; end it first`
+  const dirty = usersChanges(place, status)
+  if (dirty.length === 0 || options.dirtyInPlace === 'allow') return null
+  return `${repository.root} has uncommitted changes (${somePaths(dirty)}); commit or stash them, or set dirtyInPlace to allow`
+}
+
+/** The paths that the user has changed; the folder of our worktrees is not one. */
+function usersChanges(place: Place, status: Status): string[] {
+  const ours = `${relative(place.repository.root, place.base).split(sep).join('/')}/`
+  return status.entries.map(entry => entry.path).filter(path => !path.startsWith(ours))
+}
+
+/** Takes the repository's own checkout as the workspace, with a picture of what is the user's. Throws GIT_FAILED when it must not be used. */
+export async function prepareInPlace(place: Place, fallback: string | null): Promise<WorkspaceRecord> {
+  const { repository, options, request } = place
+  const { root, gitDir } = repository
+  const git = gitAt(place, root)
+  await clearStaleLock(gitDir, root)
+  if (existsSync(place.base)) excludeFolder(repository, place.base)
+  const status = await readStatus(git)
+  const obstacle = await obstacleInPlace(place, status)
+  if (obstacle) throw new RunnerError('GIT_FAILED', fallback ? `${fallback}; and ${obstacle}` : obstacle)
+  const dirtyAtStart = usersChanges(place, status)
+  const clean = status.head ? (await git.run(['rev-parse', 'HEAD^{tree}'])).trim() : await emptyTree(git)
+  const startTree = dirtyAtStart.length === 0 ? clean : await keepStart()
+  return {
+    kind: 'in-place',
+    repo: root,
+    path: root,
+    branch: status.branch,
+    base: status.head,
+    startTree,
+    dirtyAtStart,
+    continued: true,
+    fallback,
+  }
+
+  /** The user's changes get a ref while an agent works beside them: it might undo them, or clean up the objects. */
+  async function keepStart(): Promise<string> {
+    try {
+      const { tree, incomplete } = await takeSnapshot(git, gitDir, safeRun(request.runId))
+      if (incomplete) options.warn(`not all uncommitted changes could be read: ${incomplete}`)
+      const env = await identityEnv(git, options.author)
+      const sha = await commitTree(git, tree, status.head, `Uncommitted changes before task ${request.task.id}`, env)
+      await git.run(['update-ref', startRef(request.runId), sha])
+      return tree
+    } finally {
+      dropPrivateIndex(gitDir, safeRun(request.runId))
+    }
+  }
+}
+
+/** Commits what the agent changed after a success, never what the user had changed before, and reports what was done. */
+export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<Omit<WorkReport, 'rescued'>> {
+  const { repository, options, request } = place
+  const git = gitAt(place, repository.root)
+  const { gitDir } = repository
+  await clearStaleLock(gitDir, repository.root)
+  const { status, remarks } = await readCheckout(git, gitDir, workspace)
+  if (success)
+    remarks.push(...(await commitWork({ git, gitDir, dirtyAtStart: workspace.dirtyAtStart }, request.runId, request.task, options)))
+  else {
+    const isUsers = usersPaths(workspace.dirtyAtStart)
+    const left = usersChanges(place, status).filter(path => !isUsers(path))
+    if (left.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(left)}.`)
+  }
+  const touched = await usersPathsTouched(place, workspace)
+  if (touched.length > 0)
+    remarks.push(
+      `The agent also changed ${somePaths(touched)}, where there were uncommitted changes before; they were not committed, and how they were is kept in ${startRef(request.runId)}.`,
+    )
+  const report = await reportWork(place, git, gitDir, workspace, await readStatus(git))
+  return { ...report, remarks: [...remarks, ...report.remarks] }
+}
+
+/** The user's own paths that are no longer as they were when the agent began. */
+export async function usersPathsTouched(place: Place, workspace: WorkspaceRecord): Promise<string[]> {
+  if (workspace.startTree === null || workspace.dirtyAtStart.length === 0) return []
+  const { gitDir, root } = place.repository
+  const git = gitAt(place, root)
+  const isUsers = usersPaths(workspace.dirtyAtStart)
+  try {
+    const { tree } = await takeSnapshot(git, gitDir, safeRun(place.request.runId))
+    return (await treeChanges(git, workspace.startTree, tree)).map(change => change.path).filter(isUsers)
+  } finally {
+    dropPrivateIndex(gitDir, safeRun(place.request.runId))
+  }
+}

@@ -1,0 +1,34 @@
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { safeRun } from './rescue.ts'
+
+const Intent = z.object({ path: z.string(), branch: z.string(), base: z.string(), continued: z.boolean(), remark: z.string().nullable() })
+
+/** What a run is about to make. Written before git begins, so that a repeat after a kill makes the same and knows its own. */
+export type Intent = z.infer<typeof Intent>
+
+const fileOf = (commonDir: string, runId: string) => join(commonDir, `agent-runner-${safeRun(runId)}.json`)
+
+/** The run's intent; null when there is none that can be read. */
+export function readIntent(commonDir: string, runId: string): Intent | null {
+  const file = fileOf(commonDir, runId)
+  if (!existsSync(file)) return null
+  try {
+    return Intent.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    return null
+  }
+}
+
+/** Replaces the run's intent as a whole. */
+export function writeIntent(commonDir: string, runId: string, intent: Intent): void {
+  const file = fileOf(commonDir, runId)
+  writeFileSync(`${file}.new`, JSON.stringify(intent))
+  renameSync(`${file}.new`, file)
+}
+
+/** Forgets the run's intent. */
+export function dropIntent(commonDir: string, runId: string): void {
+  for (const suffix of ['', '.new']) rmSync(fileOf(commonDir, runId) + suffix, { force: true })
+}

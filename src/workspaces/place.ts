@@ -1,0 +1,24 @@
+import { dirname } from 'node:path'
+import type { WorkspaceRequest } from '../core/ports.ts'
+import type { Git } from './git.ts'
+import type { WorkspaceOptions } from './options.ts'
+import type { Repository } from './repository.ts'
+
+/** All that one call about one run needs. */
+export interface Place {
+  options: WorkspaceOptions
+  request: WorkspaceRequest
+  repository: Repository
+  /** Git at the repository's top. */
+  git: Git
+  /** The folder of the worktrees. */
+  base: string
+}
+
+/**
+ * Git in a checkout, that never looks above it: a worktree inside the repository that has lost its `.git` must not be taken for the
+ * user's own checkout.
+ */
+export function gitAt(place: Place, checkout: string): Git {
+  return place.git.at(checkout, { GIT_CEILING_DIRECTORIES: dirname(checkout) })
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import type { Git } from './git.ts'
+
+/** A git repository as seen from one of its checkouts. All paths are real and absolute. */
+export interface Repository {
+  /** The top of the checkout; the git folder itself for a bare repository. */
+  root: string
+  /** The checkout's own git folder: its HEAD, its index. */
+  gitDir: string
+  /** The git folder that all checkouts share: branches, objects, `info/exclude`. */
+  commonDir: string
+  bare: boolean
+}
+
+/**
+ * The repository that a folder belongs to, or null when there is none. A repository that git refuses to open (a foreign
+ * owner, a broken file) is a GIT_FAILED and never taken for "no repository", which would leave work without protection.
+ */
+export async function findRepository(git: Git): Promise<Repository | null> {
+  if (!existsSync(git.cwd)) throw new RunnerError('GIT_FAILED', `the folder ${git.cwd} does not exist`)
+  const folder = realpathSync(git.cwd)
+  let answer: string
+  try {
+    answer = await git.run(['rev-parse', '--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir'])
+  } catch (failure) {
+    if (!looksLikeRepository(folder)) return null
+    throw failure
+  }
+  const [inside, bare, gitDir, commonDir] = answer.split('\n') as [string, string, string, string]
+  const found = { gitDir: realpathSync(gitDir), commonDir: realpathSync(resolve(folder, commonDir)) }
+  if (bare === 'true') return { root: found.gitDir, ...found, bare: true }
+  if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
+  const root = (await git.run(['rev-parse', '--show-toplevel'])).replace(/\n$/, '')
+  return { root: realpathSync(root), ...found, bare: false }
+}
+
+function looksLikeRepository(folder: string): boolean {
+  if (existsSync(join(folder, 'HEAD')) && existsSync(join(folder, 'objects'))) return true
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return true
+    if (dirname(at) === at) return false
+  }
+}
+
+/** The folder's git folder as its `.git` says, without asking git; null when there is none. */
+export function gitFolderOf(checkout: string): string | null {
+  const dotGit = join(checkout, '.git')
+  try {
+    if (statSync(dotGit).isDirectory()) return realpathSync(dotGit)
+    const target = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]
+    return target ? realpathSync(resolve(checkout, target)) : null
+  } catch {
+    return null
+  }
+}
+
+/** What is unfinished in a checkout (`merge`, `rebase` …), or null. */
+export function unfinishedOperation(gitDir: string): 'rebase' | 'merge' | 'cherry-pick' | 'revert' | null {
+  if (existsSync(join(gitDir, 'rebase-merge')) || existsSync(join(gitDir, 'rebase-apply'))) return 'rebase'
+  if (existsSync(join(gitDir, 'MERGE_HEAD'))) return 'merge'
+  if (existsSync(join(gitDir, 'CHERRY_PICK_HEAD'))) return 'cherry-pick'
+  return existsSync(join(gitDir, 'REVERT_HEAD')) ? 'revert' : null
+}

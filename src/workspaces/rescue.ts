@@ -1,0 +1,83 @@
+import type { Git } from './git.ts'
+import { treeChanges } from './trees.ts'
+
+/** A commit under `refs/agent-runner/{run}/` that holds work which is on no branch. */
+export interface Rescued {
+  ref: string
+  sha: string
+  tree: string
+}
+
+/** A run's id as part of file and ref names. */
+export function safeRun(runId: string): string {
+  return runId.replace(/[^A-Za-z0-9_-]/g, '-')
+}
+
+/** What is kept for a run, oldest first; the user's state before it (`start`) comes last. */
+export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
+  const format = '%(refname) %(objectname) %(tree)'
+  const output = await git.run(['for-each-ref', `--format=${format}`, `refs/agent-runner/${safeRun(runId)}/`])
+  const found = output.split('\n').filter(Boolean)
+  return found
+    .map(line => line.split(' ') as [string, string, string])
+    .map(([ref, sha, tree]) => ({ ref, sha, tree }))
+    .sort((a, b) => numberOf(a.ref) - numberOf(b.ref))
+}
+
+/**
+ * Keeps a tree as a commit under the run's refs and returns its ref. A tree whose files are all kept for this run
+ * already gets no second ref, so repeating an interrupted rescue is harmless.
+ */
+export async function rescueTree(git: Git, runId: string, tree: string, parent: string | null, why: string, env: Record<string, string>) {
+  for (const kept of await listRescued(git, runId)) {
+    if (isStart(kept.ref)) continue
+    if ((await treeChanges(git, kept.tree, tree)).every(change => change.now === null)) return kept.ref
+  }
+  return await keepCommit(git, runId, await commitTree(git, tree, parent, why, env))
+}
+
+/** Gives a commit the run's next free ref, or the one that it has. */
+export async function keepCommit(git: Git, runId: string, sha: string): Promise<string> {
+  const kept = await listRescued(git, runId)
+  const same = kept.find(one => one.sha === sha && !isStart(one.ref))
+  if (same) return same.ref
+  const last = kept.filter(one => !isStart(one.ref)).at(-1)
+  const ref = `refs/agent-runner/${safeRun(runId)}/${last ? numberOf(last.ref) + 1 : 1}`
+  // The zeros say: only if it is not there yet.
+  await git.run(['update-ref', '-m', 'agent-runner: rescue', ref, sha, '0'.repeat(sha.length)])
+  return ref
+}
+
+/** The ref for the user's uncommitted changes as they stood before the agent began. */
+export function startRef(runId: string): string {
+  return `refs/agent-runner/${safeRun(runId)}/start`
+}
+
+/** A commit of a tree, on no branch. */
+export async function commitTree(git: Git, tree: string, parent: string | null, message: string, env: Record<string, string>) {
+  const args = ['commit-tree', tree, ...(parent ? ['-p', parent] : [])]
+  return (await git.run(args, { input: `${message}\n`, env })).trim()
+}
+
+/** Whether a commit is held by a branch, a tag or a ref of ours, so that it outlives the checkout's HEAD. */
+export async function isHeld(git: Git, sha: string): Promise<boolean> {
+  const held = await git.run([
+    'for-each-ref',
+    '--count=1',
+    `--contains=${sha}`,
+    'refs/heads',
+    'refs/remotes',
+    'refs/tags',
+    'refs/agent-runner',
+  ])
+  return held.trim() !== ''
+}
+
+function isStart(ref: string): boolean {
+  return ref.endsWith('/start')
+}
+
+function numberOf(ref: string): number {
+  const last = Number(ref.slice(ref.lastIndexOf('/') + 1))
+  return Number.isInteger(last) ? last : Number.MAX_SAFE_INTEGER
+}

@@ -1,0 +1,37 @@
+import type { Git } from './git.ts'
+
+export interface StatusEntry {
+  path: string
+  /** `gone`: a tracked file is missing and nothing else. */
+  kind: 'changed' | 'gone' | 'untracked' | 'unmerged'
+}
+
+/** A checkout as it stands: where HEAD is and what differs from it. */
+export interface Status {
+  /** Null in a repository without commits. */
+  head: string | null
+  /** Null on a detached HEAD. */
+  branch: string | null
+  /** Changed and untracked paths, ignored ones not. A path that ends in `/` is a repository of its own. */
+  entries: StatusEntry[]
+}
+
+/** Reads a checkout's state in one go, and writes nothing (not even the refreshed index). */
+export async function readStatus(git: Git): Promise<Status> {
+  const args = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty']
+  const status: Status = { head: null, branch: null, entries: [] }
+  for (const line of (await git.run(args, { slow: true })).split('\0')) {
+    if (line.startsWith('# branch.oid ')) status.head = line.slice(13) === '(initial)' ? null : line.slice(13)
+    else if (line.startsWith('# branch.head ')) status.branch = line.slice(14) === '(detached)' ? null : line.slice(14)
+    else if (line.startsWith('? ')) status.entries.push({ path: line.slice(2), kind: 'untracked' })
+    else if (line.startsWith('u ')) status.entries.push({ path: afterFields(line, 10), kind: 'unmerged' })
+    else if (line.startsWith('1 ')) status.entries.push({ path: afterFields(line, 8), kind: line.startsWith('1 .D') ? 'gone' : 'changed' })
+  }
+  return status
+}
+
+function afterFields(line: string, fields: number): string {
+  let at = 0
+  for (let field = 0; field < fields; field++) at = line.indexOf(' ', at) + 1
+  return line.slice(at)
+}

@@ -1,0 +1,47 @@
+import type { Git } from './git.ts'
+
+export interface TreeChange {
+  path: string
+  /** What it was and what it is now: `mode sha`; null when it is not there. */
+  before: { mode: string; sha: string } | null
+  now: { mode: string; sha: string } | null
+}
+
+/** The paths in which two trees (or commits) differ, file by file, renames as two. */
+export async function treeChanges(git: Git, before: string, now: string): Promise<TreeChange[]> {
+  if (before === now) return []
+  return parseRaw(await git.run(['diff-tree', '-r', '-z', '--raw', '--no-renames', before, now], { slow: true }))
+}
+
+/** The paths in which the index differs from a tree or commit. */
+export async function indexChanges(git: Git, tree: string, env: Record<string, string> = {}): Promise<TreeChange[]> {
+  return parseRaw(await git.run(['diff-index', '--cached', '-r', '-z', '--raw', '--no-renames', tree], { slow: true, env }))
+}
+
+/** The tree without files. It needs not be stored: git knows it. */
+export async function emptyTree(git: Git): Promise<string> {
+  return (await git.run(['hash-object', '-t', 'tree', '/dev/null'])).trim()
+}
+
+/** Lines for `git update-index --index-info -z` that set each path to one side of its change; removals come first. */
+export function indexInfo(changes: TreeChange[], side: 'before' | 'now'): string {
+  // The zeros are as long as the repository's hashes are.
+  const zeros = '0'.repeat((changes[0]?.before ?? changes[0]?.now)?.sha.length ?? 40)
+  const removed = changes.filter(change => !change[side]).map(change => `0 ${zeros}\t${change.path}\0`)
+  const kept = changes.flatMap(({ path, [side]: entry }) => (entry ? [`${entry.mode} ${entry.sha}\t${path}\0`] : []))
+  return [...removed, ...kept].join('')
+}
+
+function parseRaw(output: string): TreeChange[] {
+  const changes: TreeChange[] = []
+  const parts = output.split('\0')
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const [beforeMode, mode, beforeSha, sha] = parts[at]!.slice(1).split(' ') as [string, string, string, string]
+    changes.push({
+      path: parts[at + 1]!,
+      before: beforeMode === '000000' ? null : { mode: beforeMode, sha: beforeSha },
+      now: mode === '000000' ? null : { mode, sha },
+    })
+  }
+  return changes
+}

@@ -1,0 +1,61 @@
+import type { WorkReport } from '../core/run.ts'
+import type { Git } from './git.ts'
+import { emptyTree } from './trees.ts'
+
+const MOST_COMMITS = 500
+
+/** Files larger than this are shown as binary: a diff is for people. */
+const LIMITS = { slow: true, config: ['core.bigFileThreshold=16m', 'core.quotePath=false'] }
+
+/**
+ * The commits between `base` (null: from the very first one) and any of `tips`, oldest first, and the difference between base and the
+ * first tip. The diff is cut at `diffBytes` after a whole line.
+ */
+export async function readWork(
+  git: Git,
+  base: string | null,
+  tips: string[],
+  diffBytes: number,
+): Promise<Omit<WorkReport, 'branch' | 'rescued'>> {
+  const tip = tips[0]
+  if (tip === undefined || tips.every(one => one === base)) return { commits: [], files: [], diff: '', remarks: [] }
+  const remarks: string[] = []
+  const log = [
+    'log',
+    '-z',
+    `--max-count=${MOST_COMMITS + 1}`,
+    '--topo-order',
+    '--format=%H %s',
+    ...tips,
+    ...(base ? [`^${base}`] : []),
+    '--',
+  ]
+  const commits = (await git.run(log))
+    .split('\0')
+    .filter(Boolean)
+    .map(line => ({ sha: line.slice(0, line.indexOf(' ')), subject: line.slice(line.indexOf(' ') + 1) }))
+  if (commits.length > MOST_COMMITS) {
+    commits.pop()
+    remarks.push(`There are more than ${MOST_COMMITS} commits; the newest are listed.`)
+  }
+  const from = base ?? (await emptyTree(git))
+  const numstat = await git.run(['diff-tree', '-r', '-z', '--numstat', '--no-renames', from, tip, '--'], LIMITS)
+  const files = numstat.split('\0').filter(Boolean).map(fileOf)
+  const shown = ['-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color', '--src-prefix=a/', '--dst-prefix=b/']
+  const { text, cut } = await git.head(['diff-tree', '-r', ...shown, from, tip, '--'], Math.max(1, diffBytes), LIMITS)
+  const diff = cut || Buffer.byteLength(text) > diffBytes ? wholeLines(text, diffBytes) : text
+  if (diff !== text || cut)
+    remarks.push(`The diff is cut at ${diffBytes} bytes; \`git diff ${from.slice(0, 12)} ${tip.slice(0, 12)}\` shows all.`)
+  return { commits: commits.reverse(), files, diff, remarks }
+}
+
+function fileOf(line: string) {
+  const [added, removed, ...path] = line.split('\t')
+  const count = (text: string | undefined) => (text === undefined || text === '-' ? null : Number(text))
+  return { path: path.join('\t'), added: count(added), removed: count(removed) }
+}
+
+function wholeLines(text: string, bytes: number): string {
+  const within = Buffer.from(text).subarray(0, bytes)
+  return within.subarray(0, within.lastIndexOf(10) + 1).toString()
+}

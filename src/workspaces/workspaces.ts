@@ -1,0 +1,139 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { asRunnerError, RunnerError } from '../core/errors.ts'
+import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { openGit } from './git.ts'
+import { collectInPlace, obstacleInPlace, prepareInPlace } from './in-place.ts'
+import { cleanupInPlace } from './in-place-cleanup.ts'
+import { dropIntent } from './intent.ts'
+import type { WorkspaceOptions } from './options.ts'
+import type { Place } from './place.ts'
+import { findRepository } from './repository.ts'
+import { listRescued, startRef } from './rescue.ts'
+import { readStatus } from './status.ts'
+import { collectWorktree, prepareWorktree } from './worktree.ts'
+import { chooseWorktree, isWorktreeOf } from './worktree-choice.ts'
+import { realPath } from './worktree-list.ts'
+import { removeWorktree } from './worktree-removal.ts'
+
+export type { WorkspaceOptions } from './options.ts'
+
+/** The workspaces of one repository: in place for minor tasks, a worktree for major ones. Opening does no work. */
+export function openWorkspaces(options: WorkspaceOptions): Workspaces {
+  return {
+    async plan(request) {
+      const place = await open(request)
+      if (!place) return { kind: 'in-place', path: realpathSync(options.repo), branch: null, base: null, remark: noGit(options.repo) }
+      const wish = wishFor(place)
+      if (wish.worktree) {
+        try {
+          const { path, branch, base, remark } = await chooseWorktree(place)
+          return { kind: 'worktree', path, branch, base, remark: remark ?? wish.reason }
+        } catch (failure) {
+          const { message } = asRunnerError(failure)
+          if (!mayFallBack(place)) return { kind: 'worktree', path: place.base, branch: null, base: null, remark: message }
+          wish.reason = message
+        }
+      }
+      const status = await readStatus(place.git)
+      const remark = (await obstacleInPlace(place, status)) ?? wish.reason
+      return { kind: 'in-place', path: place.repository.root, branch: status.branch, base: status.head, remark }
+    },
+
+    async prepare(request) {
+      const place = await open(request)
+      if (!place) return withoutGit(request)
+      const wish = wishFor(place)
+      if (!wish.worktree) return prepareInPlace(place, null)
+      try {
+        const workspace = await prepareWorktree(place)
+        const fallback = [wish.reason, workspace.fallback].filter(Boolean).join('; ') || null
+        return { ...workspace, fallback }
+      } catch (failure) {
+        const { code, message } = asRunnerError(failure)
+        if (code === 'BUG' || code === 'ABORTED' || !mayFallBack(place)) throw failure
+        const workspace = await prepareInPlace(place, message)
+        dropIntent(place.repository.commonDir, request.runId)
+        options.warn(`no worktree could be made, so the task works in place: ${message}`)
+        return workspace
+      }
+    },
+
+    async collect(workspace, request, success) {
+      const place = await open(request, workspace.repo)
+      if (!place) {
+        const remarks = ['The folder is no git repository, so what was changed cannot be told.']
+        return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
+      }
+      const collect = workspace.kind === 'worktree' ? collectWorktree : collectInPlace
+      const report = await collect(place, workspace, success)
+      const rescued = (await listRescued(place.git, request.runId)).map(one => one.ref)
+      const startNamed = report.remarks.some(remark => remark.includes(startRef(request.runId)))
+      return { ...report, rescued: rescued.filter(ref => startNamed || ref !== startRef(request.runId)) }
+    },
+
+    async cleanup(workspace, request, success) {
+      const place = await open(request, workspace.repo)
+      if (!place) return { kept: null, rescued: [] }
+      let kept: string | null = null
+      if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
+      else if (!success) kept = existsSync(workspace.path) ? workspace.path : null
+      else {
+        const obstacle = await removeWorktree(place, workspace).catch((failure: unknown) => {
+          // A full disk, a git that fails: the work is where it was, and stays there.
+          const { code, message } = asRunnerError(failure)
+          if (code === 'BUG') throw failure
+          return message
+        })
+        if (obstacle) options.warn(`the worktree ${workspace.path} stays: ${obstacle}`)
+        if (obstacle) kept = workspace.path
+      }
+      dropIntent(place.repository.commonDir, request.runId)
+      return { kept, rescued: (await listRescued(place.git, request.runId)).map(one => one.ref) }
+    },
+  }
+
+  async function open(request: WorkspaceRequest, repo = options.repo): Promise<Place | null> {
+    const timeoutMs = options.gitTimeoutMs ?? 300_000
+    const start = openGit(resolve(repo), { runId: request.runId, timeoutMs })
+    const repository = await findRepository(start)
+    if (!repository) return null
+    const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
+    return { options, request, repository, git: start.at(repository.root), base }
+  }
+
+  /** Whether the task is to have a worktree, and why when it did not ask for one. */
+  function wishFor(place: Place): { worktree: boolean; reason: string | null } {
+    if (place.request.task.complexity === 'major') return { worktree: true, reason: null }
+    const { inherited } = place.request
+    if (inherited && isWorktreeOf(place.repository.commonDir, inherited.path))
+      return { worktree: true, reason: `the work was begun in the worktree ${inherited.path}` }
+    if (place.repository.bare)
+      return { worktree: true, reason: `${place.repository.root} is a bare repository, so the task gets a worktree` }
+    const held = options.inPlaceHeldBy?.(place.repository.root) ?? null
+    return held === null
+      ? { worktree: false, reason: null }
+      : { worktree: true, reason: `the agent ${held} works in place in ${place.repository.root}, so the task gets a worktree` }
+  }
+
+  function mayFallBack(place: Place): boolean {
+    return options.onWorktreeFailure === 'in_place' && !place.repository.bare && !options.inPlaceHeldBy?.(place.repository.root)
+  }
+
+  function withoutGit(request: WorkspaceRequest): WorkspaceRecord {
+    const reason = noGit(options.repo)
+    const major = request.task.complexity === 'major'
+    if (major && options.onWorktreeFailure === 'fail') throw new RunnerError('GIT_FAILED', reason)
+    const held = options.inPlaceHeldBy?.(realpathSync(options.repo))
+    if (held) throw new RunnerError('GIT_FAILED', `the agent ${held} works in ${options.repo}, and without git there is no second place`)
+    options.warn(reason)
+    const path = realpathSync(options.repo)
+    const none = { branch: null, base: null, startTree: null, dirtyAtStart: [], continued: true }
+    return { kind: 'in-place', repo: path, path, ...none, fallback: major ? reason : null }
+  }
+}
+
+function noGit(folder: string): string {
+  return `${folder} is no git repository: the task works in place and nothing is committed`
+}

@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import { branchTip } from './base-commit.ts'
+import { clearStaleLock, waitForGit } from './git-at-work.ts'
+import { identityEnv } from './identity.ts'
+import { gitAt, type Place } from './place.ts'
+import { gitFolderOf } from './repository.ts'
+import { isHeld, keepCommit, rescueTree, safeRun } from './rescue.ts'
+import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { treeChanges } from './trees.ts'
+import { adminFolders, isForeign, nascentAdminFolders, realPath } from './worktree-list.ts'
+
+const PATIENCE_MS = 30_000
+
+/**
+ * The git folder of a whole worktree at this path, or null. Whole means: its files were all written once (git writes the index
+ * after them). A lost `.git` file is written again; a lock of git's own making and a stale `index.lock` are taken away.
+ */
+export async function wholeWorktree(place: Place, path: string): Promise<string | null> {
+  const admin = adminFolders(place.repository.commonDir, path).find(folder => existsSync(join(folder, 'index')))
+  if (!admin || !existsSync(path)) return null
+  if (gitFolderOf(path) !== realPath(admin)) {
+    if (existsSync(join(path, '.git'))) return null
+    writeFileSync(join(path, '.git'), `gitdir: ${admin}\n`)
+  }
+  await clearStaleLock(admin, path)
+  if (readLock(admin) === 'initializing') rmSync(join(admin, 'locked'), { force: true })
+  return admin
+}
+
+/**
+ * Makes room for a worktree where an interrupted `git worktree add` (or a removed folder) left pieces: waits for a git that still
+ * works there, then takes the pieces away. Files that differ from the branch are rescued first. True when the worktree turned out to be whole.
+ */
+export async function mendWorktree(place: Place, path: string, commit: string): Promise<boolean> {
+  const { git, repository, request } = place
+  await waitForGit(path, PATIENCE_MS)
+  if (await wholeWorktree(place, path)) return true
+  const admins = [...adminFolders(repository.commonDir, path), ...nascentAdminFolders(repository.commonDir, basename(path))]
+  if (isForeign(path, admins)) throw new RunnerError('GIT_FAILED', `${path} holds a repository of its own`)
+  const head = await headOf(place, admins)
+  if (head && !(await isHeld(git, head))) await keepCommit(git, request.runId, head)
+  if (existsSync(path) && readdirSync(path).length > 0) await rescueFiles(place, path, head ?? commit)
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+  for (const admin of admins) rmSync(admin, { recursive: true, force: true, maxRetries: 3 })
+  return false
+}
+
+async function headOf(place: Place, admins: string[]): Promise<string | null> {
+  for (const admin of admins) {
+    const head = existsSync(join(admin, 'HEAD')) ? readFileSync(join(admin, 'HEAD'), 'utf8').trim() : ''
+    const commit = head.startsWith('ref: ')
+      ? await branchTip(place.git, head.slice(5))
+      : /^0*$/.test(head)
+        ? null
+        : await branchTip(place.git, head)
+    if (commit) return commit
+  }
+  return null
+}
+
+/** Keeps what a folder that is about to go holds beyond a commit. Throws when that cannot be done in full. */
+async function rescueFiles(place: Place, path: string, commit: string): Promise<void> {
+  const { repository, request, options } = place
+  const run = safeRun(request.runId)
+  const git = gitAt(place, path).at(path, { GIT_DIR: repository.commonDir, GIT_WORK_TREE: path })
+  try {
+    const snapshot = await takeSnapshot(git, repository.commonDir, run, commit)
+    if (snapshot.incomplete) throw new RunnerError('GIT_FAILED', `what lies in ${path} could not be kept: ${snapshot.incomplete}`)
+    if ((await treeChanges(git, commit, snapshot.tree)).every(change => change.now === null)) return
+    const env = await identityEnv(git, options.author)
+    const ref = await rescueTree(git, request.runId, snapshot.tree, commit, `Files found in ${basename(path)}`, env)
+    options.warn(`${path} was half made and held files of its own; they were kept in ${ref}`)
+  } finally {
+    dropPrivateIndex(repository.commonDir, run)
+  }
+}
+
+/** The reason of a worktree's lock, '' without one; null when it is not locked. */
+export function readLock(admin: string): string | null {
+  const file = join(admin, 'locked')
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : null
+}

@@ -1,0 +1,88 @@
+import { mkdirSync } from 'node:fs'
+import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import { readCheckout, reportWork } from './checkout-state.ts'
+import { commitWork } from './commit-work.ts'
+import { excludeFolder } from './exclude.ts'
+import { writeIntent } from './intent.ts'
+import { gitAt, type Place } from './place.ts'
+import { initSubmodules, nestedWork } from './submodules.ts'
+import { somePaths } from './users-paths.ts'
+import { readWork } from './work-report.ts'
+import { chooseWorktree, type WorktreeChoice } from './worktree-choice.ts'
+import { adminFolders } from './worktree-list.ts'
+import { mendWorktree, wholeWorktree } from './worktree-repair.ts'
+
+/** Makes the run's worktree, or finds it as it was left. Throws GIT_FAILED when git leaves no usable one. */
+export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
+  const { options, repository } = place
+  const choice = await chooseWorktree(place)
+  excludeFolder(repository, place.base)
+  if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
+  if (!choice.there || !(await wholeWorktree(place, choice.path))) await addUnderSomeName(place, choice)
+  const trouble = await initSubmodules(gitAt(place, choice.path))
+  if (trouble) options.warn(trouble)
+  const { path, branch, base, continued, remark: fallback } = choice
+  return { kind: 'worktree', repo: repository.root, path, branch, base, startTree: null, dirtyAtStart: [], continued, fallback }
+}
+
+/** Tries the chosen branch name, then ours; changes the choice to what came of it. */
+async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<void> {
+  const { git, options, request, repository } = place
+  let refusal: unknown
+  for (const name of [choice.branch, ...choice.otherNames]) {
+    if (refusal !== undefined) {
+      if (name === choice.branch) continue
+      choice.remark = `git refused the branch ${choice.branch} (${(refusal as Error).message}), so the work goes on from it on ${name}`
+      Object.assign(choice, { branch: name, continued: false })
+    }
+    const { path, branch, base, continued, remark } = choice
+    writeIntent(repository.commonDir, request.runId, { path, branch, base, continued, remark })
+    if (await mendWorktree(place, path, base)) return
+    mkdirSync(place.base, { recursive: true })
+    const there = await branchTip(git, `refs/heads/${branch}`)
+    try {
+      const what = there ? [path, branch] : ['--no-track', '-b', branch, path, base]
+      await git.run(['worktree', 'add', '--quiet', ...what], { slow: true })
+      return
+    } catch (failure) {
+      // A post-checkout hook that fails, or hangs until it is stopped, comes after a worktree that is whole.
+      if (adminFolders(repository.commonDir, path).length > 0 && (await mendWorktree(place, path, base))) {
+        options.warn(`the worktree is there, but not all went well: ${(failure as Error).message}`)
+        return
+      }
+      refusal ??= failure
+      // The branch could be made, so another name would not help.
+      if (!there && (await branchTip(git, `refs/heads/${branch}`))) break
+    }
+  }
+  throw refusal
+}
+
+/** Commits what is uncommitted after a success, and reports what was done on the branch. */
+export async function collectWorktree(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<Omit<WorkReport, 'rescued'>> {
+  const { git, options, request } = place
+  const gitDir = await wholeWorktree(place, workspace.path)
+  if (!gitDir) {
+    const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
+    const work = await readWork(git, workspace.base, tip ? [tip] : [], options.diffBytes)
+    const remark = `There is no worktree in ${workspace.path} any more; only what is on the branch is reported.`
+    return { ...work, branch: workspace.branch, remarks: [remark, ...work.remarks] }
+  }
+  const at = gitAt(place, workspace.path)
+  const { status, remarks } = await readCheckout(at, gitDir, workspace)
+  let left = status
+  if (success && status.entries.length > 0) {
+    remarks.push(...(await commitWork({ git: at, gitDir, dirtyAtStart: [] }, request.runId, request.task, options)))
+    left = (await readCheckout(at, gitDir, workspace)).status
+  }
+  if (success) {
+    const nested = await nestedWork(at, left)
+    if (nested.length > 0)
+      remarks.push(`${somePaths(nested)}: repositories of their own with work that no commit here keeps; the worktree stays.`)
+  } else if (status.entries.length > 0) {
+    remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}.`)
+  }
+  const report = await reportWork(place, at, gitDir, workspace, left)
+  return { ...report, remarks: [...remarks, ...report.remarks] }
+}

@@ -1,0 +1,234 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Task } from '../../src/core/task.ts'
+import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
+
+/** What every kind of workspace promises; `task` makes a request get this kind. */
+export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task: Partial<Task>) {
+  const files = { 'README.md': '# demo\n', 'src/old.txt': 'old\n', 'src/gone.txt': 'gone\n', '.gitignore': 'ignored/\n' }
+  const work = (path: string) => {
+    writeFiles(path, { 'src/new file ä.txt': 'new\n', 'src/old.txt': 'changed\n' })
+    git(path, 'rm', '-q', 'src/gone.txt')
+  }
+
+  describe(`every workspace (${kind})`, () => {
+    test('plan says what prepare does, and touches nothing', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const exclude = () => readFileSync(join(repo, '.git', 'info', 'exclude'), 'utf8')
+      const before = [git(repo, 'for-each-ref'), git(repo, 'worktree', 'list'), exclude(), git(repo, 'status', '--porcelain', '--ignored')]
+      const plan = await workspaces.plan(request(task))
+      expect([
+        git(repo, 'for-each-ref'),
+        git(repo, 'worktree', 'list'),
+        exclude(),
+        git(repo, 'status', '--porcelain', '--ignored'),
+      ]).toEqual(before)
+      expect(existsSync(join(repo, '.worktrees'))).toBe(false)
+      const workspace = await workspaces.prepare(request(task))
+      expect(plan).toEqual({ kind, path: workspace.path, branch: workspace.branch, base: workspace.base, remark: null })
+    })
+
+    test('preparing twice is the same as preparing once', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const first = await workspaces.prepare(request(task))
+      const state = () => [git(repo, 'for-each-ref'), git(repo, 'worktree', 'list'), git(first.path, 'status', '--porcelain')]
+      const before = state()
+      expect(await workspaces.prepare(request(task))).toEqual(first)
+      expect(state()).toEqual(before)
+      expect(first).toMatchObject({ kind, base: git(repo, 'rev-parse', 'HEAD'), fallback: null, dirtyAtStart: [] })
+    })
+
+    test('after a success all that the agent left is committed, once, and reported', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      writeFiles(workspace.path, { 'first.txt': 'one\n' })
+      git(workspace.path, 'add', '-A')
+      git(workspace.path, '-c', 'user.name=A', '-c', 'user.email=a@example.com', 'commit', '-q', '-m', 'by the agent')
+      work(workspace.path)
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.commits.map(commit => commit.subject)).toEqual(['by the agent', 'Task 7: Add a greeting'])
+      expect(report.branch).toBe(workspace.branch)
+      expect(report.files).toEqual([
+        { path: 'first.txt', added: 1, removed: 0 },
+        { path: 'src/gone.txt', added: 0, removed: 1 },
+        { path: 'src/new file ä.txt', added: 1, removed: 0 },
+        { path: 'src/old.txt', added: 1, removed: 1 },
+      ])
+      expect(report.diff).toContain('+changed\n')
+      expect(report.remarks).toEqual([])
+      expect(git(workspace.path, 'status', '--porcelain')).toBe('')
+      expect(git(repo, 'rev-parse', workspace.branch!)).toBe(report.commits.at(-1)?.sha)
+      expect(await workspaces.collect(workspace, request(task), true)).toEqual(report)
+    })
+
+    test('after a failure nothing is committed, and collecting twice changes nothing', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      work(workspace.path)
+      const before = git(workspace.path, 'status', '--porcelain')
+      const report = await workspaces.collect(workspace, request(task), false)
+      expect(report).toMatchObject({ commits: [], files: [], diff: '', rescued: [] })
+      expect(git(workspace.path, 'status', '--porcelain')).toBe(before)
+      expect(await workspaces.collect(workspace, request(task), false)).toEqual(report)
+    })
+
+    test('cleaning up after a success leaves nothing but the branch', async () => {
+      const repo = gitRepo(files)
+      const { workspaces, warnings } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      work(workspace.path)
+      writeFiles(workspace.path, { 'ignored/cache': 'x' })
+      await workspaces.collect(workspace, request(task), true)
+      expect(await workspaces.cleanup(workspace, request(task), true)).toEqual({ kept: null, rescued: [] })
+      expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+      if (kind === 'worktree') expect(existsSync(workspace.path)).toBe(false)
+      expect(git(repo, 'show', `${workspace.branch}:src/new file ä.txt`)).toBe('new')
+      expect(git(repo, 'status', '--porcelain')).toBe('')
+      expect(leftovers(repo)).toEqual([])
+      expect(rescueRefs(repo)).toEqual([])
+      expect(await workspaces.cleanup(workspace, request(task), true)).toEqual({ kept: null, rescued: [] })
+      expect(warnings).toEqual([])
+    })
+
+    test('cleaning up after a failure twice is the same as once, and nothing is lost', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      work(workspace.path)
+      await workspaces.collect(workspace, request(task), false)
+      const first = await workspaces.cleanup(workspace, request(task), false)
+      expect(await workspaces.cleanup(workspace, request(task), false)).toEqual(first)
+      for (const text of ['new\n', 'changed\n', 'old\n', 'gone\n']) expect(isKept(repo, text, [repo, workspace.path])).toBe(true)
+      expect(leftovers(repo)).toEqual([])
+    })
+
+    test.each(['detached', 'other branch', 'branch reset'])('commits are not lost when the agent left HEAD elsewhere: %s', async where => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      const path = workspace.path
+      if (where === 'detached') git(path, 'checkout', '-q', '--detach')
+      if (where === 'other branch') git(path, 'checkout', '-q', '-b', 'elsewhere')
+      writeFiles(path, { 'committed.txt': 'committed by the agent\n' })
+      git(path, 'add', '-A')
+      git(path, 'commit', '-q', '-m', 'agent')
+      if (where === 'branch reset') git(repo, 'update-ref', `refs/heads/${workspace.branch}`, workspace.base!)
+      writeFiles(path, { 'late.txt': 'left uncommitted\n' })
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.files.map(file => file.path)).toContain('committed.txt')
+      expect(report.files.map(file => file.path)).toContain('late.txt')
+      if (where !== 'branch reset') expect(report.remarks.join()).toMatch(/The agent left the workspace on/)
+      const end = await workspaces.cleanup(workspace, request(task), true)
+      expect(end.kept).toBeNull()
+      if (kind === 'worktree') expect(existsSync(path)).toBe(false)
+      for (const text of ['committed by the agent\n', 'left uncommitted\n']) expect(isKept(repo, text, [])).toBe(true)
+      if (where === 'detached') expect(end.rescued).toHaveLength(1)
+    })
+
+    test('a branch that was deleted under the agent comes back with its history', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      writeFiles(workspace.path, { 'committed.txt': 'committed\n' })
+      git(workspace.path, 'add', '-A')
+      git(workspace.path, 'commit', '-q', '-m', 'agent')
+      git(repo, 'update-ref', '-d', `refs/heads/${workspace.branch}`)
+      writeFiles(workspace.path, { 'late.txt': 'late\n' })
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.commits.map(commit => commit.subject)).toEqual(['agent', 'Task 7: Add a greeting'])
+      expect(report.remarks.join()).toContain('had been deleted')
+    })
+
+    test('conflicts are not committed, and their files are kept', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      const path = workspace.path
+      git(path, 'checkout', '-q', '-b', 'side')
+      writeFiles(path, { 'src/old.txt': 'side\n' })
+      git(path, 'commit', '-q', '-am', 'side')
+      git(path, 'checkout', '-q', workspace.branch!)
+      writeFiles(path, { 'src/old.txt': 'mine\n' })
+      git(path, 'commit', '-q', '-am', 'mine')
+      expect(() => git(path, 'merge', 'side')).toThrow()
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.remarks.join()).toContain('conflicts in src/old.txt')
+      expect(report.commits.map(commit => commit.subject)).toContain('mine')
+      expect(git(path, 'log', '-1', '--format=%s')).toBe('mine')
+      expect(report.rescued).toHaveLength(1)
+      expect(git(repo, 'show', `${report.rescued[0]}:src/old.txt`)).toContain('<<<<<<<')
+    })
+
+    test('a hook that refuses, an identity that is missing and a signing key that is not there cost no work', async () => {
+      const repo = gitRepo(files)
+      git(repo, 'config', '--unset', 'user.name')
+      git(repo, 'config', 'user.useConfigOnly', 'true')
+      git(repo, 'config', 'commit.gpgsign', 'true')
+      git(repo, 'config', 'gpg.program', '/nonexistent')
+      for (const hook of ['pre-commit', 'prepare-commit-msg']) {
+        writeFiles(repo, { [`.git/hooks/${hook}`]: '#!/bin/sh\necho "no such commit" >&2\nexit 1\n' })
+        git(repo, 'update-index', '--refresh')
+        const { chmodSync } = await import('node:fs')
+        chmodSync(join(repo, '.git', 'hooks', hook), 0o755)
+      }
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      work(workspace.path)
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.commits).toHaveLength(1)
+      expect(report.remarks.join()).toMatch(/hooks refused.*no such commit/s)
+      expect(git(repo, 'log', '-1', '--format=%an <%ae>', workspace.branch!)).toBe('Agent Runner <agent-runner@localhost>')
+    })
+
+    test('a stale index.lock is no obstacle', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(task))
+      work(workspace.path)
+      writeFiles(git(workspace.path, 'rev-parse', '--absolute-git-dir'), { 'index.lock': '' })
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.commits).toHaveLength(1)
+      expect((await workspaces.cleanup(workspace, request(task), true)).kept).toBeNull()
+      expect(leftovers(repo)).toEqual([])
+    })
+
+    test('the diff is cut after a whole line', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = workspacesOf(repo, { diffBytes: 3_000 })
+      const workspace = await workspaces.prepare(request(task))
+      writeFiles(workspace.path, { 'big.txt': 'a line of text\n'.repeat(200_000), 'a.bin': '\0\0' })
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(Buffer.byteLength(report.diff)).toBeLessThanOrEqual(3_000)
+      expect(report.diff.length).toBeGreaterThan(2_900)
+      expect(report.diff.endsWith('+a line of text\n')).toBe(true)
+      expect(report.remarks.join()).toContain('cut at 3000 bytes')
+      expect(report.files).toContainEqual({ path: 'a.bin', added: null, removed: null })
+      expect(report.files).toContainEqual({ path: 'big.txt', added: 200_000, removed: 0 })
+    })
+
+    test("the title is data: it can be no option, no second line, and no git variable of the runner's reaches git", async () => {
+      const repo = gitRepo(files)
+      const nasty = { ...task, title: '--amend\n\n# {id} $(touch x) `x`' }
+      const { workspaces } = workspacesOf(repo, { commitMessage: '{title} ({id})' })
+      const decoy = gitRepo()
+      const saved = { ...process.env }
+      Object.assign(process.env, { GIT_DIR: join(decoy, '.git'), GIT_INDEX_FILE: join(decoy, 'index'), GIT_WORK_TREE: decoy })
+      try {
+        const workspace = await workspaces.prepare(request(nasty))
+        writeFiles(workspace.path, { 'a.txt': 'a\n' })
+        const report = await workspaces.collect(workspace, request(nasty), true)
+        expect(report.commits.map(commit => commit.subject)).toEqual(['--amend # {id} $(touch x) `x` (7)'])
+      } finally {
+        for (const name of ['GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE']) delete process.env[name]
+        Object.assign(process.env, saved)
+      }
+      expect(git(decoy, 'status', '--porcelain')).toBe('')
+    })
+  })
+}
