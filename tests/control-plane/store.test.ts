@@ -34,10 +34,18 @@ describe('many at once', () => {
     const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => boardProcess(board.url, 'takeAll', `dev_${i}`)))
     for (const racer of racers) racer.go()
     const taken = await Promise.all(racers.map(racer => racer.ended()))
-    expect(taken.flat().sort()).toEqual(ids.sort())
-    for (const [i, mine] of taken.entries()) for (const id of mine) expect((await board.showTask(id)).lockedBy).toBe(`dev_${i}`)
-    const tasks = await Promise.all(ids.map(id => board.showTask(id)))
-    expect(tasks.map(task => task.history.length)).toEqual(ids.map(() => 2))
+    expect(taken.flat().sort()).toEqual(ids.map(id => `reported ${id}`).sort())
+    for (const [i, lines] of taken.entries()) {
+      for (const line of lines) {
+        const { status, history } = await board.showTask(line.split(' ')[1]!)
+        expect(status).toBe('dev_done')
+        expect(history.map(({ kind, who }) => [kind, who])).toEqual([
+          ['added', 'user'],
+          ['claimed', `dev_${i}`],
+          ['reported', `dev_${i}`],
+        ])
+      }
+    }
   })
 
   test('boards of one process on one file never wait for each other in vain', async () => {
@@ -69,6 +77,32 @@ describe('many at once', () => {
     expect(await board.listTasks()).toEqual([])
     holder.exec('rollback')
     await board.addTask({ title: 'one', role: agent.role })
+  })
+})
+
+describe('a change', () => {
+  test('is whole or not at all: when its history cannot be written, nothing is', async () => {
+    const board = await open(newFile())
+    const runId = newRunId()
+    const [held, free] = [
+      await board.addTask({ title: 'held', role: agent.role }),
+      await board.addTask({ title: 'free', role: agent.role }),
+    ]
+    await board.claim(agent, held.id, runId)
+    raw(board.url).exec(`create trigger full before insert on task_history begin select raise(abort, 'no more history'); end`)
+    const before = [await board.showTask(held.id), await board.showTask(free.id)]
+    const changes = [
+      () => board.addTask({ title: 'new', role: agent.role, dependsOn: [free.id] }),
+      () => board.claim({ ...agent, id: 'dev_2' }, free.id, newRunId()),
+      () => board.claim(agent, held.id, newRunId()),
+      () => board.report(agent, held.id, { status: 'dev_done', note: 'done', runId }),
+      () => board.cancelTask(held.id),
+      () => board.addNote(free.id, 'hello @dev_1'),
+    ]
+    for (const change of changes) await expect(change()).rejects.toThrow('no more history')
+    expect(await board.listTasks()).toHaveLength(2)
+    expect([await board.showTask(held.id), await board.showTask(free.id)]).toEqual(before)
+    expect(await board.mentions(agent)).toEqual([])
   })
 })
 
@@ -110,6 +144,17 @@ describe('the tables', () => {
     for (const database of databases) migrate(database, file, newer)
     expect(databases[0]!.prepare('select id, colour from tasks').all()).toEqual([{ id, colour: 'grey' }])
     expect(databases[1]!.prepare('pragma user_version').get()).toEqual({ user_version: newer.length })
+  })
+
+  test('opening a new file gets on when another process writes to it at the same moment', async () => {
+    const file = newFile()
+    const writer = raw(file)
+    migrate(writer, file)
+    writer.exec('begin immediate')
+    const opening = open(file)
+    writer.exec('rollback')
+    expect(await (await opening).listTasks()).toEqual([])
+    expect(raw(file).prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'wal' })
   })
 
   test('a step that fails leaves the file as it was', async () => {

@@ -86,6 +86,7 @@ describe('the embedded tracker', () => {
   test('a wait sees a task that is added through its own board', async () => {
     const board = await boardIn(tempFolder())
     const waiting = openEmbedded(board).look(agent, 20, never())
+    await board.look(agent)
     const { id } = await board.addTask({ title: 'late', role: 'backend_dev' })
     expect((await waiting)?.id).toBe(id)
   })
@@ -95,6 +96,7 @@ describe('the embedded tracker', () => {
     const first = await board.addTask({ title: 'first', role: 'frontend_dev' })
     const second = await board.addTask({ title: 'second', role: 'backend_dev', dependsOn: [first.id] })
     const waiting = openEmbedded(board).look(agent, 20, never())
+    await board.look(agent)
     await board.moveTask(first.id, 'dev_done')
     expect((await waiting)?.id).toBe(second.id)
   })
