@@ -1,6 +1,6 @@
 import type { AskHookRefusal, HookRefusalAnswer } from '../../core/ports.ts'
 import { oneLine, printable } from './clean.ts'
-import type { Printer } from './printer.ts'
+import type { Printer } from './printer-contract.ts'
 
 /**
  * Asks at the terminal what to do with a task that the pre_task hook refused, while the printer holds its lines back.

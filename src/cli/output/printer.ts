@@ -1,22 +1,10 @@
 import type { StampedEvent } from '../../core/event.ts'
+import type { Printer, PrinterOptions } from './printer-contract.ts'
 import { type OutputStream, openSink, type Sink } from './sink.ts'
 
 /** How events are shown: for eyes at a terminal, as lines with times, or as JSON lines. */
 export type LogFormat = 'pretty' | 'plain' | 'json'
 export const LOG_FORMATS = ['auto', 'pretty', 'plain', 'json'] as const
-
-/** A reader of events that shows them. Nothing in it throws or waits. */
-export interface Printer {
-  print(event: StampedEvent): void
-  /** Holds everything back while something else (a question) has the terminal. */
-  suspend(): void
-  /** Shows what was held back and goes on. */
-  resume(): void
-  /** Puts the terminal back as it was. */
-  close(): void
-  /** Fires when nobody can read the output any more. */
-  readonly gone: AbortSignal
-}
 
 /** The format for a stream: what was asked for; for `auto` pretty on a terminal without NO_COLOR and CI, else plain. */
 export function chooseFormat(
@@ -30,13 +18,6 @@ export function chooseFormat(
 
 function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== '0' && value !== 'false'
-}
-
-export interface PrinterOptions {
-  /** Whether a live line tells what is going on; false for what has happened already. */
-  live?: boolean
-  /** Nothing is left out for slow readers; for commands that print and end. */
-  complete?: boolean
 }
 
 /** Opens a printer on a stream. Loads what the format needs and nothing else. */
