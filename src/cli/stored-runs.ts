@@ -58,7 +58,7 @@ export function unfinishedRuns(home: string): Map<string, { agentId: string; tas
 }
 
 /** The ids of the agents that have a lock file. */
-export function agentsWithLock(home: string): string[] {
+function agentsWithLock(home: string): string[] {
   return names(join(home, 'locks'))
     .map(name => /^agent-(.+)\.lock$/.exec(name)?.[1] ?? '')
     .filter(id => AGENT_ID.test(id))
