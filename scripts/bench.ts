@@ -1,0 +1,35 @@
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { history } from './benchmarks/history.ts'
+import { memory } from './benchmarks/memory.ts'
+import type { Row } from './benchmarks/row.ts'
+import { startUp } from './benchmarks/start-up.ts'
+import { waiting } from './benchmarks/waiting.ts'
+import { wholeTask } from './benchmarks/whole-task.ts'
+
+const program = process.env.AGENT_RUNNER ?? fileURLToPath(new URL('../dist/agent-runner', import.meta.url))
+const measurements = { 'start-up': startUp, task: wholeTask, waiting, memory, history }
+
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter(name => !(name in measurements))
+if (unknown.length > 0) {
+  console.error(`Usage: scripts/bench [${Object.keys(measurements).join(' | ')}]…`)
+  process.exit(2)
+}
+
+const number = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(1))
+const verdict = (row: Row) => (row.value <= row.aim ? 'ok' : row.value <= row.limit ? 'over the aim' : 'OVER THE LIMIT')
+
+console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}\n`)
+console.log(`${'what'.padEnd(62)} ${'value'.padStart(9)}  ${'aim'.padStart(6)} ${'limit'.padStart(6)}  verdict`)
+for (const [name, measure] of Object.entries(measurements)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  for (const row of await measure(program)) {
+    const value = `${number(row.value)}${row.unit}`
+    console.log(
+      `${row.what.padEnd(62)} ${value.padStart(9)}  ${String(row.aim).padStart(6)} ${String(row.limit).padStart(6)}  ${verdict(row)}`,
+    )
+    if (row.detail) console.log(`  ${row.detail}`)
+    if (row.value > row.limit) process.exitCode = 1
+  }
+}
