@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../../config/config.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import type { Complexity } from '../../core/task.ts'
+import type { DoctorTools } from '../doctor/check.ts'
+import { boardFile } from '../embedded-board.ts'
+import { openConfiguredWorkspaces } from './workspaces.ts'
+
+/** The real adapters, as a run with this configuration would use them. */
+export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools {
+  const { values } = config
+  return {
+    async pingTracker(signal) {
+      if (trackerChoice(config).tracker === 'embedded') {
+        // Opening a board makes its file; a look at the machine makes nothing.
+        if (!existsSync(boardFile(values.home))) return
+        const { openEmbedded } = await import('../../trackers/control-plane.ts')
+        return await pinged(await openEmbedded(boardFile(values.home), { project: values.repo }), signal)
+      }
+      const { openHeadlessPm } = await import('../../trackers/headless-pm.ts')
+      await pinged(openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 }), signal)
+    },
+    async findAgent() {
+      const { findClaude } = await import('../../agents/claude-discovery.ts')
+      return findClaude({ configured: values.claudeCommand, env, home: env.HOME ?? values.home })
+    },
+    async probeAgent(command) {
+      const { probeClaude, TRIED_RANGE } = await import('../../agents/claude-probe.ts')
+      return { ...(await probeClaude(command, env)), triedRange: TRIED_RANGE }
+    },
+    async planWorkspace(complexity) {
+      const agentId = values.agentId ?? ''
+      const workspaces = await openConfiguredWorkspaces(config, agentId, () => {})
+      return workspaces.plan({ runId: 'run_sample', task: sampleTask(complexity), agentId, inherited: null })
+    },
+  }
+}
+
+async function pinged(tracker: { ping(signal: AbortSignal): Promise<void>; close(): void }, signal: AbortSignal): Promise<void> {
+  try {
+    await tracker.ping(signal)
+  } finally {
+    tracker.close()
+  }
+}
+
+const sampleTask = (complexity: Complexity) => ({
+  id: 'sample',
+  title: 'sample',
+  description: '',
+  criteria: [],
+  role: 'backend_dev',
+  seniority: 'senior' as const,
+  complexity,
+  branch: null,
+  priority: 0,
+  dependsOn: [],
+  maxCostUsd: null,
+  model: null,
+  status: 'created',
+  notes: '',
+})

@@ -1,0 +1,59 @@
+import { roleInstructions } from '../../config/role-instructions.ts'
+import { sayWhere } from '../../config/source.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import { ERRORS } from '../../core/errors.ts'
+import { type Check, fail, ok, warn } from './check.ts'
+
+/** That it loads was proven before; here is what should not be in it, or is missing for a run. */
+export const configuration: Check = {
+  name: 'configuration',
+  examine({ config: { values, sources, files } }) {
+    if (sources.apiKey.kind === 'project')
+      return warn(
+        `the key of the PM server stands in ${sayWhere(sources.apiKey)}, which git may carry`,
+        'Move it: `agent-runner config set apiKey -`',
+      )
+    const missing = (['role', 'agentId'] as const).filter(key => values[key] === null)
+    if (missing.length > 0) {
+      const flags = missing.map(key => (key === 'role' ? '--role' : '--agent-id'))
+      return warn(
+        `valid, but a run needs ${flags.join(' and ')} too`,
+        'Give them to `agent-runner`, or write them down with `agent-runner init`.',
+      )
+    }
+    const read = [files.project, files.dotenv, Object.values(sources).some(source => source.kind === 'user') ? files.user : null]
+    return ok(`valid; files: ${read.filter(Boolean).join(', ') || 'none'}`)
+  },
+}
+
+/** One runner per agent id: a second one would not start. */
+export const agentId: Check = {
+  name: 'agent id',
+  async examine({ config: { values } }) {
+    if (values.agentId === null) return ok('not given')
+    const { guardHolder } = await import('../../system/agent-guard.ts')
+    const holder = guardHolder(values.home, values.agentId)
+    if (!holder) return ok(`${values.agentId} is free on this machine`)
+    return fail(ERRORS.AGENT_BUSY, `${values.agentId} is in use by process ${holder.process.pid} since ${holder.since}`)
+  },
+}
+
+/** Which instructions the role gets. */
+export const role: Check = {
+  name: 'role',
+  examine({ config }) {
+    const name = config.values.role
+    if (name === null) return ok('not given')
+    return ok(`${name}, with ${roleInstructions(config, name).path ?? 'the built-in instructions'}`)
+  },
+}
+
+/** The key for the PM server, by its source alone. */
+export const key: Check = {
+  name: 'key',
+  examine({ config }) {
+    if (trackerChoice(config).tracker === 'embedded') return ok('none needed: the board is embedded')
+    if (config.values.apiKey !== null) return ok(`from ${sayWhere(config.sources.apiKey)}`)
+    return warn('there is no key for the PM server', 'Set HEADLESS_PM_API_KEY, or `agent-runner config set apiKey -`.')
+  },
+}

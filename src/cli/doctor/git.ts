@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { ERRORS } from '../../core/errors.ts'
+import { type Check, type Finding, fail, ok, warn } from './check.ts'
+
+/** The oldest git in which all that the runner uses is there: `status --no-renames`. */
+const OLDEST = [2, 18] as const
+
+/** The git program: there, and not too old for worktrees and what else is used. */
+export const git: Check = {
+  name: 'git',
+  async examine({ env, signal }) {
+    const told = await new Promise<string | null>(resolve =>
+      execFile('git', ['--version'], { env, signal, timeout: 10_000 }, (error, stdout) => resolve(error ? null : stdout)),
+    )
+    const [, major, minor] = /(\d+)\.(\d+)/.exec(told ?? '') ?? []
+    if (!told || major === undefined) return fail(ERRORS.GIT_FAILED, 'git was not found on PATH', 'Install git.')
+    const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1])
+    if (isOld) return fail(ERRORS.GIT_FAILED, `${told.trim()} is too old`, `Install git ${OLDEST.join('.')} or newer.`)
+    return ok(`${told.trim()}, with worktrees`)
+  },
+}
+
+/** Where tasks would work now, found by planning one of each kind. */
+export const repository: Check = {
+  name: 'repository',
+  async examine({ config: { values }, tools }) {
+    try {
+      accessSync(values.repo, constants.W_OK | constants.X_OK)
+    } catch {
+      return fail(
+        ERRORS.GIT_FAILED,
+        `${values.repo} cannot be written to`,
+        'Run as the user to whom it belongs, or name another with --repo.',
+      )
+    }
+    const [minor, major] = [await tools.planWorkspace('minor'), await tools.planWorkspace('major')]
+    const remarks = [...new Set([minor.remark, major.remark])].filter(remark => remark !== null)
+    if (remarks.length > 0) return obstacles(remarks, { minor: minor.remark, major: major.remark })
+    return ok(`${values.repo} on ${minor.branch ?? 'a detached HEAD'}; minor tasks in place, major ones in ${values.worktreeBase}`)
+  },
+}
+
+function obstacles(remarks: string[], { minor, major }: { minor: string | null; major: string | null }): Finding {
+  const whose = minor !== null && major !== null ? '' : minor !== null ? 'minor tasks: ' : 'major tasks: '
+  return warn(
+    whose + remarks.join('; '),
+    whose === '' ? 'Such tasks work in place or are given back.' : `Mend it, or let the runner take other tasks only.`,
+  )
+}

@@ -1,0 +1,19 @@
+import { ERRORS } from '../../core/errors.ts'
+import { findHooks } from '../../system/hook-discovery.ts'
+import { type Check, fail, ok } from './check.ts'
+
+/** Which hook counts for each name, and whether it can be run. */
+export const hooks: Check = {
+  name: 'hooks',
+  examine({ config: { values }, self }) {
+    const found = findHooks({ hooksDir: values.hooksDir, repo: values.repo, home: values.home, self })
+    const broken = found.filter(hook => hook.problem !== null)
+    if (broken.length > 0)
+      return fail(
+        ERRORS.CONFIG_INVALID,
+        broken.map(hook => `${hook.path}: ${hook.problem}`).join('; '),
+        'Mend the hook; `agent-runner hooks list` shows them all.',
+      )
+    return ok(found.map(hook => `${hook.name} ${hook.origin === 'shipped' ? 'shipped' : hook.path}`).join(', '))
+  },
+}

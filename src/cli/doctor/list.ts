@@ -1,0 +1,12 @@
+import { agentChecks } from './agent.ts'
+import type { Check } from './check.ts'
+import { agentId, configuration, key, role } from './configuration.ts'
+import { git, repository } from './git.ts'
+import { hooks } from './hooks.ts'
+import { disk, stateFolder } from './state.ts'
+import { clock, tracker } from './tracker.ts'
+
+/** All checks, in the order in which they are told. */
+export function allChecks(): Check[] {
+  return [configuration, agentId, role, key, tracker, ...agentChecks(), git, repository, hooks, stateFolder, disk, clock]
+}

@@ -1,0 +1,67 @@
+import { loadConfig } from '../../config/load.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { selfCommand } from '../../system/self.ts'
+import type { CommandIo } from '../command-io.ts'
+import { doctorTools } from '../compose/doctor-tools.ts'
+import { paintFor } from '../paint.ts'
+import { version } from '../version.ts'
+import { examined, type Finding } from './check.ts'
+import { allChecks } from './list.ts'
+
+type Told = { name: string } & Finding
+
+/** Longest time for what waits for others; each check has shorter limits of its own. */
+const LONGEST_MS = 60_000
+
+/** `doctor`: tells every check with its verdict. Answers the exit code: 0 if a run would start, else the one with which it would end. */
+export async function runDoctor(flags: Record<string, unknown>, io: CommandIo): Promise<number> {
+  const told = await allFindings(flags, io)
+  const failed = told.find(finding => finding.verdict === 'fail')
+  if (flags.json) {
+    const document = {
+      version: version(),
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      ok: !failed,
+      checks: told,
+    }
+    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  } else await print(told, io)
+  return failed?.exitCode ?? 0
+}
+
+async function allFindings(flags: Record<string, unknown>, io: CommandIo): Promise<Told[]> {
+  try {
+    const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+    const examination = {
+      config,
+      env: io.env,
+      tools: doctorTools(config, io.env),
+      self: selfCommand(),
+      signal: AbortSignal.timeout(LONGEST_MS),
+    }
+    return await Promise.all(allChecks().map(async check => ({ name: check.name, ...(await examined(check, examination)) })))
+  } catch (thrown) {
+    // A wrong flag is a wrong call of doctor itself; all else stands where a run would find it too.
+    if (!(thrown instanceof RunnerError) || thrown.code !== 'CONFIG_INVALID') throw thrown
+    const { message, advice, exitCode } = thrown
+    return [{ name: 'configuration', verdict: 'fail', says: message, advice, exitCode }]
+  }
+}
+
+async function print(told: Told[], io: CommandIo): Promise<void> {
+  const paint = await paintFor(io.stdout, io.env)
+  const signs = { ok: paint.green('ok  '), warn: paint.yellow('warn'), fail: paint.red('fail') }
+  const wide = Math.max(...told.map(({ name }) => name.length))
+  for (const { name, verdict, says, advice } of told) {
+    const [first, ...rest] = says.split('\n')
+    io.stdout.write(`${signs[verdict]}  ${name.padEnd(wide)}  ${first}\n`)
+    for (const line of [...rest, ...(advice ? [paint.dim(`→ ${advice}`)] : [])]) io.stdout.write(`${' '.repeat(wide + 8)}${line}\n`)
+  }
+  const failed = told.filter(({ verdict }) => verdict === 'fail').length
+  io.stdout.write(
+    failed === 0
+      ? paint.green('A run would start.\n')
+      : paint.red(`A run would not start: ${failed} ${failed === 1 ? 'check' : 'checks'} failed.\n`),
+  )
+}

@@ -1,0 +1,76 @@
+import { existsSync, mkdirSync, rmdirSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ERRORS } from '../../core/errors.ts'
+import { removeFile, replaceFile } from '../../system/durable-file.ts'
+import { type Check, fail, ok, warn } from './check.ts'
+
+/** The state folder: written to as the lock file is (temporary file, fsync, rename, fsync), and for its owner alone. */
+export const stateFolder: Check = {
+  name: 'state folder',
+  examine({ config: { values } }) {
+    const { home } = values
+    const made = makeFolder(home)
+    const probe = join(home, `doctor-${process.pid}`)
+    try {
+      replaceFile(probe, 'probe')
+      removeFile(probe)
+      const mode = statSync(home).mode & 0o777
+      if ((mode & 0o077) !== 0)
+        return warn(`${home} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, `chmod 700 ${home}`)
+      return ok(made === null ? home : `${home} can be made`)
+    } catch (thrown) {
+      return fail(ERRORS.STATE_UNUSABLE, `${home}: ${(thrown as Error).message}`)
+    } finally {
+      removeMade(home, made)
+    }
+  },
+}
+
+/** Free space where state and work are kept. */
+export const disk: Check = {
+  name: 'disk space',
+  examine({ config: { values } }) {
+    const places = [...new Set([values.home, values.repo, values.worktreeBase].map(existing))]
+    const measured = places.map(path => ({ path, ...space(path) }))
+    const full = measured.find(place => place.free < values.minFreeDisk)
+    if (full)
+      return fail(
+        ERRORS.STATE_UNUSABLE,
+        `${size(full.free)} free at ${full.path}; ${size(values.minFreeDisk)} are wanted (minFreeDisk)`,
+        'Make room.',
+      )
+    const noFiles = measured.find(place => place.inodes !== null && place.inodes < 1000)
+    if (noFiles) return fail(ERRORS.STATE_UNUSABLE, `only ${noFiles.inodes} more files fit at ${noFiles.path}`, 'Make room.')
+    return ok(`${size(Math.min(...measured.map(place => place.free)))} free`)
+  },
+}
+
+/** Makes the folder if need be and answers the topmost one that was made; null when all were there. Throws nothing: the probe tells. */
+function makeFolder(home: string): string | null {
+  try {
+    return mkdirSync(home, { recursive: true, mode: 0o700 }) ?? null
+  } catch {
+    return null
+  }
+}
+
+/** A look leaves nothing behind, unless somebody has begun to use the folder in the meantime. */
+function removeMade(home: string, made: string | null): void {
+  try {
+    for (let folder = home; made !== null && folder.length >= made.length; folder = dirname(folder)) rmdirSync(folder)
+  } catch {
+    // It is in use, so it stays.
+  }
+}
+
+function existing(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : existing(dirname(path))
+}
+
+function space(path: string): { free: number; inodes: number | null } {
+  const { bavail, bsize, files, ffree } = statfsSync(path)
+  // Some file systems (btrfs) count no files.
+  return { free: Math.floor((bavail * bsize) / 1024 ** 2), inodes: files === 0 ? null : ffree }
+}
+
+const size = (megabytes: number) => (megabytes < 10_240 ? `${megabytes} MB` : `${Math.floor(megabytes / 1024)} GB`)
