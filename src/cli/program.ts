@@ -53,9 +53,9 @@ export function buildProgram(): Command {
 
 /** Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. */
 export async function main(argv: string[]): Promise<void> {
-  // A reader that goes away (`| head`) is no fault of ours and nothing to tell.
-  process.stdout.on('error', ignoreBrokenPipe)
-  process.stderr.on('error', ignoreBrokenPipe)
+  // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
   const program = buildProgram()
   try {
     refuseUnknownCommand(program, argv[2])
@@ -82,8 +82,4 @@ function tell(thrown: unknown): number {
   if (error.advice) process.stderr.write(`  ${error.advice}\n`)
   if (error.code === 'BUG') process.stderr.write(`${(error.cause as Error)?.stack ?? ''}\n`)
   return error.exitCode
-}
-
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
 }

@@ -57,8 +57,8 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       version: version(),
     })
     try {
-      const exitCode = await runLoop(context, { single })
-      emit({ type: 'runner_stopped', reason: said(exitCode), tasks: 0, exitCode })
+      const { exitCode, tasks } = await runLoop(context, { single })
+      emit({ type: 'runner_stopped', reason: said(exitCode), tasks, exitCode })
       return exitCode
     } finally {
       context.tracker.close()

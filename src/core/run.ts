@@ -87,11 +87,23 @@ export interface WorkspaceRecord {
   fallback: string | null
 }
 
+export interface Commit {
+  sha: string
+  subject: string
+}
+
+/** Lines added and removed; null for a binary file. */
+export interface ChangedFile {
+  path: string
+  added: number | null
+  removed: number | null
+}
+
 /** What was done in a workspace, found by git and not by what the agent says. */
 export interface WorkReport {
   branch: string | null
-  commits: { sha: string; subject: string }[]
-  files: { path: string; added: number | null; removed: number | null }[]
+  commits: Commit[]
+  files: ChangedFile[]
   /** Unified diff from base to the end of the branch, cut at the configured size. */
   diff: string
   /** Refs under `refs/agent-runner/` that hold work which is on no branch. */

@@ -13,22 +13,24 @@ export const NOTHING_TO_DO = 14
 const KEPT = 12
 
 /**
- * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code.
+ * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code and how many tasks came to an end.
  * Outlives trackers that are away, bad tasks, full disks and failing hooks; every repeated failure backs off.
  */
-export async function runLoop(context: RunnerContext, mode: { single: boolean }): Promise<number> {
+export async function runLoop(context: RunnerContext, mode: { single: boolean }): Promise<{ exitCode: number; tasks: number }> {
   const { journal, stops, clock, emit } = context
   const health = startHealth(context)
   const registration = new Registration(context)
   // Failures in a row, of whatever kind: each one makes the next pause longer.
   let failures = 0
   let idle = false
+  let tasks = 0
+  const over = (exitCode: number) => ({ exitCode, tasks })
   try {
     for (;;) {
       try {
         const record = unfinished(context) ?? (await nextTask(context, mode, health, registration))
         if (!record) {
-          if (mode.single) return NOTHING_TO_DO
+          if (mode.single) return over(NOTHING_TO_DO)
           if (!idle) emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
           idle = true
           continue
@@ -36,12 +38,13 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
         idle = false
         const done = await runTask(record, context)
         const { next, exitCode } = end(done.reason)
-        if (done.claiming === 'stops') return exitCode || KEPT
-        if (mode.single && !done.notOurs) return exitCode
+        if (!done.notOurs) tasks++
+        if (done.claiming === 'stops') return over(exitCode || KEPT)
+        if (mode.single && !done.notOurs) return over(exitCode)
         failures = next === 'report' ? 0 : failures + 1
       } catch (thrown) {
         const error = asRunnerError(thrown)
-        if (error.code === 'ABORTED') return journal.load().record && mode.single && !stops.detaching.aborted ? KEPT : 0
+        if (error.code === 'ABORTED') return over(journal.load().record && mode.single && !stops.detaching.aborted ? KEPT : 0)
         // While draining nothing is tried again: what is unfinished waits for the next start.
         if (mode.single || fatal(error) || stops.draining.aborted) throw error
         failures++
@@ -49,7 +52,7 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
         emit({ type: 'warning', message: error.message, advice: error.advice })
       }
       if (failures > 0) await clock.sleep(backoff(failures, context.random()), stops.draining).catch(() => {})
-      if (stops.draining.aborted && !journal.load().record) return 0
+      if (stops.draining.aborted && !journal.load().record) return over(0)
     }
   } finally {
     health.end()

@@ -29,6 +29,7 @@ const steps: Record<StepName, Step> = {
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
+      else tellTask(record, context)
       return answer
     },
   },
@@ -79,7 +80,7 @@ const steps: Record<StepName, Step> = {
       if (diff) context.files.write(record.runId, 'diff.patch', diff)
       record.work = { ...work, diff: '' }
       decide(outcome())
-      return `${work.commits.length} commits`
+      return work.commits.length === 1 ? '1 commit' : `${work.commits.length} commits`
     },
   },
 
@@ -156,6 +157,7 @@ export interface RunEnd {
  */
 export async function runTask(record: RunRecord, context: RunnerContext): Promise<RunEnd> {
   const task = new TaskRun(record, context)
+  if (task.begun('preHook')) tellTask(record, context)
   for (const name of STEPS) {
     const known = record.steps.find(step => step.name === name)
     if (known?.finishedAt) continue
@@ -285,6 +287,11 @@ function disposition(reason: EndReason, taskId: string, note: string, context: R
   return { kind: 'park', reason, note }
 }
 
+function tellTask(record: RunRecord, context: RunnerContext): void {
+  const model = modelFor(context.policy.models, record.task, context.identity.role)
+  context.emit({ type: 'task_taken', task: record.task, model }, record.runId)
+}
+
 /** The end for people and for `status`: the last event, and `result.json`. */
 function tellTheEnd(record: RunRecord, context: RunnerContext): void {
   const { disposition, work, workspace, task, runId, kept } = record
@@ -308,5 +315,5 @@ function tellTheEnd(record: RunRecord, context: RunnerContext): void {
     note: disposition!.note,
   }
   context.files.write(runId, 'result.json', `${JSON.stringify(result, null, 2)}\n`)
-  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept }, runId)
+  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept, work }, runId)
 }

@@ -74,7 +74,8 @@ export async function runnerStage(
       const context = await composeRunner(config, { stops, files, emit, env, self, askHookRefusal: null })
       change?.(context)
       try {
-        return { exitCode: await runLoop(context, { single }), events }
+        const { exitCode } = await runLoop(context, { single })
+        return { exitCode, events }
       } finally {
         context.tracker.close()
       }
