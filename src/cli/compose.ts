@@ -20,8 +20,8 @@ import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { hookOptions } from './compose/hook-settings.ts'
+import { openConfiguredWorkspaces } from './compose/workspaces.ts'
 import { boardFile } from './embedded-board.ts'
-import { inPlaceHolder } from './in-place-holder.ts'
 
 /** What a command brings to the house that is composed for it. */
 export interface Outside {
@@ -41,7 +41,6 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
   const { findClaude } = await import('../agents/claude-discovery.ts')
-  const { openWorkspaces } = await import('../workspaces/workspaces.ts')
   const agentCommand = findClaude({ configured: values.claudeCommand, env: outside.env, home: outside.env.HOME ?? home })
   const ms = (seconds: number) => seconds * 1000
   return {
@@ -49,18 +48,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     tracker: await openTracker(config),
     agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode, env: outside.env }),
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
-    workspaces: openWorkspaces({
-      repo,
-      worktreeBase: values.worktreeBase,
-      baseBranch: values.baseBranch,
-      dirtyInPlace: values.dirtyInPlace,
-      onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
-      author: author(values.commitAuthor),
-      commitMessage: values.commitMessage,
-      diffBytes: values.diffLimit * 1024,
-      warn: message => outside.emit({ type: 'warning', message }),
-      inPlaceHeldBy: path => inPlaceHolder(home, path, identity.id),
-    }),
+    workspaces: await openConfiguredWorkspaces(config, identity.id, message => outside.emit({ type: 'warning', message })),
     hooks: openHooks({ ...hookOptions(config), self: outside.self }),
     journal: openJournal(home, identity.id),
     files: outside.files,
@@ -106,9 +94,4 @@ export function openHome(home: string): void {
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const secrets = new Set(KEYS.flatMap(key => (setting(key).secret ? setting(key).env : [])))
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.has(name)))
-}
-
-function author(text: string | null): { name: string; email: string } | null {
-  const match = /^(.+) <(.+)>$/.exec(text ?? '')
-  return match ? { name: match[1]!, email: match[2]! } : null
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import type { Complexity } from '../../core/task.ts'
+import { openTracker } from '../compose.ts'
 import type { DoctorTools } from '../doctor/check.ts'
 import { boardFile } from '../embedded-board.ts'
 import { openConfiguredWorkspaces } from './workspaces.ts'
@@ -11,14 +12,10 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
   const { values } = config
   return {
     async pingTracker(signal) {
-      if (trackerChoice(config).tracker === 'embedded') {
-        // Opening a board makes its file; a look at the machine makes nothing.
-        if (!existsSync(boardFile(values.home))) return
-        const { openEmbedded } = await import('../../trackers/control-plane.ts')
-        return await pinged(await openEmbedded(boardFile(values.home), { project: values.repo }), signal)
-      }
-      const { openHeadlessPm } = await import('../../trackers/headless-pm.ts')
-      await pinged(openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 }), signal)
+      // Opening a board makes its file; a look at the machine makes nothing.
+      if (trackerChoice(config).tracker === 'embedded' && !existsSync(boardFile(values.home))) return
+      const tracker = await openTracker(config)
+      await tracker.ping(signal).finally(() => tracker.close())
     },
     async findAgent() {
       const { findClaude } = await import('../../agents/claude-discovery.ts')
@@ -33,14 +30,6 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
       const workspaces = await openConfiguredWorkspaces(config, agentId, () => {})
       return workspaces.plan({ runId: 'run_sample', task: sampleTask(complexity), agentId, inherited: null })
     },
-  }
-}
-
-async function pinged(tracker: { ping(signal: AbortSignal): Promise<void>; close(): void }, signal: AbortSignal): Promise<void> {
-  try {
-    await tracker.ping(signal)
-  } finally {
-    tracker.close()
   }
 }
 
