@@ -12,6 +12,8 @@ import { endTagged, RUN_TAG } from './processes.ts'
 export interface HookOptions extends HookPlaces {
   timeoutMs: number
   killGraceMs: number
+  /** Settings that hooks read from their environment; they go before what stands in ours. */
+  env?: Record<string, string>
 }
 
 /** The environment name that marks the hooks of one agent in one state folder. */
@@ -71,7 +73,7 @@ async function call(hook: FoundHook, document: HookDocument, logFile: string, op
   const cwd = [document.workspace?.path, options.repo].find(path => path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
   if (cwd === undefined) throw new Error(`its working directory ${options.repo} is not there`)
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
-  const env = { ...process.env }
+  const env: NodeJS.ProcessEnv = { ...process.env, ...options.env }
   for (const secret of SECRETS) delete env[secret]
   env[OWNER_TAG] = owner(document.agent.id, options.home)
   env.AGENT_RUNNER_HOOK = hook.name

@@ -8,9 +8,11 @@ import { boardFile } from '../embedded-board.ts'
 import type { HookFacts } from '../hook-actions.ts'
 
 /** Where hooks are and how long they may take, from the configuration. */
-export function hookOptions({ values }: Config): HookOptions {
-  const { hooksDir, repo, home, hookTimeout, killGrace } = values
-  return { hooksDir, repo, home, timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000, self: selfCommand() }
+export function hookOptions({ values, sources }: Config): HookOptions {
+  const { hooksDir, repo, home, hookTimeout, killGrace, minFreeDisk } = values
+  // The shipped hooks have the same default, and can be told otherwise in their own words.
+  const env: Record<string, string> = sources.minFreeDisk.kind === 'default' ? {} : { AGENT_RUNNER_MIN_FREE_MB: String(minFreeDisk) }
+  return { env, hooksDir, repo, home, timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000, self: selfCommand() }
 }
 
 /** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */

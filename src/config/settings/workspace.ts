@@ -55,7 +55,7 @@ export const WORKSPACE = {
     ...megabytes,
     flag: '--min-free-disk <megabytes>',
     env: ['HEADLESS_PM_MIN_FREE_DISK'],
-    default: 1024,
-    says: 'Below this much free space no task is taken.',
+    default: 500,
+    says: 'Below this much free space the shipped hooks let no task begin.',
   },
 } as const satisfies Record<string, Setting>
