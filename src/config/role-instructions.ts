@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { ROLE } from './settings/identity.ts'
 
 /** The folders in which a role's instructions are looked for, first hit wins. */
-export function roleFolders({ values }: Pick<Config, 'values'>): string[] {
+function roleFolders({ values }: Pick<Config, 'values'>): string[] {
   const inRepository = ['', 'headless_pm', 'agents', 'agents/client'].flatMap(folder => {
     const base = join(values.repo, folder)
     // The bare folder comes second, and not the repository's root: `qa.md` there may be anything.

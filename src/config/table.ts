@@ -17,7 +17,7 @@ function line(key: Key): string {
 }
 
 /** A setting's default with its unit, for people. */
-export function sayDefault(key: Key): string {
+function sayDefault(key: Key): string {
   const { default: value, unit } = setting(key)
   if (value === null || (typeof value === 'object' && Object.keys(value as object).length === 0)) return '–'
   return code(String(value)) + (unit ? ` ${unit}` : '')
