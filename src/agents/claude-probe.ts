@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { z } from 'zod'
 
 /** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may do, but nobody looked. */
@@ -33,19 +32,17 @@ export async function probeClaude(command: string, env: NodeJS.ProcessEnv = proc
   return { version, inTriedRange, loggedIn: parsed.loggedIn ? 'yes' : 'no', how: parsed.authMethod || 'unknown' }
 }
 
-function ask(
+async function ask(
   command: string,
   args: string[],
   env: NodeJS.ProcessEnv,
   timeout: number,
 ): Promise<{ stdout: string; failure: string | null }> {
-  return new Promise(resolve => {
-    const child = execFile(command, args, { env, timeout, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => {
-      const why = error?.killed ? `no answer within ${timeout / 1000} s` : stderr.trim().slice(0, 500) || error?.message
-      resolve({ stdout, failure: error ? (why ?? 'failed') : null })
-    })
-    child.stdin?.end()
-  })
+  const { execa } = await import('execa')
+  const limits = { timeout, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 } as const
+  const told = await execa(command, args, { env, extendEnv: false, stdin: 'ignore', reject: false, ...limits })
+  const why = told.timedOut ? `no answer within ${timeout / 1000} s` : told.stderr?.trim().slice(0, 500) || told.originalMessage
+  return { stdout: told.stdout ?? '', failure: told.failed ? why || 'failed' : null }
 }
 
 function parsedJson(text: string): unknown {

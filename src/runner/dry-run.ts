@@ -4,7 +4,7 @@ import type { Task } from '../core/task.ts'
 import { budgetUsd } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { firstPrompt } from './prompt.ts'
-import { newRun } from './task-run.ts'
+import { newRun } from './run-in-hand.ts'
 
 /** What a start would do with the next task. */
 export interface DryRun {

@@ -5,7 +5,8 @@ import type { RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { type Health, startHealth } from './health.ts'
 import { untilAnswered } from './retry.ts'
-import { newRun, runTask } from './task-run.ts'
+import { newRun } from './run-in-hand.ts'
+import { runTask } from './task-run.ts'
 
 /** Exit code of `--single-task` when there was no task to take. */
 export const NOTHING_TO_DO = 14

@@ -1,13 +1,12 @@
 import { type EndReason, end } from '../core/ends.ts'
 import { asRunnerError } from '../core/errors.ts'
-import { modelFor, rolePolicy } from '../core/policy.ts'
-import type { HookDocument, HookName, Report } from '../core/ports.ts'
-import { type Disposition, type RunRecord, STEPS, type StepName } from '../core/run.ts'
-import { spent } from './attempt-choice.ts'
+import type { Report } from '../core/ports.ts'
+import { type RunRecord, STEPS, type StepName } from '../core/run.ts'
+import { announceEnd, announceTask } from './announce.ts'
 import { runAttempts } from './attempts.ts'
 import type { RunnerContext } from './context.ts'
-import { writeNote } from './note.ts'
 import { untilAnswered } from './retry.ts'
+import { RunInHand } from './run-in-hand.ts'
 
 /*
  * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task
@@ -18,7 +17,7 @@ import { untilAnswered } from './retry.ts'
 /** One step. It answers one word on what came of it. Once the run's disposition stands, only steps with `always` run. */
 interface Step {
   always?: true
-  run(task: TaskRun): Promise<string>
+  run(task: RunInHand): Promise<string>
 }
 
 const steps: Record<StepName, Step> = {
@@ -29,7 +28,7 @@ const steps: Record<StepName, Step> = {
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
-      else tellTask(record, context)
+      else announceTask(record, context)
       return answer
     },
   },
@@ -135,7 +134,7 @@ const steps: Record<StepName, Step> = {
   release: {
     always: true,
     async run({ record, context, begun }) {
-      if (begun('preHook')) tellTheEnd(record, context)
+      if (begun('preHook')) announceEnd(record, context)
       context.journal.remove()
       return 'released'
     },
@@ -156,8 +155,8 @@ export interface RunEnd {
  * session stay), and other RunnerErrors when this machine fails; the journal then tells how far it got.
  */
 export async function runTask(record: RunRecord, context: RunnerContext): Promise<RunEnd> {
-  const task = new TaskRun(record, context)
-  if (task.begun('preHook')) tellTask(record, context)
+  const task = new RunInHand(record, context)
+  if (task.begun('preHook')) announceTask(record, context)
   for (const name of STEPS) {
     const known = record.steps.find(step => step.name === name)
     if (known?.finishedAt) continue
@@ -175,145 +174,4 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
   const { reason } = record.disposition!
   const stops = task.stopsClaiming || end(reason).claiming === 'stops'
   return { reason, claiming: stops ? 'stops' : 'goes_on', notOurs: !task.begun('preHook') }
-}
-
-/** A new run's journal. Nothing is claimed yet. */
-export function newRun(task: RunRecord['task'], context: RunnerContext): RunRecord {
-  return {
-    version: 1,
-    runId: context.newRunId(),
-    agent: context.identity,
-    task,
-    tracker: { name: context.tracker.name, url: context.tracker.url },
-    lockedAt: new Date(context.clock.now()).toISOString(),
-    steps: [],
-    attempts: [],
-    workspace: null,
-    work: null,
-    disposition: null,
-    notBefore: null,
-    mentions: [],
-    kept: null,
-    inherited: null,
-  }
-}
-
-/** One run in the hands of this runner: its journal, and what the steps share. */
-class TaskRun {
-  readonly record: RunRecord
-  readonly context: RunnerContext
-  stopsClaiming = false
-
-  constructor(record: RunRecord, context: RunnerContext) {
-    this.record = record
-    this.context = context
-  }
-
-  save = () => this.context.journal.save(this.record)
-  now = () => new Date(this.context.clock.now()).toISOString()
-  begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
-  /** The reason that the agent step came to. */
-  outcome = () => this.record.steps.find(step => step.name === 'agent')?.result as EndReason
-
-  get request() {
-    const { runId, task, inherited } = this.record
-    return { runId, task, inherited, agentId: this.context.identity.id }
-  }
-
-  /** Writes down what the tracker will be told. From here on only the closing steps run. */
-  decide = (reason: EndReason, text?: string) => {
-    const { record, context } = this
-    const note = writeNote(record, reason, { durationMs: context.clock.now() - Date.parse(record.lockedAt), text })
-    record.disposition = disposition(reason, record.task.id, note, context)
-  }
-
-  async hook(hook: HookName) {
-    const { record, context } = this
-    const name = `hook-${hook}-${record.steps.length}.log`
-    const result = await context.hooks.run(
-      hook,
-      this.#document(hook),
-      `${context.files.folder(record.runId)}/${name}`,
-      context.stops.leaving,
-    )
-    if (result.path) context.emit({ type: 'hook_finished', hook, ...result, path: result.path }, record.runId)
-    return result
-  }
-
-  async refusedHookAnswer(result: Awaited<ReturnType<TaskRun['hook']>>) {
-    const { askHookRefusal, policy } = this.context
-    return askHookRefusal ? await askHookRefusal(this.record.task, result) : policy.onHookFailure
-  }
-
-  #document(hook: HookName): HookDocument {
-    const { record, context } = this
-    const { workspace, task, disposition, work } = record
-    const document: HookDocument = {
-      version: 1,
-      event: hook,
-      agent: context.identity,
-      run_id: record.runId,
-      task,
-      workspace: workspace && { kind: workspace.kind, path: workspace.path, repo: workspace.repo, branch: workspace.branch },
-      model: modelFor(context.policy.models, task, context.identity.role),
-      tracker: record.tracker,
-      state_dir: context.home,
-      agent_command: context.agentCommand,
-    }
-    if (hook === 'post_task' && disposition)
-      document.result = {
-        success: disposition.kind === 'report',
-        reason: disposition.reason,
-        status: disposition.kind === 'report' ? disposition.status : null,
-        duration_ms: context.clock.now() - Date.parse(record.lockedAt),
-        cost_usd: spent(record).costUsd,
-        branch: work?.branch ?? workspace?.branch ?? null,
-        commits: work?.commits ?? [],
-        attempts: record.attempts.length,
-      }
-    return document
-  }
-}
-
-/** What the tracker is told for a reason, by the table of ends and the role's policy. */
-function disposition(reason: EndReason, taskId: string, note: string, context: RunnerContext): Disposition {
-  const { next } = end(reason)
-  const role = rolePolicy(context.policy, context.identity.role)
-  if (next === 'report') return { kind: 'report', reason, status: reason === 'sent_back' ? role.sentBack : role.done, note }
-  // A task that nobody is to blame for goes back; one that comes back again and again would keep all others waiting.
-  if (next === 'give_back' && context.patience.again(taskId)) return { kind: 'give_back', reason, note }
-  if (next === 'abandon') return { kind: 'abandon', reason, note }
-  // What would be tried again has used up its tries.
-  return { kind: 'park', reason, note }
-}
-
-function tellTask(record: RunRecord, context: RunnerContext): void {
-  const model = modelFor(context.policy.models, record.task, context.identity.role)
-  context.emit({ type: 'task_taken', task: record.task, model }, record.runId)
-}
-
-/** The end for people and for `status`: the last event, and `result.json`. */
-function tellTheEnd(record: RunRecord, context: RunnerContext): void {
-  const { disposition, work, workspace, task, runId, kept } = record
-  const reason = disposition!.reason
-  const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
-  const durationMs = context.clock.now() - Date.parse(record.lockedAt)
-  const costUsd = spent(record).costUsd
-  const result = {
-    run_id: runId,
-    agent_id: context.identity.id,
-    task_id: task.id,
-    title: task.title,
-    reason,
-    status,
-    branch: work?.branch ?? workspace?.branch ?? null,
-    kept,
-    rescued: work?.rescued ?? [],
-    finished_at: new Date(context.clock.now()).toISOString(),
-    cost_usd: costUsd,
-    duration_ms: durationMs,
-    note: disposition!.note,
-  }
-  context.files.write(runId, 'result.json', `${JSON.stringify(result, null, 2)}\n`)
-  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept, work }, runId)
 }

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { ERRORS } from '../../core/errors.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
@@ -10,9 +9,9 @@ const OLDEST = [2, 18] as const
 export const git: Check = {
   name: 'git',
   async examine({ env, signal }) {
-    const told = await new Promise<string | null>(resolve =>
-      execFile('git', ['--version'], { env, signal, timeout: 10_000 }, (error, stdout) => resolve(error ? null : stdout)),
-    )
+    const { execa } = await import('execa')
+    const asked = await execa('git', ['--version'], { env, extendEnv: false, cancelSignal: signal, timeout: 10_000, reject: false })
+    const told = asked.failed ? null : asked.stdout
     const [, major, minor] = /(\d+)\.(\d+)/.exec(told ?? '') ?? []
     if (!told || major === undefined) return fail(ERRORS.GIT_FAILED, 'git was not found on PATH', 'Install git.')
     const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1])

@@ -1,0 +1,36 @@
+import { modelFor } from '../core/policy.ts'
+import type { RunRecord } from '../core/run.ts'
+import { spent } from './attempt-choice.ts'
+import type { RunnerContext } from './context.ts'
+
+/** Tells which task is in hand now, newly taken or found again. */
+export function announceTask(record: RunRecord, context: RunnerContext): void {
+  const model = modelFor(context.policy.models, record.task, context.identity.role)
+  context.emit({ type: 'task_taken', task: record.task, model }, record.runId)
+}
+
+/** The end for people and for `status`: the last event, and `result.json`. */
+export function announceEnd(record: RunRecord, context: RunnerContext): void {
+  const { disposition, work, workspace, task, runId, kept } = record
+  const reason = disposition!.reason
+  const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
+  const durationMs = context.clock.now() - Date.parse(record.lockedAt)
+  const costUsd = spent(record).costUsd
+  const result = {
+    run_id: runId,
+    agent_id: context.identity.id,
+    task_id: task.id,
+    title: task.title,
+    reason,
+    status,
+    branch: work?.branch ?? workspace?.branch ?? null,
+    kept,
+    rescued: work?.rescued ?? [],
+    finished_at: new Date(context.clock.now()).toISOString(),
+    cost_usd: costUsd,
+    duration_ms: durationMs,
+    note: disposition!.note,
+  }
+  context.files.write(runId, 'result.json', `${JSON.stringify(result, null, 2)}\n`)
+  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept, work }, runId)
+}

@@ -1,0 +1,34 @@
+import { modelFor } from '../core/policy.ts'
+import type { HookDocument, HookName } from '../core/ports.ts'
+import type { RunRecord } from '../core/run.ts'
+import { spent } from './attempt-choice.ts'
+import type { RunnerContext } from './context.ts'
+
+/** What a hook of a run reads on stdin, from the run's journal as it stands. */
+export function hookDocument(hook: HookName, record: RunRecord, context: RunnerContext): HookDocument {
+  const { workspace, task, disposition, work } = record
+  const document: HookDocument = {
+    version: 1,
+    event: hook,
+    agent: context.identity,
+    run_id: record.runId,
+    task,
+    workspace: workspace && { kind: workspace.kind, path: workspace.path, repo: workspace.repo, branch: workspace.branch },
+    model: modelFor(context.policy.models, task, context.identity.role),
+    tracker: record.tracker,
+    state_dir: context.home,
+    agent_command: context.agentCommand,
+  }
+  if (hook === 'post_task' && disposition)
+    document.result = {
+      success: disposition.kind === 'report',
+      reason: disposition.reason,
+      status: disposition.kind === 'report' ? disposition.status : null,
+      duration_ms: context.clock.now() - Date.parse(record.lockedAt),
+      cost_usd: spent(record).costUsd,
+      branch: work?.branch ?? workspace?.branch ?? null,
+      commits: work?.commits ?? [],
+      attempts: record.attempts.length,
+    }
+  return document
+}

@@ -1,0 +1,76 @@
+import type { EndReason } from '../core/ends.ts'
+import type { HookName } from '../core/ports.ts'
+import type { RunRecord, StepName } from '../core/run.ts'
+import type { RunnerContext } from './context.ts'
+import { disposition } from './disposition.ts'
+import { hookDocument } from './hook-document.ts'
+import { writeNote } from './note.ts'
+
+/** One run in the hands of this runner: its journal, and what the steps share. */
+export class RunInHand {
+  readonly record: RunRecord
+  readonly context: RunnerContext
+  stopsClaiming = false
+
+  constructor(record: RunRecord, context: RunnerContext) {
+    this.record = record
+    this.context = context
+  }
+
+  save = () => this.context.journal.save(this.record)
+  now = () => new Date(this.context.clock.now()).toISOString()
+  begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
+  /** The reason that the agent step came to. */
+  outcome = () => this.record.steps.find(step => step.name === 'agent')?.result as EndReason
+
+  get request() {
+    const { runId, task, inherited } = this.record
+    return { runId, task, inherited, agentId: this.context.identity.id }
+  }
+
+  /** Writes down what the tracker will be told. From here on only the closing steps run. */
+  decide = (reason: EndReason, text?: string) => {
+    const { record, context } = this
+    const note = writeNote(record, reason, { durationMs: context.clock.now() - Date.parse(record.lockedAt), text })
+    record.disposition = disposition(reason, record.task.id, note, context)
+  }
+
+  async hook(hook: HookName) {
+    const { record, context } = this
+    const name = `hook-${hook}-${record.steps.length}.log`
+    const result = await context.hooks.run(
+      hook,
+      hookDocument(hook, record, context),
+      `${context.files.folder(record.runId)}/${name}`,
+      context.stops.leaving,
+    )
+    if (result.path) context.emit({ type: 'hook_finished', hook, ...result, path: result.path }, record.runId)
+    return result
+  }
+
+  async refusedHookAnswer(result: Awaited<ReturnType<RunInHand['hook']>>) {
+    const { askHookRefusal, policy } = this.context
+    return askHookRefusal ? await askHookRefusal(this.record.task, result) : policy.onHookFailure
+  }
+}
+
+/** A new run's journal. Nothing is claimed yet. */
+export function newRun(task: RunRecord['task'], context: RunnerContext): RunRecord {
+  return {
+    version: 1,
+    runId: context.newRunId(),
+    agent: context.identity,
+    task,
+    tracker: { name: context.tracker.name, url: context.tracker.url },
+    lockedAt: new Date(context.clock.now()).toISOString(),
+    steps: [],
+    attempts: [],
+    workspace: null,
+    work: null,
+    disposition: null,
+    notBefore: null,
+    mentions: [],
+    kept: null,
+    inherited: null,
+  }
+}
