@@ -277,9 +277,6 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Where events go. Never throws and never waits. */
-export type Emit = (event: RunnerEvent) => void
-
 /** The question that a refused pre_task hook raises; answered by a person or by the configured policy. */
 export type HookRefusalAnswer = 'retry' | 'skip' | 'give_back' | 'stop'
 export type AskHookRefusal = (task: Task, result: HookResult) => Promise<HookRefusalAnswer>

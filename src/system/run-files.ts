@@ -28,7 +28,7 @@ export function openRunFiles(home: string): RunFiles {
 }
 
 /** The events in a file, oldest first. A line that a kill cut is passed over. */
-export function readEvents(path: string): StampedEvent[] {
+function readEvents(path: string): StampedEvent[] {
   if (!existsSync(path)) return []
   return readFileSync(path, 'utf8')
     .split('\n')
