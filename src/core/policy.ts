@@ -33,12 +33,17 @@ export interface Policy {
 /** The policy of a role: what is configured, else checking for `qa`, else doing. */
 export function rolePolicy(policy: Pick<Policy, 'roles'>, role: string): RolePolicy {
   return (
-    policy.roles[role] ??
+    own(policy.roles, role) ??
     (role === 'qa' ? { done: 'qa_done', sentBack: 'created', verdict: true } : { done: 'dev_done', sentBack: 'created', verdict: false })
   )
 }
 
 /** The model for a task: the task's own, else the role's, else the level's. A fixed table, no escalation. */
 export function modelFor(models: Policy['models'], task: { model: string | null; role: string; seniority: Level }, role: string): string {
-  return task.model ?? models.roles[role] ?? models.levels[task.seniority]
+  return task.model ?? own(models.roles, role) ?? models.levels[task.seniority]
+}
+
+/** A role may bear any name, also one that every object inherits. */
+function own<T>(table: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined
 }

@@ -1,4 +1,4 @@
-import type { AgentEvent, RunnerEvent, StampedEvent } from './event.ts'
+import type { AgentEvent, StampedEvent } from './event.ts'
 import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, WorkReport, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
 

@@ -102,8 +102,9 @@ const steps: Record<StepName, Step> = {
           runId,
         )
         record.disposition = { kind: 'abandon', reason: 'lost', note: disposition.note }
+        return 'lost'
       }
-      return answer
+      return disposition.kind === 'report' ? disposition.status : disposition.kind.replace('_', ' ')
     },
   },
 
@@ -126,7 +127,7 @@ const steps: Record<StepName, Step> = {
       const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, record.disposition?.kind === 'report')
       record.kept = kept
       if (record.work) record.work.rescued = [...new Set([...record.work.rescued, ...rescued])]
-      return kept ? 'kept' : 'clean'
+      return kept ? 'the workspace stays' : 'nothing is left'
     },
   },
 
