@@ -21,7 +21,7 @@ import { openJournal } from '../system/lock-file.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
-import { boardFile } from './embedded-board.ts'
+import { boardFile } from './task/embedded-board.ts'
 
 /** What a command brings to the house that is composed for it. */
 export interface Outside {

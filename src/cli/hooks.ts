@@ -41,7 +41,7 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     .command('schema')
     .description('the JSON schema of what a hook reads on stdin')
     .action(async () => {
-      const [{ printHookSchema }, print] = await Promise.all([import('./hook-actions.ts'), printer(io())])
+      const [{ printHookSchema }, print] = await Promise.all([import('./hooks/actions.ts'), printer(io())])
       process.exitCode = await printHookSchema(print)
     })
 }
@@ -60,13 +60,13 @@ async function prepare(
   flags: Flags,
   io: CommandIo,
 ): Promise<{
-  actions: typeof import('./hook-actions.ts')
+  actions: typeof import('./hooks/actions.ts')
   compose: typeof import('./compose/hook-settings.ts')
   config: Config
   print: (text: string) => void
 }> {
   const [actions, compose, { loadConfig }, print] = await Promise.all([
-    import('./hook-actions.ts'),
+    import('./hooks/actions.ts'),
     import('./compose/hook-settings.ts'),
     import('../config/load.ts'),
     printer(io),

@@ -15,7 +15,7 @@ export function logsCommand(program: Command, io: () => CommandIo = processIo): 
   addRunOptions(command, ['repo', 'home']).action(async (run: string | undefined, _flags, called: Command) => {
     const [{ loadConfig }, { showLogs }, { RunnerError }] = await Promise.all([
       import('../config/load.ts'),
-      import('./show-logs.ts'),
+      import('./logs/show.ts'),
       import('../core/errors.ts'),
     ])
     const { home, repo, follow = false, raw = false, json = false } = called.optsWithGlobals()

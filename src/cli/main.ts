@@ -7,9 +7,12 @@ const [word = '', argument = ''] = process.argv.slice(2)
 if (word === 'supervise') {
   void import('../system/supervisor.ts').then(async ({ supervise }) => process.exit(await supervise(argument)))
 } else if (word === 'shipped-hook') {
-  void import('./shipped-hook.ts').then(({ runShippedHook }) => runShippedHook(argument))
+  void import('./hooks/shipped-hook.ts').then(({ runShippedHook }) => runShippedHook(argument))
 } else if (word === 'exec-module') {
-  void import('./shipped-hook.ts').then(({ execModule }) => execModule(argument))
+  void import('./hooks/shipped-hook.ts').then(({ execModule }) => execModule(argument))
 } else {
-  void import('./program.ts').then(({ main }) => main(process.argv))
+  // What was asked for is done: a timer that a library left behind (simple-git's waits 2 s after each command) keeps nobody
+  // waiting. What is still on its way to a slow reader is waited for.
+  const exit = () => process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+  void import('./program.ts').then(({ main }) => main(process.argv)).then(exit)
 }

@@ -12,7 +12,7 @@ export function runCommand(program: Command): void {
     .allowExcessArguments(false)
   addRunOptions(run)
   run.addHelpText('after', CODES).action(async flags => {
-    const { runAgent } = await import('./run-agent.ts')
+    const { runAgent } = await import('./run/run-agent.ts')
     process.exitCode = await runAgent(flags)
   })
 }

@@ -58,7 +58,7 @@ function subcommand(task: Command, name: string, description: string): Command {
     .option('--json', 'print JSON')
 }
 
-const actions = () => import('./task-actions.ts')
+const actions = () => import('./task/actions.ts')
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { listHooks, printHookSchema, runHook } from '../../src/cli/hook-actions.ts'
+import { listHooks, printHookSchema, runHook } from '../../src/cli/hooks/actions.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { PROGRAM } from '../support/hook-document.ts'
 import { tempFolder } from '../support/temp.ts'

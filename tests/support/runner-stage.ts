@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { composeRunner, openHome } from '../../src/cli/compose.ts'
-import { openTimeline } from '../../src/cli/timeline.ts'
+import { openTimeline } from '../../src/cli/run/timeline.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Board, openBoard } from '../../src/control-plane/board.ts'
 import type { StampedEvent } from '../../src/core/event.ts'

@@ -7,7 +7,7 @@ import { tempFolder } from '../support/temp.ts'
 const about = { role: 'qa', repo: '/repo', command: 'test' }
 
 async function holder(home: string, agentId: string): Promise<ChildProcess> {
-  const program = new URL('../support/lock-holder.ts', import.meta.url).pathname
+  const program = new URL('../support/agent-holder.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [program, home, agentId], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout!, 'data')
@@ -18,7 +18,7 @@ test('the second runner of an agent id is refused and told who holds it', async 
   const home = tempFolder()
   const child = await holder(home, 'dev_001')
   expect(() => takeAgentGuard(home, 'dev_001', about)).toThrow(`process ${child.pid}`)
-  expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: child.pid }, role: 'qa' })
+  expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: child.pid }, role: 'backend_dev' })
   takeAgentGuard(home, 'dev_002', about).release()
 })
 

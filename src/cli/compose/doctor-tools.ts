@@ -4,7 +4,7 @@ import { trackerChoice } from '../../config/tracker-choice.ts'
 import type { Complexity } from '../../core/task.ts'
 import { openTracker } from '../compose.ts'
 import type { DoctorTools } from '../doctor/check.ts'
-import { boardFile } from '../embedded-board.ts'
+import { boardFile } from '../task/embedded-board.ts'
 import { openConfiguredWorkspaces } from './workspaces.ts'
 
 /** The real adapters, as a run with this configuration would use them. */

@@ -4,8 +4,8 @@ import { trackerChoice } from '../../config/tracker-choice.ts'
 import { modelFor } from '../../core/policy.ts'
 import type { HookOptions } from '../../system/hooks.ts'
 import { selfCommand } from '../../system/self.ts'
-import { boardFile } from '../embedded-board.ts'
-import type { HookFacts } from '../hook-actions.ts'
+import type { HookFacts } from '../hooks/actions.ts'
+import { boardFile } from '../task/embedded-board.ts'
 
 /** Where hooks are and how long they may take, from the configuration. */
 export function hookOptions({ values, sources }: Config): HookOptions {

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import type { Workspaces } from '../../core/ports.ts'
-import { inPlaceHolder } from '../in-place-holder.ts'
+import { inPlaceHolder } from './in-place-holder.ts'
 
 /** The workspaces that the configuration means, for one agent. */
 export async function openConfiguredWorkspaces({ values }: Config, agentId: string, warn: (message: string) => void): Promise<Workspaces> {

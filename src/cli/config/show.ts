@@ -4,8 +4,8 @@ import { maskValue, showValue } from '../../config/masking.ts'
 import { KEYS, type Key, setting } from '../../config/schema.ts'
 import { sayWhere } from '../../config/source.ts'
 import type { CommandIo } from '../command-io.ts'
+import { paintFor } from '../output/paint.ts'
 import { tilde } from '../output/words.ts'
-import { paintFor } from '../paint.ts'
 
 type Flags = Record<string, unknown>
 

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { BoardTask } from '../control-plane/board.ts'
-import { parseDraft } from '../control-plane/draft.ts'
-import { RunnerError } from '../core/errors.ts'
-import type { Complexity, Level } from '../core/task.ts'
-import type { CommandIo } from './command-io.ts'
+import type { BoardTask } from '../../control-plane/board.ts'
+import { parseDraft } from '../../control-plane/draft.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { Complexity, Level } from '../../core/task.ts'
+import type { CommandIo } from '../command-io.ts'
+import { openSink } from '../output/sink.ts'
 import { type BoardFlags, onBoard } from './embedded-board.ts'
-import { openSink } from './output/sink.ts'
-import { taskLine, taskPage, taskTable } from './task-view.ts'
+import { taskLine, taskPage, taskTable } from './view.ts'
 
 type Flags = BoardFlags & { json?: boolean }
 

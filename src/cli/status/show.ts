@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { RunnerError } from '../core/errors.ts'
-import type { CommandIo } from './command-io.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { CommandIo } from '../command-io.ts'
+import { cut } from '../output/layout.ts'
+import { paintFor } from '../output/paint.ts'
+import { openSink } from '../output/sink.ts'
 import { machineStatus } from './machine-status.ts'
-import { cut } from './output/layout.ts'
-import { openSink } from './output/sink.ts'
-import { paintFor } from './paint.ts'
-import { statusLines } from './status-view.ts'
+import { statusLines } from './view.ts'
 
 export interface StatusRequest {
   home: string

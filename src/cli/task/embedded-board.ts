@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { loadConfig } from '../config/load.ts'
-import { trackerChoice } from '../config/tracker-choice.ts'
-import { type Board, openBoard } from '../control-plane/board.ts'
-import { RunnerError } from '../core/errors.ts'
-import { privateFolder } from '../system/durable-file.ts'
-import type { CommandIo } from './command-io.ts'
+import { loadConfig } from '../../config/load.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import { type Board, openBoard } from '../../control-plane/board.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { privateFolder } from '../../system/durable-file.ts'
+import type { CommandIo } from '../command-io.ts'
 
 /** The file of the embedded board in a state folder. */
 export function boardFile(home: string): string {

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { RunnerError } from '../core/errors.ts'
-import { AGENT_ID } from '../core/task.ts'
-import { readLockFile } from '../system/lock-file.ts'
-import { runFolder } from '../system/run-files.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { AGENT_ID } from '../../core/task.ts'
+import { readLockFile } from '../../system/lock-file.ts'
+import { runFolder } from '../../system/run-files.ts'
 
 const RUN_ID = /^run_[a-z0-9]+$/
 

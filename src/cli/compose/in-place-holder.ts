@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readLockFile } from '../system/lock-file.ts'
+import { readLockFile } from '../../system/lock-file.ts'
 
 /**
  * The id of another agent of this machine whose unfinished task works in place in the repository; null when there is none.

@@ -1,27 +1,27 @@
-import type { Config } from '../config/config.ts'
-import { agentIdentity } from '../config/identity.ts'
-import { loadConfig } from '../config/load.ts'
-import { trackerChoice } from '../config/tracker-choice.ts'
-import { RunnerError } from '../core/errors.ts'
-import { runLoop } from '../runner/loop.ts'
-import { Stops } from '../runner/shutdown.ts'
-import { takeAgentGuard } from '../system/agent-guard.ts'
-import { endLeftoverHooks } from '../system/hooks.ts'
-import { openRunFiles } from '../system/run-files.ts'
-import { selfCommand } from '../system/self.ts'
-import { composeRunner, openHome } from './compose.ts'
-import { askHookRefusal } from './output/ask-hook-refusal.ts'
-import { chooseFormat, openPrinter } from './output/printer.ts'
+import type { Config } from '../../config/config.ts'
+import { agentIdentity } from '../../config/identity.ts'
+import { loadConfig } from '../../config/load.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { runLoop } from '../../runner/loop.ts'
+import { Stops } from '../../runner/shutdown.ts'
+import { takeAgentGuard } from '../../system/agent-guard.ts'
+import { endLeftoverHooks } from '../../system/hooks.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { selfCommand } from '../../system/self.ts'
+import { composeRunner, openHome } from '../compose.ts'
+import { askHookRefusal } from '../output/ask-hook-refusal.ts'
+import { chooseFormat, openPrinter } from '../output/printer.ts'
+import { version } from '../version.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
-import { version } from './version.ts'
 
 /** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
   const config = await loadConfig({ flags, env: process.env, cwd: process.cwd() })
   const identity = agentIdentity(config)
   if (flags.dryRun) {
-    const { showDryRun } = await import('./show-dry-run.ts')
+    const { showDryRun } = await import('./dry-run.ts')
     return await showDryRun(config, flags.json === true)
   }
   if (flags.json && config.values.logFormat !== 'auto' && config.values.logFormat !== 'json')

@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import { HOOKS, type HookDocument, type HookName } from '../core/ports.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
-import { findHooks } from '../system/hook-discovery.ts'
-import { type HookOptions, openHooks } from '../system/hooks.ts'
-import { oneLine, printable } from './output/clean.ts'
-import { duration } from './output/words.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { HOOKS, type HookDocument, type HookName } from '../../core/ports.ts'
+import type { AgentIdentity, Task } from '../../core/task.ts'
+import { findHooks } from '../../system/hook-discovery.ts'
+import { type HookOptions, openHooks } from '../../system/hooks.ts'
+import { oneLine, printable } from '../output/clean.ts'
+import { duration } from '../output/words.ts'
 
 /** What a hook that is called by hand is told. */
 export interface HookFacts {
@@ -79,13 +79,13 @@ export async function runHook(
 
 /** `hooks schema`: the JSON schema of what hooks read on stdin. */
 export async function printHookSchema(print: Print): Promise<number> {
-  const { hookSchema } = await import('../system/hook-document.ts')
+  const { hookSchema } = await import('../../system/hook-document.ts')
   print(`${JSON.stringify(hookSchema(), null, 2)}\n`)
   return 0
 }
 
 async function taskFrom(file: string | null): Promise<Task> {
-  const { sampleTask, taskFromSample } = await import('../system/hook-document.ts')
+  const { sampleTask, taskFromSample } = await import('../../system/hook-document.ts')
   if (file === null) return taskFromSample({ title: 'A sample task' })
   let content: unknown
   try {

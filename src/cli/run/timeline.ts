@@ -1,5 +1,5 @@
-import type { RunnerEvent, StampedEvent } from '../core/event.ts'
-import type { RunFiles } from '../core/ports.ts'
+import type { RunnerEvent, StampedEvent } from '../../core/event.ts'
+import type { RunFiles } from '../../core/ports.ts'
 
 /**
  * Stamps events and hands them to whoever shows them and, when they belong to a run, to the run's timeline on disk.

@@ -1,5 +1,5 @@
-import type { RunnerEvent } from '../core/event.ts'
-import type { Stops } from '../runner/shutdown.ts'
+import type { RunnerEvent } from '../../core/event.ts'
+import type { Stops } from '../../runner/shutdown.ts'
 
 /** Exit code of a process that its third request to end made leave at once, as a shell has it: 128 + SIGINT. */
 const LEFT = 130
