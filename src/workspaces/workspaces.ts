@@ -21,7 +21,7 @@ export type { WorkspaceOptions } from './options.ts'
 
 /** The workspaces of one repository: in place for minor tasks, a worktree for major ones. Opening does no work. */
 export function openWorkspaces(options: WorkspaceOptions): Workspaces {
-  return {
+  const workspaces: Workspaces = {
     async plan(request) {
       const place = await open(request)
       if (!place) return { kind: 'in-place', path: realpathSync(options.repo), branch: null, base: null, remark: noGit(options.repo) }
@@ -31,7 +31,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
           const { path, branch, base, remark } = await chooseWorktree(place)
           return { kind: 'worktree', path, branch, base, remark: remark ?? wish.reason }
         } catch (failure) {
-          const { message } = asRunnerError(failure)
+          const { message } = asGitFailure(failure)
           if (!mayFallBack(place)) return { kind: 'worktree', path: place.base, branch: null, base: null, remark: message }
           wish.reason = message
         }
@@ -51,10 +51,9 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         const fallback = [wish.reason, workspace.fallback].filter(Boolean).join('; ') || null
         return { ...workspace, fallback }
       } catch (failure) {
-        const { code, message } = asRunnerError(failure)
-        if (code === 'BUG' || code === 'ABORTED' || !mayFallBack(place)) throw failure
+        const { code, message } = asGitFailure(failure)
+        if (code === 'BUG' || !mayFallBack(place)) throw failure
         const workspace = await prepareInPlace(place, message)
-        dropIntent(place.repository.commonDir, request.runId)
         options.warn(`no worktree could be made, so the task works in place: ${message}`)
         return workspace
       }
@@ -82,7 +81,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       else {
         const obstacle = await removeWorktree(place, workspace).catch((failure: unknown) => {
           // A full disk, a git that fails: the work is where it was, and stays there.
-          const { code, message } = asRunnerError(failure)
+          const { code, message } = asGitFailure(failure)
           if (code === 'BUG') throw failure
           return message
         })
@@ -92,6 +91,17 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       dropIntent(place.repository.commonDir, request.runId)
       return { kept, rescued: (await listRescued(place.git, request.runId)).map(one => one.ref) }
     },
+  }
+
+  return {
+    plan: request => workspaces.plan(request).catch(fail),
+    prepare: request => workspaces.prepare(request).catch(fail),
+    collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
+    cleanup: (workspace, request, success) => workspaces.cleanup(workspace, request, success).catch(fail),
+  }
+
+  function fail(failure: unknown): never {
+    throw asGitFailure(failure)
   }
 
   async function open(request: WorkspaceRequest, repo = options.repo): Promise<Place | null> {
@@ -132,6 +142,14 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const none = { branch: null, base: null, startTree: null, dirtyAtStart: [], continued: true }
     return { kind: 'in-place', repo: path, path, ...none, fallback: major ? reason : null }
   }
+}
+
+/** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */
+function asGitFailure(failure: unknown): RunnerError {
+  const { code, message } = failure as NodeJS.ErrnoException
+  if (!(failure instanceof RunnerError) && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code))
+    return new RunnerError('GIT_FAILED', message, { cause: failure })
+  return asRunnerError(failure)
 }
 
 function noGit(folder: string): string {

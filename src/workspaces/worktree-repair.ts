@@ -11,7 +11,8 @@ import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import { treeChanges } from './trees.ts'
 import { adminFolders, isForeign, nascentAdminFolders, realPath } from './worktree-list.ts'
 
-const PATIENCE_MS = 30_000
+/** How long a git of an earlier life is waited for, in milliseconds. */
+export const PATIENCE_MS = 30_000
 
 /**
  * The git folder of a whole worktree at this path, or null. Whole means: its files were all written once (git writes the index

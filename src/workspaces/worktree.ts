@@ -1,17 +1,17 @@
-import { mkdirSync } from 'node:fs'
 import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
-import { writeIntent } from './intent.ts'
+import { waitForGit } from './git-at-work.ts'
+import { dropIntent, writeIntent } from './intent.ts'
 import { gitAt, type Place } from './place.ts'
 import { initSubmodules, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { readWork } from './work-report.ts'
 import { chooseWorktree, type WorktreeChoice } from './worktree-choice.ts'
 import { adminFolders } from './worktree-list.ts'
-import { mendWorktree, wholeWorktree } from './worktree-repair.ts'
+import { mendWorktree, PATIENCE_MS, readLock, wholeWorktree } from './worktree-repair.ts'
 
 /** Makes the run's worktree, or finds it as it was left. Throws GIT_FAILED when git leaves no usable one. */
 export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
@@ -19,6 +19,9 @@ export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   const choice = await chooseWorktree(place)
   excludeFolder(repository, place.base)
   if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
+  const initializing = adminFolders(repository.commonDir, choice.path).some(admin => readLock(admin) === 'initializing')
+  // Its files are there, but a git of an earlier life may still run the post-checkout hook.
+  if (choice.there && initializing) await waitForGit(choice.path, PATIENCE_MS)
   if (!choice.there || !(await wholeWorktree(place, choice.path))) await addUnderSomeName(place, choice)
   const trouble = await initSubmodules(gitAt(place, choice.path))
   if (trouble) options.warn(trouble)
@@ -39,7 +42,6 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     const { path, branch, base, continued, remark } = choice
     writeIntent(repository.commonDir, request.runId, { path, branch, base, continued, remark })
     if (await mendWorktree(place, path, base)) return
-    mkdirSync(place.base, { recursive: true })
     const there = await branchTip(git, `refs/heads/${branch}`)
     try {
       const what = there ? [path, branch] : ['--no-track', '-b', branch, path, base]
@@ -52,10 +54,14 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
         return
       }
       refusal ??= failure
-      // The branch could be made, so another name would not help.
-      if (!there && (await branchTip(git, `refs/heads/${branch}`))) break
+      // The branch could be made, so another name would not help. It goes again, unless somebody has moved it.
+      if (!there && (await branchTip(git, `refs/heads/${branch}`))) {
+        await git.ask(['update-ref', '-d', `refs/heads/${branch}`, base])
+        break
+      }
     }
   }
+  dropIntent(repository.commonDir, request.runId)
   throw refusal
 }
 

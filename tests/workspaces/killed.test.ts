@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { newRunId } from '../../src/core/ids.ts'
+import { kill, processesWith } from '../support/git-processes.ts'
+import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
+
+const PROGRAM = join(import.meta.dirname, '..', 'support', 'prepare-program.ts')
+
+/** A run of this test alone: its processes are known by its id. */
+function newRun() {
+  const own = request({}, newRunId())
+  const tag = `AGENT_RUNNER_RUN_ID=${own.runId}`
+  onTestFinished(() => processesWith(tag).forEach(kill))
+  const gits = () => processesWith(tag, 'git')
+  const killGits = async () => {
+    await waitFor('the gits to be gone', () => {
+      gits().forEach(kill)
+      return gits().length === 0
+    })
+  }
+  const start = (repo: string) => {
+    const runner = spawn(process.execPath, [PROGRAM, repo, own.runId], { stdio: 'ignore' })
+    onTestFinished(() => void runner.kill('SIGKILL'))
+    return runner
+  }
+  return { own, gits, killGits, start }
+}
+
+/** A repository in which git, in the middle of checking out, waits at one file until `release` is called. */
+function slowRepo() {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`file-${String(n).padStart(2, '0')}.txt`, `${n}\n`]))
+  const repo = gitRepo({ ...files, '.gitattributes': 'file-20.txt filter=slow\n' })
+  const gate = join(repo, '.git', 'gate')
+  writeFiles(repo, { '.git/slow': `#!/bin/sh\necho $$ > '${gate}.reached'\nwhile [ -e '${gate}' ]; do sleep 0.02; done\ncat\n` })
+  chmodSync(join(repo, '.git', 'slow'), 0o755)
+  git(repo, 'config', 'filter.slow.smudge', join(repo, '.git', 'slow'))
+  writeFileSync(gate, '')
+  const release = () => rmSync(gate, { force: true })
+  onTestFinished(release)
+  return { repo, release, reached: () => existsSync(`${gate}.reached`) }
+}
+
+test('runner and git killed in the middle of the checkout: the next prepare makes the same worktree, whole', async () => {
+  const { repo, release, reached } = slowRepo()
+  const { own, killGits, start } = newRun()
+  const runner = start(repo)
+  await waitFor('git to be in the middle of the checkout', reached)
+  runner.kill('SIGKILL')
+  await killGits()
+  const path = join(repo, '.worktrees', 'task-7')
+  expect(existsSync(join(path, '.git'))).toBe(true)
+  expect(existsSync(join(repo, '.git', 'worktrees', 'task-7', 'index'))).toBe(false)
+  release()
+  const { workspaces, warnings } = workspacesOf(repo)
+  const workspace = await workspaces.prepare(own)
+  expect(workspace).toMatchObject({
+    path,
+    branch: 'feature/task-7',
+    base: git(repo, 'rev-parse', 'main'),
+    continued: false,
+    fallback: null,
+  })
+  expect(git(path, 'status', '--porcelain')).toBe('')
+  expect(readFileSync(join(path, 'file-39.txt'), 'utf8')).toBe('39\n')
+  expect(git(repo, 'worktree', 'list', '--porcelain')).not.toMatch(/locked|prunable/)
+  expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(2)
+  expect(warnings).toEqual([])
+  expect(rescueRefs(repo)).toEqual([])
+  expect((await workspaces.cleanup(workspace, own, true)).kept).toBeNull()
+  expect(leftovers(repo)).toEqual([])
+})
+
+test('only the runner killed: the next prepare waits for the git that lives on, and takes its worktree', async () => {
+  const { repo, release, reached } = slowRepo()
+  const { own, gits, start } = newRun()
+  const runner = start(repo)
+  await waitFor('git to be in the middle of the checkout', reached)
+  runner.kill('SIGKILL')
+  await waitFor('the runner to be gone', () => runner.signalCode !== null)
+  const { workspaces } = workspacesOf(repo)
+  const preparing = workspaces.prepare(own)
+  const state = await Promise.race([
+    preparing.then(() => 'done'),
+    waitFor('a while', () => new Promise(resolve => setTimeout(resolve, 300, true))),
+  ])
+  expect(state).toBe(true)
+  expect(gits().length).toBeGreaterThan(0)
+  release()
+  const workspace = await preparing
+  expect(workspace).toMatchObject({ branch: 'feature/task-7', continued: false })
+  expect(git(workspace.path, 'status', '--porcelain')).toBe('')
+  expect(git(repo, 'worktree', 'list', '--porcelain')).not.toContain('locked')
+})
+
+test('files that somebody put into a half-made worktree are rescued before it is made again', async () => {
+  const { repo, release, reached } = slowRepo()
+  const { own, killGits, start } = newRun()
+  const runner = start(repo)
+  await waitFor('git to be in the middle of the checkout', reached)
+  runner.kill('SIGKILL')
+  await killGits()
+  release()
+  const path = join(repo, '.worktrees', 'task-7')
+  writeFiles(path, { 'notes.txt': 'found here\n', 'file-00.txt': 'changed here\n' })
+  const { workspaces, warnings } = workspacesOf(repo)
+  await workspaces.prepare(own)
+  expect(git(path, 'status', '--porcelain')).toBe('')
+  for (const text of ['found here\n', 'changed here\n']) expect(isKept(repo, text, [])).toBe(true)
+  expect(warnings.join()).toContain('half made')
+})
+
+test('at whatever moment runner and git are killed, the next prepare gives a whole worktree', async () => {
+  for (let round = 0; round < 8; round++) {
+    const repo = gitRepo(Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`d${n % 9}/f${n}.txt`, `${n}\n`])))
+    const { own, killGits, start } = newRun()
+    const runner = start(repo)
+    const begun = [
+      () =>
+        existsSync(join(repo, '.git', 'info', 'exclude')) &&
+        readFileSync(join(repo, '.git', 'info', 'exclude'), 'utf8').includes('.worktrees'),
+      () => existsSync(join(repo, '.git', `agent-runner-${own.runId}.json`)),
+      () => existsSync(join(repo, '.git', 'refs', 'heads', 'feature')),
+      () => existsSync(join(repo, '.git', 'worktrees')),
+      () => existsSync(join(repo, '.worktrees', 'task-7')),
+      () => existsSync(join(repo, '.worktrees', 'task-7', 'd0')),
+      () => existsSync(join(repo, '.git', 'worktrees', 'task-7', 'index.lock')),
+      () => existsSync(join(repo, '.git', 'worktrees', 'task-7', 'index')),
+    ][round]!
+    // Spinning, not waiting: some of these moments last less than a millisecond.
+    const until = performance.now() + 20_000
+    while (!begun() && performance.now() < until && runner.exitCode === null) await new Promise(setImmediate)
+    runner.kill('SIGKILL')
+    await killGits()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(own)
+    expect(workspace).toMatchObject({
+      path: join(repo, '.worktrees', 'task-7'),
+      branch: 'feature/task-7',
+      continued: false,
+      fallback: null,
+    })
+    expect(git(workspace.path, 'status', '--porcelain')).toBe('')
+    expect(git(repo, 'worktree', 'list', '--porcelain')).not.toMatch(/locked|prunable/)
+    expect(await workspaces.prepare(own)).toEqual(workspace)
+    expect((await workspaces.cleanup(workspace, own, true)).kept).toBeNull()
+    expect(leftovers(repo)).toEqual([])
+    expect(existsSync(join(repo, '.git', 'worktrees', 'task-7'))).toBe(false)
+  }
+})
+
+test('an index.lock that a live git may hold is left alone, and taken away when that git has gone', async () => {
+  const repo = gitRepo()
+  const { workspaces } = workspacesOf(repo)
+  const own = request()
+  const workspace = await workspaces.prepare(own)
+  writeFiles(workspace.path, { 'a.txt': 'a\n' })
+  const lock = join(git(workspace.path, 'rev-parse', '--absolute-git-dir'), 'index.lock')
+  writeFileSync(lock, '')
+  const live = spawn('git', ['cat-file', '--batch'], { cwd: workspace.path, stdio: ['pipe', 'ignore', 'ignore'] })
+  onTestFinished(() => void live.kill('SIGKILL'))
+  await waitFor(
+    'git to run',
+    () => live.pid && existsSync(`/proc/${live.pid}`) && readFileSync(`/proc/${live.pid}/comm`, 'utf8').trim() === 'git',
+  )
+  const collecting = workspaces.collect(workspace, own, true)
+  const state = await Promise.race([collecting.then(() => 'done'), new Promise(resolve => setTimeout(resolve, 400, 'waits'))])
+  expect(state).toBe('waits')
+  expect(existsSync(lock)).toBe(true)
+  live.kill('SIGKILL')
+  expect((await collecting).commits).toHaveLength(1)
+  expect(existsSync(lock)).toBe(false)
+})

@@ -1,0 +1,399 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { tempFolder } from '../support/temp.ts'
+import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
+
+const RUN = 'run_01jd2x8k3vfz7s9q4m5n6p7r8t'
+
+describe('names', () => {
+  test('a task gets .worktrees/task-{id} on feature/task-{id}, kept out of git by one line', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    expect(workspace).toMatchObject({ path: join(repo, '.worktrees', 'task-7'), branch: 'feature/task-7', continued: false })
+    await workspaces.prepare(request({ id: '8' }, 'run_8'))
+    expect(git(repo, 'status', '--porcelain', '-uall')).toBe('')
+    const exclude = readFileSync(join(repo, '.git', 'info', 'exclude'), 'utf8')
+    expect(exclude.split('\n').filter(line => line.includes('worktrees'))).toEqual(['/.worktrees/'])
+  })
+
+  test.each(['../../evil', 'a/b c', '-rf', 'täsk', '..', 'x.lock', `${'long'.repeat(60)}`])(
+    'an id such as %s stays one safe name',
+    async id => {
+      const repo = gitRepo()
+      const { workspaces } = workspacesOf(repo)
+      const { path, branch } = await workspaces.prepare(request({ id }))
+      expect(path).toMatch(/^.*\/\.worktrees\/task-[A-Za-z0-9_-]{1,70}$/)
+      expect(path.startsWith(`${repo}/.worktrees/`)).toBe(true)
+      expect(branch).toMatch(/^feature\/task-[A-Za-z0-9_-]+$/)
+      expect(readdirSync(join(repo, '.worktrees'))).toHaveLength(1)
+    },
+  )
+
+  test('two ids that look alike get two worktrees', async () => {
+    const { workspaces } = workspacesOf(gitRepo())
+    const one = await workspaces.prepare(request({ id: 'a/b' }))
+    const two = await workspaces.prepare(request({ id: 'a b' }, 'run_2'))
+    expect(one.path).not.toBe(two.path)
+  })
+
+  test('blanks and non-ASCII letters in paths work', async () => {
+    const repo = gitRepo({ 'süß/ä ö.txt': 'x\n' }, join(tempFolder(), 'mein Projekt ü [1]'))
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    writeFiles(workspace.path, { 'süß/ä ö.txt': 'y\n', 'neu "x".txt': 'z\n' })
+    const report = await workspaces.collect(workspace, request(), true)
+    expect(report.files.map(file => file.path)).toEqual(['neu "x".txt', 'süß/ä ö.txt'])
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+    expect(existsSync(workspace.path)).toBe(false)
+    expect(git(repo, 'status', '--porcelain')).toBe('')
+  })
+
+  test('a base folder outside the repository works, also from a folder below the top and from another worktree', async () => {
+    const repo = gitRepo({ 'sub/a.txt': 'a\n' })
+    const other = join(tempFolder(), 'other')
+    git(repo, 'worktree', 'add', '-q', '-b', 'other', other)
+    const base = tempFolder()
+    const { workspaces } = workspacesOf(join(other, 'sub'), { worktreeBase: base })
+    const workspace = await workspaces.prepare(request())
+    expect(workspace).toMatchObject({ repo: other, path: join(base, 'task-7') })
+    const inside = workspacesOf(join(other, 'sub')).workspaces
+    await inside.prepare(request({ id: '8' }, 'run_8'))
+    expect(git(other, 'status', '--porcelain', '-uall')).toBe('')
+  })
+})
+
+describe('branches', () => {
+  test('the branch that a task names is continued, from here or from origin', async () => {
+    const upstream = gitRepo()
+    git(upstream, 'branch', 'topic/remote')
+    const repo = join(tempFolder(), 'clone')
+    git(upstream, 'clone', '-q', upstream, repo)
+    git(repo, 'branch', 'topic/local')
+    const { workspaces } = workspacesOf(repo)
+    for (const branch of ['topic/local', 'topic/remote']) {
+      const workspace = await workspaces.prepare(request({ id: branch, branch }, `run_${branch}`))
+      expect(workspace).toMatchObject({ branch, continued: true, fallback: null })
+      expect(git(workspace.path, 'symbolic-ref', '--short', 'HEAD')).toBe(branch)
+    }
+  })
+
+  test.each(['-f', '--detach', 'a..b', '@{-1}', 'a b', 'x\ny', 'refs/heads/../x', '', ' ', '.lock', 'a~1'].filter(Boolean))(
+    'a name such as %j is refused and does nothing',
+    async branch => {
+      const repo = gitRepo()
+      const { workspaces } = workspacesOf(repo)
+      await expect(workspaces.prepare(request({ branch }))).rejects.toMatchObject({
+        code: 'GIT_FAILED',
+        message: expect.stringContaining('no valid branch'),
+      })
+      expect(git(repo, 'branch', '--format=%(refname)')).toBe('refs/heads/main')
+      const lenient = workspacesOf(repo, { onWorktreeFailure: 'in_place' })
+      const workspace = await lenient.workspaces.prepare(request({ branch }))
+      expect(workspace).toMatchObject({ kind: 'in-place', branch: 'main', fallback: expect.stringContaining('no valid branch') })
+    },
+  )
+
+  test('a branch that is checked out elsewhere is left alone and continued under a name of ours', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request({ branch: 'main' }))
+    expect(workspace).toMatchObject({ branch: 'feature/task-7-6p7r8t', base: git(repo, 'rev-parse', 'main') })
+    expect(workspace.fallback).toContain(`main is checked out in ${repo}`)
+    expect(git(repo, 'symbolic-ref', '--short', 'HEAD')).toBe('main')
+    expect(await workspaces.prepare(request({ branch: 'main' }))).toEqual(workspace)
+  })
+
+  test('a branch in the way of the name leads to another name', async () => {
+    const repo = gitRepo()
+    git(repo, 'branch', 'feature')
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    expect(workspace.branch).toBe('task-7-6p7r8t')
+    expect(workspace.fallback).toContain('git refused the branch feature/task-7')
+    expect(await workspaces.prepare(request())).toEqual(workspace)
+  })
+
+  test('work starts from the configured branch, else from where origin/HEAD points, else from HEAD', async () => {
+    const repo = gitRepo()
+    const first = git(repo, 'rev-parse', 'HEAD')
+    git(repo, 'branch', 'trunk')
+    git(repo, 'commit', '-q', '--allow-empty', '-m', 'second')
+    const second = git(repo, 'rev-parse', 'HEAD')
+    expect((await workspacesOf(repo).workspaces.plan(request())).base).toBe(second)
+    expect((await workspacesOf(repo, { baseBranch: 'trunk' }).workspaces.plan(request())).base).toBe(first)
+    git(repo, 'update-ref', 'refs/remotes/origin/trunk', first)
+    git(repo, 'symbolic-ref', 'refs/remotes/origin/HEAD', 'refs/remotes/origin/trunk')
+    expect((await workspacesOf(repo).workspaces.plan(request())).base).toBe(first)
+    git(repo, 'branch', '-D', 'trunk')
+    expect((await workspacesOf(repo).workspaces.plan(request())).base).toBe(first)
+    for (const baseBranch of ['gone', '--all'])
+      await expect(workspacesOf(repo, { baseBranch }).workspaces.prepare(request())).rejects.toThrow(
+        `the base branch "${baseBranch}" does not exist`,
+      )
+  })
+
+  test('the task of an earlier, failed run is continued in its worktree with all that lies there', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const first = await workspaces.prepare(request())
+    writeFiles(first.path, { 'half.txt': 'half done\n' })
+    await workspaces.collect(first, request(), false)
+    expect((await workspaces.cleanup(first, request(), false)).kept).toBe(first.path)
+    const second = await workspaces.prepare(request({}, 'run_second'))
+    expect(second).toMatchObject({ path: first.path, branch: first.branch, continued: true })
+    expect(readFileSync(join(second.path, 'half.txt'), 'utf8')).toBe('half done\n')
+  })
+
+  test('the worktree of an older runner is continued where it is, and its commits count', async () => {
+    const repo = gitRepo()
+    const path = join(tempFolder(), 'old place')
+    git(repo, 'worktree', 'add', '-q', '-b', 'old-name', path)
+    writeFiles(path, { 'a.txt': 'a\n' })
+    git(path, 'add', '-A')
+    git(path, 'commit', '-q', '-m', 'before the crash')
+    const { workspaces } = workspacesOf(repo)
+    for (const complexity of ['major', 'minor'] as const) {
+      const old = { ...request({ complexity }), inherited: { path, branch: 'old-name' } }
+      const workspace = await workspaces.prepare(old)
+      expect(workspace).toMatchObject({ kind: 'worktree', path, branch: 'old-name', base: git(repo, 'rev-parse', 'main') })
+      expect((await workspaces.collect(workspace, old, true)).commits.map(commit => commit.subject)).toEqual(['before the crash'])
+    }
+    const foreign = { ...request(), inherited: { path: tempFolder(), branch: null } }
+    expect((await workspaces.prepare(foreign)).path).toBe(join(repo, '.worktrees', 'task-7'))
+  })
+})
+
+describe('paths in use', () => {
+  test('a folder with files of somebody is left alone', async () => {
+    const repo = gitRepo()
+    writeFiles(repo, { '.worktrees/task-7/notes.txt': 'mine\n' })
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    expect(workspace.path).toBe(join(repo, '.worktrees', 'task-7-6p7r8t'))
+    expect(workspace.fallback).toContain('task-7 is in use by something else')
+    expect(readFileSync(join(repo, '.worktrees', 'task-7', 'notes.txt'), 'utf8')).toBe('mine\n')
+    expect(await workspaces.prepare(request())).toEqual(workspace)
+  })
+
+  test('a repository of its own in the place of the worktree is left alone', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    rmSync(join(workspace.path, '.git'))
+    git(workspace.path, 'init', '-q')
+    const next = await workspaces.prepare(request())
+    expect(next.path).not.toBe(workspace.path)
+    expect(existsSync(join(workspace.path, '.git', 'HEAD'))).toBe(true)
+    const { kept } = await workspaces.cleanup(workspace, request(), true)
+    expect(kept).toBe(workspace.path)
+    expect(existsSync(join(workspace.path, '.git', 'HEAD'))).toBe(true)
+  })
+
+  test('a worktree whose folder was removed by hand is made again', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    rmSync(workspace.path, { recursive: true })
+    expect(await workspaces.prepare(request())).toEqual(workspace)
+    expect(existsSync(join(workspace.path, 'README.md'))).toBe(true)
+    rmSync(workspace.path, { recursive: true })
+    expect((await workspaces.collect(workspace, request(), true)).remarks.join()).toContain('no worktree')
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+    expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+  })
+
+  test("a worktree that lost its .git is not taken for the user's own checkout", async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    writeFiles(workspace.path, { 'a.txt': 'agent\n' })
+    writeFiles(repo, { 'users.txt': 'user\n' })
+    rmSync(join(workspace.path, '.git'))
+    const head = git(repo, 'rev-parse', 'HEAD')
+    const report = await workspaces.collect(workspace, request(), true)
+    expect(report.files.map(file => file.path)).toEqual(['a.txt'])
+    expect(git(repo, 'rev-parse', 'HEAD')).toBe(head)
+    expect(git(repo, 'status', '--porcelain')).toBe('?? users.txt')
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+  })
+
+  test('while another agent works in place a minor task gets a worktree', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo, { inPlaceHeldBy: () => 'dev_002' })
+    const minor = request({ complexity: 'minor' })
+    expect(await workspaces.prepare(minor)).toMatchObject({ kind: 'worktree', fallback: expect.stringContaining('dev_002 works in place') })
+    const strict = workspacesOf(repo, { inPlaceHeldBy: () => 'dev_002', baseBranch: 'gone', onWorktreeFailure: 'in_place' })
+    await expect(strict.workspaces.prepare(request({ id: '9' }, 'run_9'))).rejects.toMatchObject({ code: 'GIT_FAILED' })
+  })
+
+  test('a bare repository gives worktrees and no checkout in place', async () => {
+    const bare = join(tempFolder(), 'bare.git')
+    git(gitRepo(), 'clone', '-q', '--bare', '.', bare)
+    const { workspaces } = workspacesOf(bare)
+    const minor = request({ complexity: 'minor' })
+    const workspace = await workspaces.prepare(minor)
+    expect(workspace).toMatchObject({ kind: 'worktree', fallback: expect.stringContaining('bare') })
+    writeFiles(workspace.path, { 'a.txt': 'a\n' })
+    expect((await workspaces.collect(workspace, minor, true)).commits).toHaveLength(1)
+    expect((await workspaces.cleanup(workspace, minor, true)).kept).toBeNull()
+  })
+})
+
+describe('removal', () => {
+  test('what is uncommitted at the end is rescued, then the worktree goes', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    await workspaces.collect(workspace, request(), true)
+    writeFiles(workspace.path, { 'late.txt': 'written by a process that was still there\n' })
+    const { kept, rescued } = await workspaces.cleanup(workspace, request(), true)
+    expect(kept).toBeNull()
+    expect(existsSync(workspace.path)).toBe(false)
+    expect(rescued).toEqual([`refs/agent-runner/${RUN}/1`])
+    expect(isKept(repo, 'written by a process that was still there\n', [])).toBe(true)
+    expect(leftovers(repo)).toEqual([])
+  })
+
+  test('an interrupted removal is ended without a rescue', async () => {
+    const repo = gitRepo({ 'a.txt': 'a\n', 'b.txt': 'b\n' })
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    rmSync(join(workspace.path, '.git'))
+    rmSync(join(workspace.path, 'a.txt'))
+    expect(await workspaces.cleanup(workspace, request(), true)).toEqual({ kept: null, rescued: [] })
+    expect(existsSync(workspace.path)).toBe(false)
+    expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+  })
+
+  test.each([
+    ['of a process that is dead', 'claude agent x (pid 4194305 start 12)', false],
+    ['of a pid that another process has now', `claude agent x (pid ${process.pid} start 12)`, false],
+    ['of a live process', `claude agent x (pid ${process.pid})`, true],
+    ['of a person', 'do not touch', true],
+  ])('a lock %s', async (_, reason, stays) => {
+    const repo = gitRepo()
+    const { workspaces, warnings } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    git(repo, 'worktree', 'lock', '--reason', reason, workspace.path)
+    const { kept } = await workspaces.cleanup(workspace, request(), true)
+    expect(kept).toBe(stays ? workspace.path : null)
+    expect(existsSync(workspace.path)).toBe(stays)
+    if (stays) expect(warnings.join()).toContain(reason)
+  })
+
+  test('a repository of its own with commits or changes keeps the worktree', async () => {
+    const repo = gitRepo()
+    const { workspaces, warnings } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    gitRepo({ 'x.txt': 'x\n' }, join(workspace.path, 'inner'))
+    await workspaces.collect(workspace, request(), true)
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBe(workspace.path)
+    expect(existsSync(join(workspace.path, 'inner', 'x.txt'))).toBe(true)
+    expect(warnings.join()).toContain('inner')
+  })
+
+  test('an empty repository inside does not stop the rest from being committed, and keeps the worktree', async () => {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    writeFiles(workspace.path, { 'a.txt': 'a\n', 'inner/b.txt': 'b\n' })
+    git(join(workspace.path, 'inner'), 'init', '-q')
+    const report = await workspaces.collect(workspace, request(), true)
+    expect(report.files.map(file => file.path)).toEqual(['a.txt'])
+    expect(report.remarks.join()).toContain('Not everything could be read')
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBe(workspace.path)
+    expect(existsSync(join(workspace.path, 'inner', 'b.txt'))).toBe(true)
+  })
+})
+
+describe('submodules', () => {
+  async function withConfig<T>(text: string, work: () => Promise<T>): Promise<T> {
+    const saved = process.env.GIT_CONFIG_GLOBAL
+    const file = join(tempFolder(), 'gitconfig')
+    writeFiles(join(file, '..'), { gitconfig: text })
+    process.env.GIT_CONFIG_GLOBAL = file
+    try {
+      return await work()
+    } finally {
+      process.env.GIT_CONFIG_GLOBAL = saved
+    }
+  }
+  function repoWithSubmodule() {
+    const repo = gitRepo()
+    git(repo, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', gitRepo({ 'lib.txt': 'lib\n' }), 'lib')
+    git(repo, 'commit', '-q', '-m', 'submodule')
+    return repo
+  }
+
+  test('are initialised, and untouched ones go with the worktree', async () => {
+    await withConfig('[protocol "file"]\n\tallow = always\n', async () => {
+      const repo = repoWithSubmodule()
+      const { workspaces, warnings } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request())
+      expect(readFileSync(join(workspace.path, 'lib', 'lib.txt'), 'utf8')).toBe('lib\n')
+      expect(warnings).toEqual([])
+      expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+      expect(existsSync(workspace.path)).toBe(false)
+    })
+  })
+
+  test('that cannot be fetched are a warning', async () => {
+    const { workspaces, warnings } = workspacesOf(repoWithSubmodule())
+    await workspaces.prepare(request())
+    expect(warnings.join()).toMatch(/submodules could not be initialised.*'file' not allowed/)
+  })
+
+  test('with work in them keep the worktree', async () => {
+    await withConfig('[protocol "file"]\n\tallow = always\n', async () => {
+      const repo = repoWithSubmodule()
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request())
+      writeFiles(workspace.path, { 'lib/lib.txt': 'changed\n' })
+      await workspaces.collect(workspace, request(), true)
+      expect((await workspaces.cleanup(workspace, request(), true)).kept).toBe(workspace.path)
+      expect(await workspaces.prepare(request({}, 'run_2'))).toMatchObject({ path: workspace.path })
+      expect(readFileSync(join(workspace.path, 'lib', 'lib.txt'), 'utf8')).toBe('changed\n')
+    })
+  })
+})
+
+test('a post-checkout hook that fails or hangs leaves a usable worktree and a warning', async () => {
+  for (const body of ['exit 1', 'exec sleep 30']) {
+    const repo = gitRepo()
+    writeFiles(repo, { '.git/hooks/post-checkout': `#!/bin/sh\necho $$ >> "$(git rev-parse --git-common-dir)/hook-pids"\n${body}\n` })
+    chmodSync(join(repo, '.git', 'hooks', 'post-checkout'), 0o755)
+    const { workspaces, warnings } = workspacesOf(repo, { gitTimeoutMs: 1_500 })
+    try {
+      const workspace = await workspaces.prepare(request())
+      expect(git(workspace.path, 'status', '--porcelain')).toBe('')
+      expect(git(repo, 'worktree', 'list', '--porcelain')).not.toContain('locked')
+      expect(warnings.join()).toContain('not all went well')
+      expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+    } finally {
+      const pids = readFileSync(join(repo, '.git', 'hook-pids'), 'utf8')
+        .trim()
+        .split('\n')
+        .map(Number)
+      if (body.startsWith('exec')) for (const pid of pids) process.kill(pid, 'SIGKILL')
+    }
+  }
+})
+
+test('a worktree in a folder that cannot be made falls back in place, or fails, as configured', async () => {
+  const repo = gitRepo()
+  const base = join(tempFolder(), 'file')
+  writeFiles(join(base, '..'), { file: 'not a folder' })
+  const strict = workspacesOf(repo, { worktreeBase: base })
+  await expect(strict.workspaces.prepare(request())).rejects.toMatchObject({ code: 'GIT_FAILED' })
+  const { workspaces, warnings } = workspacesOf(repo, { worktreeBase: base, onWorktreeFailure: 'in_place' })
+  expect(await workspaces.prepare(request())).toMatchObject({ kind: 'in-place', path: repo })
+  expect(warnings).toHaveLength(1)
+  mkdirSync(join(repo, 'x'))
+  writeFiles(repo, { 'x/dirty.txt': 'dirty\n' })
+  await expect(workspaces.prepare(request())).rejects.toThrow(/; and .* has uncommitted changes/)
+  expect(rescueRefs(repo)).toEqual([])
+  expect(leftovers(repo)).toEqual([])
+})
