@@ -43,7 +43,7 @@ export async function wholeTask(program: string): Promise<Row[]> {
   }
 }
 
-/** What a careful person would write without a runner: the same calls in the same order, and no recovery at all. */
+/** The same calls in the same order as the runner makes them, one after the other, without a journal and without recovery. */
 const BY_HAND = String.raw`#!/bin/sh
 set -eu
 api() { curl -fsS -H "X-API-Key: $HEADLESS_PM_API_KEY" -H 'Content-Type: application/json' "$@"; }
@@ -58,24 +58,33 @@ api -X PUT "$url/tasks/$id/status?agent_id=shell" -d '{"status":"under_work"}' >
 "$HOOKS/pre_task" </dev/null
 api "$url/mentions?agent_id=shell&unread_only=true" >/dev/null
 cd "$REPO"
-git rev-parse --show-toplevel >/dev/null
+facts() { git rev-parse --is-inside-work-tree --is-bare-repository --absolute-git-dir --git-common-dir >/dev/null; git rev-parse --show-toplevel >/dev/null; }
+state() { git status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=dirty >/dev/null; git ls-files -s -z >/dev/null; }
+known() { git rev-parse -q --verify "$1^{commit}" >/dev/null; }
+kept() { git for-each-ref refs/agent-runner/by-hand/ >/dev/null; }
+branch=feature/task-$id
+facts
 git worktree list --porcelain >/dev/null
-git worktree add -q -b "feature/task-$id" ".worktrees/task-$id" main
-base=$(git rev-parse main)
+git check-ref-format --branch "$branch" >/dev/null
+known "refs/heads/$branch" || known "refs/remotes/origin/$branch" || git symbolic-ref -q refs/remotes/origin/HEAD || known HEAD
+known "refs/heads/$branch" || true
+git worktree add --quiet --no-track -b "$branch" ".worktrees/task-$id" main
 cd ".worktrees/task-$id"
 run=$HEADLESS_PM_HOME/by-hand/$id
 mkdir -p "$run"
 echo "Do task $id" >"$run/prompt.md"
 setsid timeout 600 "$AGENT" -p --output-format stream-json <"$run/prompt.md" >"$run/stdout.jsonl" 2>"$run/stderr.log"
 grep -q '"is_error":false' "$run/stdout.jsonl"
-git status --porcelain >/dev/null
-git log --format='%H %s' "$base..HEAD" >/dev/null
-git diff --stat "$base" >/dev/null
-git diff "$base" >"$run/diff.patch"
+facts
+state
+known "refs/heads/$branch"
+kept
 api "$url/tasks" | grep -q '"locked_by":"shell"'
 api -X PUT "$url/tasks/$id/status?agent_id=shell" -d '{"status":"dev_done","notes":"done by hand"}' >/dev/null
 "$HOOKS/post_task" </dev/null
+facts
+state
 cd "$REPO"
-git status --porcelain >/dev/null
 git worktree remove ".worktrees/task-$id"
+kept
 `.replaceAll('\\$', '$')
