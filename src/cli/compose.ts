@@ -10,7 +10,7 @@ import { trackerChoice } from '../config/tracker-choice.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
-import type { AskHookRefusal, RunFiles, Tracker } from '../core/ports.ts'
+import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
 import type { RunnerContext } from '../runner/context.ts'
 import { Patience } from '../runner/patience.ts'
 import type { Stops } from '../runner/shutdown.ts'
@@ -50,7 +50,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
     workspaces: await openConfiguredWorkspaces(config, identity.id, message => outside.emit({ type: 'warning', message })),
     hooks: openHooks({ ...hookOptions(config), self: outside.self }),
-    journal: openJournal(home, identity.id),
+    journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),
     files: outside.files,
     clock: systemClock,
     policy: toPolicy(config, roleInstructions(config, identity.role).text),
@@ -65,6 +65,11 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     repo,
     agentCommand,
   }
+}
+
+async function openRunJournal(home: string, agentId: string, fault: string | undefined): Promise<Journal> {
+  const journal = openJournal(home, agentId)
+  return fault ? (await import('./compose/fault.ts')).withFault(journal, fault) : journal
 }
 
 /** The tracker that the configuration means. */
