@@ -243,5 +243,5 @@ async function changedSoFar(workspace: WorkspaceRecord, record: RunRecord, conte
   const work = await context.workspaces.collect(workspace, request, false)
   const commits = work.commits.map(commit => `commit ${commit.sha.slice(0, 10)} ${commit.subject}`)
   const files = work.files.map(file => `${file.path} (+${file.added ?? '?'} -${file.removed ?? '?'})`)
-  return [...commits, ...files].slice(0, 60).join('\n')
+  return [...commits, ...files, ...work.remarks].slice(0, 60).join('\n')
 }
