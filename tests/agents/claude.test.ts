@@ -10,6 +10,7 @@ import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
 import type { ModelScript, ScriptedTurn } from '../support/model-script.ts'
 import { startScriptedModel } from '../support/scripted-model.ts'
 import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 /** The real CLI in an empty workspace, and a model that follows the script. */
 async function stage(script: ModelScript | ScriptedTurn[], workspaceName = 'shop') {
@@ -89,13 +90,19 @@ test.each([
 
 test('after a kill in the middle of a tool the session is resumed in the same place, by any path to it', async () => {
   const { model, agent, plan, cwd, run } = await stage(
-    [{ bash: 'echo one > one.txt' }, { bash: 'sleep 3', once: true }, { bash: 'cat one.txt' }, 'Both done.'],
+    [{ bash: 'echo one > one.txt' }, { bash: 'sleep 5', once: true }, { bash: 'cat one.txt' }, 'Both done.'],
     'ein Läden.v2/日本 😀',
   )
   expect(agent.canResume(plan.sessionId, cwd)).toBe(false)
   const killed = await run(
     {},
-    { onEvent: (event, kill) => event.type === 'tool_used' && event.argument === 'sleep 3' && existsSync(join(cwd, 'one.txt')) && kill() },
+    {
+      onEvent: (event, kill) => {
+        if (event.type !== 'tool_used' || event.argument !== 'sleep 5' || !existsSync(join(cwd, 'one.txt'))) return
+        // The CLI tells of a tool before it has written its transcript.
+        void waitFor('the transcript', () => agent.canResume(plan.sessionId, cwd)).then(kill)
+      },
+    },
   )
   expect(killed.end).toMatchObject({ reason: 'killed', costUsd: 0, sessionId: plan.sessionId, toolCalls: 2 })
   const link = join(cwd, '../link')
