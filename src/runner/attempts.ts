@@ -2,12 +2,12 @@ import { backoff } from '../core/backoff.ts'
 import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
-import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../core/run.ts'
-import type { Mention } from '../core/task.ts'
-import { type AttemptChoice, budgetUsd, chooseAttempt, spent } from './attempt-choice.ts'
+import { type AttemptChoice, chooseAttempt, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
+import { followAttempt, promptName } from './following.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
 
@@ -18,27 +18,31 @@ import { untilAnswered } from './retry.ts'
  */
 export async function runAttempts(record: RunRecord, context: RunnerContext, save: () => void): Promise<EndReason> {
   const found = record.attempts.length
-  const heartbeat = startHeartbeat(record, context)
+  const heartbeat = startHeartbeat(record, context, record.attempts.at(-1)?.ended === null)
   try {
     for (;;) {
       const choice = chooseAttempt(record, context.policy)
       if (choice.do === 'finish') return choice.reason
       if (choice.do === 'follow') {
-        const ended = await followAttempt(choice.attempt, choice.attempt.number <= found, record, context, heartbeat.lost)
-        choice.attempt.ended = ended
+        const { attempt } = choice
+        const foundNow = attempt.number <= found
+        // Decided by a runner that was killed before it could start it: the task may have changed hands since.
+        if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
+          const notOurs = await keepTask(record, context)
+          if (notOurs) return notOurs
+        }
+        const ended = await followAttempt(attempt, foundNow, record, context, heartbeat.lost, save)
+        attempt.ended = ended
         record.notBefore = pauseUntil(ended, record, context)
         save()
-        context.emit({ type: 'attempt_ended', attempt: choice.attempt.number, end: ended }, record.runId)
+        context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
         if (ended.reason === 'stopped') throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
         continue
       }
       await pause(record, context, heartbeat.lost)
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
-      const holding = await untilAnswered('asking whether the task is still ours', context, signal =>
-        context.tracker.holding(context.identity, record.task, signal),
-      )
-      if (holding === 'finished' || holding === 'gone') return 'cancelled'
-      if (holding !== 'ours' && (await claimAgain(record, context)) === 'taken') return 'lost'
+      const notOurs = await keepTask(record, context)
+      if (notOurs) return notOurs
       await context.supervision.sweep(record.runId)
       record.attempts.push(await prepareAttempt(choice, record, context))
       save()
@@ -48,10 +52,18 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
   }
 }
 
-function claimAgain(record: RunRecord, context: RunnerContext) {
-  return untilAnswered('taking the task again', context, signal =>
-    context.tracker.claim(context.identity, record.task, record.runId, signal),
+/** Makes sure that the task is still ours, and takes it again when its lock has expired. Answers why it is not ours, or null. */
+async function keepTask(record: RunRecord, context: RunnerContext): Promise<'cancelled' | 'lost' | null> {
+  const { tracker, identity } = context
+  const holding = await untilAnswered('asking whether the task is still ours', context, signal =>
+    tracker.holding(identity, record.task, signal),
   )
+  if (holding === 'ours') return null
+  if (holding === 'finished' || holding === 'gone') return 'cancelled'
+  const claimed = await untilAnswered('taking the task again', context, signal =>
+    tracker.claim(identity, record.task, record.runId, signal),
+  )
+  return claimed === 'taken' ? 'lost' : null
 }
 
 /** Writes the prompt and decides how the attempt begins. Nothing runs yet. */
@@ -91,111 +103,6 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
   }
 }
 
-/** Starts, adopts or harvests the attempt, whichever its files call for, and reads it to its end. */
-async function followAttempt(
-  attempt: AttemptRecord,
-  foundAtStart: boolean,
-  record: RunRecord,
-  context: RunnerContext,
-  lost: AbortSignal,
-): Promise<AttemptEnd> {
-  const { supervision, agent, stops, emit } = context
-  const { runId } = record
-  const state = supervision.inspect(runId, attempt.number)
-  if (foundAtStart) emit(recoveryEvent(attempt, state.state), runId)
-  if (state.state === 'never_started') {
-    const spec = attemptSpec(attempt, record, context)
-    attempt.supervisor = await supervision.start(spec)
-    const pid = attempt.supervisor?.pid ?? null
-    const { number, mode, model, sessionId } = attempt
-    emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs: spec.deadlineMs }, runId)
-  }
-  await markMentionsRead(record, context)
-  const reader = agent.reader()
-  // Lines that an earlier runner has told already are read again for the sums, but not told again.
-  let told = foundAtStart ? eventsTold(record, attempt.number, context) : 0
-  const onLine = (line: string) => {
-    for (const event of reader.read(line)) {
-      if (told > 0) told--
-      else emit(event, runId)
-    }
-  }
-  const cut = AbortSignal.any([stops.leaving, lost])
-  try {
-    const exit = await supervision.follow(runId, attempt.number, onLine, cut)
-    return reader.end(exit ?? vanished(attempt), supervision.stderr(runId, attempt.number))
-  } catch (error) {
-    if (!cut.aborted || stops.detaching.aborted) throw error
-    await supervision.stop(runId, attempt.number)
-    // What it wrote on its way out is read too: it may have finished just then.
-    const exit = await supervision.follow(runId, attempt.number, onLine, AbortSignal.timeout(5_000))
-    const ended = reader.end(exit ?? vanished(attempt), supervision.stderr(runId, attempt.number))
-    if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
-    return end(ended.reason).next === 'report' ? ended : { ...ended, reason: 'stopped' }
-  }
-}
-
-function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): AttemptSpec {
-  const { policy, agent, files } = context
-  const budget = budgetUsd(record, policy)
-  const cwd = record.workspace!.path
-  return {
-    version: 1,
-    runId: record.runId,
-    attempt: attempt.number,
-    command: agent.command({
-      mode: attempt.mode,
-      sessionId: attempt.sessionId,
-      model: attempt.model,
-      maxCostUsd: budget === null ? null : Math.max(0.01, budget - spent(record).costUsd),
-      verdict: rolePolicy(policy, context.identity.role).verdict,
-      cwd,
-    }),
-    cwd,
-    promptFile: `${files.folder(record.runId)}/${promptName(attempt.number)}`,
-    resultLine: agent.resultLine,
-    deadlineMs: policy.deadlineMs,
-    silentAfterMs: policy.silentAfterMs,
-    resultGraceMs: policy.resultGraceMs,
-    killGraceMs: policy.killGraceMs,
-  }
-}
-
-const promptName = (attempt: number) => (attempt === 1 ? 'prompt.md' : `prompt-${attempt}.md`)
-
-/** Supervisor and agent are gone without an exit record: both were killed, or the machine went down. */
-function vanished(attempt: AttemptRecord): ExitRecord {
-  const message = 'the agent and its supervisor were killed'
-  const endedAt = new Date().toISOString()
-  return { version: 1, code: null, signal: 'SIGKILL', cause: null, message, startedAt: attempt.startedAt, endedAt, durationMs: 0 }
-}
-
-function recoveryEvent(attempt: AttemptRecord, state: 'never_started' | 'alive' | 'exited' | 'gone') {
-  const n = attempt.number
-  const found = {
-    never_started: { decision: 'continued', message: `attempt ${n} was decided but not started: starting it` },
-    alive: { decision: 'adopted', message: `attempt ${n} is alive: following it; the agent did not notice` },
-    exited: { decision: 'harvested', message: `attempt ${n} ended while no runner was there: going on with its outcome` },
-    gone: {
-      decision: 'resumed',
-      message: `attempt ${n} was killed with its supervisor: what is left of it is ended, then its session is resumed`,
-    },
-  } as const
-  return { type: 'recovered', ...found[state] } as const
-}
-
-const AGENT_EVENTS = new Set(['agent_ready', 'agent_thinking', 'agent_text', 'tool_used', 'tool_result'])
-
-function eventsTold(record: RunRecord, attempt: number, context: RunnerContext): number {
-  let current = 0
-  let told = 0
-  for (const event of context.files.events(record.runId)) {
-    if (event.type === 'attempt_started') current = event.attempt
-    else if (current === attempt && AGENT_EVENTS.has(event.type)) told++
-  }
-  return told
-}
-
 /** When the next attempt may start, by the table; null for at once. */
 function pauseUntil(ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): number | null {
   const { wait } = end(ended.reason)
@@ -214,28 +121,6 @@ async function pause(record: RunRecord, { clock, stops, emit }: RunnerContext, l
   while (record.notBefore > clock.now() && !cut.aborted)
     await clock.sleep(Math.min(10_000, record.notBefore - clock.now()), cut).catch(() => {})
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
-}
-
-async function readMentions(record: RunRecord, context: RunnerContext): Promise<Mention[]> {
-  try {
-    const mentions = await context.tracker.mentions(context.identity, context.stops.leaving)
-    record.mentions = mentions.map(mention => mention.id)
-    return mentions
-  } catch (error) {
-    context.emit({ type: 'warning', message: `mentions could not be read: ${(error as Error).message}` }, record.runId)
-    return []
-  }
-}
-
-/** Only after the start: mentions that no agent has seen stay unread. Best effort, since reading twice harms nothing. */
-async function markMentionsRead(record: RunRecord, context: RunnerContext): Promise<void> {
-  if (record.mentions.length === 0) return
-  try {
-    await context.tracker.markRead(context.identity, record.mentions, context.stops.leaving)
-    record.mentions = []
-  } catch (error) {
-    context.emit({ type: 'warning', message: `mentions could not be marked read: ${(error as Error).message}` }, record.runId)
-  }
 }
 
 async function changedSoFar(workspace: WorkspaceRecord, record: RunRecord, context: RunnerContext): Promise<string> {

@@ -9,18 +9,21 @@ export interface Heartbeat {
   end(): void
 }
 
-/** Beats every `heartbeatMs` until ended. An unreachable tracker is no loss: the next beat asks again. */
-export function startHeartbeat(record: RunRecord, context: RunnerContext): Heartbeat {
+/**
+ * Beats every `heartbeatMs` until ended; the first time `atOnce` when an agent is at work already, of which nobody knows how long it was
+ * without a runner. An unreachable tracker is no loss: the next beat asks again.
+ */
+export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce: boolean): Heartbeat {
   const lost = new AbortController()
   const over = new AbortController()
-  void beat(record, context, lost, over.signal)
+  void beat(record, context, atOnce, lost, over.signal)
   return { lost: lost.signal, end: () => over.abort() }
 }
 
-async function beat(record: RunRecord, context: RunnerContext, lost: AbortController, over: AbortSignal): Promise<void> {
+async function beat(record: RunRecord, context: RunnerContext, atOnce: boolean, lost: AbortController, over: AbortSignal): Promise<void> {
   const { tracker, identity, clock, policy } = context
-  while (!over.aborted && !lost.signal.aborted) {
-    await clock.sleep(policy.heartbeatMs, over).catch(() => {})
+  for (let first = atOnce; !over.aborted && !lost.signal.aborted; first = false) {
+    if (!first) await clock.sleep(policy.heartbeatMs, over).catch(() => {})
     if (over.aborted) return
     try {
       const holding = await tracker.heartbeat(identity, record.task, over)

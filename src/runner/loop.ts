@@ -10,6 +10,8 @@ import { runTask } from './task-run.ts'
 
 /** Exit code of `--single-task` when there was no task to take. */
 export const NOTHING_TO_DO = 14
+/** How long unfinished work waits at most for the tracker to know us again. */
+const TRY_MS = 5_000
 /** Exit code of a single task that was kept for the next start. */
 const KEPT = 12
 
@@ -29,7 +31,9 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
   try {
     for (;;) {
       try {
-        const record = unfinished(context) ?? (await nextTask(context, mode, health, registration))
+        const found = unfinished(context)
+        if (found) await registration.tried()
+        const record = found ?? (await nextTask(context, mode, health, registration))
         if (!record) {
           if (mode.single) return over(NOTHING_TO_DO)
           if (!idle) emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
@@ -78,6 +82,13 @@ function unfinished(context: RunnerContext): RunRecord | null {
       `the unfinished task ${record.task.id} of ${identity.id} belongs to ${record.tracker.name} at ${record.tracker.url}, not to ${tracker.name} at ${tracker.url}`,
       { advice: 'Start the runner once with that tracker so that it can finish the task.' },
     )
+  // The role decides what the work ends in. The older runner wrote the task's role, which is not always its agent's.
+  if (record.tracker.url !== '' && record.agent.role !== identity.role)
+    throw new RunnerError(
+      'CONFIG_INVALID',
+      `the unfinished task ${record.task.id} of ${identity.id} was taken as ${record.agent.role}, not as ${identity.role}`,
+      { advice: `Start the runner once with --role ${record.agent.role} so that it can finish the task.` },
+    )
   // A lock file of the older runner knows neither tracker nor role.
   if (record.tracker.url === '') record.tracker = { name: tracker.name, url: tracker.url }
   if (record.task.role === '') record.task.role = identity.role
@@ -125,6 +136,21 @@ class Registration {
     const tries = this.#at === null ? 3 : undefined
     await untilAnswered('registering the agent', this.#context, signal => tracker.register(identity, signal), tries)
     this.#at = clock.uptime()
+  }
+
+  /**
+   * Before unfinished work goes on: a lock expires, and a tracker that forgot us refuses us, unless we are known. One try, since what
+   * there is to do (to follow an agent that lives) must not wait for a tracker that is away.
+   */
+  async tried(): Promise<void> {
+    const { policy, clock, tracker, identity, stops, emit } = this.#context
+    if (this.#at !== null && clock.uptime() - this.#at < policy.heartbeatMs) return
+    try {
+      await tracker.register(identity, AbortSignal.any([stops.leaving, AbortSignal.timeout(TRY_MS)]))
+      this.#at = clock.uptime()
+    } catch (error) {
+      if (!stops.leaving.aborted) emit({ type: 'warning', message: `registering the agent: ${asRunnerError(error).message}` })
+    }
   }
 
   /** The tracker has forgotten us, perhaps with its database. */

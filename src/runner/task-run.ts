@@ -57,6 +57,7 @@ const steps: Record<StepName, Step> = {
       } catch (thrown) {
         const error = asRunnerError(thrown)
         if (error.code !== 'GIT_FAILED') throw error
+        context.emit({ type: 'warning', message: `no workspace: ${error.message}` }, record.runId)
         decide('no_workspace', error.message)
         return 'none'
       }
@@ -75,6 +76,8 @@ const steps: Record<StepName, Step> = {
   /** What was done, found by git; and with it what the tracker will be told. */
   collect: {
     async run({ record, context, request, decide, outcome }) {
+      // What the agent, or a git of a killed runner, left running must not write while its work is looked at.
+      await context.supervision.sweep(record.runId)
       const { diff, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
       if (diff) context.files.write(record.runId, 'diff.patch', diff)
       record.work = { ...work, diff: '' }

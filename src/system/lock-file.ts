@@ -23,7 +23,9 @@ export function openJournal(home: string, agentId: string): Journal {
         if (record.agent.id !== agentId) throw new RunnerError('LOCK_FILE_UNREADABLE', `it belongs to the agent ${record.agent.id}`)
         return { record, setAside: null }
       } catch (error) {
-        return { record: null, setAside: setAside(path, error as Error) }
+        // Only a file that was read and understood to be bad goes out of the way; a disk that fails now may be well again later.
+        if (!(error instanceof RunnerError)) throw cannotRead(path, error as Error)
+        return { record: null, setAside: setAside(path, error) }
       }
     },
     save: record => replaceFile(path, `${JSON.stringify(encodeLockFile(record), null, 2)}\n`),
@@ -41,6 +43,10 @@ export function readLockFile(path: string): RunRecord {
   if (entry.mode & 0o002) throw new RunnerError('LOCK_FILE_UNREADABLE', 'everybody can write it')
   if (entry.size > 64 * 1024 * 1024) throw new RunnerError('LOCK_FILE_UNREADABLE', 'it is larger than 64 MiB')
   return decodeLockFile(readFileSync(path, 'utf8'))
+}
+
+function cannotRead(path: string, error: Error): RunnerError {
+  return new RunnerError('STATE_UNUSABLE', `the lock file ${path} cannot be read now: ${error.message}`, { cause: error })
 }
 
 /** Moves the file out of the way, keeping it, and says where to and why. */

@@ -49,14 +49,16 @@ export function taggedProcesses(name: string, value: string): ProcessRow[] {
 }
 
 /**
- * Ends every process with the tag: TERM, up to `graceMs`, then KILL until a look finds none. Returns how many were ended.
+ * Ends every process with the tag: TERM, up to `graceMs`, then KILL until two looks find none. Returns how many were ended.
  * Throws SUPERVISOR_FAILED when some outlive KILL for 10 s (stuck in the kernel): their successor must not start.
  */
 export async function endTagged(name: string, value: string, graceMs: number): Promise<number> {
   const ended = new Set<string>()
-  for (let waited = 0, round = 0; ; round++) {
+  for (let waited = 0, round = 0, seen = false; ; round++) {
     const alive = taggedProcesses(name, value)
-    if (alive.length === 0) return ended.size
+    // A process that is replacing its program shows no environment for a moment, so after a find one look is no proof.
+    if (alive.length === 0 && !seen) return ended.size
+    seen = alive.length > 0
     const kill = waited >= graceMs
     for (const row of alive) {
       const key = `${row.pid}:${row.start}`

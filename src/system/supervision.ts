@@ -47,7 +47,10 @@ export function openSupervision(options: { home: string; self: string[]; env: No
       if (started?.agent) return started.supervisor
       // Another supervisor of the same attempt may have won: then ours exits, and the files tell.
       if (failure && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
-        if (readAttemptFile(folder, 'exit') || readAttemptFile(folder, 'started')?.agent) continue
+        if (readAttemptFile(folder, 'exit')) continue
+        // Killed between its first record and that of the agent: whether one was started is for the sweep to find out.
+        const cutOff = readAttemptFile(folder, 'started')
+        if (cutOff) return cutOff.supervisor
         throw new RunnerError('SUPERVISOR_FAILED', `${failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`)
       }
       await delay(waited < 200 ? 4 : 25)
@@ -58,8 +61,9 @@ export function openSupervision(options: { home: string; self: string[]; env: No
 
   function inspect(runId: string, attempt: number): AttemptState {
     const folder = folderOf(runId, attempt)
-    const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
+    // In this order: a supervisor that is only now starting, or ending, must not look like one that was killed.
     const started = readAttemptFile(folder, 'started')
+    const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
     const exit = readAttemptFile(folder, 'exit')
     if (exit) return { state: 'exited', exit }
     if (alive) return { state: 'alive', supervisor: started?.supervisor ?? null }

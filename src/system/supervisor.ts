@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
 import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
 import { replaceFile } from './durable-file.ts'
@@ -42,20 +43,30 @@ export async function supervise(folder: string): Promise<number> {
   record()
 
   const end = await new Watch(spec, folder, started, record).run()
-  replaceFile(
-    join(folder, ATTEMPT_FILES.exit),
-    JSON.stringify({
-      version: 1,
-      ...end,
-      startedAt: started.startedAt,
-      endedAt: new Date().toISOString(),
-      durationMs: Math.round(uptime() * 1000 - started.startedUptime),
-    } satisfies ExitRecord),
-  )
+  const exit: ExitRecord = {
+    version: 1,
+    ...end,
+    startedAt: started.startedAt,
+    endedAt: new Date().toISOString(),
+    durationMs: Math.round(uptime() * 1000 - started.startedUptime),
+  }
+  // Nobody else knows how it ended: a disk that is full is waited for. Who waits for us knows the deadline and ends us after it.
+  while (!kept(() => replaceFile(join(folder, ATTEMPT_FILES.exit), JSON.stringify(exit)))) await delay(TICK_MS)
   // Shell commands and servers that the agent started live on in sessions of their own; they end with it.
   await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs))
   lock.release()
   return 0
+}
+
+/** Whether it could be written now; false while the disk is full. Throws what will not pass by itself (the folder is gone). */
+function kept(write: () => void): boolean {
+  try {
+    write()
+    return true
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return false
+  }
 }
 
 type HowItEnded = Pick<ExitRecord, 'code' | 'signal' | 'cause' | 'message'>
@@ -68,6 +79,8 @@ class Watch {
   readonly #record: () => void
   readonly #lines: FileLines
   #cause: ExitRecord['cause'] = null
+  /** The agent is in started.json; a disk that was full keeps it out for a while. */
+  #onRecord = true
   #activeAt = uptime()
   #resultAt: number | null = null
   #cpu = { at: uptime(), ticks: 0, pids: '' }
@@ -101,7 +114,7 @@ class Watch {
       child.on('exit', (code, signal) => done({ code, signal, cause: this.#cause, message: '' }))
       if (child.pid === undefined) return
       this.#started.agent = identify(child.pid)
-      this.#record()
+      this.#onRecord = kept(this.#record)
       timer = setInterval(() => this.#tick(), TICK_MS)
     })
   }
@@ -126,6 +139,7 @@ class Watch {
   }
 
   #tick(): void {
+    this.#onRecord ||= kept(this.#record)
     if (this.#cause) return
     const now = uptime()
     const cause = this.#dueCause(now)

@@ -1,0 +1,131 @@
+import { end } from '../core/ends.ts'
+import { rolePolicy } from '../core/policy.ts'
+import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
+import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
+import { budgetUsd, spent } from './attempt-choice.ts'
+import type { RunnerContext } from './context.ts'
+import { markMentionsRead } from './mentions.ts'
+
+/** Starts, adopts or harvests the attempt, whichever its files call for, and reads it to its end. */
+export async function followAttempt(
+  attempt: AttemptRecord,
+  foundAtStart: boolean,
+  record: RunRecord,
+  context: RunnerContext,
+  lost: AbortSignal,
+  save: () => void,
+): Promise<AttemptEnd> {
+  const { supervision, stops, emit } = context
+  const { runId } = record
+  const state = supervision.inspect(runId, attempt.number)
+  if (foundAtStart) emit(recoveryEvent(attempt, state.state), runId)
+  if (state.state === 'never_started') attempt.supervisor = await supervision.start(attemptSpec(attempt, record, context))
+  else if (state.state === 'alive') attempt.supervisor = state.supervisor
+  let told = eventsTold(attempt.number, record, context)
+  if (told === null) {
+    const { number, mode, model, sessionId, supervisor } = attempt
+    const { deadlineMs } = context.policy
+    emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid: supervisor?.pid ?? null, deadlineMs }, runId)
+  }
+  save()
+  if (await markMentionsRead(record, context)) save()
+
+  /** Reads the output from its start: what has been told before is read again for the sums, but not told again. */
+  const read = async (signal: AbortSignal) => {
+    const reader = context.agent.reader()
+    let seen = 0
+    const onLine = (line: string) => {
+      for (const event of reader.read(line)) {
+        if (++seen <= (told ?? 0)) continue
+        told = seen
+        emit(event, runId)
+      }
+    }
+    const exit = await supervision.follow(runId, attempt.number, onLine, signal)
+    return { exit, end: () => reader.end(exit ?? vanished(attempt), supervision.stderr(runId, attempt.number)) }
+  }
+
+  const cut = AbortSignal.any([stops.leaving, lost])
+  try {
+    const first = await read(cut)
+    if (first.exit) return first.end()
+    // Nobody watches over what is left of it any more. It may have said its last word before it went.
+    await supervision.sweep(runId)
+    return (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
+  } catch (error) {
+    if (!cut.aborted || stops.detaching.aborted) throw error
+    await supervision.stop(runId, attempt.number)
+    // What it wrote on its way out is read too: it may have finished just then.
+    const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
+    if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
+    return end(ended.reason).next === 'report' ? ended : { ...ended, reason: 'stopped' }
+  }
+}
+
+/** Reading what a dead attempt has left takes a moment; this is for a disk that hangs. */
+const LAST_WORDS_MS = 30_000
+
+function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): AttemptSpec {
+  const { policy, agent, files } = context
+  const budget = budgetUsd(record, policy)
+  const cwd = record.workspace!.path
+  return {
+    version: 1,
+    runId: record.runId,
+    attempt: attempt.number,
+    command: agent.command({
+      mode: attempt.mode,
+      sessionId: attempt.sessionId,
+      model: attempt.model,
+      maxCostUsd: budget === null ? null : Math.max(0.01, budget - spent(record).costUsd),
+      verdict: rolePolicy(policy, context.identity.role).verdict,
+      cwd,
+    }),
+    cwd,
+    promptFile: `${files.folder(record.runId)}/${promptName(attempt.number)}`,
+    resultLine: agent.resultLine,
+    deadlineMs: policy.deadlineMs,
+    silentAfterMs: policy.silentAfterMs,
+    resultGraceMs: policy.resultGraceMs,
+    killGraceMs: policy.killGraceMs,
+  }
+}
+
+/** The file in the run's folder that holds an attempt's prompt. */
+export const promptName = (attempt: number) => (attempt === 1 ? 'prompt.md' : `prompt-${attempt}.md`)
+
+/** Supervisor and agent are gone without an exit record: both were killed, or the machine went down. */
+function vanished(attempt: AttemptRecord): ExitRecord {
+  const message = 'the agent and its supervisor were killed'
+  const endedAt = new Date().toISOString()
+  return { version: 1, code: null, signal: 'SIGKILL', cause: null, message, startedAt: attempt.startedAt, endedAt, durationMs: 0 }
+}
+
+function recoveryEvent(attempt: AttemptRecord, state: 'never_started' | 'alive' | 'exited' | 'gone') {
+  const n = attempt.number
+  const found = {
+    never_started: { decision: 'continued', message: `attempt ${n} was decided but not started: starting it` },
+    alive: { decision: 'adopted', message: `attempt ${n} is alive: following it; the agent did not notice` },
+    exited: { decision: 'harvested', message: `attempt ${n} ended while no runner was there: going on with its outcome` },
+    gone: {
+      decision: 'resumed',
+      message: `attempt ${n} was killed with its supervisor: what is left of it is ended, then its session is resumed`,
+    },
+  } as const
+  return { type: 'recovered', ...found[state] } as const
+}
+
+const AGENT_EVENTS = new Set(['agent_ready', 'agent_thinking', 'agent_text', 'tool_used', 'tool_result'])
+
+/** How many events of the attempt's output are in the timeline already; null when not even its start is. */
+function eventsTold(attempt: number, record: RunRecord, context: RunnerContext): number | null {
+  let current = 0
+  let told: number | null = null
+  for (const event of context.files.events(record.runId)) {
+    if (event.type === 'attempt_started') {
+      current = event.attempt
+      if (current === attempt) told ??= 0
+    } else if (told !== null && current === attempt && AGENT_EVENTS.has(event.type)) told++
+  }
+  return told
+}

@@ -1,0 +1,31 @@
+import type { RunRecord } from '../core/run.ts'
+import type { Mention } from '../core/task.ts'
+import type { RunnerContext } from './context.ts'
+
+/** Unread messages for the prompt; they are on record as shown. A tracker that cannot tell them now costs only the messages. */
+export async function readMentions(record: RunRecord, context: RunnerContext): Promise<Mention[]> {
+  try {
+    const mentions = await context.tracker.mentions(context.identity, context.stops.leaving)
+    record.mentions = mentions.map(mention => mention.id)
+    return mentions
+  } catch (error) {
+    context.emit({ type: 'warning', message: `mentions could not be read: ${(error as Error).message}` }, record.runId)
+    return []
+  }
+}
+
+/**
+ * Only after the start: mentions that no agent has seen stay unread. Best effort, since reading twice harms nothing. Answers
+ * whether the journal has changed.
+ */
+export async function markMentionsRead(record: RunRecord, context: RunnerContext): Promise<boolean> {
+  if (record.mentions.length === 0) return false
+  try {
+    await context.tracker.markRead(context.identity, record.mentions, context.stops.leaving)
+    record.mentions = []
+    return true
+  } catch (error) {
+    context.emit({ type: 'warning', message: `mentions could not be marked read: ${(error as Error).message}` }, record.runId)
+    return false
+  }
+}
