@@ -1,0 +1,93 @@
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { openBoard } from '../../src/control-plane/board.ts'
+import { HeadlessPmBoard } from './headless-pm-board.ts'
+import { type HeadlessPmServer, startHeadlessPm } from './headless-pm-server.ts'
+
+/** A task as its tracker shows it to anybody. */
+export interface TaskSeen {
+  status: string
+  holder: string | null
+  notes: string
+  /** Every status that it was moved to, in order. */
+  moves: string[]
+}
+
+/** A tracker as a crash test sees it: from outside, through its own record. */
+export interface CrashBoard {
+  /** What the runner's environment must say to use it. */
+  env: Record<string, string>
+  add(title: string, complexity: 'major' | 'minor'): Promise<string>
+  task(id: string): Promise<TaskSeen>
+  /** Somebody else takes the task away. */
+  takeAway(id: string): Promise<void>
+}
+
+const STEALER = { id: 'dev_999', role: 'backend_dev', level: 'principal' } as const
+
+/** The embedded board in the state folder that the runner uses, opened by this process too. */
+export async function embeddedBoard(home: string, project: string): Promise<CrashBoard> {
+  const board = await openBoard(join(home, 'agent-runner.db'), { project })
+  onTestFinished(() => board.close())
+  return {
+    env: {},
+    add: async (title, complexity) => (await board.addTask({ title, role: 'backend_dev', complexity, description: 'All of it.' })).id,
+    async task(id) {
+      const { status, lockedBy, notes, history } = await board.showTask(id)
+      return { status, holder: lockedBy, notes, moves: history.flatMap(line => line.to ?? []) }
+    },
+    async takeAway(id) {
+      await board.moveTask(id, 'created')
+      await board.claim(STEALER, id, 'run_stolen')
+    },
+  }
+}
+
+/** A Headless PM server of its own, which can be away and come back with all that it knew. */
+export interface PmBoard extends CrashBoard {
+  /** The server; another one after it was away. */
+  readonly server: HeadlessPmServer
+  goAway(): Promise<void>
+  comeBack(): Promise<void>
+}
+
+export async function headlessPmBoard(): Promise<PmBoard> {
+  const board = new HeadlessPmBoard({ pollMs: 50 })
+  let server = await startHeadlessPm({ key: 'key-of-the-test', board })
+  let away = false
+  onTestFinished(async () => {
+    if (!away) await server.close()
+  })
+  board.register({ agent_id: 'pm_1', role: 'pm', level: 'principal' })
+  board.features.push({ id: 0, epic_id: 0, name: 'feature', description: '' })
+  const port = Number(new URL(server.url).port)
+  return {
+    get server() {
+      return server
+    },
+    env: { HEADLESS_PM_API_URL: server.url, HEADLESS_PM_API_KEY: 'key-of-the-test' },
+    async add(title, complexity) {
+      const about = { target_role: 'backend_dev', difficulty: 'junior', complexity, branch: 'feature/crash', feature_id: 0 }
+      const task = board.create({ title, description: 'All of it.', ...about }, 'pm_1')
+      task.status = 'created'
+      return String(task.id)
+    },
+    async task(id) {
+      const { status, locked_by, notes } = board.task(Number(id))
+      const moves = board.changelog.filter(change => change.task_id === Number(id)).map(change => change.new_status)
+      return { status, holder: locked_by, notes: notes ?? '', moves }
+    },
+    async takeAway(id) {
+      board.register({ agent_id: STEALER.id, role: STEALER.role, level: STEALER.level })
+      Object.assign(board.task(Number(id)), { status: 'under_work', locked_by: STEALER.id, locked_at: board.now() })
+    },
+    async goAway() {
+      away = true
+      await server.close()
+    },
+    async comeBack() {
+      server = await startHeadlessPm({ key: 'key-of-the-test', board, port })
+      away = false
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
+import type { StampedEvent } from '../../src/core/event.ts'
+import type { RunRecord } from '../../src/core/run.ts'
+import { attemptFolder, readAttemptFile, type StartedRecord } from '../../src/system/attempt-files.ts'
+import { lockFilePath, readLockFile } from '../../src/system/lock-file.ts'
+import { endTagged, isAlive, RUN_TAG, signalProcess } from '../../src/system/processes.ts'
+import { openRunFiles } from '../../src/system/run-files.ts'
+import { agentProgram } from './agent-program.ts'
+import { type CrashAgent, crashAgent } from './crash-agent.ts'
+import { type CrashBoard, embeddedBoard, headlessPmBoard, type PmBoard } from './crash-board.ts'
+import { git, gitRepo } from './git-repo.ts'
+import { tempFolder } from './temp.ts'
+import { waitFor } from './wait-for.ts'
+
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+const AGENT_ID = 'dev_001'
+
+/** The real program as a child process of the test. */
+export interface RunnerProcess {
+  pid: number
+  /** How it ended; waits for that. */
+  exit: Promise<{ code: number | null; signal: string | null }>
+  running(): boolean
+  signal(name: NodeJS.Signals): void
+  output(): string
+}
+
+/** A machine on which a runner is killed and started again: its state folder, repository, tracker and agent, all real. */
+export interface CrashStage<B extends CrashBoard = CrashBoard> {
+  root: string
+  home: string
+  repo: string
+  board: B
+  agent: CrashAgent
+  git(...args: string[]): string
+  /** Starts the program; `fault` kills it at that point (see src/cli/compose/fault.ts). */
+  start(options?: { fault?: string; continuous?: boolean; env?: Record<string, string> }): RunnerProcess
+  /** Starts the program with the fault, and waits until it was killed by it. */
+  killedAt(fault: string): Promise<void>
+  /** Starts the program and waits for its end with exit code 0 (or the code). */
+  finish(code?: number): Promise<RunnerProcess>
+  /** The lock file; null when there is none. */
+  lock(): RunRecord | null
+  runs(): string[]
+  events(): StampedEvent[]
+  /** What supervisor and agent of an attempt wrote about themselves. */
+  attempt(number?: number): StartedRecord | null
+  /** Kills exactly the process that the attempt's record names, and waits until it is gone. */
+  killSupervisor(attempt?: number): Promise<void>
+  killAgent(attempt?: number): Promise<void>
+}
+
+const HOOK_LOG = 'hooks.log'
+
+export async function embeddedStage(env: Record<string, string> = {}): Promise<CrashStage> {
+  return stageWith(env, (home, repo) => embeddedBoard(home, repo))
+}
+
+export async function headlessPmStage(env: Record<string, string> = {}): Promise<CrashStage<PmBoard>> {
+  return stageWith(env, headlessPmBoard)
+}
+
+async function stageWith<B extends CrashBoard>(
+  moreEnv: Record<string, string>,
+  openBoard: (home: string, repo: string) => Promise<B>,
+): Promise<CrashStage<B>> {
+  const root = tempFolder('agent-runner-crash-')
+  const home = join(root, 'home')
+  for (const folder of ['home', 'hooks', 'logs']) mkdirSync(join(root, folder))
+  const repo = gitRepo({ 'README.md': '# demo\n' }, join(root, 'repo'))
+  for (const hook of ['pre_task', 'post_task', 'health_check'])
+    agentProgram(join(root, 'hooks'), `echo ${hook} >> "$HOME/${HOOK_LOG}"`, hook)
+  const board = await openBoard(home, repo)
+  const agent = crashAgent(home)
+  const children = new Set<ChildProcess>()
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: home,
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_NOSYSTEM: '1',
+    HEADLESS_PM_HOME: home,
+    HEADLESS_PM_CLAUDE_COMMAND: agent.program,
+    HEADLESS_PM_HOOKS_DIR: join(root, 'hooks'),
+    HEADLESS_PM_KILL_GRACE: '1',
+    ...board.env,
+    ...moreEnv,
+  }
+
+  const runs = () => (existsSync(join(home, 'runs')) ? readdirSync(join(home, 'runs')) : [])
+  const lastRun = () => runs().toSorted().at(-1) ?? 'none'
+  const attempt = (number = 1) => readAttemptFile(attemptFolder(home, lastRun(), number), 'started')
+
+  async function kill(who: 'supervisor' | 'agent', number?: number): Promise<void> {
+    const identity = await waitFor(`the ${who} is on record`, () => attempt(number)?.[who])
+    signalProcess(identity, 'SIGKILL')
+    await waitFor(`the ${who} is gone`, () => !isAlive(identity))
+  }
+
+  onTestFinished(async () => {
+    agent.letGo()
+    for (const child of children) child.kill('SIGKILL')
+    for (const child of children) await waitFor('the runner is gone', () => child.exitCode !== null || child.signalCode !== null)
+    for (const run of runs()) await endTagged(RUN_TAG, run, 0)
+  })
+
+  function start({ fault, continuous, env: own = {} }: Parameters<CrashStage['start']>[0] = {}): RunnerProcess {
+    const log = join(root, 'logs', `runner-${children.size}.log`)
+    const file = openSync(log, 'a')
+    const args = [MAIN, 'run', '--role', 'backend_dev', '--agent-id', AGENT_ID, ...(continuous ? [] : ['--single-task'])]
+    const child = spawn(process.execPath, args, {
+      cwd: repo,
+      env: { ...env, ...(fault && { AGENT_RUNNER_FAULT: fault }), ...own },
+      stdio: ['ignore', file, file],
+    })
+    closeSync(file)
+    children.add(child)
+    const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+    return {
+      pid: child.pid ?? 0,
+      exit,
+      running: () => child.exitCode === null && child.signalCode === null,
+      signal: name => void child.kill(name),
+      output: () => readFileSync(log, 'utf8'),
+    }
+  }
+
+  const stage: CrashStage<B> = {
+    root,
+    home,
+    repo,
+    board,
+    agent,
+    git: (...args) => git(repo, ...args),
+    start,
+    async killedAt(fault) {
+      const runner = start({ fault })
+      const exit = await runner.exit
+      expect(exit, `killed at ${fault}:\n${runner.output()}`).toEqual({ code: null, signal: 'SIGKILL' })
+    },
+    async finish(code = 0) {
+      const runner = start()
+      const exit = await runner.exit
+      expect(exit, runner.output()).toEqual({ code, signal: null })
+      return runner
+    },
+    lock() {
+      const path = lockFilePath(home, AGENT_ID)
+      return existsSync(path) ? readLockFile(path) : null
+    },
+    runs,
+    events: () => runs().toSorted().flatMap(openRunFiles(home).events),
+    attempt,
+    killSupervisor: number => kill('supervisor', number),
+    killAgent: number => kill('agent', number),
+  }
+  return stage
+}
