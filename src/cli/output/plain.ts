@@ -43,7 +43,8 @@ function sentence(event: RunnerEvent): string {
       return `hook ${event.hook} ${hookVerdict(event.exitCode)} (${duration(event.ms)})${event.message ? `: ${event.message}` : ''}; log ${event.log}`
     case 'workspace_ready': {
       const { kind, path, branch, fallback } = event.workspace
-      return `workspace: ${kind} ${path}${branch ? ` on ${branch}` : ''}${fallback ? `; not a worktree because ${fallback}` : ''}`
+      const why = fallback && `; ${kind === 'worktree' ? '' : 'not a worktree: '}${fallback}`
+      return `workspace: ${kind} ${path}${branch ? ` on ${branch}` : ''}${why ?? ''}`
     }
     case 'attempt_started':
       return `attempt ${event.attempt} started (${event.mode}, model ${event.model}, session ${event.sessionId}, deadline ${duration(event.deadlineMs)})`

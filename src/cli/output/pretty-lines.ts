@@ -54,7 +54,7 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
       return [
         ...told(`${where}${branch ? ` on ${branch}` : ''}`),
         ...dimPath(path),
-        ...(fallback ? warned(`not a worktree: ${fallback}`) : []),
+        ...(fallback ? warned(kind === 'worktree' ? fallback : `not a worktree: ${fallback}`) : []),
       ]
     }
     case 'attempt_started': {
