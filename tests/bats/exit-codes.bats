@@ -53,7 +53,7 @@ load runner
 @test "75: the agent id is in use, and the holder is named; it does not notice" {
   shell_agent 'hold; result'
   add_task 'Long one' --complexity minor
-  start ../first.log single
+  start_single ../first.log
   local first=$LAST
   wait_for 10 agent_started
   run -75 --separate-stderr single

@@ -40,6 +40,8 @@ task_status() { "$AGENT_RUNNER" task show --tracker embedded "$1" --json | field
 
 # single [FLAG…]: one task by dev_001. A flag that is given again wins.
 single() { "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --single-task "$@"; }
+# start_single LOG [FLAG…]: the same in the background; $LAST is the runner itself.
+start_single() { start "$1" "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --single-task "${@:2}"; }
 
 # pm_task TITLE [JSON]: a created task on the stand-in PM, major unless JSON says otherwise; its id is in $TASK.
 pm_task() {
@@ -98,3 +100,6 @@ says() {
     grep -q -e "$pattern" <<<"$text" || { printf 'no "%s" in:\n%s\n' "$pattern" "$text"; return 1; }
   done
 }
+
+# count PATTERN FILE: how many lines have it.
+count() { grep -c -e "$1" "$2" || true; }

@@ -27,7 +27,7 @@ teardown() {
   if ! wait_for 5 nothing_runs_in_home; then
     problems=1
     for pid in $(processes_of_home); do
-      echo "still running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" >&2
+      echo "still running: $pid $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")" >&2
       end_process "$pid"
     done
   fi
@@ -91,6 +91,7 @@ nothing_runs_in_home() { [ -z "$(processes_of_home)" ]; }
 # start_pm: the stand-in for a Headless PM server; sets the two settings that lead to it.
 start_pm() {
   local port="$BATS_TEST_TMPDIR/pm.port"
+  rm -f "$port"
   start "$BATS_TEST_TMPDIR/pm.log" "$NODE" "$ROOT/tests/support/headless-pm-server.ts" --port-file "$port" --key test-key "$@"
   wait_for 10 test -s "$port"
   HEADLESS_PM_API_URL=http://127.0.0.1:$(cat "$port")
