@@ -55,3 +55,58 @@ load setup
   run -0 "$BATS_TEST_TMPDIR/some bin/agent-runner" --version
   [ "$output" = "$(field version <"$ROOT/package.json")" ]
 }
+
+@test "a mistyped command, a flag without its value and one argument too many are refused with one line and exit 2" {
+  local call
+  for call in 'statsu' 'task ad' 'run foo' '--role' 'logs a b' 'status --agent-id x' 'completion powershell' 'hooks run'; do
+    run -2 --separate-stderr "$AGENT_RUNNER" $call
+    [ -z "$output" ]
+    [[ "${stderr_lines[0]}" == 'agent-runner: '* ]]
+    # One line, and at most one more that says what to do.
+    [ "${#stderr_lines[@]}" -le 2 ]
+  done
+  [ ! -e "$HEADLESS_PM_HOME" ]
+}
+
+@test "impossible combinations are refused with exit 2, before anything is touched" {
+  refused() {
+    run -2 --separate-stderr "$AGENT_RUNNER" "$@"
+    [ -z "$output" ]
+    [[ "${stderr_lines[0]}" == 'agent-runner: '* ]]
+    [ "${#stderr_lines[@]}" -le 2 ]
+  }
+  refused --role backend_dev --agent-id a --tracker embedded --api-url http://127.0.0.1:1
+  refused --role backend_dev --agent-id a --json --log-format plain
+  refused --role backend_dev --agent-id a --hooks-dir /no/such/folder
+  refused --role backend_dev --agent-id a --repo /no/such/folder
+  refused logs --raw --json
+  refused task add --title T --role backend_dev --description D --file F
+  refused task add --title T --role backend_dev --complexity huge
+  refused task add --title T --role backend_dev --max-cost -1
+  refused config set claudeTimeout soon
+  refused config set no.such.key 1
+  [ ! -e "$HEADLESS_PM_HOME" ]
+}
+
+@test "a reader that goes away is no fault: no stack trace, no message" {
+  local command
+  for command in '--help' 'config explain' 'completion bash' 'hooks schema'; do
+    "$AGENT_RUNNER" $command 2>"$BATS_TEST_TMPDIR/err" | head -1 >"$BATS_TEST_TMPDIR/out"
+    [ -s "$BATS_TEST_TMPDIR/out" ]
+    [ ! -s "$BATS_TEST_TMPDIR/err" ]
+  done
+}
+
+# at_a_terminal COMMAND…: what it prints when its output is a terminal.
+at_a_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null </dev/null; }
+
+@test "colours are for terminals, and NO_COLOR turns them off there too" {
+  command -v script >/dev/null || skip 'needs script(1)'
+  unset NO_COLOR
+  run -0 env TERM=xterm-256color "$AGENT_RUNNER" config explain role
+  run -1 grep -c $'\e' <<<"$output"
+  TERM=xterm-256color run -0 at_a_terminal "$AGENT_RUNNER" config explain role
+  [[ "$output" == *$'\e['* ]]
+  NO_COLOR=1 TERM=xterm-256color run -0 at_a_terminal "$AGENT_RUNNER" config explain role
+  [[ "$output" != *$'\e['* ]]
+}
