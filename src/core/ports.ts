@@ -260,6 +260,8 @@ export interface RunFiles {
   folder(runId: string): string
   /** Replaces a file of the run durably and answers its path. */
   write(runId: string, name: string, text: string): string
+  /** Deletes what a kill left half written in the run's folder. For the end of a run, when nobody writes there. */
+  tidy(runId: string): void
   /** The path of a file in the state folder that belongs to no run. */
   stateFile(name: string): string
   /** Adds an event to its run's timeline. */

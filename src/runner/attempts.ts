@@ -10,6 +10,7 @@ import { startHeartbeat } from './heartbeat.ts'
 import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
+import { isToStop, type Steering, startSteering, undelivered } from './steering.ts'
 
 /**
  * Attempts until there is an outcome: start, follow, resume. The journal is saved before every start, so that after any
@@ -18,11 +19,17 @@ import { untilAnswered } from './retry.ts'
  */
 export async function runAttempts(record: RunRecord, context: RunnerContext, save: () => void): Promise<EndReason> {
   const found = record.attempts.length
+  const steering = startSteering(record, context, save)
   const heartbeat = startHeartbeat(record, context, record.attempts.at(-1)?.ended === null)
   try {
     for (;;) {
       const choice = chooseAttempt(record, context.policy)
       if (choice.do === 'finish') return choice.reason
+      if (choice.do === 'rest') {
+        const notOurs = await rest(record, context, steering, heartbeat.lost)
+        if (notOurs) return notOurs
+        continue
+      }
       if (choice.do === 'follow') {
         const { attempt } = choice
         const foundNow = attempt.number <= found
@@ -31,12 +38,14 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
           const notOurs = await keepTask(record, context)
           if (notOurs) return notOurs
         }
-        const ended = await followAttempt(attempt, foundNow, record, context, heartbeat.lost, save)
+        const ended = await followAttempt(attempt, foundNow, record, context, heartbeat.lost, steering.interrupt(), save)
         attempt.ended = ended
         record.notBefore = pauseUntil(ended, record, context)
         save()
         context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
-        if (ended.reason === 'stopped') throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
+        // An end that an earlier runner asked for does not end this one.
+        if (ended.reason === 'stopped' && context.stops.leaving.aborted)
+          throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
         continue
       }
       await pause(record, context, heartbeat.lost)
@@ -49,7 +58,19 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
     }
   } finally {
     heartbeat.end()
+    steering.end()
   }
+}
+
+/** Keeps session and workspace and does nothing until the run is resumed or stopped. Answers why the task is lost, or null. */
+async function rest(record: RunRecord, { stops, emit }: RunnerContext, steering: Steering, lost: AbortSignal) {
+  emit({ type: 'run_paused', message: 'paused; session and workspace are kept' }, record.runId)
+  const cut = AbortSignal.any([stops.draining, lost])
+  while (record.paused && !isToStop(record) && !cut.aborted) await steering.next(cut).catch(() => {})
+  if (stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while paused; the task is kept')
+  if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
+  emit({ type: 'run_resumed', message: isToStop(record) ? 'resumed, to be stopped' : 'resumed' }, record.runId)
+  return null
 }
 
 /** Makes sure that the task is still ours, and takes it again when its lock has expired. Answers why it is not ours, or null. */
@@ -82,6 +103,7 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     mentions,
     verdict: rolePolicy(policy, context.identity.role).verdict,
   }
+  const directives = undelivered(record)
   const prompt =
     last && choice.after
       ? laterPrompt(parts, {
@@ -89,8 +111,9 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
           after: choice.after,
           lastText: last.ended?.text ?? '',
           changed: await changedSoFar(workspace, record, context),
+          directives,
         })
-      : firstPrompt(parts)
+      : firstPrompt({ ...parts, directives })
   context.files.write(record.runId, promptName(number), prompt)
   return {
     number,
@@ -99,6 +122,7 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     model: modelFor(policy.models, record.task, context.identity.role),
     startedAt: new Date(clock.now()).toISOString(),
     supervisor: null,
+    directives: directives.map(wish => wish.id),
     ended: null,
   }
 }

@@ -5,6 +5,7 @@ import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
 import { budgetUsd, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { markMentionsRead } from './mentions.ts'
+import { isToStop } from './steering.ts'
 
 /** Starts, adopts or harvests the attempt, whichever its files call for, and reads it to its end. */
 export async function followAttempt(
@@ -13,6 +14,7 @@ export async function followAttempt(
   record: RunRecord,
   context: RunnerContext,
   lost: AbortSignal,
+  interrupt: AbortSignal,
   save: () => void,
 ): Promise<AttemptEnd> {
   const { supervision, stops, emit } = context
@@ -23,9 +25,10 @@ export async function followAttempt(
   else if (state.state === 'alive') attempt.supervisor = state.supervisor
   let told = eventsTold(attempt.number, record, context)
   if (told === null) {
-    const { number, mode, model, sessionId, supervisor } = attempt
+    const { number, mode, model, sessionId, supervisor, directives } = attempt
     const { deadlineMs } = context.policy
-    emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid: supervisor?.pid ?? null, deadlineMs }, runId)
+    const pid = supervisor?.pid ?? null
+    emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
   }
   save()
   if (await markMentionsRead(record, context)) save()
@@ -45,10 +48,11 @@ export async function followAttempt(
     return { exit, end: () => reader.end(exit ?? vanished(attempt), supervision.stderr(runId, attempt.number)) }
   }
 
-  const cut = AbortSignal.any([stops.leaving, lost])
+  const cut = AbortSignal.any([stops.leaving, lost, interrupt])
   try {
     const first = await read(cut)
-    if (first.exit) return first.end()
+    // Stopped, and not by us: somebody ended the supervisor.
+    if (first.exit) return foundAtStart ? first.end() : unasked(first.end())
     // Nobody watches over what is left of it any more. It may have said its last word before it went.
     await supervision.sweep(runId)
     return (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
@@ -58,8 +62,18 @@ export async function followAttempt(
     // What it wrote on its way out is read too: it may have finished just then.
     const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
     if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
-    return end(ended.reason).next === 'report' ? ended : { ...ended, reason: 'stopped' }
+    // It may have finished just then; what it did counts, whatever else is wanted of it.
+    if (end(ended.reason).next === 'report') return ended
+    return { ...ended, reason: stops.leaving.aborted ? 'stopped' : interruption(record) }
   }
+}
+
+const unasked = (ended: AttemptEnd): AttemptEnd => (ended.reason === 'stopped' ? { ...ended, reason: 'killed' } : ended)
+
+/** Why an attempt was interrupted by a wish. */
+function interruption(record: RunRecord): 'ended_on_request' | 'paused' | 'directed' {
+  if (isToStop(record)) return 'ended_on_request'
+  return record.paused ? 'paused' : 'directed'
 }
 
 /** Reading what a dead attempt has left takes a moment; this is for a disk that hangs. */

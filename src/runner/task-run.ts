@@ -96,6 +96,7 @@ const steps: Record<StepName, Step> = {
       const answer = await untilAnswered('reporting', context, signal => {
         const { tracker, identity } = context
         if (disposition.kind === 'report') return tracker.report(identity, task, report, signal)
+        if (disposition.kind === 'stop') return tracker.steering!.stopped(identity, task, report, signal)
         if (disposition.kind === 'park') return tracker.park(identity, task, report, signal)
         return tracker.giveBack(identity, task, report, signal)
       })
@@ -139,6 +140,7 @@ const steps: Record<StepName, Step> = {
     always: true,
     async run({ record, context, begun }) {
       if (begun('preHook')) announceEnd(record, context)
+      context.files.tidy(record.runId)
       context.journal.remove()
       return 'released'
     },

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { ProcessIdentity } from '../core/run.ts'
-import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
+import { privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
 import { isLocked, takeLock } from './os-lock.ts'
 import { identify } from './processes.ts'
 
@@ -30,6 +30,7 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
     throw new RunnerError('AGENT_BUSY', `the agent id ${agentId} is in use by ${who}`)
   }
   const holder: GuardHolder = { process: identify(process.pid)!, host: hostname(), since: new Date().toISOString(), ...about }
+  removeLeftovers(holderPath(home, agentId))
   replaceFile(holderPath(home, agentId), JSON.stringify(holder))
   return {
     release() {

@@ -43,6 +43,15 @@ export function removeLeftovers(path: string): void {
     if (name.startsWith(start) && name.endsWith('.tmp')) rmSync(join(dirname(path), name), { force: true })
 }
 
+/** Deletes the temporary files that killed `replaceFile`s left anywhere below a folder. */
+export function removeLeftoversBelow(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    if (LEFTOVER.test(basename(name))) rmSync(join(folder, name), { force: true })
+}
+
+/** A name that `replaceFile` gives. */
+const LEFTOVER = /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/
+
 /** Makes a folder that only its owner can read (0700), with its parents. */
 export function privateFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 })

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StampedEvent } from '../core/event.ts'
 import type { RunFiles } from '../core/ports.ts'
-import { privateFolder, replaceFile } from './durable-file.ts'
+import { privateFolder, removeLeftoversBelow, replaceFile } from './durable-file.ts'
 
 /** The folder of a run. */
 export function runFolder(home: string, runId: string): string {
@@ -19,6 +19,7 @@ export function openRunFiles(home: string): RunFiles {
       replaceFile(path, text)
       return path
     },
+    tidy: runId => removeLeftoversBelow(folder(runId)),
     stateFile: name => join(home, name),
     append(event) {
       if (event.runId) appendFileSync(join(folder(event.runId), 'events.jsonl'), `${JSON.stringify(event)}\n`, { mode: 0o600 })
