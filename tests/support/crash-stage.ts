@@ -31,7 +31,12 @@ export interface RunnerProcess {
 /** A machine on which a runner is killed and started again: its state folder, repository, tracker and agent, all real. */
 export interface CrashStage<B extends CrashBoard = CrashBoard> {
   root: string
+  /** The state folder. */
   home: string
+  /** The agent's HOME. */
+  user: string
+  /** A folder that is first on the PATH. */
+  bin: string
   repo: string
   board: B
   agent: CrashAgent
@@ -53,32 +58,38 @@ export interface CrashStage<B extends CrashBoard = CrashBoard> {
   killAgent(attempt?: number): Promise<void>
 }
 
-const HOOK_LOG = 'hooks.log'
-
-export async function embeddedStage(env: Record<string, string> = {}): Promise<CrashStage> {
-  return stageWith(env, (home, repo) => embeddedBoard(home, repo))
+export interface StageOptions {
+  /** More of the runner's environment. */
+  env?: Record<string, string>
+  /** Called with the state folder before anything is in it. */
+  onHome?: (home: string) => void
 }
 
-export async function headlessPmStage(env: Record<string, string> = {}): Promise<CrashStage<PmBoard>> {
-  return stageWith(env, headlessPmBoard)
+export async function embeddedStage(options: StageOptions = {}): Promise<CrashStage> {
+  return stageWith(options, (home, repo) => embeddedBoard(home, repo))
+}
+
+export async function headlessPmStage(options: StageOptions = {}): Promise<CrashStage<PmBoard>> {
+  return stageWith(options, headlessPmBoard)
 }
 
 async function stageWith<B extends CrashBoard>(
-  moreEnv: Record<string, string>,
+  { env: moreEnv, onHome }: StageOptions,
   openBoard: (home: string, repo: string) => Promise<B>,
 ): Promise<CrashStage<B>> {
   const root = tempFolder('agent-runner-crash-')
   const home = join(root, 'home')
-  for (const folder of ['home', 'hooks', 'logs']) mkdirSync(join(root, folder))
+  for (const folder of ['home', 'user', 'hooks', 'bin', 'logs']) mkdirSync(join(root, folder))
+  onHome?.(home)
   const repo = gitRepo({ 'README.md': '# demo\n' }, join(root, 'repo'))
-  for (const hook of ['pre_task', 'post_task', 'health_check'])
-    agentProgram(join(root, 'hooks'), `echo ${hook} >> "$HOME/${HOOK_LOG}"`, hook)
+  for (const hook of ['pre_task', 'post_task', 'health_check']) agentProgram(join(root, 'hooks'), 'exit 0', hook)
   const board = await openBoard(home, repo)
-  const agent = crashAgent(home)
+  const user = join(root, 'user')
+  const agent = crashAgent(user)
   const children = new Set<ChildProcess>()
   const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    HOME: home,
+    PATH: `${join(root, 'bin')}:${process.env.PATH}`,
+    HOME: user,
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     HEADLESS_PM_HOME: home,
@@ -133,6 +144,8 @@ async function stageWith<B extends CrashBoard>(
   const stage: CrashStage<B> = {
     root,
     home,
+    user,
+    bin: join(root, 'bin'),
     repo,
     board,
     agent,

@@ -53,7 +53,7 @@ export function expectNothingRunning({ runs }: CrashStage): void {
 
 /** No lock file, no half-written file, no worktree, no lock of git, none of our notes in the repository's git folder. */
 export function expectNothingLeft({ home, repo, git }: CrashStage): void {
-  const ours = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(name => !name.startsWith('.claude'))
+  const ours = readdirSync(home, { recursive: true, encoding: 'utf8' })
   expect(ours.filter(name => name.endsWith('.lock') && name.startsWith('locks/'))).toEqual([])
   expect(ours.filter(name => name.endsWith('.tmp'))).toEqual([])
   expect(git('worktree', 'list').split('\n')).toHaveLength(1)
