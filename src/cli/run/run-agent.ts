@@ -6,9 +6,11 @@ import { RunnerError } from '../../core/errors.ts'
 import { runLoop } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
 import { takeAgentGuard } from '../../system/agent-guard.ts'
+import { findHooks } from '../../system/hook-discovery.ts'
 import { endLeftoverHooks } from '../../system/hooks.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
+import { hookOptions } from '../compose/hook-settings.ts'
 import { composeRunner, openHome } from '../compose.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
@@ -27,6 +29,8 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   if (flags.json && config.values.logFormat !== 'auto' && config.values.logFormat !== 'json')
     throw new RunnerError('USAGE', `--json and --log-format ${config.values.logFormat} contradict each other`)
   const { home, repo, logFormat } = config.values
+  // For its refusal alone, as long as nothing is touched.
+  findHooks(hookOptions(config))
   openHome(home)
   const single = flags.singleTask === true
   const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })
