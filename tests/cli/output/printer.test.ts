@@ -56,9 +56,11 @@ test('a plain log has no control characters at all, and at most one line per eve
 })
 
 test.each(['plain', 'pretty'] as const)('%s: a worktree under another name is not called a missing one', async format => {
-  const workspace = { repo: '/r', path: '/r/w', branch: 'b', base: 'a', startTree: null, dirtyAtStart: [], continued: false } as const
+  const workspace = { repo: '/r', path: '/r/w', branch: 'b', base: 'a', startTree: null, continued: false }
   const ready = (kind: 'worktree' | 'in-place') =>
-    shown(format, [stamped({ type: 'workspace_ready', workspace: { ...workspace, kind, fallback: 'main is checked out' } })])
+    shown(format, [
+      stamped({ type: 'workspace_ready', workspace: { ...workspace, kind, dirtyAtStart: [], fallback: 'main is checked out' } }),
+    ])
   expect(await ready('worktree')).toContain('main is checked out')
   expect(await ready('worktree')).not.toContain('not a worktree')
   expect(await ready('in-place')).toContain('not a worktree: main is checked out')
