@@ -1,33 +1,58 @@
 /**
- * The one error class and its table. Decisions look at the kind, never at a message; exit codes come from here.
+ * The one error class and its table. Decisions look at the kind, never at a message; exit codes and HTTP statuses come from here.
  * Kinds: `retry` may work later · `lost` somebody else has it now · `refused` the outside said no and means it ·
  * `broken` something on this machine must be mended · `usage` the command was called wrongly · `bug` ours.
  */
 export type ErrorKind = 'retry' | 'lost' | 'refused' | 'broken' | 'usage' | 'bug'
 
 export const ERRORS = {
-  TRACKER_UNREACHABLE: { kind: 'retry', exitCode: 69, advice: 'Check that the PM server runs and that HEADLESS_PM_API_URL is right.' },
+  TRACKER_UNREACHABLE: {
+    kind: 'retry',
+    exitCode: 69,
+    http: 503,
+    advice: 'Check that the PM server runs and that HEADLESS_PM_API_URL is right.',
+  },
   TRACKER_UNAUTHORISED: {
     kind: 'refused',
     exitCode: 77,
+    http: 502,
     advice: 'Set HEADLESS_PM_API_KEY to the key that the PM server was started with.',
   },
-  TRACKER_REFUSED: { kind: 'refused', exitCode: 1, advice: 'The PM server did not accept the request; its answer is in the message.' },
-  TRACKER_CONFUSED: { kind: 'retry', exitCode: 69, advice: 'The answer was not what a PM server says; is a proxy in between?' },
-  TASK_LOST: { kind: 'lost', exitCode: 12, advice: 'Another agent or a person has the task now; nothing was changed.' },
-  TASK_UNKNOWN: { kind: 'refused', exitCode: 2, advice: '`agent-runner task list` shows the ids.' },
-  AGENT_BUSY: { kind: 'refused', exitCode: 75, advice: 'Stop the other runner, or choose another --agent-id.' },
-  STATE_UNUSABLE: { kind: 'broken', exitCode: 73, advice: 'Check the folder named by HEADLESS_PM_HOME: rights, type and free space.' },
-  LOCK_FILE_UNREADABLE: { kind: 'broken', exitCode: 73, advice: 'The file was set aside; look at it, its work was not touched.' },
-  CONFIG_INVALID: { kind: 'usage', exitCode: 78, advice: '`agent-runner config explain` shows where each value comes from.' },
-  USAGE: { kind: 'usage', exitCode: 2, advice: 'Try --help.' },
-  AGENT_CLI_MISSING: { kind: 'broken', exitCode: 78, advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND.' },
-  GIT_FAILED: { kind: 'broken', exitCode: 1, advice: 'The message is what git said.' },
-  SUPERVISOR_FAILED: { kind: 'broken', exitCode: 1, advice: "See supervisor.log in the attempt's folder." },
-  UNHEALTHY: { kind: 'broken', exitCode: 69, advice: 'Read what the health_check hook said, and mend it.' },
-  ABORTED: { kind: 'retry', exitCode: 12, advice: '' },
-  BUG: { kind: 'bug', exitCode: 1, advice: 'Please report this with the output of `agent-runner doctor --json`.' },
-} as const satisfies Record<string, { kind: ErrorKind; exitCode: number; advice: string }>
+  TRACKER_REFUSED: {
+    kind: 'refused',
+    exitCode: 1,
+    http: 422,
+    advice: 'The PM server did not accept the request; its answer is in the message.',
+  },
+  TRACKER_CONFUSED: { kind: 'retry', exitCode: 69, http: 502, advice: 'The answer was not what a PM server says; is a proxy in between?' },
+  TASK_LOST: { kind: 'lost', exitCode: 12, http: 409, advice: 'Another agent or a person has the task now; nothing was changed.' },
+  TASK_UNKNOWN: { kind: 'refused', exitCode: 2, http: 404, advice: '`agent-runner task list` shows the ids.' },
+  RUN_STATE: { kind: 'refused', exitCode: 1, http: 409, advice: 'Look at the run: `GET /runs/{id}` shows its status.' },
+  LEASE_LOST: { kind: 'lost', exitCode: 12, http: 409, advice: 'Another runner has the run now; nothing was changed.' },
+  NOT_FOUND: { kind: 'refused', exitCode: 2, http: 404, advice: 'Is the id whole, and does your key belong to the same customer?' },
+  EXISTS: { kind: 'refused', exitCode: 2, http: 409, advice: 'Use the one that is there, or choose another name.' },
+  AGENT_BUSY: { kind: 'refused', exitCode: 75, http: 409, advice: 'Stop the other runner, or choose another --agent-id.' },
+  STATE_UNUSABLE: {
+    kind: 'broken',
+    exitCode: 73,
+    http: 503,
+    advice: 'Check the folder named by HEADLESS_PM_HOME: rights, type and free space.',
+  },
+  LOCK_FILE_UNREADABLE: {
+    kind: 'broken',
+    exitCode: 73,
+    http: 500,
+    advice: 'The file was set aside; look at it, its work was not touched.',
+  },
+  CONFIG_INVALID: { kind: 'usage', exitCode: 78, http: 500, advice: '`agent-runner config explain` shows where each value comes from.' },
+  USAGE: { kind: 'usage', exitCode: 2, http: 422, advice: 'Try --help.' },
+  AGENT_CLI_MISSING: { kind: 'broken', exitCode: 78, http: 500, advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND.' },
+  GIT_FAILED: { kind: 'broken', exitCode: 1, http: 500, advice: 'The message is what git said.' },
+  SUPERVISOR_FAILED: { kind: 'broken', exitCode: 1, http: 500, advice: "See supervisor.log in the attempt's folder." },
+  UNHEALTHY: { kind: 'broken', exitCode: 69, http: 503, advice: 'Read what the health_check hook said, and mend it.' },
+  ABORTED: { kind: 'retry', exitCode: 12, http: 503, advice: '' },
+  BUG: { kind: 'bug', exitCode: 1, http: 500, advice: 'Please report this with the output of `agent-runner doctor --json`.' },
+} as const satisfies Record<string, { kind: ErrorKind; exitCode: number; http: number; advice: string }>
 
 export type ErrorCode = keyof typeof ERRORS
 
