@@ -19,6 +19,8 @@ export type Next =
   | 'keep'
   /** It is no longer ours: touch nothing at the tracker, keep the work. */
   | 'abandon'
+  /** End it for good, as was asked at the tracker; the work is kept. */
+  | 'stop'
 
 export interface End {
   next: Next
@@ -176,6 +178,15 @@ export const ENDS = {
     actor: 'operator',
     says: 'the runner was stopped; the task is kept for its next start',
     advice: 'Start the runner again with the same agent id to go on.',
+  },
+  paused: { ...base, next: 'wait', counts: 'nothing', exitCode: 12, says: 'paused' },
+  directed: { ...base, next: 'wait', counts: 'nothing', exitCode: 12, says: 'interrupted by a directive' },
+  ended_on_request: {
+    ...base,
+    next: 'stop',
+    counts: 'nothing',
+    exitCode: 12,
+    says: 'stopped for good, as was asked',
   },
   cancelled: {
     ...base,

@@ -31,8 +31,12 @@ export type RunnerEvent =
       sessionId: string
       pid: number | null
       deadlineMs: number
+      /** Ids of the directives that it was given. */
+      directives: string[]
     }
   | { type: 'attempt_ended'; attempt: number; end: AttemptEnd }
+  | { type: 'run_paused'; message: string }
+  | { type: 'run_resumed'; message: string }
   | { type: 'waiting'; message: string; untilMs: number }
   | AgentEvent
   | {

@@ -1,5 +1,5 @@
 import type { AgentEvent, StampedEvent } from './event.ts'
-import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, WorkReport, WorkspaceRecord } from './run.ts'
+import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, Wish, WorkReport, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
 
 /*
@@ -27,6 +27,25 @@ export interface Report {
   /** Markdown for people; ends with the run id, by which a repeated report is recognised. */
   note: string
   runId: string
+}
+
+/** How a tracker steers a run that is in hand. Only our own control plane does. */
+export interface Steering {
+  /**
+   * The wishes for a run that are not among `known`, oldest first. Waits up to `waitSeconds` for one. The signal ends the wait
+   * at once.
+   */
+  wanted(agent: AgentIdentity, task: Task, runId: string, known: string[], waitSeconds: number, signal: AbortSignal): Promise<Wish[]>
+  /** Ends the run for good, as was wished, with a note. Same rules as `report`. */
+  stopped(agent: AgentIdentity, task: Task, report: Omit<Report, 'status'>, signal: AbortSignal): Promise<'reported' | 'lost'>
+}
+
+/** Where a tracker keeps what happens in a run, for people to watch. Only our own control plane does. */
+export interface Mirror {
+  /** Adds events of a run, in order. Sending some again changes nothing. */
+  publish(agent: AgentIdentity, runId: string, events: StampedEvent[], signal: AbortSignal): Promise<void>
+  /** Keeps a text that belongs to the run (`diff.patch`, `result.json`); replaces one of the same name. */
+  upload(agent: AgentIdentity, runId: string, name: string, text: string, signal: AbortSignal): Promise<void>
 }
 
 /** A PM API. Every write is safe to repeat: after a lost answer the adapter looks before it writes again. */
@@ -63,6 +82,8 @@ export interface Tracker {
   mentions(agent: AgentIdentity, signal: AbortSignal): Promise<Mention[]>
   /** Marks mentions read; unknown or read ones are no error. */
   markRead(agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void>
+  readonly steering?: Steering
+  readonly mirror?: Mirror
   /** One cheap call that shows that the tracker answers and accepts our key. Throws a RunnerError if not. */
   ping(signal: AbortSignal): Promise<void>
   close(): void

@@ -30,6 +30,8 @@ export interface AttemptRecord {
   model: string
   startedAt: string
   supervisor: ProcessIdentity | null
+  /** Ids of the directives that its prompt carries. */
+  directives: string[]
   /** Null while it runs. */
   ended: AttemptEnd | null
 }
@@ -118,6 +120,17 @@ export type Disposition =
   | { kind: 'park'; reason: EndReason; note: string }
   | { kind: 'give_back'; reason: EndReason; note: string }
   | { kind: 'abandon'; reason: EndReason; note: string }
+  | { kind: 'stop'; reason: EndReason; note: string }
+
+/** What somebody wants of a run in hand, as it was taken from the tracker. */
+export interface Wish {
+  id: string
+  kind: 'pause' | 'resume' | 'stop' | 'directive'
+  /** A directive's text; '' for the others. */
+  text: string
+  /** Whether a directive interrupts the agent or waits until it has said its last word. */
+  mode: 'now' | 'turn_end'
+}
 
 /** Where another runner left the work on a task. */
 export interface InheritedPlace {
@@ -143,6 +156,9 @@ export interface RunRecord {
   notBefore: number | null
   /** Mentions that went into the prompt; marked read once the agent has started. */
   mentions: string[]
+  /** Wishes in the order in which they were taken. A directive is delivered once an attempt carries it. */
+  wishes: Wish[]
+  paused: boolean
   /** A workspace that was left in place because work in it would be lost, or for a person to look at; null when none. */
   kept: string | null
   /** A place where an older runner worked on this task, from its lock file; null for runs of our own. */

@@ -1,6 +1,7 @@
 import { type EndReason, end } from '../core/ends.ts'
 import type { Policy } from '../core/policy.ts'
 import type { AttemptRecord, RunRecord } from '../core/run.ts'
+import { isToStop, undelivered } from './wishes.ts'
 
 /** What to do next in the agent step. */
 export type AttemptChoice =
@@ -8,6 +9,8 @@ export type AttemptChoice =
   | { do: 'follow'; attempt: AttemptRecord }
   /** Start another one. */
   | { do: 'start'; session: 'first' | 'resume' | 'afresh'; after: EndReason | null }
+  /** Nothing, until somebody resumes the run. */
+  | { do: 'rest' }
   /** No further attempt: the reason stands. */
   | { do: 'finish'; reason: EndReason }
 
@@ -38,14 +41,18 @@ export function budgetUsd(record: Pick<RunRecord, 'task'>, policy: Pick<Policy, 
 
 /** Decides from journal and policy alone, so that a restart decides as the runner that died would have. */
 export function chooseAttempt(
-  record: Pick<RunRecord, 'attempts' | 'task'>,
+  record: Pick<RunRecord, 'attempts' | 'task' | 'wishes' | 'paused'>,
   policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd'>,
 ): AttemptChoice {
   const last = record.attempts.at(-1)
-  if (!last) return { do: 'start', session: 'first', after: null }
-  if (!last.ended) return { do: 'follow', attempt: last }
+  if (last && !last.ended) return { do: 'follow', attempt: last }
+  if (isToStop(record)) return { do: 'finish', reason: 'ended_on_request' }
+  if (record.paused) return { do: 'rest' }
+  if (!last?.ended) return { do: 'start', session: 'first', after: null }
   const { reason } = last.ended
   const row = end(reason)
+  // A directive that came too late for the turn gets one of its own.
+  if (row.next === 'report' && undelivered(record).length > 0) return { do: 'start', session: 'resume', after: 'directed' }
   if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
   const sum = spent(record)
   if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }

@@ -10,7 +10,8 @@ import { startHeartbeat } from './heartbeat.ts'
 import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
-import { isToStop, type Steering, startSteering, undelivered } from './steering.ts'
+import { type Steering, startSteering } from './steering.ts'
+import { isToStop, undelivered } from './wishes.ts'
 
 /**
  * Attempts until there is an outcome: start, follow, resume. The journal is saved before every start, so that after any

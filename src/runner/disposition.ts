@@ -10,6 +10,7 @@ export function disposition(reason: EndReason, taskId: string, note: string, con
   if (next === 'report') return { kind: 'report', reason, status: reason === 'sent_back' ? role.sentBack : role.done, note }
   // A task that nobody is to blame for goes back; one that comes back again and again would keep all others waiting.
   if (next === 'give_back' && context.patience.again(taskId)) return { kind: 'give_back', reason, note }
+  if (next === 'stop') return { kind: 'stop', reason, note }
   if (next === 'abandon') return { kind: 'abandon', reason, note }
   // What would be tried again has used up its tries.
   return { kind: 'park', reason, note }

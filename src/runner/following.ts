@@ -5,7 +5,7 @@ import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
 import { budgetUsd, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { markMentionsRead } from './mentions.ts'
-import { isToStop } from './steering.ts'
+import { isToStop } from './wishes.ts'
 
 /** Starts, adopts or harvests the attempt, whichever its files call for, and reads it to its end. */
 export async function followAttempt(

@@ -1,5 +1,6 @@
 import type { EndReason } from '../core/ends.ts'
 import { end } from '../core/ends.ts'
+import type { Wish } from '../core/run.ts'
 import type { AgentIdentity, Mention, Task } from '../core/task.ts'
 
 /** All that a prompt is made of. Texts of tasks and mentions are data: they stand in the prompt and nowhere else. */
@@ -9,6 +10,8 @@ export interface PromptParts {
   roleInstructions: string
   workspace: { kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; continued: boolean }
   mentions: Mention[]
+  /** What somebody who watches the run wants, oldest first. */
+  directives?: Wish[]
   /** Whether a structured verdict is asked for. */
   verdict: boolean
 }
@@ -26,30 +29,43 @@ export function firstPrompt(parts: PromptParts): string {
     parts.mentions.length > 0 &&
       `## Messages to you\n\n${list(parts.mentions.map(mention => `${mention.from}: ${mention.text.trim().replaceAll('\n', '\n  ')}`))}`,
     workspacePart(parts),
+    directivePart(parts.directives ?? []),
     parts.verdict ? verdictPart : donePart(parts),
   ])
 }
 
 /** The prompt of a later attempt: short when the session is resumed, whole when it begins afresh. */
-export function laterPrompt(
-  parts: PromptParts,
-  how: { session: 'resume' | 'afresh'; after: EndReason; lastText: string; changed: string },
-): string {
+export function laterPrompt(parts: PromptParts, how: LaterAttempt): string {
   const happened = `Your earlier attempt was interrupted: ${end(how.after).says}.`
   const state = join([
     how.changed.trim() && `What differs now in the workspace:\n\n\`\`\`\n${how.changed.trim()}\n\`\`\``,
     'A command that was running when you were interrupted was ended; what it did until then stands. Look before you repeat anything.',
   ])
+  const directives = directivePart(how.directives)
   if (how.session === 'resume')
-    return join([happened, 'Go on with the task from where you were.', state, parts.verdict ? verdictPart : donePart(parts)])
+    return join([happened, 'Go on with the task from where you were.', directives, state, parts.verdict ? verdictPart : donePart(parts)])
   return join([
-    firstPrompt(parts),
+    firstPrompt({ ...parts, directives: how.directives }),
     '## What happened before',
     happened,
     'Its work so far is in this workspace: read it first, keep what is good, and finish it.',
     how.lastText.trim() && `The last that was said before the interruption:\n\n> ${how.lastText.trim().replaceAll('\n', '\n> ')}`,
     state,
   ])
+}
+
+/** How a later attempt begins. */
+export interface LaterAttempt {
+  session: 'resume' | 'afresh'
+  after: EndReason
+  lastText: string
+  changed: string
+  directives: Wish[]
+}
+
+function directivePart(directives: Wish[]): string {
+  if (directives.length === 0) return ''
+  return `## A new instruction for you\n\nIt comes from a person who watches your work, and goes before what was said earlier.\n\n${directives.map(wish => wish.text.trim()).join('\n\n')}`
 }
 
 function workspacePart({ workspace }: PromptParts): string {

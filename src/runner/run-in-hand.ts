@@ -70,6 +70,8 @@ export function newRun(task: RunRecord['task'], context: RunnerContext): RunReco
     disposition: null,
     notBefore: null,
     mentions: [],
+    wishes: [],
+    paused: false,
     kept: null,
     inherited: null,
   }

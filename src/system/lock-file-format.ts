@@ -38,6 +38,7 @@ const attempt = z.object({
   model: z.string(),
   startedAt: z.string(),
   supervisor: z.object({ bootId: z.string(), pid: z.int(), start: z.string() }).nullable(),
+  directives: z.array(z.string()).default([]),
   ended: z
     .object({
       reason,
@@ -81,6 +82,7 @@ const disposition = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('park'), reason, note: z.string() }),
   z.object({ kind: z.literal('give_back'), reason, note: z.string() }),
   z.object({ kind: z.literal('abandon'), reason, note: z.string() }),
+  z.object({ kind: z.literal('stop'), reason, note: z.string() }),
 ])
 
 const ours = z.object({
@@ -99,6 +101,17 @@ const ours = z.object({
   disposition: disposition.nullable(),
   not_before: z.number().nullable(),
   mentions: z.array(z.string()),
+  wishes: z
+    .array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['pause', 'resume', 'stop', 'directive']),
+        text: z.string(),
+        mode: z.enum(['now', 'turn_end']),
+      }),
+    )
+    .default([]),
+  paused: z.boolean().default(false),
   kept: z.string().nullable(),
   inherited: z.object({ path: z.string(), branch: z.string().nullable() }).nullable(),
 })
@@ -129,6 +142,8 @@ export function encodeLockFile(record: RunRecord): Record<string, unknown> {
     disposition: record.disposition,
     not_before: record.notBefore,
     mentions: record.mentions,
+    wishes: record.wishes,
+    paused: record.paused,
     kept: record.kept,
     inherited: record.inherited,
   }
@@ -163,6 +178,8 @@ export function decodeLockFile(text: string): RunRecord {
     disposition: file.disposition,
     notBefore: file.not_before,
     mentions: file.mentions,
+    wishes: file.wishes,
+    paused: file.paused,
     kept: file.kept,
     inherited: file.inherited,
   }
@@ -228,6 +245,8 @@ function decodeOlder(json: unknown): RunRecord {
     disposition: null,
     notBefore: null,
     mentions: [],
+    wishes: [],
+    paused: false,
     kept: null,
     inherited: file.worktree_path ? { path: file.worktree_path, branch: file.branch_name ?? null } : null,
   }

@@ -4,7 +4,8 @@ import { chooseAttempt } from '../../src/runner/attempt-choice.ts'
 import { anEnd, aTask, attempts } from '../support/records.ts'
 
 const policy = { maxAttempts: 3, maxInterruptions: 2, maxCostUsd: null }
-const choose = (list: ReturnType<typeof attempts>, over = {}) => chooseAttempt({ attempts: list, task: aTask() }, { ...policy, ...over })
+const choose = (list: ReturnType<typeof attempts>, over = {}) =>
+  chooseAttempt({ attempts: list, task: aTask(), wishes: [], paused: false }, { ...policy, ...over })
 
 test('a run without attempts starts its first', () => {
   expect(choose([])).toEqual({ do: 'start', session: 'first', after: null })
@@ -37,7 +38,10 @@ test('a lost session begins afresh', () => {
 test('money is counted over all attempts and ends the run when it is spent', () => {
   expect(choose(attempts('crashed', 'crashed'), { maxCostUsd: 1 })).toEqual({ do: 'finish', reason: 'over_budget' })
   expect(choose(attempts('crashed'), { maxCostUsd: 1 })).toMatchObject({ do: 'start' })
-  const own = chooseAttempt({ attempts: attempts('crashed'), task: aTask({ maxCostUsd: 0.1 }) }, { ...policy, maxCostUsd: 100 })
+  const own = chooseAttempt(
+    { attempts: attempts('crashed'), task: aTask({ maxCostUsd: 0.1 }), wishes: [], paused: false },
+    { ...policy, maxCostUsd: 100 },
+  )
   expect(own).toEqual({ do: 'finish', reason: 'over_budget' })
 })
 

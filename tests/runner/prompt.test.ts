@@ -34,7 +34,13 @@ test('a checking role is asked for a verdict and told not to repair', () => {
 })
 
 test('a resumed session gets the news and not the whole task again', () => {
-  const prompt = laterPrompt(parts, { session: 'resume', after: 'killed', lastText: 'half way', changed: 'src/add.js (+1 -1)' })
+  const prompt = laterPrompt(parts, {
+    session: 'resume',
+    after: 'killed',
+    lastText: 'half way',
+    changed: 'src/add.js (+1 -1)',
+    directives: [],
+  })
   expect(prompt).toContain('src/add.js (+1 -1)')
   expect(prompt).toContain('killed from outside')
   expect(prompt).not.toContain('It subtracts.')
@@ -46,6 +52,7 @@ test('a session that begins afresh gets the whole task and what was done before'
     after: 'session_lost',
     lastText: 'half way\nthere',
     changed: 'src/add.js (+1 -1)',
+    directives: [],
   })
   for (const piece of ['It subtracts.', '> half way\n> there', 'src/add.js (+1 -1)']) expect(prompt).toContain(piece)
 })

@@ -46,7 +46,7 @@ export function everyEvent(text: string): RunnerEvent[] {
     { type: 'step_finished', step: 'report', result: text, ms: 5000 },
     { type: 'hook_finished', hook: 'pre_task', path: text, exitCode: 3, ms: 1, message: text, log: text },
     { type: 'workspace_ready', workspace: { ...workspace, startTree: null, dirtyAtStart: [], continued: false, fallback: text } },
-    { type: 'attempt_started', attempt: 1, mode: 'resume', model: text, sessionId: text, pid: 1, deadlineMs: 600_000 },
+    { type: 'attempt_started', attempt: 1, mode: 'resume', model: text, sessionId: text, pid: 1, deadlineMs: 600_000, directives: [] },
     { type: 'agent_ready', sessionId: text, model: text },
     { type: 'agent_thinking', text },
     { type: 'agent_text', text },
@@ -88,6 +88,8 @@ export function runRecord(agentId: string, runId: string, more: Partial<RunRecor
     notBefore: null,
     mentions: [],
     inherited: null,
+    wishes: [],
+    paused: false,
     kept: null,
     ...more,
   }

@@ -50,6 +50,7 @@ export function attempts(...reasons: (EndReason | null)[]): AttemptRecord[] {
     model: 'sonnet',
     startedAt: '2026-01-01T00:00:00.000Z',
     supervisor: null,
+    directives: [],
     ended: reason && anEnd(reason),
   }))
 }
@@ -70,6 +71,8 @@ export function aRun(over: Partial<RunRecord> = {}): RunRecord {
     disposition: null,
     notBefore: null,
     mentions: [],
+    wishes: [],
+    paused: false,
     kept: null,
     inherited: null,
     ...over,

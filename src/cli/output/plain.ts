@@ -53,6 +53,9 @@ function sentence(event: RunnerEvent): string {
       const why = ended.reason === 'completed' || ended.text === '' ? '' : `: ${ended.text}`
       return `attempt ${event.attempt} ended, ${end(ended.reason).says}${why} (${duration(ended.durationMs)}, ${count(ended.turns, 'turn')}, ${count(ended.toolCalls, 'tool call')}, ${money(ended.costUsd)})`
     }
+    case 'run_paused':
+    case 'run_resumed':
+      return event.message
     case 'waiting':
       return `waiting until ${localStamp(event.untilMs)}: ${event.message}`
     case 'agent_ready':

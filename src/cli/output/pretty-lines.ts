@@ -68,6 +68,9 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
       const why = ended.text.trim() === '' ? [] : wrapped(ended.text, columns, '  ', 6).map(line => paint.dim(line))
       return [...bad(`attempt ${event.attempt}: ${end(ended.reason).says}`, duration(ended.durationMs)), ...why]
     }
+    case 'run_paused':
+    case 'run_resumed':
+      return told(event.message)
     case 'waiting':
       return told(`Waiting until ${moment(event.untilMs)}: ${event.message}`)
     case 'agent_ready':

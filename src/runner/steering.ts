@@ -1,0 +1,71 @@
+import { backoff } from '../core/backoff.ts'
+import { asRunnerError } from '../core/errors.ts'
+import type { RunRecord, Wish } from '../core/run.ts'
+import type { RunnerContext } from './context.ts'
+import { interrupts } from './wishes.ts'
+
+/** How long one question for wishes waits at the tracker, in seconds. */
+const ASK_SECONDS = 25
+
+/** The wishes for a run, as they come in. They are in the journal before they have any effect. */
+export interface Steering {
+  /** A signal that fires when the attempt that runs now is to be interrupted; at once when it is so already. */
+  interrupt(): AbortSignal
+  /** Resolves at the next wish. Rejects when the signal fires. */
+  next(signal: AbortSignal): Promise<void>
+  end(): void
+}
+
+/** Listens for wishes until ended. A tracker without steering has none; one that is away is asked again. */
+export function startSteering(record: RunRecord, context: RunnerContext, save: () => void): Steering {
+  const over = new AbortController()
+  let turn = new AbortController()
+  let arrival = Promise.withResolvers<void>()
+
+  const take = (wishes: Wish[]) => {
+    if (wishes.length === 0) return
+    for (const wish of wishes) {
+      record.wishes.push(wish)
+      if (wish.kind === 'pause') record.paused = true
+      if (wish.kind === 'resume') record.paused = false
+    }
+    save()
+    if (interrupts(record)) turn.abort()
+    arrival.resolve()
+    arrival = Promise.withResolvers()
+  }
+
+  void listen(record, context, take, over.signal)
+  return {
+    interrupt() {
+      turn = new AbortController()
+      if (interrupts(record)) turn.abort()
+      return turn.signal
+    },
+    next(signal) {
+      const stopped = Promise.withResolvers<never>()
+      const stop = () => stopped.reject(signal.reason)
+      signal.addEventListener('abort', stop, { once: true })
+      if (signal.aborted) stop()
+      return Promise.race([arrival.promise, stopped.promise]).finally(() => signal.removeEventListener('abort', stop))
+    },
+    end: () => over.abort(),
+  }
+}
+
+async function listen(record: RunRecord, context: RunnerContext, take: (wishes: Wish[]) => void, over: AbortSignal): Promise<void> {
+  const { tracker, identity, clock, random } = context
+  for (let failures = 0; tracker.steering && !over.aborted; ) {
+    try {
+      const known = record.wishes.map(wish => wish.id)
+      take(await tracker.steering.wanted(identity, record.task, record.runId, known, ASK_SECONDS, over))
+      failures = 0
+    } catch (thrown) {
+      if (over.aborted) return
+      const error = asRunnerError(thrown)
+      // The heartbeat finds out what it means that the task is no longer ours.
+      if (error.kind === 'lost') return
+      await clock.sleep(backoff(++failures, random(), error.retryAfterMs), over).catch(() => {})
+    }
+  }
+}
