@@ -1,6 +1,6 @@
 import type { Task } from '../core/task.ts'
 import type { Git } from './git.ts'
-import { clearStaleLock } from './git-at-work.ts'
+import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import type { WorkspaceOptions } from './options.ts'
 import { unfinishedOperation } from './repository.ts'
@@ -27,9 +27,13 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   const { git, gitDir } = place
   const run = safeRun(runId)
   const remarks: string[] = []
-  await clearStaleLock(gitDir, git.cwd)
+  await clearStaleLocks(gitDir, git.cwd)
   const status = await readStatus(git)
-  if (status.entries.length === 0) return remarks
+  if (status.entries.length === 0) {
+    // A commit that was cut off at its very end has left its index.
+    dropPrivateIndex(gitDir, run)
+    return remarks
+  }
   const env = await identityEnv(git, options.author)
   const isUsers = usersPaths(place.dirtyAtStart)
   try {

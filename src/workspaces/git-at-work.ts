@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 
@@ -7,7 +7,10 @@ import { RunnerError } from '../core/errors.ts'
  * The pid of a live process that works on a checkout: a git that stands in it or was started for it, or any process that holds
  * one of `files` open. Null when there is none. Without /proc nothing can be seen; then `unseen` is the answer.
  */
-export function gitAtWork(checkout: string, files: string[] = [], unseen: number | null = null): number | null {
+export function gitAtWork(
+  checkout: string,
+  { files = [] as string[], unseen = null as number | null, isAt = standsIn } = {},
+): number | null {
   let pids: string[]
   try {
     pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
@@ -18,7 +21,7 @@ export function gitAtWork(checkout: string, files: string[] = [], unseen: number
     if (Number(pid) === process.pid) continue
     const name = read(pid, 'comm').trim()
     if (name === 'git' || name.startsWith('git-')) {
-      if (standsIn(link(pid, 'cwd'), checkout)) return Number(pid)
+      if (isAt(link(pid, 'cwd'), checkout)) return Number(pid)
       const words = `${read(pid, 'cmdline')}\0${read(pid, 'environ')}`
       if (words.split('\0').some(word => word === checkout || word === `GIT_WORK_TREE=${checkout}`)) return Number(pid)
     }
@@ -39,16 +42,29 @@ export async function waitForGit(checkout: string, ms: number): Promise<void> {
 }
 
 /**
- * Removes an `index.lock` that a killed git left behind. One that a live git holds is waited for, and left alone in the end.
- * Without /proc, a lock of the last minute counts as held.
+ * Removes the locks that a killed git left in a checkout: of its index, its HEAD and its branch. Those that a live git holds are waited
+ * for, and left alone in the end. Without /proc, a lock of the last minute counts as held.
  */
-export async function clearStaleLock(gitDir: string, checkout: string, ms = 5_000): Promise<void> {
-  const lock = join(gitDir, 'index.lock')
+export async function clearStaleLocks(gitDir: string, checkout: string): Promise<void> {
+  for (const name of ['index.lock', 'HEAD.lock']) await clearLock(join(gitDir, name), checkout, standsIn)
+  const head = readText(join(gitDir, 'HEAD')).trim()
+  const common = readText(join(gitDir, 'commondir')).trim()
+  if (head.startsWith('ref: ')) await clearRefLock(resolve(gitDir, common), checkout, head.slice(5))
+}
+
+/** The same for the lock of one ref, which any checkout of the repository may hold. */
+export async function clearRefLock(commonDir: string, checkout: string, ref: string): Promise<void> {
+  const lock = join(commonDir, `${ref}.lock`)
+  await clearLock(lock, checkout, isWithin)
+  await clearLock(lock, dirname(commonDir), isWithin)
+}
+
+async function clearLock(lock: string, checkout: string, isAt: typeof standsIn, ms = 5_000): Promise<void> {
   const until = performance.now() + ms
   while (existsSync(lock)) {
     const seen = stamp(lock)
     const young = seen !== null && Date.now() - seen.mtimeMs < 60_000
-    if (gitAtWork(checkout, [lock], young ? 0 : null) === null) {
+    if (gitAtWork(checkout, { files: [lock], unseen: young ? 0 : null, isAt }) === null) {
       // The same file as before the look around: nobody has taken the lock meanwhile.
       const now = stamp(lock)
       if (seen && now && seen.ino === now.ino && seen.mtimeMs === now.mtimeMs) rmSync(lock, { force: true })
@@ -77,9 +93,13 @@ export function lockHolderLives(reason: string): boolean | null {
 
 /** In the checkout itself: not in a submodule or in another worktree that lies inside it. */
 function standsIn(folder: string, checkout: string): boolean {
-  if (folder !== checkout && !folder.startsWith(checkout + sep)) return false
+  if (!isWithin(folder, checkout)) return false
   for (let at = folder; at !== checkout; at = dirname(at)) if (existsSync(join(at, '.git'))) return false
   return true
+}
+
+function isWithin(folder: string, top: string): boolean {
+  return folder === top || folder.startsWith(top + sep)
 }
 
 function stamp(file: string) {
@@ -87,8 +107,12 @@ function stamp(file: string) {
 }
 
 function read(pid: string, file: string): string {
+  return readText(`/proc/${pid}/${file}`)
+}
+
+function readText(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }

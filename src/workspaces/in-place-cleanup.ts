@@ -1,7 +1,7 @@
 import type { WorkspaceRecord } from '../core/run.ts'
 import { keepLooseCommits, readCheckout } from './checkout-state.ts'
 import type { Git } from './git.ts'
-import { clearStaleLock } from './git-at-work.ts'
+import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { usersPathsTouched } from './in-place.ts'
 import { gitAt, type Place } from './place.ts'
@@ -19,7 +19,7 @@ import { somePaths, usersPaths } from './users-paths.ts'
 export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<void> {
   const { repository, request, options } = place
   const git = gitAt(place, repository.root)
-  await clearStaleLock(repository.gitDir, repository.root)
+  await clearStaleLocks(repository.gitDir, repository.root)
   const touched = await usersPathsTouched(place, workspace)
   if (touched.length === 0) await git.ask(['update-ref', '-d', startRef(request.runId)])
   const { status } = await readCheckout(git, repository.gitDir, workspace)

@@ -5,7 +5,7 @@ import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
-import { clearStaleLock } from './git-at-work.ts'
+import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
@@ -39,7 +39,7 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
   const { repository, options, request } = place
   const { root, gitDir } = repository
   const git = gitAt(place, root)
-  await clearStaleLock(gitDir, root)
+  await clearStaleLocks(gitDir, root)
   if (existsSync(place.base)) excludeFolder(repository, place.base)
   const status = await readStatus(git)
   const obstacle = await obstacleInPlace(place, status)
@@ -79,7 +79,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
   const { repository, options, request } = place
   const git = gitAt(place, repository.root)
   const { gitDir } = repository
-  await clearStaleLock(gitDir, repository.root)
+  await clearStaleLocks(gitDir, repository.root)
   const { status, remarks } = await readCheckout(git, gitDir, workspace)
   if (success)
     remarks.push(...(await commitWork({ git, gitDir, dirtyAtStart: workspace.dirtyAtStart }, request.runId, request.task, options)))

@@ -28,8 +28,13 @@ export async function namedBranch(git: Git, name: string): Promise<string> {
     'GIT_FAILED',
     `the task names the branch ${JSON.stringify(name.slice(0, 100))}, which is no valid branch name`,
   )
-  if (name.startsWith('-') || name.includes('@{') || name.length > 240 || /\p{Cc}/u.test(name)) throw bad
-  const accepted = await git.ask(['check-ref-format', '--branch', name])
-  if (accepted === null || accepted.trim() !== name) throw bad
+  if (!(await isBranchName(git, name))) throw bad
   return name
+}
+
+/** Whether git takes a text as the name of a branch, and as nothing else (an option, the branch before). */
+export async function isBranchName(git: Git, name: string): Promise<boolean> {
+  if (name.startsWith('-') || name.includes('@{') || name.length > 240 || /\p{Cc}/u.test(name)) return false
+  const accepted = await git.ask(['check-ref-format', '--branch', name])
+  return accepted !== null && accepted.trim() === name
 }

@@ -42,10 +42,18 @@ export async function keepCommit(git: Git, runId: string, sha: string): Promise<
   const same = kept.find(one => one.sha === sha && !isStart(one.ref))
   if (same) return same.ref
   const last = kept.filter(one => !isStart(one.ref)).at(-1)
-  const ref = `refs/agent-runner/${safeRun(runId)}/${last ? numberOf(last.ref) + 1 : 1}`
-  // The zeros say: only if it is not there yet.
-  await git.run(['update-ref', '-m', 'agent-runner: rescue', ref, sha, '0'.repeat(sha.length)])
-  return ref
+  const next = last ? numberOf(last.ref) + 1 : 1
+  for (let number = next; ; number++) {
+    const ref = `refs/agent-runner/${safeRun(runId)}/${number}`
+    try {
+      // The zeros say: only if it is not there yet.
+      await git.run(['update-ref', '-m', 'agent-runner: rescue', ref, sha, '0'.repeat(sha.length)])
+      return ref
+    } catch (failure) {
+      // A number may be blocked by the lock of a git that was killed.
+      if (number >= next + 3) throw failure
+    }
+  }
 }
 
 /** The ref for the user's uncommitted changes as they stood before the agent began. */

@@ -1,4 +1,5 @@
 import type { WorkReport } from '../core/run.ts'
+import { changedFile } from './changes.ts'
 import type { Git } from './git.ts'
 import { emptyTree } from './trees.ts'
 
@@ -40,19 +41,13 @@ export async function readWork(
   }
   const from = base ?? (await emptyTree(git))
   const numstat = await git.run(['diff-tree', '-r', '-z', '--numstat', '--no-renames', from, tip, '--'], LIMITS)
-  const files = numstat.split('\0').filter(Boolean).map(fileOf)
+  const files = numstat.split('\0').filter(Boolean).map(changedFile)
   const shown = ['-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color', '--src-prefix=a/', '--dst-prefix=b/']
   const { text, cut } = await git.head(['diff-tree', '-r', ...shown, from, tip, '--'], Math.max(1, diffBytes), LIMITS)
   const diff = cut || Buffer.byteLength(text) > diffBytes ? wholeLines(text, diffBytes) : text
   if (diff !== text || cut)
     remarks.push(`The diff is cut at ${diffBytes} bytes; \`git diff ${from.slice(0, 12)} ${tip.slice(0, 12)}\` shows all.`)
   return { commits: commits.reverse(), files, diff, remarks }
-}
-
-function fileOf(line: string) {
-  const [added, removed, ...path] = line.split('\t')
-  const count = (text: string | undefined) => (text === undefined || text === '-' ? null : Number(text))
-  return { path: path.join('\t'), added: count(added), removed: count(removed) }
 }
 
 function wholeLines(text: string, bytes: number): string {

@@ -27,7 +27,7 @@ export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
   const short = shortRun(request.runId)
   const own = `feature/task-${id}-${short}`
   const otherNames = [own, `task-${id}-${short}`]
-  const worktrees = await listWorktrees(git)
+  const worktrees = await listWorktrees(git, repository)
   const standing = (path: string) => stand(repository.commonDir, path, worktrees)
 
   const intent = readIntent(repository.commonDir, request.runId)

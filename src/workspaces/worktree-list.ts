@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Git } from './git.ts'
-import { gitFolderOf } from './repository.ts'
+import { gitFolderOf, type Repository } from './repository.ts'
 
 /** A checkout of the repository, as git lists it. */
 export interface ListedWorktree {
@@ -12,9 +12,14 @@ export interface ListedWorktree {
   lock: string | null
 }
 
-/** All checkouts that git knows, the main one first. */
-export async function listWorktrees(git: Git): Promise<ListedWorktree[]> {
-  const blocks = (await git.run(['worktree', 'list', '--porcelain'])).split('\n\n').filter(block => block.startsWith('worktree '))
+/**
+ * All checkouts that git knows. Where git gives up on one half-made worktree (an empty `commondir` after a kill), the folders
+ * are read without it.
+ */
+export async function listWorktrees(git: Git, repository: Repository): Promise<ListedWorktree[]> {
+  const output = await git.ask(['worktree', 'list', '--porcelain'])
+  if (output === null) return readWorktrees(repository)
+  const blocks = output.split('\n\n').filter(block => block.startsWith('worktree '))
   return blocks.map(block => {
     const value = (name: string) => new RegExp(`^${name}(?: (.*))?$`, 'm').exec(block)
     const lock = value('locked')
@@ -26,26 +31,50 @@ export async function listWorktrees(git: Git): Promise<ListedWorktree[]> {
   })
 }
 
-/** The git folders (`worktrees/*` of the common one) that say they belong to this path. More than one only after a kill. */
-export function adminFolders(commonDir: string, path: string): string[] {
-  const folder = join(commonDir, 'worktrees')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder)
-    .map(name => join(folder, name))
-    .filter(admin => {
-      const target = firstLine(join(admin, 'gitdir'))
-      return target !== null && realPath(dirname(resolve(admin, target))) === realPath(path)
-    })
+function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
+  const branchOf = (gitDir: string) => /^ref: refs\/heads\/(.+)$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[1] ?? null
+  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchOf(commonDir), lock: null }]
+  const others = allAdmins(commonDir).flatMap(admin => {
+    const path = pathOf(admin)
+    return path
+      ? [{ path, branch: branchOf(admin), lock: existsSync(join(admin, 'locked')) ? (firstLine(join(admin, 'locked')) ?? '') : null }]
+      : []
+  })
+  return [...main, ...others]
 }
 
-/** Git folders of a kill's first moment: begun under this path's name, locked, and not yet belonging to any path. */
+/** Completes the git folders in which a kill left no `commondir`: one such is enough to make git fail for all worktrees. */
+export function completeAdminFolders(commonDir: string, isBusy: (path: string) => boolean): void {
+  for (const admin of allAdmins(commonDir)) {
+    const path = pathOf(admin)
+    // What git writes there is always the same.
+    if (firstLine(join(admin, 'commondir')) === null && !(path && isBusy(path))) writeFileSync(join(admin, 'commondir'), '../..\n')
+  }
+}
+
+/** The git folders (`worktrees/*` of the common one) that say they belong to this path. More than one only after a kill. */
+export function adminFolders(commonDir: string, path: string): string[] {
+  return allAdmins(commonDir).filter(admin => {
+    const owner = pathOf(admin)
+    return owner !== null && realPath(owner) === realPath(path)
+  })
+}
+
+/** Git folders of a kill's first moment: begun under this path's name, and not yet belonging to any path. */
 export function nascentAdminFolders(commonDir: string, name: string): string[] {
+  return allAdmins(commonDir)
+    .filter(admin => basename(admin).startsWith(name) && /^\d*$/.test(basename(admin).slice(name.length)))
+    .filter(admin => pathOf(admin) === null && !existsSync(join(admin, 'index')))
+}
+
+function allAdmins(commonDir: string): string[] {
   const folder = join(commonDir, 'worktrees')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder)
-    .filter(entry => entry.startsWith(name) && /^\d*$/.test(entry.slice(name.length)))
-    .map(entry => join(folder, entry))
-    .filter(admin => !firstLine(join(admin, 'gitdir')) && !existsSync(join(admin, 'index')))
+  return existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : []
+}
+
+function pathOf(admin: string): string | null {
+  const target = firstLine(join(admin, 'gitdir'))
+  return target === null ? null : dirname(resolve(admin, target))
 }
 
 /** Whether a folder has a `.git` that leads elsewhere: a repository of its own, with a history that is nowhere else. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { keepLooseCommits, readCheckout } from './checkout-state.ts'
@@ -13,7 +13,7 @@ import type { Status } from './status.ts'
 import { nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { adminFolders } from './worktree-list.ts'
-import { mendWorktree, readLock, wholeWorktree } from './worktree-repair.ts'
+import { GOING, mendWorktree, readLock, wholeWorktree } from './worktree-repair.ts'
 
 /**
  * Removes a worktree when nothing in it can be lost; its branch stays. What is uncommitted or on no branch is rescued first. Ignored files
@@ -27,7 +27,7 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
     if (admins.length > 0) await mendWorktree(place, path, workspace.base ?? 'HEAD')
     return null
   }
-  const gitDir = await wholeWorktree(place, path)
+  const gitDir = await wholeWorktree(place, path, true)
   if (!gitDir) {
     if (readdirSync(path).length > 0) return 'it is no worktree any more, and there are files in it'
     rmdirSync(path)
@@ -43,12 +43,16 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
   const { status } = await readCheckout(at, gitDir, workspace)
   const obstacle = await keepAll(place, at, gitDir, workspace, status)
   if (obstacle) return obstacle
+  writeFileSync(join(gitDir, GOING), '')
   // Without --force git itself looks once more whether anything is uncommitted, at the last moment.
   const plain = status.entries.length === 0 && (await git.ask(['worktree', 'remove', path], { slow: true })) !== null
   if (!plain && existsSync(path)) {
     const late = status.entries.length === 0 ? (await readCheckout(at, gitDir, workspace)).status : null
     const lateObstacle = late && (await keepAll(place, at, gitDir, workspace, late))
-    if (lateObstacle) return lateObstacle
+    if (lateObstacle) {
+      rmSync(join(gitDir, GOING), { force: true })
+      return lateObstacle
+    }
     await git.run(['worktree', 'remove', '--force', path], { slow: true })
   }
   return existsSync(path) ? 'git could not delete all of it' : null

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { basename, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { branchTip } from './base-commit.ts'
-import { clearStaleLock, waitForGit } from './git-at-work.ts'
+import { clearStaleLocks, waitForGit } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { gitAt, type Place } from './place.ts'
 import { gitFolderOf } from './repository.ts'
@@ -11,21 +11,24 @@ import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import { treeChanges } from './trees.ts'
 import { adminFolders, isForeign, nascentAdminFolders, realPath } from './worktree-list.ts'
 
+/** File in a worktree's git folder that says: it is being removed, so a file that is missing is not one that the agent deleted. */
+export const GOING = 'agent-runner-removing'
+
 /** How long a git of an earlier life is waited for, in milliseconds. */
 export const PATIENCE_MS = 30_000
 
 /**
  * The git folder of a whole worktree at this path, or null. Whole means: its files were all written once (git writes the index
- * after them). A lost `.git` file is written again; a lock of git's own making and a stale `index.lock` are taken away.
+ * after them), and its removal has not begun. A lost `.git` file is written again; a lock of git's own making and a stale `index.lock` are taken away.
  */
-export async function wholeWorktree(place: Place, path: string): Promise<string | null> {
+export async function wholeWorktree(place: Place, path: string, evenIfGoing = false): Promise<string | null> {
   const admin = adminFolders(place.repository.commonDir, path).find(folder => existsSync(join(folder, 'index')))
-  if (!admin || !existsSync(path)) return null
+  if (!admin || !existsSync(path) || (!evenIfGoing && existsSync(join(admin, GOING)))) return null
   if (gitFolderOf(path) !== realPath(admin)) {
     if (existsSync(join(path, '.git'))) return null
     writeFileSync(join(path, '.git'), `gitdir: ${admin}\n`)
   }
-  await clearStaleLock(admin, path)
+  await clearStaleLocks(admin, path)
   if (readLock(admin) === 'initializing') rmSync(join(admin, 'locked'), { force: true })
   return admin
 }

@@ -3,19 +3,20 @@ import { branchTip } from './base-commit.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
-import { waitForGit } from './git-at-work.ts'
+import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { gitAt, type Place } from './place.ts'
 import { initSubmodules, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { readWork } from './work-report.ts'
 import { chooseWorktree, type WorktreeChoice } from './worktree-choice.ts'
-import { adminFolders } from './worktree-list.ts'
+import { adminFolders, completeAdminFolders } from './worktree-list.ts'
 import { mendWorktree, PATIENCE_MS, readLock, wholeWorktree } from './worktree-repair.ts'
 
 /** Makes the run's worktree, or finds it as it was left. Throws GIT_FAILED when git leaves no usable one. */
 export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   const { options, repository } = place
+  completeAdminFolders(repository.commonDir, path => gitAtWork(path) !== null)
   const choice = await chooseWorktree(place)
   excludeFolder(repository, place.base)
   if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
@@ -42,6 +43,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     const { path, branch, base, continued, remark } = choice
     writeIntent(repository.commonDir, request.runId, { path, branch, base, continued, remark })
     if (await mendWorktree(place, path, base)) return
+    await clearRefLock(repository.commonDir, path, `refs/heads/${branch}`)
     const there = await branchTip(git, `refs/heads/${branch}`)
     try {
       const what = there ? [path, branch] : ['--no-track', '-b', branch, path, base]

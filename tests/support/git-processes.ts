@@ -16,8 +16,10 @@ export function processesWith(text: string, name?: string): number[] {
     .map(Number)
 }
 
-/** Kills a process; one that has gone already is as good. */
+/** Kills one process; one that has gone already is as good. */
 export function kill(pid: number): void {
+  // 0 and below are groups: the test's own, for one.
+  if (!(pid > 1)) throw new Error(`${pid} is no process`)
   try {
     process.kill(pid, 'SIGKILL')
   } catch {

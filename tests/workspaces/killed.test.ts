@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { newRunId } from '../../src/core/ids.ts'
 import { kill, processesWith } from '../support/git-processes.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
 
@@ -173,4 +174,61 @@ test('an index.lock that a live git may hold is left alone, and taken away when 
   live.kill('SIGKILL')
   expect((await collecting).commits).toHaveLength(1)
   expect(existsSync(lock)).toBe(false)
+})
+
+test('what a git left at its first moments, even for another task, is no obstacle', async () => {
+  const repo = gitRepo()
+  const admin = join(repo, '.git', 'worktrees')
+  const half = join(repo, '.worktrees', 'task-6')
+  writeFiles(admin, { 'task-6/gitdir': `${half}/.git\n`, 'task-6/commondir': '', 'task-6/locked': 'initializing' })
+  writeFiles(half, { '.git': `gitdir: ${admin}/task-6\n` })
+  writeFiles(admin, { 'task-7/locked': 'initializing', 'task-7/gitdir': '' })
+  writeFiles(join(repo, '.git', 'refs', 'heads', 'feature'), { 'task-7.lock': '' })
+  expect(() => git(repo, 'worktree', 'list')).toThrow()
+  const { workspaces } = workspacesOf(repo)
+  expect(await workspaces.plan(request())).toMatchObject({ kind: 'worktree', branch: 'feature/task-7', remark: null })
+  const workspace = await workspaces.prepare(request())
+  expect(workspace).toMatchObject({ path: join(repo, '.worktrees', 'task-7'), branch: 'feature/task-7', fallback: null })
+  expect(await workspaces.prepare(request({ id: '6' }, 'run_6'))).toMatchObject({ path: half, branch: 'feature/task-6', fallback: null })
+  expect(git(repo, 'worktree', 'list', '--porcelain')).not.toMatch(/locked|prunable/)
+  expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(3)
+})
+
+test('what a removal that was killed has deleted already is never taken for work of the agent', async () => {
+  const { repo, release, reached } = slowRepo()
+  release()
+  const { workspaces } = workspacesOf(repo)
+  const workspace = await workspaces.prepare(request())
+  expect(reached()).toBe(true)
+  const admin = git(workspace.path, 'rev-parse', '--absolute-git-dir')
+  writeFiles(workspace.path, { 'a.txt': 'a\n' })
+  const report = await workspaces.collect(workspace, request(), true)
+  // As a kill in the middle leaves it.
+  writeFileSync(join(admin, 'agent-runner-removing'), '')
+  rmSync(join(workspace.path, 'file-00.txt'))
+  const again = await workspaces.collect(workspace, request(), true)
+  expect(again.commits).toEqual(report.commits)
+  const next = await workspaces.prepare(request({}, 'run_next'))
+  expect(next).toMatchObject({ path: workspace.path, branch: workspace.branch, base: report.commits[0]!.sha })
+  expect(git(next.path, 'status', '--porcelain')).toBe('')
+  expect((await workspaces.cleanup(next, request({}, 'run_next'), true)).kept).toBeNull()
+})
+
+test('a removal says so in the git folder before git deletes the first file', async () => {
+  const repo = gitRepo()
+  const { workspaces } = workspacesOf(repo)
+  const workspace = await workspaces.prepare(request())
+  const bin = tempFolder()
+  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim()
+  const look = `case "$*" in *"worktree remove"*) ls '${repo}/.git/worktrees/task-7' > '${bin}/seen';; esac`
+  writeFiles(bin, { git: `#!/bin/sh\n${look}\nexec '${real}' "$@"\n` })
+  chmodSync(join(bin, 'git'), 0o755)
+  const path = process.env.PATH
+  process.env.PATH = `${bin}:${path}`
+  try {
+    expect((await workspaces.cleanup(workspace, request(), true)).kept).toBeNull()
+  } finally {
+    process.env.PATH = path
+  }
+  expect(readFileSync(join(bin, 'seen'), 'utf8').split('\n')).toContain('agent-runner-removing')
 })

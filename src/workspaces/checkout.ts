@@ -1,0 +1,70 @@
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Git, openGit } from './git.ts'
+import { findRepository, gitFolderOf, type Repository, unfinishedOperation } from './repository.ts'
+import { listRescued } from './rescue.ts'
+import { readStatus, type Status } from './status.ts'
+import { usersPaths } from './users-paths.ts'
+
+/** Longest time for one git command that only looks, in milliseconds. */
+export const LOOK_MS = 30_000
+
+/** How a place of work stands, for people. */
+export interface CheckoutView {
+  path: string
+  /** `none`: the folder is gone · `folder`: it is there and no git checkout · `unreadable`: git refuses it, see `problem`. */
+  state: 'none' | 'folder' | 'checkout' | 'unreadable'
+  branch: string | null
+  head: string | null
+  /** Changed and untracked paths that are in no commit; the user's own are left out. */
+  uncommitted: string[]
+  /** Commits since the work began; null when that is not known. */
+  commits: number | null
+  operation: string | null
+  /** Refs under `refs/agent-runner/` that hold work of the run. */
+  rescued: string[]
+  problem: string | null
+}
+
+/** Looks at a run's place of work and changes nothing. Never throws: what goes wrong is told in `problem`. */
+export async function lookAtCheckout(
+  path: string,
+  run: { runId: string; base: string | null; dirtyAtStart: string[] },
+): Promise<CheckoutView> {
+  const nothing = { branch: null, head: null, uncommitted: [], commits: null, operation: null, rescued: [], problem: null }
+  if (!existsSync(path)) return { path, state: 'none', ...nothing }
+  try {
+    const found = await openCheckout(path, LOOK_MS)
+    if (!found) return { path, state: 'folder', ...nothing }
+    const { git, repository, status } = found
+    const isUsers = usersPaths(run.dirtyAtStart)
+    return {
+      path,
+      state: 'checkout',
+      branch: status.branch,
+      head: status.head,
+      uncommitted: status.entries.map(entry => entry.path).filter(entry => !isUsers(entry)),
+      commits: await commitsSince(git, run.base, status.head),
+      operation: unfinishedOperation(repository.gitDir),
+      rescued: (await listRescued(git, run.runId)).map(one => one.ref),
+      problem: null,
+    }
+  } catch (failure) {
+    return { path, state: 'unreadable', ...nothing, problem: (failure as Error).message }
+  }
+}
+
+/** A checkout of its own at this path; null for a plain folder, also for one inside somebody else's checkout. Throws GIT_FAILED. */
+export async function openCheckout(path: string, timeoutMs: number): Promise<{ git: Git; repository: Repository; status: Status } | null> {
+  const folder = realpathSync(path)
+  if (!statSync(folder).isDirectory() || gitFolderOf(folder) === null) return null
+  const git = openGit(folder, { timeoutMs, env: { GIT_CEILING_DIRECTORIES: dirname(folder) } })
+  const repository = await findRepository(git)
+  return repository && { git, repository, status: await readStatus(git) }
+}
+
+async function commitsSince(git: Git, base: string | null, head: string | null): Promise<number | null> {
+  if (base === null || head === null) return null
+  const count = await git.ask(['rev-list', '--count', head, `^${base}`, '--'])
+  return count === null ? null : Number(count)
+}

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
+import type { ChangedFile } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import { changedFiles, patchBetween } from './changes.ts'
+import { type Git, openGit } from './git.ts'
+import { type KeptRef, keptRefs } from './kept-refs.ts'
+import { commitOfCheckout, type LeftWorktree, pathsBelow, readLeft } from './left-worktrees.ts'
+import { isBranchName } from './names.ts'
+import { findRepository } from './repository.ts'
+import { realPath } from './worktree-list.ts'
+
+export type { KeptRef, LeftWorktree }
+
+/** One piece of kept work: a ref, or a worktree that was left. */
+export type KeptPiece = ({ kind: 'ref' } & KeptRef) | ({ kind: 'worktree' } & LeftWorktree)
+
+/** What a piece holds beyond the branches. */
+export interface KeptContent {
+  base: string
+  files: ChangedFile[]
+  /** A patch that `git apply` takes; null when none was asked for. */
+  patch: string | null
+  remarks: string[]
+}
+
+/** The kept work of one repository, and of the places that are named besides. */
+export interface KeptWork {
+  /** Refs and left worktrees, the latest first. */
+  list(): Promise<KeptPiece[]>
+  /** The files of one piece. */
+  files(piece: KeptPiece): Promise<ChangedFile[]>
+  content(piece: KeptPiece, patch: boolean): Promise<KeptContent>
+  /**
+   * Makes a new branch with the piece's content as a commit. No checkout and no branch that is there is touched. Throws USAGE for a
+   * branch that is there already or cannot be, and for a piece that git knows nothing of.
+   */
+  restore(piece: KeptPiece, branch: string): Promise<{ branch: string; sha: string; base: string; repo: string; remarks: string[] }>
+}
+
+export interface KeptWorkOptions {
+  repo: string
+  /** As configured; null for `.worktrees`. */
+  worktreeBase: string | null
+  author: { name: string; email: string } | null
+  /** Places that runs have left, in whatever repository. */
+  places: string[]
+  /** Places of unfinished runs: nobody's to restore yet. */
+  busy: string[]
+}
+
+const GIT_MS = 300_000
+/** A patch is for people and for `git apply`; what is longer is better restored. */
+const PATCH_BYTES = 64 * 1024 * 1024
+
+/** Opens the kept work. Works outside of a repository too: then only the named places are looked at. */
+export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> {
+  const start = openGit(resolve(options.repo), { timeoutMs: GIT_MS })
+  const repository = await findRepository(start)
+  const here: Git | null = repository && start.at(repository.root)
+
+  async function list(): Promise<KeptPiece[]> {
+    const busy = new Set(options.busy.map(realPath))
+    const below =
+      repository && here ? await pathsBelow(here, repository, realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))) : []
+    const paths = [...new Set([...below, ...options.places.filter(existsSync).map(realPath)])].filter(path => !busy.has(path))
+    const pieces: KeptPiece[] = here ? (await keptRefs(here)).map(ref => ({ kind: 'ref', ...ref })) : []
+    for (const path of paths) {
+      const left = await readLeft(path, GIT_MS)
+      if (left) pieces.push({ kind: 'worktree', ...left })
+    }
+    return pieces.sort((a, b) => b.at - a.at)
+  }
+
+  /** The piece as a commit, in the repository that it belongs to. */
+  async function commitOf(piece: KeptPiece) {
+    if (piece.kind === 'ref') return { git: here!, sha: piece.sha, base: piece.base, incomplete: null }
+    const commit = await commitOfCheckout(piece.path, `Left uncommitted in ${piece.path.split('/').at(-1)}`, options.author, GIT_MS)
+    if (commit) return commit
+    throw new RunnerError('USAGE', `${piece.path} is no git checkout, so git can tell nothing of it`, {
+      advice: 'The files are there as they were left; copy them from there.',
+    })
+  }
+
+  return {
+    list,
+    async files(piece) {
+      return piece.kind === 'ref'
+        ? await changedFiles(here!, piece.base, piece.sha)
+        : piece.uncommitted.map(path => ({ path, added: null, removed: null }))
+    },
+    async content(piece, patch) {
+      const { git, sha, base, incomplete } = await commitOf(piece)
+      const remarks = incomplete ? [`Not everything could be read: ${incomplete}.`] : []
+      const files = await changedFiles(git, base, sha)
+      if (!patch) return { base, files, patch: null, remarks }
+      const { text, cut } = await patchBetween(git, base, sha, PATCH_BYTES)
+      if (cut) throw new RunnerError('USAGE', 'the patch is longer than 64 MiB', { advice: 'Restore it to a branch instead.' })
+      return { base, files, patch: text, remarks }
+    },
+    async restore(piece, branch) {
+      const { git, sha, base, incomplete } = await commitOf(piece)
+      if (!(await isBranchName(git, branch)))
+        throw new RunnerError('USAGE', `git takes no branch named ${JSON.stringify(branch.slice(0, 100))}`)
+      if (await branchTip(git, `refs/heads/${branch}`))
+        throw new RunnerError('USAGE', `the branch ${branch} is there already; nothing was changed`, {
+          advice: 'Name one that is not there.',
+        })
+      // The zeros say: only if it is not there yet.
+      await git.run(['update-ref', '-m', 'agent-runner: rescue restore', `refs/heads/${branch}`, sha, '0'.repeat(sha.length)])
+      const remarks = incomplete ? [`Not everything could be read, so it is not in the branch: ${incomplete}.`] : []
+      return { branch, sha, base, repo: git.cwd, remarks }
+    },
+  }
+}

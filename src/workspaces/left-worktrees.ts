@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { branchTip } from './base-commit.ts'
+import { openCheckout } from './checkout.ts'
+import type { Git } from './git.ts'
+import { identityEnv } from './identity.ts'
+import type { Repository } from './repository.ts'
+import { commitTree } from './rescue.ts'
+import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { emptyTree } from './trees.ts'
+import { listWorktrees, realPath } from './worktree-list.ts'
+
+/** A worktree that no unfinished run works in. */
+export interface LeftWorktree {
+  path: string
+  /** `folder`: there are files, but git knows nothing of them any more. */
+  state: 'checkout' | 'folder' | 'unreadable'
+  branch: string | null
+  /** Changed and untracked paths that are in no commit. */
+  uncommitted: string[]
+  /** Epoch milliseconds of the last change of the folder itself. */
+  at: number
+  problem: string | null
+}
+
+/** The paths of all worktrees and other folders below `base`; none when it is not there. */
+export async function pathsBelow(git: Git, repository: Repository, base: string): Promise<string[]> {
+  const listed = (await listWorktrees(git, repository)).map(worktree => realPath(worktree.path))
+  const folders = existsSync(base)
+    ? readdirSync(base, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [join(base, entry.name)] : []))
+    : []
+  return [...new Set([...listed.filter(path => path.startsWith(base + sep)), ...folders.map(realPath)])]
+}
+
+/** How the worktree at a path stands; null when nothing is there. Throws nothing. */
+export async function readLeft(path: string, timeoutMs: number): Promise<LeftWorktree | null> {
+  const folder = statSync(path, { throwIfNoEntry: false })
+  if (!folder?.isDirectory()) return null
+  const left: LeftWorktree = { path, state: 'folder', branch: null, uncommitted: [], at: folder.mtimeMs, problem: null }
+  try {
+    const found = await openCheckout(path, timeoutMs)
+    if (!found) return readdirSync(path).length === 0 ? null : left
+    const { branch, entries } = found.status
+    return { ...left, state: 'checkout', branch, uncommitted: entries.map(entry => entry.path) }
+  } catch (failure) {
+    return { ...left, state: 'unreadable', problem: (failure as Error).message }
+  }
+}
+
+/** What a checkout holds, as a commit on no branch: its HEAD when nothing is uncommitted. */
+export interface CheckoutCommit {
+  git: Git
+  sha: string
+  /** The commit or tree that it stands on. */
+  base: string
+  /** What could not be read; null when all is in it. */
+  incomplete: string | null
+}
+
+/** Puts all of a checkout into a commit without touching the checkout or its index. Null when it is none, or has nothing to commit. */
+export async function commitOfCheckout(
+  path: string,
+  message: string,
+  author: { name: string; email: string } | null,
+  timeoutMs: number,
+): Promise<CheckoutCommit | null> {
+  const found = await openCheckout(path, timeoutMs)
+  if (!found) return null
+  const { git, repository, status } = found
+  const base = status.head ?? (await emptyTree(git))
+  if (status.entries.length === 0) return status.head === null ? null : { git, sha: status.head, base, incomplete: null }
+  // A name of this process's own, since a runner may take a picture of the same checkout.
+  const index = `rescue-${process.pid}`
+  try {
+    const { tree, incomplete } = await takeSnapshot(git, repository.gitDir, index)
+    const parent = status.head && (await branchTip(git, status.head))
+    return { git, sha: await commitTree(git, tree, parent, message, await identityEnv(git, author)), base, incomplete }
+  } finally {
+    dropPrivateIndex(repository.gitDir, index)
+  }
+}

@@ -1,0 +1,66 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { newRunId } from '../../src/core/ids.ts'
+import { openGit } from '../../src/workspaces/git.ts'
+import { gitAt, type Place } from '../../src/workspaces/place.ts'
+import { kill, processesWith } from '../support/git-processes.ts'
+import { git, gitRepo } from '../support/git-repo.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+test('a git that was killed is a failure, not a success without output', async () => {
+  const runId = newRunId()
+  const place = openGit(gitRepo(), { timeoutMs: 20_000, runId })
+  for (const ask of [place.run, place.ask]) {
+    const failure = expect(ask(['cat-file', '--batch'])).rejects.toMatchObject({ code: 'GIT_FAILED', message: 'git cat-file was killed' })
+    const [pid] = await waitFor('git to run', () => {
+      const pids = processesWith(`AGENT_RUNNER_RUN_ID=${runId}`, 'git')
+      return pids.length > 0 ? pids : null
+    })
+    kill(pid!)
+    await failure
+  }
+})
+
+test('a git that fails without a word is a failure', async () => {
+  const repo = gitRepo()
+  git(repo, 'config', 'alias.no', '!exit 3')
+  await expect(openGit(repo, { timeoutMs: 10_000 }).run(['no'])).rejects.toThrow('git no ended with 3')
+  expect(await openGit(repo, { timeoutMs: 10_000 }).ask(['no'])).toBeNull()
+})
+
+test('a git that waits for ever is stopped', async () => {
+  const waiting = openGit(gitRepo(), { timeoutMs: 300 }).run(['cat-file', '--batch'])
+  await expect(waiting).rejects.toMatchObject({ code: 'GIT_FAILED', message: expect.stringContaining('did not end within') })
+})
+
+test('a process that a hook leaves behind with the output open does not hold us', async () => {
+  const repo = gitRepo()
+  git(repo, 'config', 'alias.leave', '!sleep 60 & echo $!')
+  const pid = Number(await openGit(repo, { timeoutMs: 20_000 }).run(['leave']))
+  expect(pid).toBeGreaterThan(1)
+  onTestFinished(() => kill(pid))
+  expect(() => process.kill(pid, 0)).not.toThrow()
+})
+
+test('large output arrives whole, and only its head when that is asked for', async () => {
+  const text = 'a line of text\n'.repeat(400_000)
+  const repo = gitRepo({ 'big.txt': text })
+  const place = openGit(repo, { timeoutMs: 20_000 })
+  expect(await place.run(['cat-file', 'blob', 'HEAD:big.txt'])).toBe(text)
+  expect(await place.head(['cat-file', 'blob', 'HEAD:big.txt'], 1_000)).toEqual({ text: text.slice(0, 1_000), cut: true })
+})
+
+test('git in a checkout never looks above it', async () => {
+  const repo = gitRepo()
+  const folder = join(repo, '.worktrees', 'task-7')
+  mkdirSync(folder, { recursive: true })
+  const place = { git: openGit(repo, { timeoutMs: 10_000 }) } as Place
+  await expect(gitAt(place, folder).run(['status'])).rejects.toThrow(/not a git repository/)
+})
+
+test('the hooks of a repository may use abbreviated options, patterns and an editor that ends', async () => {
+  const repo = gitRepo({ 'a.ts': '', 'b.js': '' })
+  git(repo, 'config', 'alias.try', '!git ls-files --cache -- "*.ts" && git var GIT_EDITOR && echo "$AGENT_RUNNER_RUN_ID"')
+  expect(await openGit(repo, { timeoutMs: 10_000, runId: 'run_1' }).run(['try'])).toBe('a.ts\ntrue\nrun_1\n')
+})
