@@ -6,10 +6,13 @@ import { doctorCommand } from './doctor.ts'
 import { hooksCommand } from './hooks.ts'
 import { initCommand } from './init.ts'
 import { logsCommand } from './logs.ts'
+import { rescueCommand } from './rescue.ts'
 import { runCommand } from './run.ts'
 import { statusCommand } from './status.ts'
 import { taskCommand } from './task.ts'
+import { unlockCommand } from './unlock.ts'
 import { version } from './version.ts'
+import { whyCommand } from './why.ts'
 
 const USAGE = 2
 
@@ -20,13 +23,29 @@ Examples:
   agent-runner --role backend_dev --agent-id dev_001 --dry-run       say what would be taken
   agent-runner task add --title "Fix the login" --role backend_dev   add a task to the embedded board
   agent-runner status --watch                                        what every agent here is doing
+  agent-runner why dev_001                                           what happened, what comes next, what to do
   agent-runner doctor --role backend_dev --agent-id dev_001          would a run start?
 
 The options of \`run\` work without the word: agent-runner --role R --agent-id ID [--single-task] [--dry-run] …
 All of them: agent-runner run --help`
 
-/** The whole command line. Only declares: what a command needs is loaded when it runs. */
-export function buildProgram(): Command {
+const COMMANDS: Record<string, (program: Command) => void> = {
+  run: runCommand,
+  task: taskCommand,
+  status: statusCommand,
+  logs: logsCommand,
+  doctor: doctorCommand,
+  config: configCommand,
+  init: initCommand,
+  hooks: hooksCommand,
+  completion: completionCommand,
+}
+
+/**
+ * The whole command line, or the part of it that one command needs: declaring dozens of options takes time at each start. Only
+ * declares: what a command needs is loaded when it runs.
+ */
+export function buildProgram(only?: string): Command {
   const program = new Command('agent-runner')
     .description('Takes tasks from a project-management API, gives each to a coding agent in a safe workspace, and reports back.')
     .version(version(), '-V, --version', 'print the version')
@@ -36,19 +55,15 @@ export function buildProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'agent-runner: ')) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
-  for (const add of [
-    runCommand,
-    taskCommand,
-    statusCommand,
-    logsCommand,
-    doctorCommand,
-    configCommand,
-    initCommand,
-    hooksCommand,
-    completionCommand,
-  ])
-    add(program)
+  for (const [name, declare] of Object.entries(COMMANDS)) if (only === undefined || only === name) declare(program)
   return program
+}
+
+/** The command that a command line is for; undefined when all must be known to say so. */
+function commandOf(word: string | undefined): string | undefined {
+  if (word !== undefined && Object.hasOwn(COMMANDS, word)) return word
+  const general = ['-h', '--help', '-V', '--version']
+  return word?.startsWith('-') && !general.includes(word) ? 'run' : undefined
 }
 
 /** Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. */
@@ -56,7 +71,7 @@ export async function main(argv: string[]): Promise<void> {
   // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
-  const program = buildProgram()
+  const program = buildProgram(commandOf(argv[2]))
   try {
     refuseUnknownCommand(program, argv[2])
     await program.parseAsync(argv)

@@ -53,7 +53,8 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
       const notOurs = await keepTask(record, context)
       if (notOurs) return notOurs
-      await context.supervision.sweep(record.runId)
+      // Without an attempt on record nothing of the run can be alive.
+      if (record.attempts.length > 0) await context.supervision.sweep(record.runId)
       record.attempts.push(await prepareAttempt(choice, record, context))
       save()
     }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { uptime } from 'node:os'
 import type { ProcessIdentity } from '../core/run.ts'
 
 /** One live process as the system shows it. Zombies are not listed: they are dead. */
@@ -39,17 +40,38 @@ export function processRows(): ProcessRow[] {
   return rows
 }
 
+/** Only names of ours are looked for, so only they are remembered. */
+const OUR_NAMES = 'AGENT_RUNNER_'
+/** A process that is younger may still be about to replace its program, and with it its environment. In seconds. */
+const SETTLED = 2
+const settled = new Map<string, string>()
+
 /**
- * Whether the process was started with `entry` (NAME=value) in its environment. Processes of other users cannot be read
- * and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed.
+ * Whether the process was started with `entry` (NAME=value, a name of ours) in its environment. Processes of other users cannot be
+ * read and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed.
  */
-export function startedWith(pid: number, entry: string): boolean {
+export function startedWith({ pid, start }: ProcessRow, entry: string): boolean {
+  const key = `${pid}:${start}`
+  const known = settled.get(key)
+  if (known !== undefined) return known.includes(`\0${entry}\0`)
+  const environment = environmentOf(pid)
+  const ours = environment.split('\0').filter(line => line.startsWith(OUR_NAMES))
+  // What shows no environment at all is replacing its program just now.
+  if (environment !== '' && Number(start) / 100 < uptime() - SETTLED) {
+    if (settled.size > 10_000) settled.clear()
+    settled.set(key, `\0${ours.join('\0')}\0`)
+  }
+  return ours.includes(entry)
+}
+
+function environmentOf(pid: number): string {
   try {
-    if (process.platform === 'linux') return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${entry}\0`)
-    const text = execFileSync('ps', ['-E', '-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
-    return ` ${text.trim()} `.includes(` ${entry} `)
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`, 'latin1')
+    return execFileSync('ps', ['-E', '-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .replaceAll(' ', '\0')
   } catch {
-    return false
+    return ''
   }
 }
 

@@ -35,7 +35,7 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 export function taggedProcesses(name: string, value: string): ProcessRow[] {
   const rows = processRows()
   const found = new Map<number, ProcessRow>()
-  for (const row of rows) if (startedWith(row.pid, `${name}=${value}`)) found.set(row.pid, row)
+  for (const row of rows) if (startedWith(row, `${name}=${value}`)) found.set(row.pid, row)
   for (let grown = true; grown; ) {
     grown = false
     for (const row of rows)
