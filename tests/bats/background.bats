@@ -31,27 +31,28 @@ log_says() { wait_for 15 grep -q -e "$1" ../runner.log; }
   nothing_tagged
 }
 
-agent_registered() { pm GET /agents | grep -q dev_001; }
+agent_registered() { pm GET /agents | grep -q "$1"; }
 
 @test "TERM and INT end a runner that waits at Headless PM at once" {
   start_pm --poll-ms 50
   shell_agent 'result'
   local signal
   for signal in TERM INT; do
-    background --task-check-interval 60
-    wait_for 10 agent_registered
+    background --task-check-interval 60 --agent-id "dev_$signal"
+    wait_for 10 agent_registered "dev_$signal"
     kill -"$signal" "$LAST"
     ended 3 "$LAST"
     [ "$CODE" = 0 ]
   done
 }
 
-@test "INT during a task, as Ctrl-C sends it, finishes the task" {
+@test "Ctrl-C reaches the whole process group: the runner finishes the task, and the agent does not notice" {
   shell_agent 'hold; result'
   add_task 'Long one' --complexity minor
-  start_single ../runner.log
+  # setsid gives the runner a group of its own, as an interactive shell does.
+  start ../runner.log setsid "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --single-task
   wait_for 10 agent_started
-  kill -INT "$LAST"
+  kill -INT -- "-$LAST"
   log_says 'SIGINT: finishing'
   go
   ended 15 "$LAST"
@@ -147,7 +148,41 @@ agent_registered() { pm GET /agents | grep -q dev_001; }
   wait_for 20 pm_done
 }
 
-@test "when the task in the background is done twice over by two agents, each has its own" {
+@test "the PM dies during a task: the result waits, and is told once when the PM is back" {
+  start_pm --poll-ms 50 --state-file "$BATS_TEST_TMPDIR/pm.json"
+  shell_agent 'hold; echo made >made.txt; result'
+  local pm=$LAST port=${HEADLESS_PM_API_URL##*:}
+  pm_task 'Long one' '{"branch":"feature/long"}'
+  start_single ../runner.log
+  local runner=$LAST
+  wait_for 10 agent_started
+  end_process "$pm"
+  go
+  wait_for 10 grep -q 'warning: .*report' ../runner.log
+  [ "$(git show feature/long:made.txt)" = made ]
+  start_pm --poll-ms 50 --state-file "$BATS_TEST_TMPDIR/pm.json" --port "$port"
+  ended 20 "$runner"
+  [ "$CODE" = 0 ]
+  [ "$(pm_task_field "$TASK" status) $(pm_task_field "$TASK" locked_by)" = 'dev_done null' ]
+  [ "$(pm_task_field "$TASK" notes | grep -c 'agent-runner logs run_')" = 1 ]
+  [ "$(agent_starts)" = 1 ]
+}
+
+@test "two agents want the one task at Headless PM: one does it, the other finds nothing" {
+  start_pm --poll-ms 50
+  shell_agent 'result'
+  pm_task 'The only one' '{"complexity":"minor"}'
+  start_single ../one.log --agent-id dev_001
+  local one=$LAST codes
+  start_single ../two.log --agent-id dev_002
+  ended 15 "$one"
+  codes=$CODE
+  ended 15 "$LAST"
+  [[ "$codes $CODE" == '0 14' || "$codes $CODE" == '14 0' ]]
+  [ "$(agent_starts)" = 1 ]
+}
+
+@test "two agents and two tasks at once: each is done once, on a branch of its own" {
   shell_agent 'echo "$$" >"made-$$.txt"; result'
   add_task One
   add_task Two
@@ -160,4 +195,5 @@ agent_registered() { pm GET /agents | grep -q dev_001; }
   [ "$CODE" = 0 ]
   done_tasks 2
   [ "$(agent_starts)" = 2 ]
+  [ "$(git for-each-ref --format='%(subject)' 'refs/heads/feature/*' | sort)" = $'One\nTwo' ]
 }

@@ -1,6 +1,8 @@
 # Loaded by every bats file. Each test gets a home, a state folder and a port of its own, and leaves no process behind:
 # what it started is stopped by pid, also after a failure, and whatever else still runs in its home fails the test.
 
+# A test that hangs is ended and torn down like one that fails.
+BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-90}
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 NODE=$ROOT/node_modules/node/bin/node
 : "${AGENT_RUNNER:=$ROOT/dist/agent-runner}"

@@ -123,3 +123,13 @@ MODEL='{
     console.log(events.map(event => event.type).join(" "))'
   [[ "$output" == runner_started*task_taken*attempt_started*agent_text*attempt_ended*run_finished*runner_stopped ]]
 }
+
+@test "a run whose reader goes away goes on to its end" {
+  shell_agent 'say one; say two; result'
+  add_task 'Talk' --complexity minor
+  single 2>../err | head -1 >../out
+  [ "${PIPESTATUS[0]}" = 0 ]
+  [ ! -s ../err ]
+  [ "$(wc -l <../out)" = 1 ]
+  [ "$(task_status "$TASK")" = dev_done ]
+}
