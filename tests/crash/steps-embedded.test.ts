@@ -8,6 +8,9 @@ test('there are points before, at the end of and after every step', () => {
   for (const step of STEPS) expect(FAULT_POINTS).toEqual(expect.arrayContaining([`before:${step}`, `done:${step}`, `after:${step}`]))
 })
 
-test.for(FAULT_POINTS)('a runner killed %s finishes its task at the next start', async point => {
+// Between `after:S` and `before:S+1` nothing happens; after the last step nothing comes.
+const points = FAULT_POINTS.filter(point => !point.startsWith('after:') || point === 'after:release')
+
+test.for(points)('a runner killed %s finishes its task at the next start', async point => {
   await expectSurvived(await embeddedStage(), 'major', point)
 })

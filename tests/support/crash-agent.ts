@@ -75,6 +75,7 @@ wait_for 0
 for piece in ${PIECES.join(' ')}; do
   if [ ! -e piece-$piece ]; then
     echo "piece $piece by $$" > piece-$piece
+    if [ $piece = 2 ]; then echo "and by $$" >> README.md; fi
     if [ $piece = 1 ]; then git add piece-1; git -c user.name=A -c user.email=a@b commit -qm 'first piece'; fi
     echo "wrote piece-$piece piece $piece by $$" >> "$log"
     echo '{"type":"assistant","message":{"id":"m'$piece'","content":[{"type":"text","text":"piece '$piece' is there"}],"usage":{"input_tokens":1,"output_tokens":1}},"session_id":"'$session'"}'

@@ -17,6 +17,8 @@ import { waitFor } from './wait-for.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const AGENT_ID = 'dev_001'
+/** Half of a start is compiling; the many starts of these tests share the result. */
+const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/agent-runner-tests')
 
 /** The real program as a child process of the test. */
 export interface RunnerProcess {
@@ -90,6 +92,7 @@ async function stageWith<B extends CrashBoard>(
   const env: NodeJS.ProcessEnv = {
     PATH: `${join(root, 'bin')}:${process.env.PATH}`,
     HOME: user,
+    NODE_COMPILE_CACHE: COMPILED,
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     HEADLESS_PM_HOME: home,
