@@ -1,0 +1,64 @@
+import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
+import { authorise, type Caller, identify } from './auth.ts'
+import { etag } from './etag.ts'
+import { type GuardOptions, guard } from './guard.ts'
+import { LIMITS, limitRates } from './limits.ts'
+import { PROBLEM_TYPE, problemHandler, problemOf, Refusal } from './problem.ts'
+import type { ApiServer } from './server-types.ts'
+import { jsonSerializer, zodValidator } from './validation.ts'
+
+export interface AppOptions extends GuardOptions {
+  /** Looks a key up; null when it is not known. */
+  callerOf(key: string): Promise<Caller | null>
+  /** Whether callers without a key are trusted. */
+  open: boolean
+  /** Requests per minute of one key or address. */
+  rateLimit: number
+  /** Told of every failure that is our own fault. */
+  onFault(error: unknown, where: string): void
+}
+
+/** A server with everything that stands before the routes, in this order: host and origin, who asks, how often, whether that is allowed. */
+export async function bareApi(options: AppOptions): Promise<ApiServer> {
+  const api = Fastify({ ...LIMITS, logger: false, exposeHeadRoutes: false, return503OnClosing: true }) as unknown as ApiServer
+  api.setValidatorCompiler(zodValidator)
+  api.setSerializerCompiler(jsonSerializer)
+  api.removeContentTypeParser('text/plain')
+  api.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson)
+  api.decorateRequest('caller', null)
+  api.setErrorHandler(problemHandler((error, request) => options.onFault(error, nameOf(request))))
+  api.addHook('onRequest', guard(options))
+  api.addHook('onRequest', identify(options))
+  await limitRates(api, options.rateLimit)
+  // After the counting, so that who guesses keys is slowed down.
+  api.addHook('preParsing', authorise)
+  api.addHook('onSend', etag)
+  api.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  })
+  api.setNotFoundHandler({ preHandler: api.rateLimit() }, (request, reply) => {
+    const problem = problemOf(new Refusal(404, `there is nothing at ${request.method} ${request.url.split('?')[0]}`))
+    return reply.code(404).type(PROBLEM_TYPE).send(problem)
+  })
+  return api
+}
+
+/** Collects the routes that are added from now on. */
+export function collectRoutes(api: ApiServer): RouteOptions[] {
+  const routes: RouteOptions[] = []
+  api.addHook('onRoute', route => void routes.push(route))
+  return routes
+}
+
+/** An empty body is the same as none: clients send the content type all the same. */
+async function parseJson(_request: FastifyRequest, text: string | Buffer): Promise<unknown> {
+  if (text.length === 0) return undefined
+  try {
+    return JSON.parse(text.toString())
+  } catch (error) {
+    throw new Refusal(400, `the body is not JSON: ${(error as Error).message}`)
+  }
+}
+
+const nameOf = (request: FastifyRequest) => `${request.method} ${request.url.split('?')[0]}`

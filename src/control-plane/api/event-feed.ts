@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { WireEvent } from '../wire/event.ts'
+import { frame, KEEP_ALIVE, type SseResponse } from './sse.ts'
+
+/** An event with whose it is. */
+export interface FeedEvent {
+  event: WireEvent
+  customer: string
+}
+
+/** Where the feed reads from. */
+export interface EventSource {
+  /** Events after a cursor in the order of cursors, those of one run or of all. A cursor that was read once is never followed by a smaller one. */
+  read(after: number, limit: number, runId: string | null): Promise<FeedEvent[]>
+  /** The cursor of the newest event; 0 when there is none. */
+  newest(): Promise<number>
+  /** A text that differs after anything changed. */
+  mark(): string
+  /** Resolves as soon as the mark is another one than `since`, or after `ms`. Throws when the signal fires. */
+  changed(since: string, ms: number, signal: AbortSignal): Promise<boolean>
+}
+
+/** What a subscriber wants to hear. */
+export interface Subscription {
+  /** The last cursor that it has; null for: from now on. */
+  after: number | null
+  /** Null for all runs. */
+  runId: string | null
+  wants(event: FeedEvent): boolean
+}
+
+interface Listener {
+  sse: SseResponse
+  subscription: Subscription
+  /** Everything up to here was told. */
+  cursor: number
+}
+
+interface Told {
+  event: FeedEvent
+  text: string
+}
+
+const PAGE = 500
+const MOST_RECENT = 1_000
+const MOST_RECENT_CHARACTERS = 4_000_000
+const KEEP_ALIVE_MS = 15_000
+/** Also without a sign of change. */
+const LOOK_AGAIN_MS = 30_000
+const AFTER_FAULT_MS = 1_000
+
+/**
+ * One reader of the timeline for any number of subscribers. A subscriber first catches up by pages of its own and then joins the others exactly
+ * where the reader stands, so nothing is lost or told twice. While nobody listens nothing is read.
+ */
+export class EventFeed {
+  readonly #source: EventSource
+  readonly #onFault: (error: unknown) => void
+  readonly #open = new Set<SseResponse>()
+  readonly #listeners = new Set<Listener>()
+  /** All events up to here were told to the listeners. */
+  #head = 0
+  /** The newest of them, for who joins: every event after `#recentFrom`, oldest first. */
+  #recent: Told[] = []
+  #recentFrom = 0
+  #recentCharacters = 0
+  #started: Promise<void> | null = null
+  #stopped = new AbortController()
+  #keepAlive: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(source: EventSource, onFault: (error: unknown) => void) {
+    this.#source = source
+    this.#onFault = onFault
+  }
+
+  /** How many listen now. */
+  get subscribers(): number {
+    return this.#open.size
+  }
+
+  /** Tells a subscriber everything from where it stands, as long as it listens. Resolves when it no longer does. */
+  async serve(sse: SseResponse, subscription: Subscription): Promise<void> {
+    if (this.#closed) return sse.end()
+    this.#open.add(sse)
+    let listener: Listener | null = null
+    try {
+      this.#started ??= this.#start()
+      await this.#started
+      listener = { sse, subscription, cursor: subscription.after ?? this.#head }
+      await this.#catchUp(listener)
+      await sse.closed
+    } finally {
+      if (listener) this.#listeners.delete(listener)
+      this.#open.delete(sse)
+      if (this.#open.size === 0) this.#stop()
+    }
+  }
+
+  /** Ends all streams; their readers come back with `Last-Event-ID`. */
+  close(): void {
+    this.#closed = true
+    for (const sse of this.#open) sse.end()
+    this.#stop()
+  }
+
+  async #start(): Promise<void> {
+    this.#stopped = new AbortController()
+    const { signal } = this.#stopped
+    this.#keepAlive = setInterval(() => {
+      for (const sse of this.#open) sse.write(KEEP_ALIVE)
+    }, KEEP_ALIVE_MS)
+    try {
+      const newest = await this.#source.newest()
+      if (signal.aborted) return
+      this.#head = this.#recentFrom = newest
+    } catch (error) {
+      this.#stop()
+      throw error
+    }
+    void this.#follow(signal)
+  }
+
+  #stop(): void {
+    this.#stopped.abort()
+    clearInterval(this.#keepAlive)
+    this.#started = null
+    this.#recent = []
+    this.#recentCharacters = 0
+  }
+
+  async #catchUp(listener: Listener): Promise<void> {
+    while (!listener.sse.ended) {
+      if (listener.cursor >= this.#recentFrom) {
+        // From here to the joining nothing waits, so nothing can come in between.
+        for (const told of this.#recent) this.#tell(listener, told)
+        this.#listeners.add(listener)
+        return
+      }
+      const head = this.#head
+      const page = await this.#source.read(listener.cursor, PAGE, listener.subscription.runId)
+      for (const event of page) this.#tell(listener, { event, text: textOf(event) })
+      // What is not full was read to the end, which lay where the reader stood before or beyond.
+      if (page.length < PAGE) listener.cursor = Math.max(listener.cursor, head)
+      await listener.sse.drained()
+    }
+  }
+
+  /** Reads what is new and tells it to all, until nobody listens. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        // First the mark, then the look: what comes in between makes it look again.
+        const mark = this.#source.mark()
+        const page = await this.#source.read(this.#head, PAGE, null)
+        if (signal.aborted) return
+        for (const event of page) this.#tellAll(event)
+        if (page.length < PAGE) await this.#source.changed(mark, LOOK_AGAIN_MS, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#onFault(error)
+        await delay(AFTER_FAULT_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  #tellAll(event: FeedEvent): void {
+    const told = { event, text: textOf(event) }
+    this.#head = event.event.cursor
+    this.#recent.push(told)
+    this.#recentCharacters += told.text.length
+    while (this.#recent.length > MOST_RECENT || this.#recentCharacters > MOST_RECENT_CHARACTERS) {
+      const oldest = this.#recent.shift()!
+      this.#recentFrom = oldest.event.event.cursor
+      this.#recentCharacters -= oldest.text.length
+    }
+    for (const listener of this.#listeners) this.#tell(listener, told)
+  }
+
+  #tell(listener: Listener, { event, text }: Told): void {
+    const { runId, wants } = listener.subscription
+    if (event.event.cursor <= listener.cursor) return
+    listener.cursor = event.event.cursor
+    if ((runId === null || event.event.run_id === runId) && wants(event)) listener.sse.write(text)
+  }
+}
+
+const textOf = ({ event }: FeedEvent) => frame(event.cursor, event)

@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify'
+import { isLoopback } from './guard.ts'
+import { httpProblem, PROBLEM_TYPE, Refusal } from './problem.ts'
+import type { ApiServer } from './server-types.ts'
+
+/** JSON bodies; a batch of log lines is the largest. */
+export const BODY_BYTES = 4 * 1024 * 1024
+/** Uploads: diffs and results. */
+export const UPLOAD_BYTES = 32 * 1024 * 1024
+const HEADER_BYTES = 16 * 1024
+
+/** What keeps a slow or greedy client from holding the server: time for headers and for a whole request, sizes, and answers to what is no HTTP. */
+export const LIMITS = {
+  bodyLimit: BODY_BYTES,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 30_000,
+  routerOptions: { maxParamLength: 300 },
+  http: { maxHeaderSize: HEADER_BYTES, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+  clientErrorHandler: refuseGarbled,
+} satisfies FastifyHttpOptions<RawServerDefault>
+
+const GARBLED: Record<string, [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, `address and headers together may have at most ${HEADER_BYTES} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request took too long to arrive'],
+}
+
+/** Answers what is not even a request. */
+function refuseGarbled(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const problem = httpProblem(...(GARBLED[error.code ?? ''] ?? [400, 'this is not HTTP']))
+  const body = JSON.stringify(problem)
+  const head = `HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}`
+  socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`)
+}
+
+/**
+ * At most this many requests per minute: of one key, or of one address where no good key came along, which also slows down guessing. Who is on
+ * this machine and trusted without a key is not counted.
+ */
+export async function limitRates(api: ApiServer, perMinute: number): Promise<void> {
+  await api.register(rateLimit, {
+    max: perMinute,
+    timeWindow: 60_000,
+    cache: 10_000,
+    keyGenerator: (request: FastifyRequest) => request.caller?.keyId ?? `address ${request.ip}`,
+    allowList: (request: FastifyRequest) => request.caller?.keyId === null && isLoopback(request.ip.replace('::ffff:', '')),
+    errorResponseBuilder: (_request, { after }) => new Refusal(429, `too many requests; come back in ${after}`),
+  })
+}

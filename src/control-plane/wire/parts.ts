@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+const typeId = (prefix: string, what: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^${prefix}_[0-9a-z]{1,40}$`), `must be the id of a ${what}: ${prefix}_…`)
+    .meta({ description: `Id of a ${what}.`, examples: [`${prefix}_01k7m3v9e2f6r8s4t5w6x7y8z9`] })
+
+export const projectId = typeId('prj', 'project')
+export const taskId = typeId('tsk', 'task')
+export const runId = typeId('run', 'run')
+
+/** ISO 8601 in UTC, with milliseconds. */
+export const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC.', examples: ['2026-01-31T12:00:00.000Z'] })
+
+/** Text of one line, trimmed. */
+export const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(max, `must have at most ${max} characters`)
+    .regex(/^[^\r\n\0]*$/, 'must be one line')
+
+/** Any text up to a length. */
+export const prose = (max: number) => z.string().max(max, `must have at most ${max} characters`)
+
+/** The longest text that a person writes: a goal, a description, a directive. */
+export const LONG = 200_000
+
+/** Any JSON object. What is in it is the caller's own business. */
+export const anyObject = z.record(z.string(), z.unknown())
+
+/** A whole number that comes as text in a query. */
+export const queryNumber = (least: number, most: number) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(least, `must be at least ${least}`)
+    .max(most, `must be at most ${most}`)
+
+/** Yes or no in a query: `true`, `1`, `false`, `0`. */
+export const queryFlag = z
+  .enum(['true', '1', 'false', '0'], { error: 'must be true or false' })
+  .transform(word => word === 'true' || word === '1')
+
+/** What every list takes: how many, and where the last page ended. */
+export const page = z.object({
+  limit: queryNumber(1, 500)
+    .default(50)
+    .meta({ description: 'How many at most.', examples: [50] }),
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: 'Where the last page ended; taken from its `Link: …; rel="next"` header, never made up.' }),
+})

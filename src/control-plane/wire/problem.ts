@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+/** RFC 9457: what every refusal and failure looks like. */
+export const problem = z
+  .object({
+    type: z.string().meta({
+      description: 'A name for the kind of problem; programs compare this one.',
+      examples: ['urn:agent-runner:problem:run-state'],
+    }),
+    title: z.string().meta({ description: 'The kind of problem in words.', examples: ['Run state'] }),
+    status: z
+      .int()
+      .min(400)
+      .max(599)
+      .meta({ description: 'The HTTP status.', examples: [409] }),
+    detail: z.string().meta({ description: 'What happened, in plain words.', examples: ['a COMPLETED run cannot become PAUSED'] }),
+    advice: z.string().optional().meta({ description: 'What to do about it.' }),
+    errors: z
+      .array(z.object({ in: z.enum(['body', 'query', 'path', 'headers']), path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'Each place that is invalid.', examples: [[{ in: 'body', path: 'goal', message: 'must not be empty' }]] }),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })
+
+export type Problem = z.infer<typeof problem>

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { line, page, projectId, prose, time } from './parts.ts'
+
+const name = line(200).meta({ description: 'Unique among the projects of a customer.', examples: ['shop'] })
+const localPath = line(4_000).meta({ description: 'The repository on the machine of its runners.', examples: ['/srv/shop'] })
+const description = prose(10_000).meta({ description: 'For people.', examples: ['The web shop'] })
+const maxRunning = z
+  .int()
+  .min(1)
+  .max(10_000)
+  .nullable()
+  .meta({ description: 'How many of its runs may be under work at once; null for no limit.', examples: [4] })
+const customer = prose(100).meta({
+  description: "Whose project it is. A customer's key makes and sees only that customer's.",
+  examples: ['acme'],
+})
+
+/** A repository that tasks belong to. */
+export const project = z
+  .object({
+    id: projectId,
+    name: z.string(),
+    local_path: z.string(),
+    description: z.string(),
+    customer: z.string(),
+    max_running: maxRunning,
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Project', description: 'A repository that tasks belong to.' })
+
+export type Project = z.infer<typeof project>
+
+export const projectDraft = z
+  .object({
+    name,
+    local_path: localPath,
+    description: description.default(''),
+    max_running: maxRunning.default(null),
+    customer: customer.optional(),
+  })
+  .meta({ id: 'ProjectDraft', examples: [{ name: 'shop', local_path: '/srv/shop' }] })
+
+/** The same as a form in the query, for `curl -X POST '/projects?name=shop&local_path=/srv/shop'`. */
+export const projectForm = z.object({
+  name: name.optional(),
+  local_path: localPath.optional(),
+  description: description.optional(),
+})
+
+export const projectChange = z
+  .object({ name, local_path: localPath, description, max_running: maxRunning })
+  .partial()
+  .meta({ id: 'ProjectChange', examples: [{ max_running: 4 }] })
+
+export const projectList = page.extend({ name: z.string().max(200).optional().meta({ description: 'Only the one of this name.' }) })

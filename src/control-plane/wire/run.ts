@@ -1,0 +1,141 @@
+import { z } from 'zod'
+import { anyObject, LONG, line, page, projectId, prose, queryFlag, runId, taskId, time } from './parts.ts'
+import { taskFieldsDraft } from './task.ts'
+
+export const RUN_STATES = ['QUEUED', 'RUNNING', 'PAUSED', 'STOPPED', 'COMPLETED', 'FAILED'] as const
+export const RUN_TYPES = ['agent', 'workflow', 'pipeline', 'task'] as const
+
+/** How a run is to be done. Unknown keys are kept and handed to the runner. */
+export const runOptions = z
+  .looseObject({
+    dry_run: z.boolean().optional().meta({ description: 'Say what would be done, and do nothing.' }),
+    verbose: z.boolean().optional(),
+    max_steps: z.int().min(1).max(100_000).optional().meta({ description: 'Turns of the agent at most.' }),
+    model: line(100).optional(),
+    timeout: z
+      .number()
+      .positive()
+      .max(31 * 86_400)
+      .optional()
+      .meta({ description: 'Seconds that one attempt may take.' }),
+    budget: z.number().positive().max(100_000).optional().meta({ description: 'US dollars over all attempts.' }),
+  })
+  .meta({ id: 'RunOptions', examples: [{ model: 'sonnet', timeout: 600, budget: 2.5 }] })
+
+/** One step of a workflow or pipeline: a goal for the agent, or a shell command. */
+export const runStep = z
+  .object({
+    name: line(200).optional(),
+    goal: prose(LONG).min(1).optional(),
+    command: prose(20_000).min(1).optional(),
+    timeout: z
+      .number()
+      .positive()
+      .max(31 * 86_400)
+      .optional()
+      .meta({ description: 'Seconds.' }),
+  })
+  .refine(step => (step.goal === undefined) !== (step.command === undefined), 'must have either a goal or a command')
+  .meta({ id: 'RunStep', examples: [{ goal: 'Write the parser' }, { command: 'npm test', timeout: 600 }] })
+
+const tokens = z.object({ input: z.number(), output: z.number(), cache_read: z.number(), cache_write: z.number() })
+const diffSummary = z.object({ files: z.number(), insertions: z.number(), deletions: z.number() })
+
+/** One execution of a task, with all that is known of it. */
+export const run = z
+  .object({
+    id: runId,
+    project_id: projectId,
+    task_id: taskId,
+    name: z.string(),
+    goal: z.string(),
+    run_type: z.enum(RUN_TYPES),
+    options: anyObject,
+    metadata: anyObject,
+    steps: z.array(anyObject).nullable(),
+    status: z.enum(RUN_STATES),
+    current_iteration: z.number(),
+    attempt: z.number().meta({ description: 'How often it was started: grows when a runner was lost.' }),
+    worker_id: z.string().nullable(),
+    agent_id: z.string().nullable(),
+    session_id: z.string().nullable(),
+    model: z.string().nullable(),
+    branch: z.string().nullable(),
+    base: z.string().nullable(),
+    commits: z.array(z.object({ sha: z.string(), subject: z.string() })),
+    diff_summary: diffSummary.nullable(),
+    tokens: tokens.nullable(),
+    cost_usd: z.number(),
+    tool_calls: z.number(),
+    error: z.string().nullable().meta({ description: 'Why it failed.' }),
+    created_at: time,
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+  })
+  .meta({ id: 'Run', description: 'One execution of a task.' })
+
+export type WireRun = z.infer<typeof run>
+
+export const runDraft = taskFieldsDraft
+  .extend({
+    project_id: projectId,
+    goal: prose(LONG).trim().min(1, 'must not be empty').meta({ description: 'What is to be done; the first line is its title.' }),
+    name: line(200).optional().meta({ description: 'Made up when left out.' }),
+    run_type: z.enum(RUN_TYPES).default('agent'),
+    options: runOptions.default({}),
+    metadata: anyObject.default({}).meta({ description: 'Kept as it is.' }),
+    steps: z.array(runStep).min(1).max(200).optional().meta({ description: 'For workflow and pipeline: what is done, in order.' }),
+  })
+  .refine(draft => (draft.run_type === 'workflow' || draft.run_type === 'pipeline') === (draft.steps !== undefined), {
+    path: ['steps'],
+    error: 'workflow and pipeline runs have steps, others have none',
+  })
+  .meta({
+    id: 'RunDraft',
+    examples: [
+      { project_id: 'prj_01k7m3v9e2f6r8s4t5w6x7y8z9', goal: 'Fix the login', options: { model: 'sonnet' }, metadata: { ticket: 'SHOP-1' } },
+    ],
+  })
+
+const states = z
+  .string()
+  .transform(text => text.toUpperCase().split(','))
+  .pipe(z.array(z.enum(RUN_STATES, { error: `must be one of ${RUN_STATES.join(', ')}, or several with commas` })))
+  .meta({ description: 'One status, or several with commas.', examples: ['QUEUED,RUNNING'] })
+
+export const runList = page.extend({
+  project_id: projectId.optional(),
+  task_id: taskId.optional(),
+  status: states.optional(),
+  text: z.string().max(200).optional().meta({ description: 'Only those with this text in name or goal.' }),
+})
+
+export const directive = z
+  .object({
+    text: prose(LONG).trim().min(1, 'must not be empty').meta({ description: 'What the agent is to be told.' }),
+    mode: z
+      .enum(['now', 'turn_end'])
+      .default('now')
+      .meta({ description: 'now interrupts the agent and resumes its session with the text; turn_end waits until the turn is over.' }),
+  })
+  .meta({ id: 'Directive', examples: [{ text: 'Use the new API instead.', mode: 'now' }] })
+
+/** What becomes of a wish: pause, resume, stop, directive. */
+export const wishAnswer = z
+  .object({
+    run,
+    wish_id: z.string().nullable().meta({ description: 'What the runner confirms by; null when nothing had to be asked of a runner.' }),
+  })
+  .meta({ id: 'Wished' })
+
+export const stopRequest = z.object({ reason: prose(2_000).optional() }).meta({ id: 'Stop' })
+
+export const artifact = z
+  .object({ name: z.string(), content_type: z.string(), size: z.number().meta({ description: 'Bytes.' }), created_at: time.optional() })
+  .meta({ id: 'Artifact', description: 'A file of a run.' })
+
+export const logQuery = z.object({
+  tail: queryFlag.default(false).meta({ description: 'The newest lines instead of the first.' }),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+  after: z.coerce.number().int().min(0).default(0).meta({ description: 'Only what came after this cursor.' }),
+})

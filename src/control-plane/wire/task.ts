@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
+import { anyObject, LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'
+
+/** What a program that knows nothing of workflow words sees of a task. */
+export const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const
+
+const label = line(100)
+
+/** The fields of a task that a run and a task are made with alike. */
+export const taskFields = z.object({
+  role: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be a word such as backend_dev or qa')
+    .meta({ description: 'Who is to do it.', examples: ['backend_dev'] }),
+  seniority: z.enum(LEVELS).meta({ description: 'The least level of the agent.' }),
+  complexity: z.enum(COMPLEXITIES).meta({ description: 'minor works in place, major in a worktree on a branch of its own.' }),
+  branch: line(200).nullable().meta({ description: 'The branch to work on; null lets the runner name one.' }),
+  priority: z.int().min(-1_000_000).max(1_000_000).meta({ description: 'Higher goes first.' }),
+  acceptance_criteria: z.array(prose(5_000).trim().min(1, 'must not be empty')).max(200),
+  depends_on: z.array(taskId).max(200).meta({ description: 'Tasks that must be done before.' }),
+  max_cost_usd: z.number().positive('must be more than 0').nullable().meta({ description: 'US dollars over all attempts.' }),
+  model: line(100).nullable().meta({ description: 'The model for this task alone.' }),
+  labels: z.array(label).max(50).meta({ description: 'A worker must carry all of them to be given the task.' }),
+})
+
+/** The same with what is meant when a field is left out. */
+export const taskFieldsDraft = z.object({
+  role: taskFields.shape.role.default('fullstack_dev'),
+  seniority: taskFields.shape.seniority.default('junior'),
+  complexity: taskFields.shape.complexity.default('major'),
+  branch: taskFields.shape.branch.default(null),
+  priority: taskFields.shape.priority.default(0),
+  acceptance_criteria: taskFields.shape.acceptance_criteria.default([]),
+  depends_on: taskFields.shape.depends_on.default([]),
+  max_cost_usd: taskFields.shape.max_cost_usd.default(null),
+  labels: taskFields.shape.labels.default([]),
+})
+
+/** A task. */
+export const task = z
+  .object({
+    id: taskId,
+    project_id: projectId.nullable(),
+    title: z.string(),
+    description: z.string(),
+    ...taskFields.shape,
+    acceptance_criteria: z.array(z.string()),
+    status: z.enum(TASK_STATUSES).meta({ description: 'The workflow word.' }),
+    state: z.enum(TASK_STATES).meta({ description: 'The same, coarser.' }),
+    notes: z.string().meta({ description: 'What agents and people wrote on it.' }),
+    run_id: runId.nullable().meta({ description: 'Its latest run.' }),
+    locked_by: z.string().nullable().meta({ description: 'The agent that works on it.' }),
+    blocked_by: z.array(taskId).meta({ description: 'What it still waits for.' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Task', description: 'What is to be done.' })
+
+export type WireTask = z.infer<typeof task>
+
+export const taskDraft = taskFieldsDraft
+  .extend({
+    project_id: projectId,
+    title: line(500).meta({ description: 'What is to be done, in one line.' }),
+    description: prose(LONG).default(''),
+    model: taskFields.shape.model.default(null),
+    metadata: anyObject.default({}),
+  })
+  .meta({
+    id: 'TaskDraft',
+    examples: [
+      {
+        project_id: 'prj_01k7m3v9e2f6r8s4t5w6x7y8z9',
+        title: 'Fix the login',
+        role: 'backend_dev',
+        acceptance_criteria: ['npm test passes'],
+      },
+    ],
+  })
+
+export const taskList = page.extend({
+  project_id: projectId.optional(),
+  status: z.enum(TASK_STATUSES).optional(),
+  state: z.enum(TASK_STATES).optional(),
+  role: z.string().max(64).optional(),
+})

@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
+import { anyObject, LONG, line, page, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
+import { run } from './run.ts'
+import { task, taskFields } from './task.ts'
+
+const agentId = z
+  .string()
+  .regex(AGENT_ID, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
+  .meta({ description: 'The name under which the runner works.', examples: ['dev_001'] })
+const role = taskFields.shape.role
+const level = z.enum(LEVELS)
+const labels = z.array(line(100)).max(50)
+const epoch = z.int().min(0).meta({ description: 'Grows with each claim; an older one is refused with 409.' })
+
+export const workerDraft = z
+  .object({ agent_id: agentId, role, level: level.default('senior'), labels: labels.default([]), host: prose(255).default('') })
+  .meta({
+    id: 'WorkerDraft',
+    examples: [{ agent_id: 'dev_001', role: 'backend_dev', level: 'senior', labels: ['linux'], host: 'build-1' }],
+  })
+
+export const worker = z
+  .object({
+    id: z.string().meta({ examples: ['wrk_01k7m3v9e2f6r8s4t5w6x7y8z9'] }),
+    agent_id: z.string(),
+    role: z.string(),
+    level,
+    labels: z.array(z.string()),
+    host: z.string(),
+    current_run: runId.nullable(),
+    registered_at: time,
+    last_seen: time,
+  })
+  .meta({ id: 'Worker', description: 'A runner, as it made itself known.' })
+
+export type WireWorker = z.infer<typeof worker>
+
+export const workerList = page
+
+export const workerStatus = z
+  .object({
+    workers: z.int(),
+    seen: z.int().meta({ description: 'Those that were seen in the last two minutes.' }),
+    busy: z.int(),
+    lanes: z.int().meta({ description: 'Runner lanes in this very process (`agent-runner up`).' }),
+    queued: z.int(),
+    running: z.int(),
+    paused: z.int(),
+  })
+  .meta({ id: 'WorkerStatus' })
+
+export const processAnswer = z
+  .object({ run_id: runId.nullable().meta({ description: 'The run that was taken; null when none was waiting.' }) })
+  .meta({ id: 'Processed' })
+
+const who = { agent_id: agentId, role, level: level.default('senior') }
+
+export const poll = z.object({
+  ...who,
+  labels: z
+    .string()
+    .max(2_000)
+    .default('')
+    .transform(text => text.split(',').filter(word => word !== ''))
+    .meta({ description: 'What the worker has, with commas.' }),
+  project_id: z.string().max(100).optional(),
+  repository: z.string().max(4_000).optional().meta({ description: 'Only tasks of the project with this path.' }),
+  wait: queryNumber(0, 30).default(0).meta({ description: 'Seconds to wait for a task to appear.' }),
+  peek: queryFlag.default(false).meta({ description: 'Only look; take nothing.' }),
+  run_id: runId.optional().meta({ description: 'For a task without a waiting run: the id of the run to be made.' }),
+})
+
+const lease = z
+  .object({ until: time.nullable().meta({ description: 'Until then the run is yours; a heartbeat renews it.' }), epoch })
+  .meta({ id: 'Lease' })
+
+export const polled = z
+  .object({ task, run: run.nullable(), lease: lease.nullable().meta({ description: 'Null when only looked at.' }) })
+  .meta({ id: 'Polled', description: 'A task, and when it was taken, its run and lease.' })
+
+export const claimRequest = z.object({ ...who, labels: labels.default([]), run_id: runId }).meta({ id: 'Claim' })
+export const claimAnswer = z
+  .object({ claim: z.enum(['ours', 'taken']), run: run.nullable(), lease: lease.nullable() })
+  .meta({ id: 'Claimed' })
+
+export const holdingWord = z.enum(['ours', 'free', 'someone_else', 'finished', 'gone'])
+export const holdingQuery = z.object(who)
+export const holdingAnswer = z.object({ holding: holdingWord }).meta({ id: 'Holding' })
+
+/** What a holder proves itself by. */
+const holder = { agent_id: agentId, run_id: runId, epoch }
+
+export const heartbeat = z
+  .object({
+    ...who,
+    ...holder,
+    known: z.array(z.string().max(100)).max(1_000).default([]).meta({ description: 'Wishes that were taken already.' }),
+    wait: z.number().min(0).max(30).default(0).meta({ description: 'Seconds to wait for a wish that is not known yet.' }),
+  })
+  .meta({ id: 'Heartbeat' })
+
+export const wish = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['pause', 'resume', 'stop', 'directive']),
+    text: z.string(),
+    mode: z.enum(['now', 'turn_end']),
+    asked_at: time.optional(),
+    asked_by: z.string().optional(),
+  })
+  .meta({ id: 'Wish', description: 'What somebody wants of a run.' })
+
+export const heartbeatAnswer = z
+  .object({
+    holding: holdingWord,
+    lease: lease.nullable(),
+    wishes: z.array(wish).meta({ description: 'Oldest first; none means: go on.' }),
+  })
+  .meta({ id: 'HeartbeatAnswer' })
+
+/** What a runner sends of its timeline. The fields beside these are the event's own. */
+export const logBatch = z
+  .object({
+    ...holder,
+    events: z
+      .array(z.looseObject({ seq: z.int().min(0), at: time, type: z.string().max(100) }))
+      .max(500)
+      .meta({ description: 'Runner events in order; those that are there already by `seq` change nothing.' }),
+  })
+  .meta({ id: 'LogBatch', examples: [{ agent_id: 'dev_001', run_id: 'run_01k7m3v9e2f6r8s4t5w6x7y8z9', epoch: 1, events: [] }] })
+
+export const logAnswer = z.object({ acked_seq: z.int().meta({ description: 'All up to here are kept.' }) }).meta({ id: 'LogAnswer' })
+
+export const completion = z
+  .object({
+    ...who,
+    ...holder,
+    epoch: epoch.optional(),
+    outcome: z
+      .enum(['reported', 'given_back', 'parked'])
+      .default('reported')
+      .meta({ description: 'reported: done. given_back: back into the queue. parked: out of circulation until a person says so.' }),
+    status: z.enum(TASK_STATUSES).optional().meta({ description: 'For reported: the workflow word that the task moves to.' }),
+    note: prose(LONG).default(''),
+  })
+  .meta({ id: 'Completion' })
+
+export const completionAnswer = z.object({ result: z.enum(['reported', 'lost']) }).meta({ id: 'Completed' })
+
+export const mentionQuery = z.object({ agent_id: agentId })
+export const mention = z.object({ id: z.string(), from: z.string(), text: z.string(), task_id: taskId.nullable() }).meta({ id: 'Mention' })
+export const mentionsRead = z.object({ agent_id: agentId, ids: z.array(z.string().max(40)).max(1_000) }).meta({ id: 'MentionsRead' })
+export const artifactQuery = z.object({ agent_id: agentId, epoch: queryNumber(0, Number.MAX_SAFE_INTEGER).optional() })
+export const nothing = z.object({}).meta({ id: 'Nothing' })
+export const anything = anyObject
