@@ -43,7 +43,7 @@ export function configCommand(program: Command, io: () => CommandIo = processIo)
 
 const json = (command: Command) => command.option('--json', 'one JSON document on stdout')
 /** All flags, so that what a certain call would do can be looked at beforehand. */
-const reading = (command: Command) => addRunOptions(json(command))
+const reading = (command: Command) => addRunOptions(json(command), KEYS)
 const changing = (command: Command) => addRunOptions(json(command), ['home', 'repo'])
 /** The keys are for completion; a longer one (`models.roles.qa`) is fine too, and a wrong one is told by the table. */
 const keyArgument = (program: Command, name: string) =>

@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
-import { KEYS, type Key, setting, TOPICS } from '../config/schema.ts'
+import { KEYS, type Key, SERVER_KEYS, setting, TOPICS } from '../config/schema.ts'
+
+const RUNNER_KEYS = KEYS.filter(key => !SERVER_KEYS.includes(key))
 
 /**
- * Adds the flags of settings (all that have one, or the named ones) to a command, grouped by topic. The values stay text: the
+ * Adds the flags of settings (all that a runner has, or the named ones) to a command, grouped by topic. The values stay text: the
  * configuration checks flags, environment and files in one place and with the same words.
  */
-export function addRunOptions(command: Command, keys: readonly Key[] = KEYS): Command {
+export function addRunOptions(command: Command, keys: readonly Key[] = RUNNER_KEYS): Command {
   for (const topic of TOPICS) {
     for (const key of topic.keys) {
       const row = setting(key)

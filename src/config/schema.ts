@@ -3,17 +3,21 @@ import type { Setting } from './setting.ts'
 import { AGENT } from './settings/agent.ts'
 import { IDENTITY } from './settings/identity.ts'
 import { RULES } from './settings/rules.ts'
+import { SERVER } from './settings/server.ts'
 import { TIMES } from './settings/times.ts'
 import { TRACKER } from './settings/tracker.ts'
 import { WORKSPACE } from './settings/workspace.ts'
 
 /** The one table of settings. A dot in a key makes a group in files: `models.junior`. */
-export const SETTINGS = { ...IDENTITY, ...TRACKER, ...WORKSPACE, ...AGENT, ...RULES, ...TIMES }
+export const SETTINGS = { ...IDENTITY, ...TRACKER, ...WORKSPACE, ...AGENT, ...RULES, ...TIMES, ...SERVER }
 
 export type Key = keyof typeof SETTINGS
 
 /** The keys in the order of the table. */
 export const KEYS = Object.keys(SETTINGS) as Key[]
+
+/** The settings of the server alone; a runner has no use for them. */
+export const SERVER_KEYS = Object.keys(SERVER) as Key[]
 
 /** The same table in topics, for pages that people read. */
 export const TOPICS: { title: string; keys: Key[] }[] = [
@@ -23,6 +27,7 @@ export const TOPICS: { title: string; keys: Key[] }[] = [
   { title: 'The agent, its models and its budget', keys: Object.keys(AGENT) as Key[] },
   { title: 'Hooks, roles and limits', keys: Object.keys(RULES) as Key[] },
   { title: 'Deadlines and intervals', keys: Object.keys(TIMES) as Key[] },
+  { title: 'The server', keys: SERVER_KEYS },
 ]
 
 type ValueOf<S extends Setting> = Zod.infer<ReturnType<S['schema']>> | (S['default'] extends null ? null : never)

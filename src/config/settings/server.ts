@@ -1,0 +1,73 @@
+import { like, type Setting, text, type Z } from '../setting.ts'
+
+const PORT = 'expected a port from 0 to 65535'
+const ORIGIN = 'expected web origins such as https://console.example.com'
+const NAME = 'expected host names without port'
+const RATE = 'expected a whole number of requests from 1 to 1000000'
+const DAYS = 'expected a number of days from 1 to 36500'
+
+const isOrigin = (value: string) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value
+
+/** The control plane's server. */
+export const SERVER = {
+  port: {
+    kind: 'number',
+    unit: null,
+    schema: (z: Z) => z.number({ error: PORT }).int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT }),
+    flag: '--port <number>',
+    env: ['HEADLESS_PM_PORT'],
+    default: 8000,
+    says: 'The port that the server listens on; 0 takes a free one.',
+  },
+  host: {
+    ...like(/^[A-Za-z0-9._:-]{1,253}$/, 'expected an address or a host name'),
+    flag: '--host <address>',
+    env: ['HEADLESS_PM_HOST'],
+    default: '127.0.0.1',
+    says: 'The address that the server listens on; any but a loopback address needs keys.',
+  },
+  database: {
+    ...text,
+    flag: '--database <url>',
+    env: ['HEADLESS_PM_DATABASE'],
+    default: null,
+    secret: true,
+    says: 'The database of the control plane: postgres://… or a SQLite file; without it, agent-runner.db in the state folder.',
+  },
+  corsOrigins: {
+    kind: 'list',
+    unit: null,
+    schema: (z: Z) => z.array(z.string({ error: ORIGIN }).refine(isOrigin, { error: ORIGIN }), { error: ORIGIN }),
+    flag: '--cors-origins <origins>',
+    env: ['HEADLESS_PM_CORS_ORIGINS'],
+    default: [],
+    says: 'Web origins whose pages may use the server from a browser; none by default.',
+  },
+  allowedHosts: {
+    kind: 'list',
+    unit: null,
+    schema: (z: Z) => z.array(z.string({ error: NAME }).regex(/^[A-Za-z0-9._-]{1,253}$/, { error: NAME }), { error: NAME }),
+    flag: '--allowed-hosts <names>',
+    env: ['HEADLESS_PM_ALLOWED_HOSTS'],
+    default: [],
+    says: "Names by which the server is called besides localhost, addresses and the machine's own; with one, keys are needed everywhere.",
+  },
+  rateLimit: {
+    kind: 'number',
+    unit: 'requests per minute',
+    schema: (z: Z) => z.number({ error: RATE }).int({ error: RATE }).min(1, { error: RATE }).max(1_000_000, { error: RATE }),
+    flag: '--rate-limit <requests>',
+    env: ['HEADLESS_PM_RATE_LIMIT'],
+    default: 6000,
+    says: 'How many requests one key, or one address without a good key, may make; this machine without a key is not counted.',
+  },
+  keepEvents: {
+    kind: 'number',
+    unit: 'days',
+    schema: (z: Z) => z.number({ error: DAYS }).min(1, { error: DAYS }).max(36_500, { error: DAYS }),
+    flag: '--keep-events <days>',
+    env: ['HEADLESS_PM_KEEP_EVENTS'],
+    default: 90,
+    says: 'How long events and logs of ended runs are kept.',
+  },
+} as const satisfies Record<string, Setting>
