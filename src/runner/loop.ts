@@ -33,7 +33,7 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
       try {
         const found = unfinished(context)
         if (found) await registration.tried()
-        const record = found ?? (await nextTask(context, mode, health, registration))
+        const record = found ?? (await nextTask(context, mode, health, registration, idle))
         if (!record) {
           if (mode.single) return over(NOTHING_TO_DO)
           if (!idle) emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
@@ -103,6 +103,7 @@ async function nextTask(
   mode: { single: boolean },
   health: Health,
   registration: Registration,
+  idle: boolean,
 ): Promise<RunRecord | null> {
   const { stops, tracker, identity, policy } = context
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
@@ -110,7 +111,8 @@ async function nextTask(
   if (mode.single) {
     if (!(health.ok ?? (await health.check()))) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
   } else await health.healthy()
-  const wait = mode.single ? 0 : policy.taskCheckMs / 1000
+  // The first look only tells whether there is something, so that waiting is not said a whole wait too late.
+  const wait = mode.single || !idle ? 0 : policy.taskCheckMs / 1000
   const task = await untilAnswered(
     'looking for a task',
     context,
