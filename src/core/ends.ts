@@ -188,6 +188,13 @@ export const ENDS = {
     exitCode: 12,
     says: 'stopped for good, as was asked',
   },
+  unlocked: {
+    ...base,
+    next: 'give_back',
+    counts: 'nothing',
+    exitCode: 12,
+    says: 'let go of by hand (`agent-runner unlock`)',
+  },
   cancelled: {
     ...base,
     next: 'abandon',

@@ -10,7 +10,7 @@ export function announceTask(record: RunRecord, context: RunnerContext): void {
 }
 
 /** The end for people and for `status`: the last event, and `result.json`. */
-export function announceEnd(record: RunRecord, context: RunnerContext): void {
+export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clock' | 'identity' | 'files' | 'emit'>): void {
   const { disposition, work, workspace, task, runId, kept } = record
   const reason = disposition!.reason
   const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null

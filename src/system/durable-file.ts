@@ -26,6 +26,13 @@ export function replaceFile(path: string, text: string): void {
   syncFolder(dirname(path))
 }
 
+/** Moves a file (or a link, as it is) durably; both folders are on one disk. */
+export function moveFile(path: string, target: string): void {
+  renameSync(path, target)
+  syncFolder(dirname(target))
+  syncFolder(dirname(path))
+}
+
 /** Deletes a file durably. Deleting twice is the same as deleting once. */
 export function removeFile(path: string): void {
   try {

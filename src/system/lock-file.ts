@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Journal } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
-import { removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
+import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
 import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'
 
 /** The lock file of an agent. */
@@ -47,6 +47,24 @@ export function readLockFile(path: string): RunRecord {
 
 function cannotRead(path: string, error: Error): RunnerError {
   return new RunnerError('STATE_UNUSABLE', `the lock file ${path} cannot be read now: ${error.message}`, { cause: error })
+}
+
+/**
+ * Moves an agent's lock file to `locks/released/`, whatever is in it, and answers where it is now. Durable: after a power cut it is in one
+ * place or the other. Only for who holds the agent's guard.
+ */
+export function releaseLockFile(home: string, agentId: string): string {
+  const path = lockFilePath(home, agentId)
+  const folder = privateFolder(join(home, 'locks', 'released'))
+  const day = new Date().toISOString().replace(/[-:]|\..*/g, '')
+  let target: string
+  for (let n = 1; ; n++) {
+    target = join(folder, `agent-${agentId}-${day}${n === 1 ? '' : `-${n}`}.lock`)
+    if (!lstatSync(target, { throwIfNoEntry: false })) break
+  }
+  removeLeftovers(path)
+  moveFile(path, target)
+  return target
 }
 
 /** Moves the file out of the way, keeping it, and says where to and why. */

@@ -7,7 +7,7 @@ import { readStatus, type Status } from './status.ts'
 import { usersPaths } from './users-paths.ts'
 
 /** Longest time for one git command that only looks, in milliseconds. */
-export const LOOK_MS = 30_000
+const LOOK_MS = 30_000
 
 /** How a place of work stands, for people. */
 export interface CheckoutView {

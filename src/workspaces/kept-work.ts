@@ -11,8 +11,6 @@ import { isBranchName } from './names.ts'
 import { findRepository } from './repository.ts'
 import { realPath } from './worktree-list.ts'
 
-export type { KeptRef, LeftWorktree }
-
 /** One piece of kept work: a ref, or a worktree that was left. */
 export type KeptPiece = ({ kind: 'ref' } & KeptRef) | ({ kind: 'worktree' } & LeftWorktree)
 

@@ -1,20 +1,16 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type MachineStatus, machineStatus } from '../../src/cli/status/machine-status.ts'
 import { showStatus } from '../../src/cli/status/show.ts'
 import { statusCommand } from '../../src/cli/status.ts'
-import type { AttemptSpec } from '../../src/core/ports.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
-import { openSupervision } from '../../src/system/supervision.ts'
-import { agentProgram } from '../support/agent-program.ts'
 import { commandIo } from '../support/command-io.ts'
 import { stamped } from '../support/events.ts'
+import { holdAgent, sleepingAgent } from '../support/sleeping-agent.ts'
 import { tempFolder } from '../support/temp.ts'
 import { unfinished } from '../support/unfinished.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -30,42 +26,6 @@ const attempt = {
   directives: [] as string[],
   ended: null,
 } as const
-
-/** A runner process that holds the agent id until it is killed. */
-async function runner(home: string, agentId: string) {
-  const program = new URL('../support/agent-holder.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [program, home, agentId], { stdio: ['ignore', 'pipe', 'inherit'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  await once(child.stdout!, 'data')
-  const kill = async () => {
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
-  return { pid: child.pid!, kill }
-}
-
-/** A supervised agent that sleeps until it is ended. */
-async function sleepingAgent(home: string, runId: string) {
-  const program = new URL('../support/supervise.ts', import.meta.url).pathname
-  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 500 })
-  onTestFinished(async () => void (await supervision.sweep(runId)))
-  writeFileSync(join(home, 'prompt.md'), '')
-  const hour = 3_600_000
-  const times = { deadlineMs: hour, silentAfterMs: hour, resultGraceMs: hour, killGraceMs: 500 }
-  const command = { file: agentProgram(home, 'exec sleep 600'), args: [], env: {} }
-  const spec: AttemptSpec = {
-    version: 1,
-    runId,
-    attempt: 1,
-    command,
-    cwd: home,
-    promptFile: join(home, 'prompt.md'),
-    resultLine: { key: 'type', value: 'result' },
-    ...times,
-  }
-  await supervision.start(spec)
-  return supervision
-}
 
 async function page(home: string, columns?: number): Promise<string> {
   const io = commandIo(home, { columns })
@@ -91,7 +51,7 @@ test('where nothing runs and nothing waits, the status says what to type', async
 
 test('a runner without a task is idle, and gone from the status with its process', async () => {
   const home = tempFolder()
-  const { pid, kill } = await runner(home, 'dev_001')
+  const { pid, kill } = await holdAgent(home, 'dev_001')
   expect(only(machineStatus(home))).toMatchObject({ agent_id: 'dev_001', state: 'idle', runner: { alive: true, pid }, role: 'backend_dev' })
   await kill()
   expect(machineStatus(home).agents).toEqual([])
@@ -100,7 +60,7 @@ test('a runner without a task is idle, and gone from the status with its process
 test('status of an agent at work tells step, doing, attempts, supervisor and place', async () => {
   const home = tempFolder()
   const run = newRun()
-  await runner(home, 'dev_001')
+  await holdAgent(home, 'dev_001')
   await sleepingAgent(home, run)
   const workspace = { kind: 'worktree', repo: '/r', path: '/r/.worktrees/1', branch: 'feature/x', base: null, startTree: null } as const
   const record = { attempts: [attempt], workspace: { ...workspace, dirtyAtStart: [], continued: false, fallback: null } }
@@ -128,7 +88,7 @@ test('status of an agent at work tells step, doing, attempts, supervisor and pla
 test('status of an agent whose runner was killed says so, and whether its agent lives on', async () => {
   const home = tempFolder()
   const run = newRun()
-  const { kill } = await runner(home, 'dev_001')
+  const { kill } = await holdAgent(home, 'dev_001')
   const supervision = await sleepingAgent(home, run)
   unfinished(home, 'dev_001', run, { attempts: [attempt] })
   expect(only(machineStatus(home)).state).toBe('working')
@@ -142,7 +102,7 @@ test('status of an agent whose runner was killed says so, and whether its agent 
 
 test('an agent that waits for a time says until when', async () => {
   const home = tempFolder()
-  await runner(home, 'dev_001')
+  await holdAgent(home, 'dev_001')
   const until = Date.now() + 3_600_000
   unfinished(home, 'dev_001', 'run_01a', { notBefore: until })
   expect(only(machineStatus(home))).toMatchObject({ state: 'waiting', waiting_until: new Date(until).toISOString() })

@@ -5,17 +5,22 @@ import { inPlaceHolder } from './in-place-holder.ts'
 /** The workspaces that the configuration means, for one agent. */
 export async function openConfiguredWorkspaces({ values }: Config, agentId: string, warn: (message: string) => void): Promise<Workspaces> {
   const { openWorkspaces } = await import('../../workspaces/workspaces.ts')
-  const author = /^(.+) <(.+)>$/.exec(values.commitAuthor ?? '')
   return openWorkspaces({
     repo: values.repo,
     worktreeBase: values.worktreeBase,
     baseBranch: values.baseBranch,
     dirtyInPlace: values.dirtyInPlace,
     onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
-    author: author && { name: author[1] as string, email: author[2] as string },
+    author: commitAuthor(values),
     commitMessage: values.commitMessage,
     diffBytes: values.diffLimit * 1024,
     warn,
     inPlaceHeldBy: path => inPlaceHolder(values.home, path, agentId),
   })
+}
+
+/** Who is the author of the commits that we make; null for git's own identity. */
+export function commitAuthor(values: Config['values']): { name: string; email: string } | null {
+  const author = /^(.+) <(.+)>$/.exec(values.commitAuthor ?? '')
+  return author && { name: author[1] as string, email: author[2] as string }
 }

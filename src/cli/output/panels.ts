@@ -5,6 +5,7 @@ import type { Task } from '../../core/task.ts'
 import { oneLine } from './clean.ts'
 import { wrapped } from './layout.ts'
 import type { RunMemory } from './run-memory.ts'
+import { shellWord } from './shell-word.ts'
 import { count, duration, money, tilde } from './words.ts'
 
 type RunFinished = Extract<RunnerEvent, { type: 'run_finished' }>
@@ -68,7 +69,7 @@ function nextCommands(event: RunFinished, runId: string | null, run: RunMemory):
   const { workspace } = run
   const branch = event.work?.branch ?? workspace?.branch
   if (event.work?.commits.length && workspace?.base && branch) {
-    commands.push(`git -C ${quoted(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${quoted(branch)}`)
+    commands.push(`git -C ${shellWord(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${shellWord(branch)}`)
   }
   if (runId) commands.push(`agent-runner logs ${runId}`)
   return commands
@@ -89,12 +90,6 @@ function plainMarkdown(text: string): string {
     .replace(/^#{1,6} +/gm, '')
     .replace(/\*\*|`/g, '')
     .replace(/\n{2,}/g, '\n')
-}
-
-/** A path as a shell takes it. */
-function quoted(text: string): string {
-  const safe = oneLine(text)
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`
 }
 
 function capital(text: string): string {

@@ -15,7 +15,7 @@ export function missingLine(lines: number): string {
 }
 
 /** What happened, in one sentence. A kind of event without a sentence does not compile. */
-function sentence(event: RunnerEvent): string {
+export function sentence(event: RunnerEvent): string {
   switch (event.type) {
     case 'runner_started':
       return `Agent Runner ${event.version} started: ${event.role}, ${event.level}, tasks from ${event.tracker}, repository ${event.repo}`

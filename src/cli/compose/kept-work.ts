@@ -1,0 +1,11 @@
+import type { Config } from '../../config/config.ts'
+import type { KeptWork } from '../../workspaces/kept-work.ts'
+import { commitAuthor } from './workspaces.ts'
+
+export type { KeptContent, KeptPiece, KeptWork } from '../../workspaces/kept-work.ts'
+
+/** The kept work of the configured repository. `places` are what runs have left, `busy` what unfinished ones work in. */
+export async function openConfiguredKeptWork({ values }: Config, places: string[], busy: string[]): Promise<KeptWork> {
+  const { openKeptWork } = await import('../../workspaces/kept-work.ts')
+  return await openKeptWork({ repo: values.repo, worktreeBase: values.worktreeBase, author: commitAuthor(values), places, busy })
+}

@@ -1,0 +1,81 @@
+import { lstatSync, readFileSync } from 'node:fs'
+import type { Config } from '../../config/config.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { AttemptState } from '../../core/ports.ts'
+import type { RunRecord } from '../../core/run.ts'
+import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { attemptState, type RunProcesses, runProcesses } from '../../system/run-processes.ts'
+import { askTracker, type CheckoutView, lookAt, type TrackerAnswer } from '../compose/why-tools.ts'
+import { attemptsOf } from '../logs/attempts-of.ts'
+import { runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
+
+/** What is known of a lock file before anything is done about it. */
+export interface UnlockFacts {
+  agentId: string
+  path: string
+  /** Null when the file cannot be read; then `unreadable` says why. */
+  record: RunRecord | null
+  unreadable: string | null
+  /** The runs whose processes were looked for, and what lives of each. */
+  runs: { runId: string; attempt: number | null; processes: RunProcesses }[]
+  /** The last attempt, as its files have it. */
+  attempt: AttemptState | null
+  tracker: TrackerAnswer | null
+  checkout: CheckoutView | null
+}
+
+/** Looks at everything that the checks need. Null when there is no lock file. */
+export async function gatherUnlockFacts(home: string, agentId: string, config: Config): Promise<UnlockFacts | null> {
+  const path = lockFilePath(home, agentId)
+  if (!lstatSync(path, { throwIfNoEntry: false })) return null
+  const { record, unreadable } = read(path, agentId)
+  const runIds = record ? [record.runId] : possibleRuns(home, agentId, path)
+  const runs = runIds.map(runId => {
+    const attempt = record?.attempts.at(-1)?.number ?? attemptsOf(home, runId).at(-1) ?? null
+    return { runId, attempt, processes: runProcesses(home, runId, attempt) }
+  })
+  const nothing = { attempt: null, tracker: null, checkout: null }
+  if (!record) return { agentId, path, record, unreadable, runs, ...nothing }
+  const last = record.attempts.at(-1)
+  const place = record.workspace ?? (record.inherited && { path: record.inherited.path, base: null, dirtyAtStart: [] })
+  const waitMs = config.values.apiTimeout * 1000
+  const [tracker, checkout] = await Promise.all([
+    askTracker(config, record.agent, record.task, record.tracker, waitMs),
+    place && lookAt(place.path, { runId: record.runId, base: place.base, dirtyAtStart: place.dirtyAtStart }),
+  ])
+  const attempt = last ? attemptState(home, record.runId, last.number) : null
+  return { agentId, path, record, unreadable, runs, attempt, tracker, checkout }
+}
+
+function read(path: string, agentId: string): { record: RunRecord | null; unreadable: string | null } {
+  try {
+    const record = readLockFile(path)
+    if (record.agent.id !== agentId) throw new RunnerError('LOCK_FILE_UNREADABLE', `it belongs to the agent ${record.agent.id}`)
+    return { record, unreadable: null }
+  } catch (error) {
+    return { record: null, unreadable: (error as Error).message }
+  }
+}
+
+/**
+ * The runs that a lock file may be about which cannot be read: the one whose id still stands in it, and those of the agent that have
+ * neither ended nor another lock file.
+ */
+function possibleRuns(home: string, agentId: string, path: string): string[] {
+  const files = openRunFiles(home)
+  const elsewhere = unfinishedRuns(home)
+  const named = /\brun_[a-z0-9]{10,}\b/.exec(beginning(path))?.[0]
+  const open = storedRuns(home).filter(
+    run => !elsewhere.has(run) && runResult(home, run) === null && files.events(run)[0]?.agentId === agentId,
+  )
+  return [...new Set([...(named && !elsewhere.has(named) ? [named] : []), ...open])]
+}
+
+function beginning(path: string): string {
+  try {
+    return lstatSync(path).isFile() ? readFileSync(path, 'latin1').slice(0, 1024 * 1024) : ''
+  } catch {
+    return ''
+  }
+}

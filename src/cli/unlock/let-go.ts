@@ -1,0 +1,93 @@
+import { hostname } from 'node:os'
+import type { Config } from '../../config/config.ts'
+import type { RunRecord } from '../../core/run.ts'
+import { announceEnd } from '../../runner/announce.ts'
+import { writeNote } from '../../runner/note.ts'
+import { systemClock } from '../../system/clock.ts'
+import { releaseLockFile } from '../../system/lock-file.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { selfCommand } from '../../system/self.ts'
+import { openSupervision } from '../../system/supervision.ts'
+import { type SecuredWork, secureWork } from '../compose/secure-work.ts'
+import { openTracker } from '../compose.ts'
+import { openTimeline } from '../run/timeline.ts'
+import { isReported } from './checks.ts'
+import type { UnlockFacts } from './facts.ts'
+
+/** What was done. */
+export interface LetGo extends SecuredWork {
+  ended: number
+  /** `not_told`: it could not be, and that was accepted · `nothing`: there was nothing to tell. */
+  tracker: 'given_back' | 'not_ours' | 'not_told' | 'nothing'
+  movedTo: string
+  warnings: string[]
+}
+
+/**
+ * Lets go of a lock file: processes first, then work, tracker, the result for people, and the file itself last, so that a death in between
+ * leaves a run that can be continued or let go of again. `force`: what fails on the way is told and accepted; else it is thrown and the
+ * lock file stays.
+ */
+export async function letGo(facts: UnlockFacts, config: Config, force: boolean, signal: AbortSignal): Promise<LetGo> {
+  const { home } = config.values
+  const { record, agentId } = facts
+  const warnings: string[] = []
+  const ended = await endProcesses(facts, config)
+  const nothing = { rescued: [], kept: null }
+  const secured = record ? await accepted(() => secureWork(config, record, message => warnings.push(message)), nothing) : nothing
+  const tracker = record ? await accepted(() => giveBack(facts, record, config, signal), 'not_told' as const) : 'not_told'
+  if (record) writeResult(home, record, secured)
+  return { ...secured, ended, tracker, movedTo: releaseLockFile(home, agentId), warnings }
+
+  async function accepted<T>(act: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      if (!force) throw error
+      warnings.push((error as Error).message)
+      return otherwise
+    }
+  }
+}
+
+/** No death of a process is assumed: what lives is ended in order, then everything with the run's tag, until none is left. */
+async function endProcesses({ runs }: UnlockFacts, { values }: Config): Promise<number> {
+  const supervision = openSupervision({ home: values.home, self: selfCommand(), env: {}, killGraceMs: values.killGrace * 1000 })
+  let ended = 0
+  for (const { runId, attempt, processes } of runs) {
+    const { supervisor, agent, others } = processes
+    if (attempt !== null && (supervisor !== null || agent !== null)) await supervision.stop(runId, attempt)
+    await supervision.sweep(runId)
+    ended += [supervisor, agent].filter(pid => pid !== null).length + others.length
+  }
+  return ended
+}
+
+async function giveBack({ tracker }: UnlockFacts, record: RunRecord, config: Config, signal: AbortSignal): Promise<LetGo['tracker']> {
+  if (isReported(record)) return 'nothing'
+  if (tracker?.kind !== 'answered') return 'not_told'
+  if (tracker.holding !== 'ours' && tracker.holding !== 'free') return 'nothing'
+  const text = `Given back by hand on ${hostname()}; it will not be continued there.`
+  const note = writeNote(record, 'unlocked', { durationMs: Math.max(0, Date.now() - Date.parse(record.lockedAt)) || 0, text })
+  const open = await openTracker(config)
+  try {
+    // Also when nobody seems to hold it: an expired lock leaves a task under work that nobody would be given.
+    const answer = await open.giveBack(record.agent, record.task, { note, runId: record.runId }, signal)
+    return answer === 'reported' ? 'given_back' : tracker.holding === 'free' ? 'nothing' : 'not_ours'
+  } finally {
+    open.close()
+  }
+}
+
+/** The end of the run as `status`, `logs` and `why` find it. */
+function writeResult(home: string, record: RunRecord, { rescued, kept }: SecuredWork): void {
+  const files = openRunFiles(home)
+  const { workspace, inherited } = record
+  const empty = { branch: workspace?.branch ?? inherited?.branch ?? null, commits: [], files: [], diff: '', rescued: [], remarks: [] }
+  record.kept = kept
+  record.work = { ...(record.work ?? empty), rescued: [...new Set([...(record.work?.rescued ?? []), ...rescued])] }
+  if (!isReported(record)) record.disposition = { kind: 'give_back', reason: 'unlocked', note: '' }
+  const emit = openTimeline(record.agent.id, files, () => {})
+  announceEnd(record, { clock: systemClock, identity: record.agent, files, emit })
+  files.tidy(record.runId)
+}

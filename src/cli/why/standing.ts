@@ -1,0 +1,35 @@
+import { ENDS, type EndReason, end } from '../../core/ends.ts'
+import { oneLine } from '../output/clean.ts'
+import type { Facts } from './facts.ts'
+
+/** How it stands, in a word for programs and a sentence for people. */
+export interface Standing {
+  state: 'idle' | 'working' | 'waiting' | 'paused' | 'orphaned' | 'interrupted' | 'unreadable' | 'ended' | 'unknown'
+  says: string
+}
+
+/** The one sentence at the top. */
+export function standing(facts: Facts): Standing {
+  const { record, runner, attempt, lock, result, now } = facts
+  if (lock && lock.problem !== null && !result) return { state: 'unreadable', says: 'its lock file cannot be read' }
+  if (record) {
+    const alive = attempt?.state.state === 'alive'
+    if (!runner) {
+      return alive
+        ? { state: 'orphaned', says: 'its runner is dead; the agent works on under its supervisor' }
+        : { state: 'interrupted', says: 'unfinished, and no runner is there; the next start goes on' }
+    }
+    if (record.paused) return { state: 'paused', says: 'paused' }
+    if (record.notBefore !== null && record.notBefore > now) {
+      const reason = record.attempts.at(-1)?.ended?.reason
+      return { state: 'waiting', says: reason ? `waiting: ${end(reason).says}` : 'waiting' }
+    }
+    return { state: 'working', says: 'at work' }
+  }
+  if (result) {
+    const says = Object.hasOwn(ENDS, result.reason) ? end(result.reason as EndReason).says : oneLine(result.reason, 64)
+    return { state: 'ended', says: result.status === 'pending' ? `${says}; parked` : says }
+  }
+  if (facts.runId !== null) return { state: 'unknown', says: 'neither unfinished nor ended, as far as this machine knows' }
+  return runner ? { state: 'idle', says: 'idle: it waits for a task' } : { state: 'unknown', says: 'nothing is known of it here' }
+}

@@ -1,0 +1,27 @@
+import type { AttemptState } from '../core/ports.ts'
+import { attemptFolder, readAttemptFile } from './attempt-files.ts'
+import { isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
+import { openSupervision } from './supervision.ts'
+
+/** What lives of a run now, by pid. */
+export interface RunProcesses {
+  /** The last attempt's supervisor and agent; null when they do not live, or there is no attempt. */
+  supervisor: number | null
+  agent: number | null
+  /** All others that carry the run's tag, or descend from what does. */
+  others: number[]
+}
+
+/** The processes of a run that live now; `attempt` is the number of its last one. Only looks. */
+export function runProcesses(home: string, runId: string, attempt: number | null): RunProcesses {
+  const started = attempt === null ? null : readAttemptFile(attemptFolder(home, runId, attempt), 'started')
+  const supervisor = started && isAlive(started.supervisor) ? started.supervisor.pid : null
+  const agent = started?.agent && isAlive(started.agent) ? started.agent.pid : null
+  const others = taggedProcesses(RUN_TAG, runId).map(row => row.pid)
+  return { supervisor, agent, others: others.filter(pid => pid !== supervisor && pid !== agent) }
+}
+
+/** How an attempt stands, for those who only look. */
+export function attemptState(home: string, runId: string, attempt: number): AttemptState {
+  return openSupervision({ home, self: [], env: {}, killGraceMs: 0 }).inspect(runId, attempt)
+}
