@@ -24,6 +24,12 @@ export async function branchTip(git: Git, ref: string): Promise<string | null> {
   return (await git.ask(['rev-parse', '-q', '--verify', `${ref}^{commit}`]))?.trim() ?? null
 }
 
+/** The commits of those of the refs that are there, in one look. */
+export async function refTips(git: Git, refs: string[]): Promise<Map<string, string>> {
+  const lines = (await git.run(['for-each-ref', '--format=%(objectname) %(refname)', ...refs])).split('\n').filter(Boolean)
+  return new Map(lines.map(line => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]))
+}
+
 function branchNames(name: string): string[] {
   return [`refs/heads/${name}`, `refs/remotes/${name}`, `refs/remotes/origin/${name}`]
 }

@@ -65,7 +65,8 @@ export async function reportWork(
   }
   for (const ref of await keepLooseCommits(git, gitDir, place.request.runId, status, workspace.base))
     remarks.push(`Commits that are on no branch were kept in ${ref}.`)
-  const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
+  const onIt = workspace.branch !== null && status.branch === workspace.branch
+  const tip = onIt ? status.head : workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
   if (workspace.branch && !tip && workspace.base) remarks.push(`The branch ${workspace.branch} is gone.`)
   const behind = tip && status.head && tip !== status.head && (await git.ask(['merge-base', '--is-ancestor', status.head, tip])) !== null
   const tips = behind ? [tip] : [status.head, tip].filter(sha => sha !== null)

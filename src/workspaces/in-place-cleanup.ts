@@ -21,11 +21,12 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
   const git = gitAt(place, repository.root)
   await clearStaleLocks(repository.gitDir, repository.root)
   const touched = await usersPathsTouched(place, workspace)
-  if (touched.length === 0) await git.ask(['update-ref', '-d', startRef(request.runId)])
+  if (workspace.dirtyAtStart.length > 0 && touched.length === 0) await git.ask(['update-ref', '-d', startRef(request.runId)])
   const { status } = await readCheckout(git, repository.gitDir, workspace)
   await keepLooseCommits(git, repository.gitDir, request.runId, status, workspace.base)
-  if (!success) await moveAway(place, git, workspace, status)
-  const after = await readStatus(git)
+  if (!success && status.entries.length > 0) await moveAway(place, git, workspace, status)
+  if (!success) await quitOperation(git, repository.gitDir)
+  const after = success || status.entries.length === 0 ? status : await readStatus(git)
   if (workspace.branch === null || after.branch === workspace.branch) return
   if (after.entries.length === 0 && (await git.ask(['checkout', '--quiet', workspace.branch, '--'], { slow: true })) !== null)
     options.warn(`the agent had left ${repository.root} on ${after.branch ?? 'a detached HEAD'}; it is back on ${workspace.branch}`)
@@ -47,7 +48,6 @@ async function moveAway(place: Place, git: Git, workspace: WorkspaceRecord, stat
       if (links.length > 0) options.warn(`${somePaths(links)}: a repository inside the repository was left as the agent left it`)
     }
     if (snapshot.incomplete) options.warn(`not all that the agent left could be moved away: ${snapshot.incomplete}`)
-    await quitOperation(git, repository.gitDir)
   } finally {
     dropPrivateIndex(repository.gitDir, run)
   }

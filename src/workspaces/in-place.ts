@@ -82,7 +82,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
   await clearStaleLocks(gitDir, repository.root)
   const { status, remarks } = await readCheckout(git, gitDir, workspace)
   if (success)
-    remarks.push(...(await commitWork({ git, gitDir, dirtyAtStart: workspace.dirtyAtStart }, request.runId, request.task, options)))
+    remarks.push(...(await commitWork({ git, gitDir, status, dirtyAtStart: workspace.dirtyAtStart }, request.runId, request.task, options)))
   else {
     const isUsers = usersPaths(workspace.dirtyAtStart)
     const left = usersChanges(place, status).filter(path => !isUsers(path))
@@ -93,7 +93,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
     remarks.push(
       `The agent also changed ${somePaths(touched)}, where there were uncommitted changes before; they were not committed, and how they were is kept in ${startRef(request.runId)}.`,
     )
-  const report = await reportWork(place, git, gitDir, workspace, await readStatus(git))
+  const report = await reportWork(place, git, gitDir, workspace, success && status.entries.length > 0 ? await readStatus(git) : status)
   return { ...report, remarks: [...remarks, ...report.remarks] }
 }
 

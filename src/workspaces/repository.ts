@@ -23,17 +23,17 @@ export async function findRepository(git: Git): Promise<Repository | null> {
   const folder = realpathSync(git.cwd)
   let answer: string
   try {
-    answer = await git.run(['rev-parse', '--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir'])
+    const questions = ['--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir', '--show-cdup']
+    answer = await git.run(['rev-parse', ...questions])
   } catch (failure) {
     if (!looksLikeRepository(folder)) return null
     throw failure
   }
-  const [inside, bare, gitDir, commonDir] = answer.split('\n') as [string, string, string, string]
+  const [inside, bare, gitDir, commonDir, up] = answer.split('\n') as [string, string, string, string, string]
   const found = { gitDir: realpathSync(gitDir), commonDir: realpathSync(resolve(folder, commonDir)) }
   if (bare === 'true') return { root: found.gitDir, ...found, bare: true }
   if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
-  const root = (await git.run(['rev-parse', '--show-toplevel'])).replace(/\n$/, '')
-  return { root: realpathSync(root), ...found, bare: false }
+  return { root: realpathSync(resolve(folder, up)), ...found, bare: false }
 }
 
 function looksLikeRepository(folder: string): boolean {

@@ -10,11 +10,12 @@ import { dropIntent } from './intent.ts'
 import type { WorkspaceOptions } from './options.ts'
 import type { Place } from './place.ts'
 import { findRepository } from './repository.ts'
-import { listRescued, startRef } from './rescue.ts'
+import { listRescued, safeRun, startRef } from './rescue.ts'
+import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
 import { chooseWorktree, isWorktreeOf } from './worktree-choice.ts'
-import { realPath } from './worktree-list.ts'
+import { adminFolders, realPath } from './worktree-list.ts'
 import { removeWorktree } from './worktree-removal.ts'
 
 export type { WorkspaceOptions } from './options.ts'
@@ -88,7 +89,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         if (obstacle) options.warn(`the worktree ${workspace.path} stays: ${obstacle}`)
         if (obstacle) kept = workspace.path
       }
-      dropIntent(place.repository.commonDir, request.runId)
+      dropTraces(place, workspace)
       return { kept, rescued: (await listRescued(place.git, request.runId)).map(one => one.ref) }
     },
   }
@@ -142,6 +143,13 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const none = { branch: null, base: null, startTree: null, dirtyAtStart: [], continued: true }
     return { kind: 'in-place', repo: path, path, ...none, fallback: major ? reason : null }
   }
+}
+
+/** Removes what a run keeps in the git folders, also what a kill left of it. */
+function dropTraces({ repository, request }: Place, workspace: WorkspaceRecord): void {
+  const { gitDir, commonDir } = repository
+  dropIntent(commonDir, request.runId)
+  for (const folder of [gitDir, commonDir, ...adminFolders(commonDir, workspace.path)]) dropPrivateIndex(folder, safeRun(request.runId))
 }
 
 /** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
@@ -81,14 +83,15 @@ export async function collectWorktree(place: Place, workspace: WorkspaceRecord, 
   const { status, remarks } = await readCheckout(at, gitDir, workspace)
   let left = status
   if (success && status.entries.length > 0) {
-    remarks.push(...(await commitWork({ git: at, gitDir, dirtyAtStart: [] }, request.runId, request.task, options)))
+    remarks.push(...(await commitWork({ git: at, gitDir, status, dirtyAtStart: [] }, request.runId, request.task, options)))
     left = (await readCheckout(at, gitDir, workspace)).status
   }
-  if (success) {
+  if (success && existsSync(join(workspace.path, '.gitmodules'))) {
     const nested = await nestedWork(at, left)
     if (nested.length > 0)
       remarks.push(`${somePaths(nested)}: repositories of their own with work that no commit here keeps; the worktree stays.`)
-  } else if (status.entries.length > 0) {
+  }
+  if (!success && status.entries.length > 0) {
     remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}.`)
   }
   const report = await reportWork(place, at, gitDir, workspace, left)

@@ -232,3 +232,16 @@ test('a removal says so in the git folder before git deletes the first file', as
   }
   expect(readFileSync(join(bin, 'seen'), 'utf8').split('\n')).toContain('agent-runner-removing')
 })
+
+test('a private index that a kill left behind is gone after the cleanup', async () => {
+  for (const complexity of ['minor', 'major'] as const) {
+    const repo = gitRepo()
+    const { workspaces } = workspacesOf(repo)
+    const own = request({ complexity })
+    const workspace = await workspaces.prepare(own)
+    const gitDir = git(workspace.path, 'rev-parse', '--absolute-git-dir')
+    writeFiles(gitDir, { [`agent-runner-${own.runId}.index`]: 'cut', [`agent-runner-${own.runId}.index.lock`]: '' })
+    await workspaces.cleanup(workspace, own, false)
+    expect(leftovers(repo)).toEqual([])
+  }
+})
