@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { rescueCommand } from '../../src/cli/rescue.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
-import { task } from '../support/events.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { runnerStage } from '../support/runner-stage.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -89,17 +88,8 @@ test('a left worktree is listed with its uncommitted files; one of an unfinished
   expect(piece).toMatchObject({ kind: 'worktree', path: kept, branch: 'feature/task-7', run_id: null, files: ['a.txt', 'sub/b.txt'] })
   result(RUN, { kept })
   expect((await json('list')).kept[0]).toMatchObject({ run_id: RUN, task_title: 'Add a greeting' })
-  const workspace = {
-    kind: 'worktree',
-    repo,
-    path: kept,
-    branch: 'b',
-    base: null,
-    startTree: null,
-    dirtyAtStart: [],
-    continued: false,
-  } as const
-  unfinished(home, 'dev_001', RUN, { workspace: { ...workspace, fallback: null } })
+  const place = { kind: 'worktree', repo, path: kept, branch: 'b', base: null, startTree: null } as const
+  unfinished(home, 'dev_001', RUN, { workspace: { ...place, dirtyAtStart: [], continued: false, fallback: null } })
   expect((await json('list')).kept).toEqual([])
 })
 
@@ -228,7 +218,7 @@ test('what a whole failed run leaves can be saved with one command', async () =>
       env: { HEADLESS_PM_MAX_ATTEMPTS: '1' },
     },
   )
-  await stage1.board.addTask({ ...task('Make it'), complexity: 'minor' })
+  await stage1.board.addTask({ title: 'Make it', role: 'backend_dev', complexity: 'minor' })
   const { exitCode } = await stage1.run()
   expect(exitCode).toBe(10)
   const { json } = stage(stage1.repo, stage1.home)
