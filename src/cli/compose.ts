@@ -18,6 +18,7 @@ import { systemClock } from '../system/clock.ts'
 import { privateFolder } from '../system/durable-file.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
+import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
@@ -57,6 +58,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     stops: outside.stops,
     patience: new Patience(),
     random: Math.random,
+    redact: redactor(outside.env),
     newRunId,
     newSessionId: randomUUID,
     emit: outside.emit,

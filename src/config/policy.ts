@@ -30,5 +30,6 @@ export function toPolicy({ values }: Pick<Config, 'values'>, roleInstructions: s
     taskCheckMs: ms(values.taskCheckInterval),
     usageLimitWaitMs: ms(values.usageLimitWait),
     diffBytes: values.diffLimit * 1024,
+    sendsDiff: values.sendDiff === 'yes',
   }
 }

@@ -28,6 +28,8 @@ export interface Policy {
   taskCheckMs: number
   usageLimitWaitMs: number
   diffBytes: number
+  /** Whether a control plane is sent the diff; without it code stays on this machine. */
+  sendsDiff: boolean
 }
 
 /** The policy of a role: what is configured, else checking for `qa`, else doing. */

@@ -287,6 +287,10 @@ export interface RunFiles {
   stateFile(name: string): string
   /** Adds an event to its run's timeline. */
   append(event: StampedEvent): void
+  /** A file of the run; null when it is not there. */
+  read(runId: string, name: string): string | null
+  /** At most `most` events of the timeline from a place in its file on, and the place behind them. */
+  eventsFrom(runId: string, offset: number, most: number): { events: StampedEvent[]; end: number }
   /** The run's timeline so far, oldest first. */
   events(runId: string): StampedEvent[]
 }

@@ -12,6 +12,8 @@ export function announceTask(record: RunRecord, context: RunnerContext): void {
 /** The end for people and for `status`: the last event, and `result.json`. */
 export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clock' | 'identity' | 'files' | 'emit'>): void {
   const { disposition, work, workspace, task, runId, kept } = record
+  // A release that was interrupted is taken again; the end is told once.
+  if (context.files.events(runId).some(event => event.type === 'run_finished')) return
   const reason = disposition!.reason
   const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
   const durationMs = context.clock.now() - Date.parse(record.lockedAt)

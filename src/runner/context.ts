@@ -27,6 +27,8 @@ export interface RunnerContext {
   emit: (event: RunnerEvent, runId?: string) => void
   /** Asks a person about a refused hook; null without a terminal, then the policy answers. */
   askHookRefusal: AskHookRefusal | null
+  /** A text without the secrets that this machine knows, for whatever leaves it. */
+  redact: (text: string) => string
   /** For hooks and notes. */
   home: string
   repo: string

@@ -4,6 +4,7 @@ import type { RunRecord, StepName } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { disposition } from './disposition.ts'
 import { hookDocument } from './hook-document.ts'
+import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
 
 /** One run in the hands of this runner: its journal, and what the steps share. */
@@ -11,6 +12,7 @@ export class RunInHand {
   readonly record: RunRecord
   readonly context: RunnerContext
   stopsClaiming = false
+  #mirror: MirrorFeed | null = null
 
   constructor(record: RunRecord, context: RunnerContext) {
     this.record = record
@@ -20,6 +22,19 @@ export class RunInHand {
   save = () => this.context.journal.save(this.record)
   now = () => new Date(this.context.clock.now()).toISOString()
   begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
+  /** Lets people watch from now on, where the tracker has a place for that. */
+  show = () => {
+    const { mirror } = this.context.tracker
+    if (mirror) this.#mirror ??= startMirror(mirror, this.record, this.context)
+  }
+
+  /** Sends what people have not seen yet. */
+  showRest = async () => await this.#mirror?.finish()
+
+  hide() {
+    this.#mirror?.end()
+  }
+
   /** The reason that the agent step came to. */
   outcome = () => this.record.steps.find(step => step.name === 'agent')?.result as EndReason
 

@@ -23,12 +23,15 @@ interface Step {
 const steps: Record<StepName, Step> = {
   /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */
   claim: {
-    async run({ record, context }) {
+    async run({ record, context, show }) {
       const answer = await untilAnswered('taking the task', context, signal =>
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
-      else announceTask(record, context)
+      else {
+        announceTask(record, context)
+        show()
+      }
       return answer
     },
   },
@@ -138,8 +141,9 @@ const steps: Record<StepName, Step> = {
   /** Last, because the task may come back at once. */
   release: {
     always: true,
-    async run({ record, context, begun }) {
+    async run({ record, context, begun, showRest }) {
       if (begun('preHook')) announceEnd(record, context)
+      await showRest()
       context.files.tidy(record.runId)
       context.journal.remove()
       return 'released'
@@ -162,20 +166,27 @@ export interface RunEnd {
  */
 export async function runTask(record: RunRecord, context: RunnerContext): Promise<RunEnd> {
   const task = new RunInHand(record, context)
-  if (task.begun('preHook')) announceTask(record, context)
-  for (const name of STEPS) {
-    const known = record.steps.find(step => step.name === name)
-    if (known?.finishedAt) continue
-    if (record.disposition && !steps[name].always) continue
-    const began = context.clock.uptime()
-    const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
-    if (!known) record.steps.push(entry)
-    task.save()
-    context.emit({ type: 'step_started', step: name }, record.runId)
-    entry.result = await steps[name].run(task)
-    entry.finishedAt = task.now()
-    if (name !== 'release') task.save()
-    context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
+  try {
+    if (task.begun('preHook')) {
+      announceTask(record, context)
+      task.show()
+    }
+    for (const name of STEPS) {
+      const known = record.steps.find(step => step.name === name)
+      if (known?.finishedAt) continue
+      if (record.disposition && !steps[name].always) continue
+      const began = context.clock.uptime()
+      const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
+      if (!known) record.steps.push(entry)
+      task.save()
+      context.emit({ type: 'step_started', step: name }, record.runId)
+      entry.result = await steps[name].run(task)
+      entry.finishedAt = task.now()
+      if (name !== 'release') task.save()
+      context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
+    }
+  } finally {
+    task.hide()
   }
   const { reason } = record.disposition!
   const stops = task.stopsClaiming || end(reason).claiming === 'stops'

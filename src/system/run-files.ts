@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { StampedEvent } from '../core/event.ts'
 import type { RunFiles } from '../core/ports.ts'
 import { privateFolder, removeLeftoversBelow, replaceFile } from './durable-file.ts'
+import { readChunks } from './file-chunks.ts'
 
 /** The folder of a run. */
 export function runFolder(home: string, runId: string): string {
@@ -24,7 +25,40 @@ export function openRunFiles(home: string): RunFiles {
     append(event) {
       if (event.runId) appendFileSync(join(folder(event.runId), 'events.jsonl'), `${JSON.stringify(event)}\n`, { mode: 0o600 })
     },
+    read(runId, name) {
+      const path = join(runFolder(home, runId), name)
+      return existsSync(path) ? readFileSync(path, 'utf8') : null
+    },
+    eventsFrom: (runId, offset, most) => eventsFrom(join(runFolder(home, runId), 'events.jsonl'), offset, most),
     events: runId => readEvents(join(runFolder(home, runId), 'events.jsonl')),
+  }
+}
+
+/** Only whole lines count: the last one may be in the making. */
+function eventsFrom(path: string, offset: number, most: number): { events: StampedEvent[]; end: number } {
+  const events: StampedEvent[] = []
+  let end = offset
+  let carry = Buffer.alloc(0)
+  readChunks(path, offset, chunk => {
+    if (events.length >= most) return
+    const text = Buffer.concat([carry, chunk])
+    let from = 0
+    for (let at = text.indexOf(10); at >= 0 && events.length < most; at = text.indexOf(10, from)) {
+      const event = parsed(text.toString('utf8', from, at))
+      if (event) events.push(event)
+      end += at + 1 - from
+      from = at + 1
+    }
+    carry = text.subarray(from)
+  })
+  return { events, end }
+}
+
+function parsed(line: string): StampedEvent | null {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
   }
 }
 
@@ -33,11 +67,5 @@ function readEvents(path: string): StampedEvent[] {
   if (!existsSync(path)) return []
   return readFileSync(path, 'utf8')
     .split('\n')
-    .flatMap(line => {
-      try {
-        return line ? [JSON.parse(line) as StampedEvent] : []
-      } catch {
-        return []
-      }
-    })
+    .flatMap(line => parsed(line) ?? [])
 }

@@ -51,6 +51,13 @@ export const WORKSPACE = {
     default: 256,
     says: 'How much of a diff is kept in the state folder.',
   },
+  sendDiff: {
+    ...choice('yes', 'no'),
+    flag: '--send-diff <answer>',
+    env: ['HEADLESS_PM_SEND_DIFF'],
+    default: 'yes',
+    says: 'Whether a control plane is sent the diff of a run; with no, code never leaves this machine.',
+  },
   minFreeDisk: {
     ...megabytes,
     flag: '--min-free-disk <megabytes>',

@@ -1,0 +1,95 @@
+import { backoff } from '../core/backoff.ts'
+import { asRunnerError } from '../core/errors.ts'
+import type { StampedEvent } from '../core/event.ts'
+import type { Mirror } from '../core/ports.ts'
+import type { RunRecord } from '../core/run.ts'
+import type { RunnerContext } from './context.ts'
+import { untilAnswered } from './retry.ts'
+
+/** How often a run's timeline is sent on, in milliseconds, and how many events go at once. */
+const EVERY_MS = 2_000
+const BATCH = 50
+/** How far the timeline has been sent: a file of the run, beside the timeline itself, which is the queue. */
+const SENT = 'sent.json'
+
+/** Sends a run's timeline to where its tracker lets people watch it. */
+export interface MirrorFeed {
+  /** Sends what is left, and the run's result and diff. Waits for a tracker that is away; throws ABORTED at a drain. */
+  finish(): Promise<void>
+  end(): void
+}
+
+/** Sends batches until ended. What was sent before, also by an earlier runner, is known by its place in the file. */
+export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerContext): MirrorFeed {
+  const over = new AbortController()
+  const { runId } = record
+  const { files, identity, clock, random, redact } = context
+  let offset = Number(files.read(runId, SENT) ?? 0)
+  // The tracker has given the run to somebody else; what happens here is no longer its timeline.
+  let lost = false
+  // One batch at a time: their order is the timeline's.
+  let sending: Promise<unknown> = Promise.resolve()
+
+  async function send(signal: AbortSignal): Promise<void> {
+    while (!lost) {
+      const { events, end } = files.eventsFrom(runId, offset, BATCH)
+      if (events.length === 0) return
+      await mirror.publish(
+        identity,
+        runId,
+        events.map(event => redacted(event, redact)),
+        signal,
+      )
+      offset = end
+      files.write(runId, SENT, String(offset))
+    }
+  }
+  const inTurn = (work: () => Promise<void>) => {
+    const turn = sending.then(work)
+    sending = turn.catch(() => {})
+    return turn
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !over.signal.aborted && !lost; ) {
+      const pause = failures > 0 ? backoff(failures, random()) : EVERY_MS
+      await clock.sleep(pause, over.signal).catch(() => {})
+      if (over.signal.aborted) return
+      try {
+        await inTurn(() => send(over.signal))
+        failures = 0
+      } catch (thrown) {
+        lost ||= asRunnerError(thrown).kind === 'lost'
+        failures++
+      }
+    }
+  }
+  void run()
+
+  async function upload(name: string, signal: AbortSignal): Promise<void> {
+    const text = files.read(runId, name)
+    if (text !== null) await mirror.upload(identity, runId, name, redact(text), signal)
+  }
+
+  return {
+    async finish() {
+      over.abort()
+      try {
+        await untilAnswered('sending the timeline', context, signal =>
+          inTurn(async () => {
+            if (context.policy.sendsDiff) await upload('diff.patch', signal)
+            await upload('result.json', signal)
+            await send(signal)
+          }),
+        )
+      } catch (thrown) {
+        if (asRunnerError(thrown).kind !== 'lost') throw thrown
+      }
+    },
+    end: () => over.abort(),
+  }
+}
+
+function redacted(event: StampedEvent, redact: (text: string) => string): StampedEvent {
+  return JSON.parse(redact(JSON.stringify(event)))
+}
