@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts'
 
 /** How it stands, in a word for programs and a sentence for people. */
 export interface Standing {
-  state: 'idle' | 'working' | 'waiting' | 'paused' | 'orphaned' | 'interrupted' | 'unreadable' | 'ended' | 'unknown'
+  state: 'idle' | 'queued' | 'working' | 'waiting' | 'paused' | 'orphaned' | 'interrupted' | 'unreadable' | 'ended' | 'unknown'
   says: string
 }
 

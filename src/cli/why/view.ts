@@ -3,7 +3,6 @@ import { oneLine } from '../output/clean.ts'
 import { cut, wrapped } from '../output/layout.ts'
 import { moment } from '../output/words.ts'
 import type { Advice } from './advice.ts'
-import type { Facts } from './facts.ts'
 import type { Happened } from './happened.ts'
 import type { Next } from './next.ts'
 import type { True } from './now.ts'
@@ -11,52 +10,37 @@ import type { Standing } from './standing.ts'
 
 /** All that `why` says. */
 export interface Answer {
-  facts: Facts
+  subject: { agent_id: string | null; run_id: string | null; task_id: string | null; task_title: string | null }
   standing: Standing
   happened: Happened[]
   now: True[]
   next: Next[]
   youCan: Advice[]
+  /** What programs want to read instead of sentences. */
+  facts: Record<string, unknown>
 }
 
-/** The answer as JSON: sentences, and beside them the facts for programs. Times ISO 8601. */
-export function answerDocument({ facts, standing, happened, now, next, youCan }: Answer) {
-  const { record, runner, attempt, processes, lock, checkout } = facts
-  const result = facts.result
+/** The answer as JSON. Times ISO 8601. */
+export function answerDocument({ subject, standing, happened, now, next, youCan, facts }: Answer) {
   return {
     version: 1,
-    subject: {
-      agent_id: facts.agentId,
-      run_id: facts.runId,
-      task_id: facts.task?.id ?? result?.task_id ?? null,
-      task_title: facts.task?.title ?? result?.title ?? null,
-    },
+    subject,
     state: standing.state,
     says: standing.says,
     happened,
-    now: now.map(({ about, text }) => ({ about, text })),
+    now,
     next: next.map(({ text, at }) => ({ text, at: at === null ? null : new Date(at).toISOString() })),
     you_can: youCan,
-    facts: {
-      runner: { alive: runner !== null, pid: runner?.process.pid ?? null, since: runner?.since ?? null },
-      attempt: attempt && { number: attempt.number, state: attempt.state.state },
-      processes,
-      lock_file: lock && { path: lock.path, problem: lock.problem },
-      step: record?.steps.at(-1)?.name ?? null,
-      tracker: facts.tracker,
-      workspace: checkout,
-      reason: result?.reason ?? record?.attempts.at(-1)?.ended?.reason ?? null,
-      status: result?.status ?? null,
-    },
+    facts,
   }
 }
 
 /** The answer as coloured lines that fit. */
-export function answerLines({ facts, standing, happened, now, next, youCan }: Answer, columns: number, paint: ChalkInstance): string[] {
-  const title = facts.task?.title ?? facts.result?.title ?? null
+export function answerLines(answer: Answer, at: number, columns: number, paint: ChalkInstance): string[] {
+  const { subject, standing, happened, now, next, youCan } = answer
   const lines: string[] = []
-  const ids = [facts.agentId, facts.task?.id ?? facts.result?.task_id, facts.runId].flatMap(id => (id ? oneLine(id, 100) : []))
-  if (title !== null) lines.push(paint.bold(cut(oneLine(title, 300), columns)))
+  const ids = [subject.agent_id, subject.task_id, subject.run_id].flatMap(id => (id ? oneLine(id, 100) : []))
+  if (subject.task_title !== null) lines.push(paint.bold(cut(oneLine(subject.task_title, 300), columns)))
   lines.push(...wrapped(ids.join(' · '), columns).map(line => paint.dim(line)))
   lines.push(...wrapped(capital(standing.says), columns).map(line => COLOUR[standing.state](line, paint)))
 
@@ -76,7 +60,7 @@ export function answerLines({ facts, standing, happened, now, next, youCan }: An
   }
   part(
     'What happened',
-    happened.map(({ at, text }) => [moment(at, facts.now), cut(text, 300)]),
+    happened.map(one => [moment(one.at, at), cut(one.text, 300)]),
   )
   part(
     'What is true now',
@@ -84,7 +68,7 @@ export function answerLines({ facts, standing, happened, now, next, youCan }: An
   )
   part(
     'What comes next',
-    next.map(({ at, text }) => ['', at === null ? text : `${moment(at, facts.now)}: ${text}`]),
+    next.map(one => ['', one.at === null ? one.text : `${moment(one.at, at)}: ${one.text}`]),
   )
   if (youCan.length > 0) lines.push('', paint.bold('What you can do'))
   for (const { text, command } of youCan) {
@@ -97,6 +81,7 @@ export function answerLines({ facts, standing, happened, now, next, youCan }: An
 
 const COLOUR: Record<Standing['state'], (text: string, paint: ChalkInstance) => string> = {
   idle: (text, paint) => paint.dim(text),
+  queued: (text, paint) => paint.reset(text),
   working: (text, paint) => paint.green(text),
   waiting: (text, paint) => paint.cyan(text),
   paused: (text, paint) => paint.cyan(text),
