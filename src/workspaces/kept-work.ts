@@ -30,6 +30,8 @@ export interface KeptWork {
   /** The files of one piece. */
   files(piece: KeptPiece): Promise<ChangedFile[]>
   content(piece: KeptPiece, patch: boolean): Promise<KeptContent>
+  /** The tree of a piece: equal for pieces that hold the same. Throws USAGE for a piece that git knows nothing of. */
+  tree(piece: KeptPiece): Promise<string>
   /**
    * Makes a new branch with the piece's content as a commit. No checkout and no branch that is there is touched. Throws USAGE for a
    * branch that is there already or cannot be, and for a piece that git knows nothing of.
@@ -96,6 +98,10 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
       const { text, cut } = await patchBetween(git, base, sha, PATCH_BYTES)
       if (cut) throw new RunnerError('USAGE', 'the patch is longer than 64 MiB', { advice: 'Restore it to a branch instead.' })
       return { base, files, patch: text, remarks }
+    },
+    async tree(piece) {
+      const { git, sha } = await commitOf(piece)
+      return (await git.run(['rev-parse', `${sha}^{tree}`])).trim()
     },
     async restore(piece, branch) {
       const { git, sha, base, incomplete } = await commitOf(piece)

@@ -198,6 +198,17 @@ test('a run with several pieces is shown whole, and restored only piece by piece
   expect(git(repo, 'show', 'saved:two.ts')).toBe('2')
 })
 
+test('a run whose worktree holds the same as its ref is restored without asking which', async () => {
+  const { repo, rescue, result } = stage()
+  const kept = await failedInWorktree(repo, { 'a.txt': 'a\n' })
+  result(RUN, { kept })
+  const { sha } = JSON.parse((await rescue('restore', kept, '--branch', 'first', '--json')).out)
+  git(repo, 'update-ref', `refs/agent-runner/${RUN}/1`, sha)
+  git(repo, 'update-ref', '-d', 'refs/heads/first')
+  await rescue('restore', RUN, '--branch', 'saved')
+  expect(git(repo, 'show', 'saved:a.txt')).toBe('a')
+})
+
 test('a name that means nothing is refused', async () => {
   const { repo, rescue } = stage()
   await failedInPlace(repo, { 'greet.ts': 'hello\n' })

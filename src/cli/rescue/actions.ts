@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
+import type { KeptWork } from '../compose/kept-work.ts'
 import { oneLine, printable } from '../output/clean.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
@@ -56,12 +57,23 @@ export async function restoreKept(flags: Flags, io: CommandIo, what: string): Pr
   const named = findPieces(pieces, what, { home: config.values.home, cwd: io.cwd })
   // A run may have left a clean worktree and the user's own state beside the one piece that matters.
   const worth = named.filter(known => !known.beforeStart && isOnNoBranch(known))
-  const found = named.length > 1 && worth.length > 0 ? worth : named
+  const found = await different(work, named.length > 1 && worth.length > 0 ? worth : named)
   if (found.length > 1) throw several(what, found, 'one branch')
   const [known] = found as [KnownPiece]
   const restored = await work.restore(known.piece, flags.branch ?? '')
   if (flags.json) return print(document({ version: 1, ...restored, from: pieceDocument(known) }))
   print(`${restoredLines(known, restored, columns, paint).join('\n')}\n`)
+}
+
+/** Of pieces that hold the same (a worktree, and the ref that was made of it) the first. */
+async function different(work: KeptWork, pieces: KnownPiece[]): Promise<KnownPiece[]> {
+  if (pieces.length < 2) return pieces
+  const byTree = new Map<string, KnownPiece>()
+  for (const known of pieces) {
+    const tree = await work.tree(known.piece)
+    if (!byTree.has(tree)) byTree.set(tree, known)
+  }
+  return [...byTree.values()]
 }
 
 function isOnNoBranch({ piece }: KnownPiece): boolean {

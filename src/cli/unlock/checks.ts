@@ -2,7 +2,7 @@ import { ENDS, end } from '../../core/ends.ts'
 import { ERRORS } from '../../core/errors.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { oneLine } from '../output/clean.ts'
-import { count, tilde } from '../output/words.ts'
+import { count, moment, tilde } from '../output/words.ts'
 import type { UnlockFacts } from './facts.ts'
 
 /** One condition of a safe unlock. */
@@ -29,7 +29,7 @@ export function isReported({ steps }: RunRecord): boolean {
 function lockFile({ task, lockedAt, steps }: RunRecord): Check {
   const step = steps.at(-1)
   const where = step ? `, ${step.finishedAt ? 'after' : 'in'} the step ${step.name}` : ''
-  return { name: 'lock file', says: `task ${oneLine(task.id, 100)}, locked ${oneLine(lockedAt, 40)}${where}`, refusal: null }
+  return { name: 'lock file', says: `task ${oneLine(task.id, 100)}, locked ${moment(lockedAt)}${where}`, refusal: null }
 }
 
 function unreadable({ unreadable: why, path, agentId }: UnlockFacts): Check {

@@ -31,7 +31,7 @@ const TOLD: ReadonlySet<RunnerEvent['type']> = new Set<RunnerEvent['type']>([
 
 /** What happened last, oldest first. */
 export function whatHappened({ events }: Pick<Facts, 'events'>): Happened[] {
-  const told = events.filter(event => TOLD.has(event.type))
+  const told = events.filter(event => TOLD.has(event.type) && !(event.type === 'hook_finished' && event.exitCode === 0))
   const chosen = new Set<StampedEvent>(told.slice(-LAST))
   const landmarks = [told.find(event => event.type === 'task_taken'), told.findLast(event => event.type === 'attempt_ended')]
   for (const event of landmarks) if (event) chosen.add(event)

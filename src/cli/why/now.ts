@@ -77,7 +77,7 @@ function workspace(view: NonNullable<Facts['checkout']>): string {
   if (view.state === 'unreadable') return `git cannot read ${path}: ${oneLine(view.problem ?? '', 300)}`
   const parts = [
     view.branch === null ? 'on no branch' : `on ${oneLine(view.branch)}`,
-    view.commits === null ? null : `${count(view.commits, 'commit')} since it began`,
+    view.commits ? `${count(view.commits, 'commit')} since it began` : null,
     view.uncommitted.length === 0
       ? 'nothing uncommitted'
       : `${count(view.uncommitted.length, 'file')} uncommitted (${some(view.uncommitted)})`,
