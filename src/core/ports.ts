@@ -177,6 +177,8 @@ export interface Supervision {
   /** Starts the attempt detached. Resolves when the agent process runs, or has failed to start (see its exit record). */
   start(spec: AttemptSpec): Promise<ProcessIdentity | null>
   inspect(runId: string, attempt: number): AttemptState
+  /** The number of the last attempt that this machine knows of a run, which may have been given back and taken again; 0 for none. */
+  latest(runId: string): number
   /**
    * Hands over every complete stdout line from the start of the file, waiting for more until the attempt has ended.
    * Resolves with its exit record, or null when supervisor and agent vanished without one. The signal ends the

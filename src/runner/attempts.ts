@@ -33,7 +33,7 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
       }
       if (choice.do === 'follow') {
         const { attempt } = choice
-        const foundNow = attempt.number <= found
+        const foundNow = record.attempts.indexOf(attempt) < found
         // Decided by a runner that was killed before it could start it: the task may have changed hands since.
         if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
           const notOurs = await keepTask(record, context)
@@ -95,7 +95,7 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
   const workspace = record.workspace!
   const last = record.attempts.at(-1)
   const resume = choice.session === 'resume' && last !== undefined && agent.canResume(last.sessionId, workspace.path)
-  const number = (last?.number ?? 0) + 1
+  const number = (last?.number ?? context.supervision.latest(record.runId)) + 1
   const mentions = last ? [] : await readMentions(record, context)
   const parts: PromptParts = {
     identity: context.identity,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
@@ -28,6 +28,12 @@ export interface StartedRecord {
 /** The folder of an attempt. */
 export function attemptFolder(home: string, runId: string, attempt: number): string {
   return join(home, 'runs', runId, 'attempts', String(attempt))
+}
+
+/** The highest number of an attempt of a run that has a folder; 0 for none. */
+export function lastAttempt(home: string, runId: string): number {
+  const folder = join(home, 'runs', runId, 'attempts')
+  return existsSync(folder) ? Math.max(0, ...readdirSync(folder).map(Number).filter(Number.isInteger)) : 0
 }
 
 /** Reads one of an attempt's JSON files; null while it is not there. They are replaced whole, so they are never half. */

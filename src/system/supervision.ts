@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
-import { ATTEMPT_FILES, attemptFolder, readAttemptFile } from './attempt-files.ts'
+import { ATTEMPT_FILES, attemptFolder, lastAttempt, readAttemptFile } from './attempt-files.ts'
 import { systemClock } from './clock.ts'
 import { privateFolder, replaceFile } from './durable-file.ts'
 import { lastBytes } from './file-chunks.ts'
@@ -120,6 +120,7 @@ export function openSupervision(options: { home: string; self: string[]; env: No
   return {
     start,
     inspect,
+    latest: runId => lastAttempt(options.home, runId),
     follow,
     stop,
     sweep,
