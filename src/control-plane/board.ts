@@ -1,21 +1,39 @@
-import { RunnerError } from '../core/errors.ts'
+import type { StampedEvent } from '../core/event.ts'
 import type { Holding, Report } from '../core/ports.ts'
+import type { Wish } from '../core/run.ts'
 import type { AgentIdentity, Mention } from '../core/task.ts'
-import { type BoardAgent, listAgents, markMentionsRead, readMentions, touchAgent } from './agents.ts'
-import { claim, conclude, holding, look } from './claims.ts'
+import { putArtifact } from './artifacts.ts'
+import { claim, holding, look } from './claims.ts'
 import type { TaskDraft } from './draft.ts'
-import { firstStatus, isRestingStatus } from './rules.ts'
-import { openSqliteStore, type Store } from './store.ts'
-import { type BoardTask, type HistoryEntry, readHistory, readTasks } from './task-rows.ts'
-import { addNote, addTask, moveTask, refuseCancel, refuseRequeue, taskOf } from './tasks.ts'
+import { type Conclusion, conclude } from './endings.ts'
+import { markMentionsRead, readMentions } from './mentions.ts'
+import { publish } from './mirror.ts'
+import { findProjectAt, projectAt } from './projects.ts'
+import { restingStatusNamed } from './rules.ts'
+import { runNamed } from './run-rows.ts'
+import { openStore, type Store } from './store.ts'
+import { cancelTask, placeTask, requeueTask } from './task-moves.ts'
+import { type BoardTask, type HistoryEntry, readHistory, readTasks, taskOf } from './task-rows.ts'
+import { addNote, addTask } from './tasks.ts'
+import { transact } from './transaction.ts'
+import { openWishes } from './wish-rows.ts'
+import { listWorkers, touchWorker } from './workers.ts'
 
 export type { TaskDraft } from './draft.ts'
-export type { BoardAgent, BoardTask, HistoryEntry }
+export type { BoardTask, HistoryEntry }
+
+/** An agent as the board knows it. Times are ISO 8601 UTC. */
+export interface BoardAgent extends AgentIdentity {
+  registeredAt: string
+  lastSeen: string
+}
 
 /** Who acts when a person does and no name is given. */
 const PERSON = 'user'
+/** On the machine of its runners there is one customer, which needs no name. */
+const CUSTOMER = ''
 
-/** The board of one project: the queue and its rules, over whatever store. Embedded it is called directly, by a server over HTTP. */
+/** The control plane as the runners on this machine see it: the tasks of one repository, held without a lease, since a lock file says who holds what. */
 export type Board = ReturnType<typeof boardOn>
 
 export interface BoardOptions {
@@ -25,80 +43,113 @@ export interface BoardOptions {
 
 /** The board in this SQLite file; it is made when missing. Other processes may have it open. Throws STATE_UNUSABLE. */
 export async function openBoard(file: string, options: BoardOptions = {}): Promise<Board> {
-  return boardOn(await openSqliteStore(file), options)
+  return boardOn(await openStore(file), options)
 }
 
-function boardOn(store: Store, { project = '' }: BoardOptions) {
-  const now = () => new Date().toISOString()
+/** The board of one repository over an open store. */
+export function boardOn(store: Store, { project = '' }: BoardOptions) {
+  const { read } = store
+  const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
+  const here = (db: Parameters<typeof findProjectAt>[0]) => findProjectAt(db, CUSTOMER, project)
+  const holder = ({ id }: AgentIdentity, runId: string) => ({ agentId: id, runId, epoch: null })
+  const end = (agent: AgentIdentity, id: string, runId: string, conclusion: Conclusion) =>
+    write(tx => conclude(tx, CUSTOMER, holder(agent, runId), id, conclusion))
   return {
     /** Where the board is kept. */
     url: store.url,
 
-    /** Adds a task to the queue. Throws USAGE with what is wrong with it, TASK_UNKNOWN for an unknown dependency. */
-    addTask: (draft: TaskDraft, by = PERSON): Promise<BoardTask> => store.write(db => addTask(db, project, draft, by)),
+    /** Adds a task to the queue, with its run. Throws USAGE with what is wrong with it, TASK_UNKNOWN for an unknown dependency. */
+    addTask: (draft: TaskDraft, by = PERSON): Promise<BoardTask> =>
+      write(async tx => {
+        const { id: projectId } = await projectAt(tx, CUSTOMER, project)
+        const { id } = await addTask(tx, { projectId, customer: CUSTOMER }, draft, by)
+        return taskOf(tx.db, CUSTOMER, id)
+      }),
 
     /** The project's tasks, newest first. Throws USAGE for a status that there is not. */
     listTasks: (filter: { status?: string; role?: string; limit?: number } = {}): Promise<BoardTask[]> =>
-      store.read(db =>
-        readTasks(db, tasks => {
-          let narrowed = tasks.where('tasks.project', '=', project).orderBy('tasks.seq', 'desc')
-          if (filter.status !== undefined) narrowed = narrowed.where('tasks.status', '=', statusNamed(filter.status))
-          if (filter.role !== undefined) narrowed = narrowed.where('tasks.role', '=', filter.role)
-          return filter.limit === undefined ? narrowed : narrowed.limit(filter.limit)
-        }),
-      ),
+      read(async db => {
+        const { status, role, limit } = filter
+        const named = status === undefined || status === 'under_work' ? status : restingStatusNamed(status)
+        const found = await here(db)
+        if (!found) return []
+        return readTasks(db, tasks => {
+          let narrowed = tasks.where('tasks.project_id', '=', found.id).orderBy('tasks.seq', 'desc')
+          if (named !== undefined) narrowed = narrowed.where('tasks.status', '=', named)
+          if (role !== undefined) narrowed = narrowed.where('tasks.role', '=', role)
+          return limit === undefined ? narrowed : narrowed.limit(limit)
+        })
+      }),
 
     /** One task with its history, oldest first. Throws TASK_UNKNOWN. */
     showTask: (id: string): Promise<BoardTask & { history: HistoryEntry[] }> =>
-      store.read(async db => ({ ...(await taskOf(db, id)), history: await readHistory(db, id) })),
+      read(async db => ({ ...(await taskOf(db, CUSTOMER, id)), history: await readHistory(db, id) })),
 
     /** Takes a task out for good, also one under work: its agent is stopped at the next heartbeat. Throws TASK_UNKNOWN, or USAGE when it is through already. */
-    cancelTask: (id: string, by = PERSON): Promise<BoardTask> =>
-      store.write(db => moveTask(db, id, () => 'cancelled', { by, refuse: refuseCancel })),
+    cancelTask: (id: string, by = PERSON): Promise<BoardTask> => write(tx => cancelTask(tx, CUSTOMER, id, by)),
 
     /** Puts a parked or cancelled task back into the queue. Throws TASK_UNKNOWN, or USAGE when it is elsewhere. */
-    requeueTask: (id: string, by = PERSON): Promise<BoardTask> =>
-      store.write(db => moveTask(db, id, task => firstStatus(task.role), { by, refuse: refuseRequeue })),
+    requeueTask: (id: string, by = PERSON): Promise<BoardTask> => write(tx => requeueTask(tx, CUSTOMER, id, by)),
 
     /** A person moves a task to any status but `under_work` and opens its lock. Throws TASK_UNKNOWN, or USAGE. */
     moveTask: (id: string, status: string, by = PERSON, note = ''): Promise<BoardTask> =>
-      store.write(db => moveTask(db, id, () => restingStatusNamed(status), { by, note })),
+      write(tx => placeTask(tx, CUSTOMER, id, status, by, note)),
 
     /** Writes on a task; `@agent-id` in the text reaches that agent. Throws TASK_UNKNOWN. */
-    addNote: (id: string, text: string, by = PERSON): Promise<void> => store.write(db => addNote(db, id, text, by)),
+    addNote: (id: string, text: string, by = PERSON): Promise<void> => write(tx => addNote(tx, CUSTOMER, id, text, by)),
 
-    /** Every agent that was seen here, the latest first. */
-    agents: (): Promise<BoardAgent[]> => store.read(listAgents),
-
-    register: (agent: AgentIdentity): Promise<void> => store.write(db => touchAgent(db, agent, now())),
-    look: (agent: AgentIdentity): Promise<BoardTask | null> => store.read(db => look(db, project, agent)),
-    claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> => store.write(db => claim(db, agent, id, runId)),
-    holding: (agent: AgentIdentity, id: string): Promise<Holding> => store.read(db => holding(db, agent, id)),
-    heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
-      store.write(async db => {
-        await touchAgent(db, agent, now())
-        return holding(db, agent, id)
+    /** Every agent that was seen here, the newest first. */
+    agents: (): Promise<BoardAgent[]> =>
+      read(async db => {
+        const { items } = await listWorkers(db, CUSTOMER, { limit: 1_000 })
+        return items.map(({ agentId, role, level, registeredAt, lastSeen }) => ({ id: agentId, role, level, registeredAt, lastSeen }))
       }),
-    report: (agent: AgentIdentity, id: string, report: Report) =>
-      store.write(db => conclude(db, agent, id, { kind: 'reported', ...report })),
-    giveBack: (agent: AgentIdentity, id: string, report: Omit<Report, 'status'>) =>
-      store.write(db => conclude(db, agent, id, { ...report, kind: 'given_back' })),
-    park: (agent: AgentIdentity, id: string, report: Omit<Report, 'status'>) =>
-      store.write(db => conclude(db, agent, id, { ...report, kind: 'parked' })),
-    mentions: (agent: AgentIdentity): Promise<Mention[]> => store.read(db => readMentions(db, agent.id)),
-    markRead: (agent: AgentIdentity, ids: string[]): Promise<void> => store.write(db => markMentionsRead(db, agent.id, ids, now())),
+
+    register: (agent: AgentIdentity): Promise<void> => write(async tx => void (await touchWorker(tx, CUSTOMER, agent))),
+    look: (agent: AgentIdentity): Promise<BoardTask | null> =>
+      read(async db => {
+        const found = await here(db)
+        return found ? look(db, { projectId: found.id }, agent) : null
+      }),
+    claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> =>
+      write(tx => claim(tx, CUSTOMER, agent, id, runId, null)),
+    holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, CUSTOMER, agent, id)),
+    heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
+      write(async tx => {
+        await touchWorker(tx, CUSTOMER, agent)
+        return holding(tx.db, CUSTOMER, agent, id)
+      }),
+    report: (agent: AgentIdentity, id: string, { status, note, runId }: Report) =>
+      end(agent, id, runId, { kind: 'reported', status, note }),
+    giveBack: (agent: AgentIdentity, id: string, { note, runId }: Omit<Report, 'status'>) =>
+      end(agent, id, runId, { kind: 'given_back', note }),
+    park: (agent: AgentIdentity, id: string, { note, runId }: Omit<Report, 'status'>) => end(agent, id, runId, { kind: 'parked', note }),
+    /** Ends a run for good, as was wished. Same rules as `report`. */
+    stopped: (agent: AgentIdentity, id: string, { note, runId }: Omit<Report, 'status'>) =>
+      end(agent, id, runId, { kind: 'stopped', note }),
+
+    /** What is wished of a run and not done yet, oldest first; nothing for one that is not here. */
+    wanted: (runId: string): Promise<Wish[]> =>
+      read(async db => {
+        const run = await runNamed(db, runId)
+        return run ? openWishes(db, run.seq) : []
+      }),
+    /** Adds what the runner tells of its run. Sending some again changes nothing. Throws LEASE_LOST. */
+    publish: (agent: AgentIdentity, runId: string, events: readonly StampedEvent[]): Promise<{ ackedSeq: number }> =>
+      write(tx => publish(tx, CUSTOMER, holder(agent, runId), events)),
+    /** Keeps a text that belongs to the run; replaces one of the same name. Throws LEASE_LOST. */
+    upload: (agent: AgentIdentity, runId: string, name: string, body: string): Promise<void> => {
+      const contentType = name.endsWith('.json') ? 'application/json' : 'text/plain'
+      return write(tx => putArtifact(tx, CUSTOMER, holder(agent, runId), { name, contentType, body }))
+    },
+
+    mentions: (agent: AgentIdentity): Promise<Mention[]> => read(db => readMentions(db, CUSTOMER, agent.id)),
+    markRead: (agent: AgentIdentity, ids: string[]): Promise<void> => write(tx => markMentionsRead(tx, CUSTOMER, agent.id, ids)),
 
     /** A text that differs once anybody, here or in another process, has changed anything. Cheap enough to ask several times a second. */
     mark: () => store.mark(),
+    /** True as soon as the mark is another one, false after `ms`. To miss nothing, take the mark before you look. Throws ABORTED. */
+    changed: (since: string, ms: number, signal: AbortSignal): Promise<boolean> => store.changed(since, ms, signal),
     close: () => store.close(),
   }
-}
-
-function restingStatusNamed(word: string) {
-  if (!isRestingStatus(word)) throw new RunnerError('USAGE', `a task cannot be moved to the status ${JSON.stringify(word)}`)
-  return word
-}
-
-function statusNamed(word: string) {
-  return word === 'under_work' ? word : restingStatusNamed(word)
 }

@@ -1,140 +1,162 @@
-import type { Kysely, Selectable } from 'kysely'
-import { RunnerError } from '../core/errors.ts'
-import type { Holding, Report } from '../core/ports.ts'
+import type { Kysely } from 'kysely'
+import type { Holding } from '../core/ports.ts'
 import type { AgentIdentity } from '../core/task.ts'
-import { touchAgent } from './agents.ts'
-import { isOffered, isRestingStatus, isUnblocked, offerFor } from './rules.ts'
-import type { HistoryKind, Schema } from './schema.ts'
-import { type BoardTask, readTasks, withNote, writeHistory } from './task-rows.ts'
+import type { Differences } from './differences.ts'
+import { fullProjects } from './projects.ts'
+import { isLabelled, isOffered, isUnblocked, offerFor } from './rules.ts'
+import { addRun, latestRun, runNamed, transition } from './run-rows.ts'
+import type { Schema, TaskRow } from './schema.ts'
+import { type BoardTask, readTasks, type TaskQuery, writeHistory } from './task-rows.ts'
+import type { Tx } from './transaction.ts'
+import { type Claimer, touchWorker } from './workers.ts'
 
-/** How a run lets go of its task: with a status and a note, back where it came from, or out of circulation. */
-interface Conclusion extends Omit<Report, 'status'> {
-  kind: EndKind
-  /** Only for `reported`. */
-  status?: string
-}
+/** Whose tasks are handed out: one project's, or all of a customer. */
+export type QueueScope = { projectId: string } | { customer: string }
 
-const END_KINDS = ['reported', 'given_back', 'parked'] as const satisfies HistoryKind[]
-type EndKind = (typeof END_KINDS)[number]
-
-/** The first task of the queue that this agent could take in this project: highest priority first, then the oldest. Takes nothing. */
-export async function look(db: Kysely<Schema>, project: string, agent: AgentIdentity): Promise<BoardTask | null> {
-  const [task] = await readTasks(db, tasks => firstInQueue(tasks, project, agent))
+/** The first task of the queue that this agent could take: highest priority first, then the oldest. Takes nothing. */
+export async function look(db: Kysely<Schema>, scope: QueueScope, agent: Claimer): Promise<BoardTask | null> {
+  const full = await fullProjects(db, scope)
+  const [task] = await readTasks(db, tasks => firstInQueue(tasks, scope, agent, full))
   return task ?? null
 }
 
-type TaskQuery = Parameters<Parameters<typeof readTasks>[1]>[0]
-
-/** The query of a look, apart so that its plan can be shown. */
-export function firstInQueue(tasks: TaskQuery, project: string, agent: AgentIdentity): TaskQuery {
-  return tasks
-    .where('tasks.project', '=', project)
+/** The query of a look, apart so that its plan can be shown. Nothing is taken from `full` projects. */
+export function firstInQueue(tasks: TaskQuery, scope: QueueScope, agent: Claimer, full: readonly string[] = []): TaskQuery {
+  let query =
+    'projectId' in scope ? tasks.where('tasks.project_id', '=', scope.projectId) : tasks.where('tasks.customer', '=', scope.customer)
+  if (full.length > 0) query = query.where('tasks.project_id', 'not in', full)
+  return query
     .where(eb => isOffered(eb, offerFor(agent)))
+    .where(eb => isLabelled(eb, agent.labels ?? []))
     .where(isUnblocked)
     .orderBy('tasks.priority', 'desc')
     .orderBy('tasks.seq')
     .limit(1)
 }
 
-/** Takes the task by one statement that finds it free or finds nothing, so that of any number of claims one wins. */
-export async function claim(db: Kysely<Schema>, agent: AgentIdentity, taskId: string, runId: string): Promise<'ours' | 'taken'> {
-  const at = new Date().toISOString()
-  const won = await db
+/** How long a claim holds, in milliseconds; null for a holder on this machine, whose lock file says that it is alive. */
+export type LeaseMs = number | null
+
+/** Takes the first task of the queue that nobody else is taking at this moment, and answers its id; null when there is none. */
+export async function takeNext(
+  tx: Tx,
+  scope: QueueScope,
+  agent: Claimer,
+  runId: string | undefined,
+  lease: LeaseMs,
+): Promise<string | null> {
+  for (;;) {
+    const full = await fullProjects(tx.db, scope)
+    const query = firstInQueue(tx.db.selectFrom('tasks'), scope, agent, full).select('tasks.id')
+    const [first] = await tx.differs.skippingHeld(query, 'tasks').execute()
+    if (!first) return null
+    if (await take(tx, agent, first.id, runId, lease)) return first.id
+    // Full in the meantime, or the run id that was brought is another run's: of these only the first passes by itself.
+    if ((await fullProjects(tx.db, scope)).length <= full.length) return null
+  }
+}
+
+/** Takes this task. Of any number of claims one wins; claiming what this agent holds already, by the same run, changes nothing. */
+export async function claim(
+  tx: Tx,
+  customer: string | null,
+  agent: Claimer,
+  taskId: string,
+  runId: string,
+  lease: LeaseMs,
+): Promise<'ours' | 'taken'> {
+  const task = await tx.differs.held(tx.db.selectFrom('tasks').selectAll().where('id', '=', taskId)).executeTakeFirst()
+  if (!task || (customer !== null && task.customer !== customer)) return 'taken'
+  if (task.locked_by === agent.id) return claimAgain(tx, agent, task, runId, lease)
+  return (await take(tx, agent, taskId, runId, lease)) ? 'ours' : 'taken'
+}
+
+/** One statement finds the task free or finds nothing. Then its run starts. */
+async function take(tx: Tx, agent: Claimer, taskId: string, runId: string | undefined, lease: LeaseMs): Promise<boolean> {
+  const task = await tx.db.selectFrom('tasks').select(['project_id', 'waiting_run', 'customer']).where('id', '=', taskId).executeTakeFirst()
+  if (!task || (await isFull(tx, task.project_id))) return false
+  const brought = runId === undefined || runId === task.waiting_run ? undefined : await runNamed(tx.db, runId)
+  if (brought) return false
+  const won = await tx.db
     .updateTable('tasks')
     .set(eb => ({
       status: 'under_work',
       locked_by: agent.id,
-      locked_at: at,
-      run_id: runId,
+      locked_at: tx.at,
       claimed_from: eb.ref('status'),
+      waiting_run: null,
       epoch: eb('epoch', '+', 1),
-      updated_at: at,
+      updated_at: tx.at,
     }))
     .where('tasks.id', '=', taskId)
     .where(eb => isOffered(eb, offerFor(agent)))
+    .where(eb => isLabelled(eb, agent.labels ?? []))
     .where(isUnblocked)
-    .returning(['claimed_from', 'epoch'])
+    .returningAll()
     .executeTakeFirst()
-  await touchAgent(db, agent, at)
-  if (!won) return claimAgain(db, agent, taskId, runId, at)
-  await writeHistory(db, claimLine(agent, taskId, runId, at, won.claimed_from, won.epoch))
-  return 'ours'
+  if (!won) return false
+  const worker = await touchWorker(tx, won.customer, agent)
+  const waiting = task.waiting_run === null ? undefined : await runNamed(tx.db, task.waiting_run)
+  const run = waiting ?? (await addRun(tx, won, { id: runId }, await latestRun(tx.db, taskId)))
+  const id = runId ?? run.id
+  const held = { id, agent_id: agent.id, worker_id: worker, epoch: won.epoch, lease_until: leaseUntil(tx.differs, lease) }
+  const data = { agent: agent.id, attempt: run.attempt, ...(id !== run.id && { was: run.id }) }
+  await transition(tx, run, 'RUNNING', { type: 'RUN_STARTED', data }, { ...held, started_at: run.started_at ?? tx.at, error: null })
+  await tx.db.updateTable('tasks').set({ run_id: id }).where('id', '=', taskId).execute()
+  await claimLine(tx, won, agent, id, won.claimed_from)
+  return true
+}
+
+/** The project's row is held, so that of claims in a limited project one after the other counts. */
+async function isFull(tx: Tx, projectId: string): Promise<boolean> {
+  const limited = tx.db.selectFrom('projects').select('id').where('id', '=', projectId).where('max_running', 'is not', null)
+  if (!(await tx.differs.held(limited).executeTakeFirst())) return false
+  return (await fullProjects(tx.db, { projectId })).length > 0
+}
+
+/** When a lease that begins now is over, by the database's clock. */
+export function leaseUntil(differs: Differences, lease: LeaseMs) {
+  return lease === null ? null : differs.later(lease)
 }
 
 /** What this agent holds already stays its own. A new run of it takes over from the old one, whose words count no more. */
-async function claimAgain(db: Kysely<Schema>, agent: AgentIdentity, taskId: string, runId: string, at: string): Promise<'ours' | 'taken'> {
-  const held = await db.selectFrom('tasks').select('run_id').where('id', '=', taskId).where('locked_by', '=', agent.id).executeTakeFirst()
-  if (!held) return 'taken'
-  if (held.run_id === runId) return 'ours'
-  const taken = await db
-    .updateTable('tasks')
-    .set(eb => ({ run_id: runId, epoch: eb('epoch', '+', 1), updated_at: at }))
-    .where('id', '=', taskId)
-    .where('locked_by', '=', agent.id)
-    .returning('epoch')
-    .executeTakeFirst()
-  if (!taken) return 'taken'
-  await writeHistory(db, claimLine(agent, taskId, runId, at, 'under_work', taken.epoch))
+async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<'ours' | 'taken'> {
+  const run = await runNamed(tx.db, task.run_id ?? '')
+  await touchWorker(tx, task.customer, agent)
+  const held = { lease_until: leaseUntil(tx.differs, lease) }
+  if (task.run_id === runId) {
+    if (run) await tx.db.updateTable('runs').set(held).where('seq', '=', run.seq).execute()
+    return 'ours'
+  }
+  if (await runNamed(tx.db, runId)) return 'taken'
+  const epoch = task.epoch + 1
+  await tx.db.updateTable('tasks').set({ run_id: runId, epoch, updated_at: tx.at }).where('id', '=', task.id).execute()
+  if (run) {
+    await tx.db
+      .updateTable('runs')
+      .set({ ...held, id: runId, epoch })
+      .where('seq', '=', run.seq)
+      .execute()
+    tx.happened(run.seq, 'RUN_RECOVERED', { agent: agent.id, was: run.id, reason: 'its agent has taken it anew' })
+  }
+  await claimLine(tx, { ...task, epoch }, agent, runId, 'under_work')
   return 'ours'
 }
 
-type Status = Selectable<Schema['tasks']>['status']
-
-function claimLine(agent: AgentIdentity, taskId: string, runId: string, at: string, from: Status | null, epoch: number) {
-  const what = { task_id: taskId, kind: 'claimed', run_id: runId, epoch, note: null } as const
-  return { ...what, at, who: agent.id, from_status: from, to_status: 'under_work' } as const
+function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, from: TaskRow['claimed_from']): Promise<void> {
+  const what = { task_id: task.id, kind: 'claimed', run_id: runId, epoch: task.epoch, note: null } as const
+  return writeHistory(tx, { ...what, who: agent.id, from_status: from, to_status: 'under_work' })
 }
 
 /** How the task stands with regard to this agent. What this agent could not be given any more is `finished` for it. */
-export async function holding(db: Kysely<Schema>, agent: AgentIdentity, taskId: string): Promise<Holding> {
+export async function holding(db: Kysely<Schema>, customer: string | null, agent: AgentIdentity, taskId: string): Promise<Holding> {
   const task = await db
     .selectFrom('tasks')
-    .select('locked_by')
+    .select(['locked_by', 'customer'])
     .select(eb => isOffered(eb, offerFor(agent)).as('offered'))
     .where('id', '=', taskId)
     .executeTakeFirst()
-  if (!task) return 'gone'
+  if (!task || (customer !== null && task.customer !== customer)) return 'gone'
   if (task.locked_by !== null) return task.locked_by === agent.id ? 'ours' : 'someone_else'
   return task.offered ? 'free' : 'finished'
-}
-
-/**
- * Ends a run at the board: status, lock, note and history in one. The same run's end that is there already changes nothing. `lost` when
- * the agent does not hold the task, or holds it by a later claim than this run's. Throws TRACKER_REFUSED for a status that no task can end in.
- */
-export async function conclude(
-  db: Kysely<Schema>,
-  agent: AgentIdentity,
-  taskId: string,
-  { kind, status, note, runId }: Conclusion,
-): Promise<'reported' | 'lost'> {
-  const said = await runLines(db, taskId, runId)
-  if (said.some(line => (END_KINDS as readonly HistoryKind[]).includes(line.kind))) return 'reported'
-  const task = await db
-    .selectFrom('tasks')
-    .select(['notes', 'claimed_from', 'run_id', 'epoch'])
-    .where('id', '=', taskId)
-    .where('locked_by', '=', agent.id)
-    .executeTakeFirst()
-  // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
-  if (!task || (task.run_id !== runId && said.length > 0)) return 'lost'
-  const to = kind === 'parked' ? 'pending' : kind === 'given_back' ? (task.claimed_from ?? 'created') : (status ?? '')
-  if (!isRestingStatus(to)) throw new RunnerError('TRACKER_REFUSED', `a task cannot end in the status ${JSON.stringify(to)}`)
-  const at = new Date().toISOString()
-  const released = await db
-    .updateTable('tasks')
-    .set({ status: to, locked_by: null, locked_at: null, notes: withNote(task.notes, agent.id, note), updated_at: at })
-    .where('id', '=', taskId)
-    .where('locked_by', '=', agent.id)
-    .where('epoch', '=', task.epoch)
-    .executeTakeFirst()
-  if (released.numUpdatedRows === 0n) return 'lost'
-  const line = { task_id: taskId, kind, note, run_id: runId, epoch: task.epoch } as const
-  await writeHistory(db, { ...line, at, who: agent.id, from_status: 'under_work', to_status: to })
-  await touchAgent(db, agent, at)
-  return 'reported'
-}
-
-function runLines(db: Kysely<Schema>, taskId: string, runId: string) {
-  return db.selectFrom('task_history').select('kind').where('task_id', '=', taskId).where('run_id', '=', runId).execute()
 }

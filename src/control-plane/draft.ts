@@ -23,6 +23,7 @@ const draftSchema = z.object({
   dependsOn: z.array(oneLine(100)).default([]),
   maxCostUsd: z.number().positive('must be more than 0').nullable().default(null),
   model: oneLine(100).nullable().default(null),
+  labels: z.array(oneLine(100)).default([]),
   status: z.enum(TASK_STATUSES).refine(isRestingStatus, 'cannot be under_work: only an agent that takes the task leads there').optional(),
 })
 
@@ -37,5 +38,10 @@ export function parseDraft(draft: TaskDraft) {
     throw new RunnerError('USAGE', faults.join('; '))
   }
   const { data } = parsed
-  return { ...data, dependsOn: [...new Set(data.dependsOn)], status: data.status ?? firstStatus(data.role) }
+  return {
+    ...data,
+    dependsOn: [...new Set(data.dependsOn)],
+    labels: [...new Set(data.labels)],
+    status: data.status ?? firstStatus(data.role),
+  }
 }

@@ -1,4 +1,5 @@
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
 import { type AgentIdentity, LEVELS, type Level, TASK_STATUSES, type TaskStatus } from '../core/task.ts'
 import type { Schema } from './schema.ts'
 
@@ -18,9 +19,18 @@ export function offerFor(agent: Pick<AgentIdentity, 'role' | 'level'>): Offer {
 /** The status in which a task waits for its first agent. Work for QA alone has no developer before it. */
 export const firstStatus = (role: string): TaskStatus => (role === 'qa' ? 'dev_done' : 'created')
 
+/** Whether a task in this status waits for its first agent, so that a run of it is QUEUED. */
+export const isWaiting = (task: { role: string; status: string }) => task.status === firstStatus(task.role)
+
 /** Whether a word is a status that a task can be moved to. `under_work` is not: only a claim leads there. */
 export function isRestingStatus(word: string): word is TaskStatus {
   return word !== 'under_work' && (TASK_STATUSES as readonly string[]).includes(word)
+}
+
+/** The status that a task can be moved to by this word. Throws USAGE. */
+export function restingStatusNamed(word: string): TaskStatus {
+  if (!isRestingStatus(word)) throw new RunnerError('USAGE', `a task cannot be moved to the status ${JSON.stringify(word)}`)
+  return word
 }
 
 /** From these on, a task that others depend on no longer stands in their way. */
@@ -31,14 +41,21 @@ export const CLOSED: readonly TaskStatus[] = ['qa_done', 'documentation_done', '
 
 type Tasks = ExpressionBuilder<Schema, 'tasks'>
 
-/** As SQL: the task is in what is offered. */
+/** As SQL: the task is in what is offered, and not on hold. */
 export function isOffered(eb: Tasks, offer: Offer): ExpressionWrapper<Schema, 'tasks', SqlBool> {
   return eb.and([
     eb('tasks.status', '=', offer.status),
     eb('tasks.locked_by', 'is', null),
+    eb('tasks.on_hold', '=', 0),
     ...(offer.role === null ? [] : [eb('tasks.role', '=', offer.role)]),
     ...(offer.levels === null ? [] : [eb('tasks.seniority', 'in', offer.levels)]),
   ])
+}
+
+/** As SQL: the task asks for no label but these. */
+export function isLabelled(eb: Tasks, labels: readonly string[]) {
+  const asked = eb.selectFrom('task_labels').select(sql.lit(1).as('one')).whereRef('task_labels.task_id', '=', 'tasks.id')
+  return eb.not(eb.exists(labels.length === 0 ? asked : asked.where('task_labels.label', 'not in', labels)))
 }
 
 /** As SQL: the task waits for no other one. */

@@ -2,99 +2,97 @@ import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newTaskId } from '../core/ids.ts'
 import type { TaskStatus } from '../core/task.ts'
-import { writeMentions } from './agents.ts'
 import { parseDraft, type TaskDraft } from './draft.ts'
-import { CLOSED, firstStatus } from './rules.ts'
-import type { Schema, TaskRow } from './schema.ts'
-import { type BoardTask, readTasks, withNote, writeHistory } from './task-rows.ts'
+import { writeMentions } from './mentions.ts'
+import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { isWaiting } from './rules.ts'
+import { addRun, latestRun, type RunWish } from './run-rows.ts'
+import type { RunRow, Schema, TaskRow } from './schema.ts'
+import { type BoardTask, heldTask, withBelongings, withNote, writeHistory } from './task-rows.ts'
+import type { Tx } from './transaction.ts'
+
+/** Whose task it is. */
+export interface TaskPlace {
+  projectId: string
+  customer: string
+}
 
 /**
- * Adds a task and answers it. Throws USAGE for a bad draft, TASK_UNKNOWN for a dependency that is not there. A task can only depend on
- * older ones and keeps its dependencies, so no circle can come about.
+ * Adds a task, with a QUEUED run when it waits for an agent, and answers both. Throws USAGE for a bad draft, TASK_UNKNOWN for a
+ * dependency that is not there. A task can only depend on older ones and keeps its dependencies, so no circle can come about.
  */
-export async function addTask(db: Kysely<Schema>, project: string, draft: TaskDraft, by: string): Promise<BoardTask> {
-  const { dependsOn, maxCostUsd, criteria, ...task } = parseDraft(draft)
+export async function addTask(
+  tx: Tx,
+  place: TaskPlace,
+  draft: TaskDraft,
+  by: string,
+  wish: RunWish = {},
+): Promise<{ id: string; run: RunRow | null }> {
+  const { dependsOn, maxCostUsd, criteria, labels, ...task } = parseDraft(draft)
   for (const needed of dependsOn) {
-    if ((await taskRow(db, needed)).status === 'cancelled')
+    if ((await heldTask(tx, place.customer, needed)).status === 'cancelled')
       throw new RunnerError('USAGE', `dependsOn: ${needed} is cancelled, so the new task would never start`)
   }
-  const [id, at] = [newTaskId(), new Date().toISOString()]
-  const row = { ...task, id, project, criteria: JSON.stringify(criteria), max_cost_usd: maxCostUsd, notes: '' }
-  await db
+  const id = newTaskId()
+  const facts = { ...task, id, project_id: place.projectId, customer: place.customer }
+  const row = await tx.db
     .insertInto('tasks')
-    .values({ ...row, created_at: at, updated_at: at })
-    .execute()
-  if (dependsOn.length > 0)
-    await db
-      .insertInto('task_dependencies')
-      .values(dependsOn.map(depends_on => ({ task_id: id, depends_on })))
+    .values({ ...facts, criteria: JSON.stringify(criteria), max_cost_usd: maxCostUsd, notes: '', created_at: tx.at, updated_at: tx.at })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  const rows = dependsOn.map(depends_on => ({ task_id: id, depends_on }))
+  if (rows.length > 0) await tx.db.insertInto('task_dependencies').values(rows).execute()
+  if (labels.length > 0)
+    await tx.db
+      .insertInto('task_labels')
+      .values(labels.map(label => ({ task_id: id, label })))
       .execute()
   const line = { task_id: id, kind: 'added', note: null, run_id: null, epoch: 0 } as const
-  await writeHistory(db, { ...line, at, who: by, from_status: null, to_status: task.status })
-  return taskOf(db, id)
+  await writeHistory(tx, { ...line, who: by, from_status: null, to_status: task.status })
+  return { id, run: isWaiting(row) ? await addWaitingRun(tx, row, wish) : null }
 }
 
-/** The task. Throws TASK_UNKNOWN. */
-export async function taskOf(db: Kysely<Schema>, id: string): Promise<BoardTask> {
-  const [task] = await readTasks(db, tasks => tasks.where('tasks.id', '=', id))
-  if (!task) throw unknown(id)
-  return task
+/** A new QUEUED run for a task that waits, like the run before it unless said otherwise. */
+export async function addWaitingRun(tx: Tx, task: TaskRow, wish: RunWish = {}, like?: RunRow): Promise<RunRow> {
+  const run = await addRun(tx, task, wish, like ?? (await latestRun(tx.db, task.id)))
+  await tx.db.updateTable('tasks').set({ waiting_run: run.id, on_hold: 0 }).where('id', '=', task.id).execute()
+  return run
 }
 
-interface Move {
-  by: string
-  note?: string
-  /** Why the task cannot be moved from where it stands; null when it can. */
-  refuse?: (task: TaskRow) => string | null
+/** Which tasks a list shows. */
+export interface TaskFilter extends PageWish {
+  projectId?: string
+  status?: readonly TaskStatus[]
+  role?: string
 }
 
-/** Moves a task by hand and opens its lock: who held it finds that out at the next heartbeat. Where it is already, nothing changes. */
-export async function moveTask(db: Kysely<Schema>, id: string, to: (task: TaskRow) => TaskStatus, move: Move): Promise<BoardTask> {
-  const task = await taskRow(db, id)
-  const status = to(task)
-  const refusal = move.refuse?.(task)
-  if (refusal) throw new RunnerError('USAGE', refusal)
-  if (task.status !== status) {
-    const [at, note] = [new Date().toISOString(), move.note ?? '']
-    const change = { status, locked_by: null, locked_at: null, notes: withNote(task.notes, move.by, note), updated_at: at }
-    await db.updateTable('tasks').set(change).where('id', '=', id).execute()
-    const line = { task_id: id, kind: 'moved', note: note || null, run_id: task.locked_by ? task.run_id : null, epoch: task.epoch } as const
-    await writeHistory(db, { ...line, at, who: move.by, from_status: task.status, to_status: status })
-  }
-  return taskOf(db, id)
+/** Tasks, newest first; null for all customers. */
+export async function listTasks(db: Kysely<Schema>, customer: string | null, filter: TaskFilter): Promise<Page<BoardTask>> {
+  const { projectId, status, role, limit = PAGE, before = null } = filter
+  let query = db.selectFrom('tasks').selectAll()
+  if (customer !== null) query = query.where('customer', '=', customer)
+  if (projectId !== undefined) query = query.where('project_id', '=', projectId)
+  if (status !== undefined) query = query.where('status', 'in', status)
+  if (role !== undefined) query = query.where('role', '=', role)
+  if (before !== null) query = query.where('seq', '<', before)
+  const rows = await query
+    .orderBy('seq', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const { items, next } = toPage(rows, limit, row => row)
+  return { items: await withBelongings(db, items), next }
 }
 
-/** Why a task cannot be cancelled; null when it can, at any time before it is through QA. */
-export function refuseCancel({ id, status }: TaskRow): string | null {
-  return CLOSED.includes(status) ? `${id} is ${status} already; only what is not finished can be cancelled` : null
-}
-
-/** Why a task cannot go back into the queue; null when it can: it is parked, cancelled, or there already. */
-export function refuseRequeue({ id, role, status, locked_by }: TaskRow): string | null {
-  if (status === 'pending' || status === 'cancelled' || status === firstStatus(role)) return null
-  if (locked_by !== null) return `${id} is under work by ${locked_by}; cancel it first to take it away`
-  return `${id} is ${status}; only a parked or cancelled task can go back into the queue`
-}
-
-/** Writes a note on a task, and keeps a mention for everyone whom it speaks to by `@agent-id`. */
-export async function addNote(db: Kysely<Schema>, id: string, text: string, by: string): Promise<void> {
-  const task = await taskRow(db, id)
+/** Writes a note on a task, and keeps a mention for everyone whom it speaks to by `@agent-id`. Throws TASK_UNKNOWN, USAGE. */
+export async function addNote(tx: Tx, customer: string | null, id: string, text: string, by: string): Promise<void> {
+  const task = await heldTask(tx, customer, id)
   if (text.trim() === '') throw new RunnerError('USAGE', 'a note must not be empty')
-  const at = new Date().toISOString()
-  await db
+  await tx.db
     .updateTable('tasks')
-    .set({ notes: withNote(task.notes, by, text), updated_at: at })
+    .set({ notes: withNote(task.notes, by, text), updated_at: tx.at })
     .where('id', '=', id)
     .execute()
   const line = { task_id: id, kind: 'note', note: text, run_id: null, epoch: task.epoch } as const
-  await writeHistory(db, { ...line, at, who: by, from_status: task.status, to_status: task.status })
-  await writeMentions(db, id, by, text, at)
+  await writeHistory(tx, { ...line, who: by, from_status: task.status, to_status: task.status })
+  await writeMentions(tx, id, by, text)
 }
-
-async function taskRow(db: Kysely<Schema>, id: string): Promise<TaskRow> {
-  const row = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst()
-  if (!row) throw unknown(id)
-  return row
-}
-
-const unknown = (id: string) => new RunnerError('TASK_UNKNOWN', `there is no task ${JSON.stringify(id)} on this board`)

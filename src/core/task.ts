@@ -49,6 +49,8 @@ export interface Task {
   status: string
   /** What others wrote on the task so far; '' when nothing. */
   notes: string
+  /** The run that waits for whoever takes the task; null when whoever takes it makes one. */
+  runId: string | null
 }
 
 /** Who works: a registered worker identity at the tracker. */

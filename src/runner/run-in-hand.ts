@@ -73,7 +73,7 @@ export class RunInHand {
 export function newRun(task: RunRecord['task'], context: RunnerContext): RunRecord {
   return {
     version: 1,
-    runId: context.newRunId(),
+    runId: task.runId ?? context.newRunId(),
     agent: context.identity,
     task,
     tracker: { name: context.tracker.name, url: context.tracker.url },

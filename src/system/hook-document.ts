@@ -83,5 +83,6 @@ export function taskFromSample(sample: z.infer<typeof sampleTask>): Task {
     model: sample.model ?? null,
     status: sample.status ?? 'created',
     notes: sample.notes ?? '',
+    runId: null,
   }
 }

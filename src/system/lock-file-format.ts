@@ -29,6 +29,7 @@ const task = z.object({
   model: z.string().nullable(),
   status: z.string(),
   notes: z.string(),
+  runId: z.string().nullable().default(null),
 })
 
 const attempt = z.object({
@@ -232,6 +233,7 @@ function decodeOlder(json: unknown): RunRecord {
       priority: 0,
       dependsOn: [],
       maxCostUsd: null,
+      runId: null,
       model: null,
       status: found,
       notes: data.notes ?? '',

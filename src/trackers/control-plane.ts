@@ -1,12 +1,8 @@
 import { resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Board, BoardOptions } from '../control-plane/board.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
-
-/** How often a waiting runner asks whether anything changed, in milliseconds. */
-const ASK_MS = 500
 
 /**
  * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; a
@@ -40,15 +36,12 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     markRead: async (agent, ids, signal) => (await board(signal)).markRead(agent, ids),
     ping: async signal => void (await board(signal)).mark(),
     close() {
-      opening?.then(
-        opened => opened.close(),
-        () => {},
-      )
+      opening?.then(opened => opened.close()).catch(() => {})
     },
   }
 }
 
-/** Looks, and looks again whenever the board has changed, until the time is over. */
+/** Looks, and looks again whenever anybody has changed anything, until the time is over. */
 async function look(board: Board, agent: AgentIdentity, waitSeconds: number, signal: AbortSignal): Promise<Task | null> {
   const until = performance.now() + waitSeconds * 1_000
   for (;;) {
@@ -56,17 +49,10 @@ async function look(board: Board, agent: AgentIdentity, waitSeconds: number, sig
     const mark = board.mark()
     const found = await board.look(agent)
     if (found) return plain(found)
-    do {
-      const left = until - performance.now()
-      throwIfAborted(signal)
-      if (left <= 0) return null
-      await pause(Math.min(ASK_MS, left), signal)
-    } while (board.mark() === mark)
+    throwIfAborted(signal)
+    const left = until - performance.now()
+    if (left <= 0 || !(await board.changed(mark, left, signal))) return null
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => throwIfAborted(signal))
 }
 
 function throwIfAborted(signal: AbortSignal): void {
@@ -76,6 +62,7 @@ function throwIfAborted(signal: AbortSignal): void {
 /** The task as every tracker shows it; what only the board knows stays there. */
 function plain(task: Task): Task {
   const { id, title, description, criteria, role, seniority, complexity, branch } = task
-  const { priority, dependsOn, maxCostUsd, model, status, notes } = task
-  return { id, title, description, criteria, role, seniority, complexity, branch, priority, dependsOn, maxCostUsd, model, status, notes }
+  const { priority, dependsOn, maxCostUsd, model, status, notes, runId } = task
+  const about = { id, title, description, criteria, role, seniority, complexity, branch }
+  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId }
 }

@@ -62,6 +62,7 @@ export function taskFromWire(wire: WireTask): Task {
     priority: 0,
     dependsOn: [],
     maxCostUsd: null,
+    runId: null,
     model: null,
     status: wire.status,
     notes: wire.notes ?? '',

@@ -14,12 +14,13 @@ const qa = { id: 'qa_1', role: 'qa', level: 'senior' } as const
 
 async function boardWithDatabase() {
   const board = await openBoard(join(tempFolder(), 'agent-runner.db'))
+  const { projectId } = await board.addTask({ title: 'first', role: 'nobody' })
   const database = new DatabaseSync(board.url)
   onTestFinished(() => {
     database.close()
     board.close()
   })
-  return { board, database }
+  return { board, database, projectId }
 }
 
 /** Adds tasks that are done, each with the history of one run. */
@@ -27,8 +28,8 @@ function addDone(database: DatabaseSync, from: number, to: number) {
   database.exec(`
     begin;
     with recursive n(i) as (select ${from} union all select i + 1 from n where i + 1 < ${to})
-    insert into tasks (id, project, title, description, criteria, role, seniority, complexity, priority, status, notes, created_at, updated_at)
-    select 'old_' || i, '', 'old', '', '[]', 'backend_dev', 'junior', 'major', 0, 'dev_done', '', '2020', '2020' from n;
+    insert into tasks (id, project_id, title, description, criteria, role, seniority, complexity, priority, status, notes, created_at, updated_at)
+    select 'old_' || i, (select id from projects), 'old', '', '[]', 'backend_dev', 'junior', 'major', 0, 'dev_done', '', '2020', '2020' from n;
     insert into task_history (task_id, at, kind, who, run_id, epoch)
     select id, '2020', kind, 'dev_1', 'run_' || id, 1 from tasks, (select 'added' as kind union select 'claimed' union select 'reported')
     where id glob 'old_*' and id not in (select task_id from task_history);
@@ -39,10 +40,10 @@ test.each([
   [dev, 'tasks_by_role'],
   [qa, 'tasks_by_status'],
 ])('a look of $role walks one index in the order of the queue', async (agent, index) => {
-  const { board, database } = await boardWithDatabase()
+  const { board, database, projectId } = await boardWithDatabase()
   addDone(database, 0, 2_000)
   const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, board.url) })
-  const { sql, parameters } = firstInQueue(db.selectFrom('tasks'), '', agent).selectAll('tasks').compile()
+  const { sql, parameters } = firstInQueue(db.selectFrom('tasks'), { projectId }, agent).selectAll('tasks').compile()
   const plan = database.prepare(`explain query plan ${sql}`).all(...(parameters as string[]))
   const steps = plan.map(step => String(step.detail))
   expect(steps[0]).toMatch(new RegExp(`^SEARCH tasks USING INDEX ${index} \\(`))

@@ -162,3 +162,14 @@ test('the text of a task reaches neither arguments nor environment of the agent'
   }
   expect(read(stage, 'prompt-0')).toContain('$(touch /tmp/owned) --evil')
 })
+
+test('a run that was given back and is taken again goes on under its id with a new attempt', async () => {
+  const refused = `cat ${join(import.meta.dirname, '../fixtures/claude/not-logged-in.jsonl')}; exit 1`
+  const stage = await runnerStage(byStart(refused, done))
+  const { id, runId } = await stage.board.addTask(draft)
+  expect((await stage.run()).exitCode).toBe(77)
+  expect(await stage.board.showTask(id)).toMatchObject({ status: 'created', runId })
+  expect((await stage.run()).exitCode).toBe(0)
+  expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done', lastRunId: runId })
+  expect(readdirSync(join(stage.home, 'runs', runId!, 'attempts')).sort()).toEqual(['1', '2'])
+})

@@ -22,6 +22,7 @@ export function hookTask(changes: Partial<Task> = {}): Task {
     model: null,
     status: 'created',
     notes: '',
+    runId: null,
     ...changes,
   }
 }

@@ -16,6 +16,7 @@ export function aTask(over: Partial<Task> = {}): Task {
     priority: 0,
     dependsOn: [],
     maxCostUsd: null,
+    runId: null,
     model: null,
     status: 'created',
     notes: '',

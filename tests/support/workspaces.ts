@@ -17,6 +17,7 @@ const TASK: Task = {
   priority: 0,
   dependsOn: [],
   maxCostUsd: null,
+  runId: null,
   model: null,
   status: 'created',
   notes: '',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openBoard } from '../../src/control-plane/board.ts'
+import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import type { AgentIdentity } from '../../src/core/task.ts'
 import { openEmbedded } from '../../src/trackers/control-plane.ts'
 import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
@@ -32,13 +33,14 @@ trackerKeepsItsPromises('the embedded control plane', async (drafts): Promise<Tr
     notesOf: async id => (await board.showTask(id)).notes,
     holderOf: async id => (await board.showTask(id)).lockedBy,
     move: async (id, status) => void (await board.moveTask(id, status)),
-    // Locks do not expire on this board; a person takes the task away and puts it back, which comes to the same.
+    // A holder on this machine has no lease that could expire; one is given to it, which is over.
     async expire(agentId) {
-      for (const task of await board.listTasks()) {
-        if (task.lockedBy !== agentId) continue
-        await board.cancelTask(task.id)
-        await board.requeueTask(task.id)
-      }
+      const database = new DatabaseSync(file)
+      database.prepare('update runs set lease_until = 1 where agent_id = ? and finished_at is null').run(agentId)
+      database.close()
+      const plane = await openControlPlane(file)
+      await plane.queue.sweep()
+      await plane.close()
     },
     async remove(id) {
       const database = new DatabaseSync(file)
@@ -133,6 +135,7 @@ describe('the embedded tracker', () => {
       dependsOn: [],
       status: 'created',
       notes: '',
+      runId: expect.stringMatching(/^run_/),
     })
   })
 })

@@ -45,6 +45,7 @@ const sampleTask = (complexity: Complexity) => ({
   priority: 0,
   dependsOn: [],
   maxCostUsd: null,
+  runId: null,
   model: null,
   status: 'created',
   notes: '',

@@ -74,7 +74,8 @@ export async function taskPage(task: BoardTask & { history: HistoryEntry[] }, { 
     fact(index === 0 ? 'depends on' : '', `${id}${task.blockedBy.includes(id) ? ' (not done yet)' : ''}`)
   }
   if (task.lockedBy) fact('held by', `${task.lockedBy}${task.lockedAt ? ` since ${localStamp(task.lockedAt)}` : ''}`)
-  if (task.runId) fact('last run', task.runId)
+  if (task.runId) fact('run', task.runId)
+  else if (task.lastRunId) fact('last run', task.lastRunId)
   if (task.description.trim()) lines.push('', ...wrapped(task.description, width))
   if (task.criteria.length > 0) lines.push('', ...task.criteria.flatMap(text => wrapped(`- ${oneLine(text)}`, width)))
   if (task.notes.trim()) lines.push('', paint.dim('Notes'), ...wrapped(task.notes, width, '  '))

@@ -1,8 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { RunnerError } from '../core/errors.ts'
+import { toRuns } from './sqlite-to-runs.ts'
+
+/** A step: statements, or what SQL alone cannot do. */
+type Migration = string | ((database: DatabaseSync) => void)
 
 /** The steps from an empty file to today's tables: entry n leads to version n + 1. Never change one that was released; add another. */
-export const SQLITE_MIGRATIONS: readonly string[] = [
+export const SQLITE_MIGRATIONS: readonly Migration[] = [
   `
   create table tasks (
     seq integer primary key autoincrement,
@@ -76,13 +80,14 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
   create index mentions_by_agent on mentions (agent_id, read_at, seq);
   create index mentions_by_task on mentions (task_id);
   `,
+  toRuns,
 ]
 
 /**
  * Brings the tables up to date, each step whole or not at all. Any number of processes may do it at once: one works, the
  * others wait and find it done. Throws STATE_UNUSABLE when the file was made by a newer version of this program.
  */
-export function migrate(database: DatabaseSync, file: string, migrations: readonly string[] = SQLITE_MIGRATIONS): void {
+export function migrate(database: DatabaseSync, file: string, migrations: readonly Migration[] = SQLITE_MIGRATIONS): void {
   // Almost every opening finds nothing to do, and must not wait for somebody else's write to see that.
   if (versionOf(database) === migrations.length) return
   database.exec('begin immediate')
@@ -94,7 +99,7 @@ export function migrate(database: DatabaseSync, file: string, migrations: readon
         `${file} was made by a newer agent-runner: its version is ${version}, this one knows ${migrations.length}`,
         { advice: 'Use the newer agent-runner, or another HEADLESS_PM_HOME.' },
       )
-    for (const step of migrations.slice(version)) database.exec(step)
+    for (const step of migrations.slice(version)) typeof step === 'string' ? database.exec(step) : step(database)
     database.exec(`pragma user_version = ${migrations.length}`)
     database.exec('commit')
   } catch (error) {
@@ -104,6 +109,7 @@ export function migrate(database: DatabaseSync, file: string, migrations: readon
   }
 }
 
-function versionOf(database: DatabaseSync): number {
+/** The version of the tables in a file. */
+export function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('pragma user_version').get()?.user_version)
 }

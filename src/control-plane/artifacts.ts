@@ -1,0 +1,62 @@
+import type { Kysely } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
+import type { Holder } from './endings.ts'
+import { ofHolder } from './leases.ts'
+import { runNamed, runRow } from './run-rows.ts'
+import type { Schema } from './schema.ts'
+import type { Tx } from './transaction.ts'
+
+/** A text that belongs to a run, such as its diff or its result. `size` in bytes of UTF-8. */
+export interface Artifact {
+  name: string
+  contentType: string
+  size: number
+  createdAt: string
+}
+
+/** What is larger is not kept: the timeline and the branch have it. */
+const LARGEST = 16 * 1024 * 1024
+
+/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE when it is larger than 16 MiB. */
+export async function putArtifact(
+  tx: Tx,
+  customer: string | null,
+  holder: Holder,
+  { name, contentType, body }: { name: string; contentType: string; body: string },
+): Promise<void> {
+  const run = ofHolder(await runNamed(tx.db, holder.runId), customer, holder)
+  const size = Buffer.byteLength(body)
+  if (size > LARGEST) throw new RunnerError('USAGE', `${name} is larger than 16 MiB`)
+  // PostgreSQL keeps no NUL in a text.
+  const row = { content_type: contentType, size, body: body.replaceAll('\0', '\uFFFD'), created_at: tx.at }
+  await tx.db
+    .insertInto('run_artifacts')
+    .values({ run: run.seq, name, ...row })
+    .onConflict(conflict => conflict.columns(['run', 'name']).doUpdateSet(row))
+    .execute()
+  tx.happened(run.seq, 'LOG', { message: `${name} was kept`, artifact: name, size })
+}
+
+/** The texts of a run by name. Throws NOT_FOUND. */
+export async function listArtifacts(db: Kysely<Schema>, customer: string | null, runId: string): Promise<Artifact[]> {
+  const { seq } = await runRow(db, customer, runId)
+  const rows = await db
+    .selectFrom('run_artifacts')
+    .select(['name', 'content_type', 'size', 'created_at'])
+    .where('run', '=', seq)
+    .orderBy('name')
+    .execute()
+  return rows.map(({ name, content_type, size, created_at }) => ({ name, contentType: content_type, size, createdAt: created_at }))
+}
+
+/** One text of a run; null when there is none of this name. Throws NOT_FOUND for the run. */
+export async function getArtifact(
+  db: Kysely<Schema>,
+  customer: string | null,
+  runId: string,
+  name: string,
+): Promise<(Artifact & { body: string }) | null> {
+  const { seq } = await runRow(db, customer, runId)
+  const row = await db.selectFrom('run_artifacts').selectAll().where('run', '=', seq).where('name', '=', name).executeTakeFirst()
+  return row ? { name, contentType: row.content_type, size: row.size, createdAt: row.created_at, body: row.body } : null
+}

@@ -1,0 +1,191 @@
+import type { StampedEvent } from '../core/event.ts'
+import type { AgentIdentity } from '../core/task.ts'
+import { getArtifact, listArtifacts, putArtifact } from './artifacts.ts'
+import { type Board, type BoardOptions, boardOn } from './board.ts'
+import { holding } from './claims.ts'
+import type { TaskDraft } from './draft.ts'
+import { type Conclusion, conclude, type Holder } from './endings.ts'
+import { type EventFilter, eventsOfAll, eventsOfRun, lastCursor } from './event-rows.ts'
+import { type Answer, once, type Repeatable } from './idempotency.ts'
+import { createKey, findKey, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
+import { renew } from './leases.ts'
+import { markMentionsRead, readMentions } from './mentions.ts'
+import { publish } from './mirror.ts'
+import type { PageWish } from './paging.ts'
+import { changeProject, createProject, listProjects, type ProjectDraft, projectAt, projectOf, removeProject } from './projects.ts'
+import { type LeaseOptions, queueOn } from './queue.ts'
+import { type Ages, retain } from './retention.ts'
+import { runRow, toRun } from './run-rows.ts'
+import { countRuns, createRun, listRuns, type RunDraft, type RunFilter } from './runs.ts'
+import type { KeyKind } from './schema.ts'
+import { directive, pause, resume, stop } from './steering.ts'
+import { openStore, type Store } from './store.ts'
+import { cancelTask, placeTask, requeueTask, retryRun } from './task-moves.ts'
+import { readHistory, taskOf } from './task-rows.ts'
+import { addNote, addTask, listTasks, type TaskFilter } from './tasks.ts'
+import { transact } from './transaction.ts'
+import { openWishes } from './wish-rows.ts'
+import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.ts'
+
+/** Who asks: `customer` null sees those of all, and `name` stands in histories. What belongs to another customer is as if it was not there. */
+export interface Caller {
+  customer: string | null
+  name: string
+}
+
+export interface ControlPlaneOptions extends Partial<LeaseOptions> {}
+
+/** Projects, tasks, runs, events and workers, with all their rules, over whatever store. Embedded it is called directly, by a server over HTTP. */
+export interface ControlPlane extends Parts {
+  /** Does something once per key, in one transaction with what `act` does on the plane that it is given. */
+  once(caller: Caller, request: Repeatable, act: (plane: ControlPlane) => Promise<Answer>): Promise<Answer & { repeated: boolean }>
+}
+
+type Parts = ReturnType<typeof partsOn>
+
+/** How long a claim holds when nothing else is said, and how often it may be lost. */
+const LEASE: LeaseOptions = { leaseMs: 90_000, maxExpiries: 5 }
+
+/** The control plane in this SQLite file, which is made when missing, or PostgreSQL database (`postgres://…`). Others may have it open. Throws STATE_UNUSABLE. */
+export async function openControlPlane(url: string, options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  return controlPlaneOn(await openStore(url), { ...LEASE, ...options })
+}
+
+function controlPlaneOn(store: Store, options: LeaseOptions): ControlPlane {
+  return {
+    ...partsOn(store, options),
+    once: (caller, request, act) =>
+      transact(store, tx => {
+        const inside: Store = { ...store, read: query => query(tx.db), write: change => change(tx.db) }
+        return once(tx, caller.customer ?? '', request, () => act(controlPlaneOn(inside, options)))
+      }),
+  }
+}
+
+function partsOn(store: Store, options: LeaseOptions) {
+  const { read } = store
+  const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
+  return {
+    /** Where it is kept, for people; without a password. */
+    url: store.url,
+    kind: store.differs.kind,
+
+    projects: {
+      /** Throws EXISTS when there is one of this name. */
+      create: (caller: Caller, draft: ProjectDraft) => write(tx => createProject(tx, caller.customer ?? draft.customer ?? '', draft)),
+      list: (caller: Caller, wish: PageWish & { name?: string } = {}) => read(db => listProjects(db, caller.customer, wish)),
+      get: (caller: Caller, id: string) => read(db => projectOf(db, caller.customer, id)),
+      change: (caller: Caller, id: string, change: Partial<ProjectDraft>) => write(tx => changeProject(tx, caller.customer, id, change)),
+      /** With its tasks, runs and timelines. Throws EXISTS while a run of it is not over. */
+      remove: (caller: Caller, id: string) => write(tx => removeProject(tx, caller.customer, id)),
+      /** The project of a repository, made when there is none. */
+      at: (caller: Caller, localPath: string) => write(tx => projectAt(tx, caller.customer ?? '', localPath)),
+    },
+
+    tasks: {
+      /** Adds a task, with a QUEUED run when it waits for an agent. */
+      add: (caller: Caller, { projectId, ...draft }: TaskDraft & { projectId: string }) =>
+        write(async tx => {
+          const { customer } = await projectOf(tx.db, caller.customer, projectId)
+          const { id } = await addTask(tx, { projectId, customer }, draft, caller.name)
+          return taskOf(tx.db, customer, id)
+        }),
+      list: (caller: Caller, filter: TaskFilter = {}) => read(db => listTasks(db, caller.customer, filter)),
+      /** With its history, oldest first. */
+      get: (caller: Caller, id: string) =>
+        read(async db => ({ ...(await taskOf(db, caller.customer, id)), history: await readHistory(db, id) })),
+      cancel: (caller: Caller, id: string) => write(tx => cancelTask(tx, caller.customer, id, caller.name)),
+      requeue: (caller: Caller, id: string) => write(tx => requeueTask(tx, caller.customer, id, caller.name)),
+      move: (caller: Caller, id: string, status: string, note = '') =>
+        write(tx => placeTask(tx, caller.customer, id, status, caller.name, note)),
+      note: (caller: Caller, id: string, text: string) => write(tx => addNote(tx, caller.customer, id, text, caller.name)),
+    },
+
+    runs: {
+      /** A task with its QUEUED run. */
+      create: (caller: Caller, draft: RunDraft) => write(async tx => toRun(await createRun(tx, caller.customer, draft, caller.name))),
+      list: (caller: Caller, filter: RunFilter = {}) => read(db => listRuns(db, store.differs, caller.customer, filter)),
+      get: (caller: Caller, id: string) => read(async db => toRun(await runRow(db, caller.customer, id))),
+      /** A new QUEUED run of the same task. Throws RUN_STATE while a run of the task is not over. */
+      retry: (caller: Caller, id: string) => write(async tx => toRun(await retryRun(tx, caller.customer, id, caller.name))),
+      counts: (caller: Caller) => read(db => countRuns(db, caller.customer)),
+      pause: (caller: Caller, id: string) => write(tx => pause(tx, caller, id)),
+      resume: (caller: Caller, id: string) => write(tx => resume(tx, caller, id)),
+      stop: (caller: Caller, id: string, reason = '') => write(tx => stop(tx, caller, id, reason)),
+      directive: (caller: Caller, id: string, wish: Parameters<typeof directive>[3]) => write(tx => directive(tx, caller, id, wish)),
+    },
+
+    events: {
+      ofRun: (caller: Caller, runId: string, filter: EventFilter & { newest?: boolean } = {}) =>
+        read(async db => eventsOfRun(db, await runRow(db, caller.customer, runId), filter)),
+      all: (caller: Caller, filter: EventFilter & { projectId?: string } = {}) => read(db => eventsOfAll(db, caller.customer, filter)),
+      /** The cursor of the latest event; 0 when there is none. */
+      last: () => read(lastCursor),
+    },
+
+    workers: {
+      register: (caller: Caller, claimer: Claimer) =>
+        write(async tx => {
+          await touchWorker(tx, caller.customer ?? '', claimer)
+          return workerNamed(tx.db, caller.customer ?? '', claimer.id)
+        }),
+      list: (caller: Caller, wish: PageWish = {}) => read(db => listWorkers(db, caller.customer, wish)),
+    },
+
+    queue: {
+      ...queueOn(store, options),
+      /** How the task stands with regard to this agent. */
+      holding: (caller: Caller, agent: AgentIdentity, taskId: string) => read(db => holding(db, caller.customer, agent, taskId)),
+      /** Throws LEASE_LOST. */
+      renew: (caller: Caller, holder: Holder) =>
+        write(tx => renew(tx, caller.customer, holder, holder.epoch === null ? null : options.leaseMs)),
+      /** What is wished of a run and not in `known`, oldest first; at once. */
+      wanted: (caller: Caller, runId: string, known: readonly string[] = []) =>
+        read(async db => {
+          const wishes = await openWishes(db, (await runRow(db, caller.customer, runId)).seq)
+          return wishes.filter(wish => !known.includes(wish.id))
+        }),
+      publish: (caller: Caller, holder: Holder, events: readonly StampedEvent[]) =>
+        write(tx => publish(tx, caller.customer, holder, events)),
+      conclude: (caller: Caller, holder: Holder, taskId: string, conclusion: Conclusion) =>
+        write(tx => conclude(tx, caller.customer, holder, taskId, conclusion)),
+    },
+
+    mentions: {
+      unread: (caller: Caller, agentId: string) => read(db => readMentions(db, caller.customer, agentId)),
+      markRead: (caller: Caller, agentId: string, ids: string[]) => write(tx => markMentionsRead(tx, caller.customer, agentId, ids)),
+    },
+
+    artifacts: {
+      put: (caller: Caller, holder: Holder, artifact: Parameters<typeof putArtifact>[3]) =>
+        write(tx => putArtifact(tx, caller.customer, holder, artifact)),
+      list: (caller: Caller, runId: string) => read(db => listArtifacts(db, caller.customer, runId)),
+      get: (caller: Caller, runId: string, name: string) => read(db => getArtifact(db, caller.customer, runId, name)),
+    },
+
+    keys: {
+      /** Its text is in the answer and never shown again. */
+      create: (wish: { kind: KeyKind; customer: string | null; name: string }) => write(tx => createKey(tx, wish)),
+      /** The key of this text, marked as used; null when there is none or it was revoked. */
+      async verify(text: string) {
+        const key = await read(db => findKey(db, text))
+        if (key && isUseDue(key)) await write(tx => markUsed(tx, key.id))
+        return key
+      },
+      list: (caller: Caller, wish: PageWish = {}) => read(db => listKeys(db, caller.customer, wish)),
+      revoke: (caller: Caller, id: string) => write(tx => revokeKey(tx, caller.customer, id)),
+    },
+
+    /** Deletes timelines by age; answers how many events. */
+    retain: (ages: Ages) => retain(store, ages),
+
+    /** The board of one repository, for a runner on this machine. */
+    board: (of: BoardOptions = {}): Board => boardOn(store, of),
+
+    /** A text that differs after anybody, here or elsewhere, changed anything that somebody may wait for. */
+    mark: () => store.mark(),
+    /** True as soon as the mark is another one, false after `ms`. To miss nothing, take the mark before you look. Throws ABORTED. */
+    changed: (since: string, ms: number, signal: AbortSignal): Promise<boolean> => store.changed(since, ms, signal),
+    close: () => store.close(),
+  }
+}

@@ -1,0 +1,52 @@
+import { type Kysely, type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import type { Schema } from './schema.ts'
+
+/** All in which the databases differ where queries are concerned: one small function per difference. */
+export interface Differences {
+  readonly kind: 'sqlite' | 'postgres'
+  /** So many milliseconds from now in epoch milliseconds, by the database's clock: servers with different clocks agree on when a lease is over. */
+  later(ms: number): RawBuilder<number>
+  /** The rows of the query stay as they are until the transaction ends. */
+  held<Q extends Query>(query: Q): Q
+  /** The rows of one table of the query stay as they are; those that somebody else holds are passed over. */
+  skippingHeld<Q extends Query>(query: Q, table: keyof Schema): Q
+  /** Whether the text is found in the column, whatever its case. */
+  contains(column: ReferenceExpression<Schema, 'runs'>, text: string): RawBuilder<SqlBool>
+  /**
+   * From here to its end the transaction is alone in adding events, so that cursors become visible in their order: a reader that has
+   * seen one has seen all before it. Tells everybody who waits, once the transaction is committed.
+   */
+  inOrderOfCommit(db: Kysely<Schema>): Promise<void>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any select, whatever its tables and columns.
+type Query = SelectQueryBuilder<Schema, any, any>
+
+const pattern = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`
+
+/** SQLite has one writer at a time, so nothing needs holding, and commits are in order by themselves. Waiting processes look at its change counter. */
+export const SQLITE: Differences = {
+  kind: 'sqlite',
+  later: ms => sql<number>`${Date.now() + ms}`,
+  held: query => query,
+  skippingHeld: query => query,
+  contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
+  inOrderOfCommit: async () => {},
+}
+
+/** The name under which PostgreSQL tells that something was committed. */
+export const CHANNEL = 'agent_runner_events'
+/** Any number, as long as no other program that shares the database uses it for its advisory locks. */
+const EVENTS_LOCK = 4_207_849_163
+
+/** PostgreSQL has many writers at a time. */
+export const POSTGRES: Differences = {
+  kind: 'postgres',
+  later: ms => sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint + ${ms}::bigint`,
+  held: query => query.forUpdate() as typeof query,
+  skippingHeld: (query, table) => query.forUpdate(table).skipLocked() as typeof query,
+  contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} ilike ${pattern(text)}`,
+  inOrderOfCommit: async db => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)}), pg_notify(${sql.lit(CHANNEL)}, '')`.execute(db)
+  },
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod'
+import type { RunnerEvent, StampedEvent } from '../core/event.ts'
+import type { Wish } from '../core/run.ts'
+import type { RunStatus } from './run-states.ts'
+import type { RunRow } from './schema.ts'
+
+/** The types of events that readers of a timeline know. More may come. */
+export const EVENT_TYPES = [
+  'RUN_CREATED',
+  'RUN_STARTED',
+  'AGENT_THINKING',
+  'PLAN_GENERATED',
+  'EXECUTING',
+  'TOOL_USED',
+  'STEP_COMPLETED',
+  'LOG',
+  'RUN_PAUSED',
+  'RUN_RESUMED',
+  'RUN_STOPPED',
+  'DIRECTIVE',
+  'RUN_COMPLETED',
+  'RUN_FAILED',
+  'RUN_RECOVERED',
+] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+
+/** What a runner's event means to the control plane. */
+interface Meaning {
+  /** Its type in the timeline. */
+  type: EventType
+  /** What is then known of the run. */
+  tells?(event: StampedEvent, run: RunRow): Partial<RunRow>
+  /** The state in which the run is then. */
+  becomes?: RunStatus
+  /** The kinds of wishes that are done then. */
+  delivers?: readonly Wish['kind'][]
+  /** The ids of the wishes that are done then. */
+  deliversNamed?(event: StampedEvent): readonly string[]
+}
+
+/** Reads what an event tells. Events come from other machines and versions: one of another shape tells nothing, and stays a line of the timeline. */
+function telling<T>(shape: z.ZodType<T>, tells: (event: T, run: RunRow) => Partial<RunRow>): Meaning['tells'] {
+  return (event, run) => {
+    const parsed = shape.safeParse(event)
+    return parsed.success ? tells(parsed.data, run) : {}
+  }
+}
+
+const tokens = z.object({ input: z.number(), output: z.number(), cacheRead: z.number(), cacheWrite: z.number() })
+const lines = z.number().nullable()
+const work = z.object({
+  branch: z.string().nullable(),
+  commits: z.array(z.object({ sha: z.string(), subject: z.string() })),
+  files: z.array(z.object({ added: lines, removed: lines })),
+})
+/** Tools by which agents write down what they are going to do. */
+const PLANNING = ['TodoWrite', 'ExitPlanMode', 'TaskCreate']
+
+/** A runner's events in the words of the control plane. The whole runner event is the data of the line. */
+const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
+  runner_started: { type: 'LOG' },
+  runner_stopped: { type: 'LOG' },
+  idle: { type: 'LOG' },
+  health: { type: 'LOG' },
+  signal: { type: 'LOG' },
+  warning: { type: 'LOG' },
+  waiting: { type: 'LOG' },
+  hook_finished: { type: 'LOG' },
+  agent_text: { type: 'LOG' },
+  tool_result: { type: 'LOG' },
+  recovered: { type: 'RUN_RECOVERED' },
+  task_taken: { type: 'LOG', tells: telling(z.object({ model: z.string() }), ({ model }) => ({ model })) },
+  step_started: { type: 'EXECUTING' },
+  step_finished: { type: 'STEP_COMPLETED' },
+  workspace_ready: {
+    type: 'LOG',
+    tells: telling(
+      z.object({ workspace: z.object({ branch: z.string().nullable(), base: z.string().nullable() }) }),
+      ({ workspace: { branch, base } }) => ({ branch, base }),
+    ),
+  },
+  attempt_started: {
+    type: 'EXECUTING',
+    tells: telling(z.object({ attempt: z.int(), sessionId: z.string(), model: z.string() }), ({ attempt, sessionId, model }) => ({
+      current_iteration: attempt,
+      session_id: sessionId,
+      model,
+    })),
+    deliversNamed: event => z.object({ directives: z.array(z.string()) }).safeParse(event).data?.directives ?? [],
+  },
+  agent_ready: {
+    type: 'LOG',
+    tells: telling(z.object({ sessionId: z.string(), model: z.string() }), ({ sessionId, model }) => ({ session_id: sessionId, model })),
+  },
+  agent_thinking: { type: 'AGENT_THINKING' },
+  tool_used: { type: 'TOOL_USED', tells: (_, run) => ({ tool_calls: run.tool_calls + 1 }) },
+  attempt_ended: {
+    type: 'LOG',
+    tells: telling(z.object({ end: z.object({ costUsd: z.number(), tokens }) }), ({ end }, run) => ({
+      cost_usd: run.cost_usd + end.costUsd,
+      tokens: JSON.stringify(sum(run.tokens, end.tokens)),
+    })),
+  },
+  run_paused: { type: 'RUN_PAUSED', becomes: 'PAUSED', delivers: ['pause'] },
+  run_resumed: { type: 'RUN_RESUMED', becomes: 'RUNNING', delivers: ['resume'] },
+  run_finished: {
+    type: 'LOG',
+    tells: telling(z.object({ costUsd: z.number(), work: work.nullish() }), finished),
+  },
+}
+
+/** The meaning of an event as it came in. One of a newer runner is a line of the log. */
+export function meaningOf(event: StampedEvent): Meaning {
+  if (!Object.hasOwn(EVENT_MAP, event.type)) return { type: 'LOG' }
+  const meaning = EVENT_MAP[event.type]
+  return event.type === 'tool_used' && PLANNING.includes(event.tool) ? { ...meaning, type: 'PLAN_GENERATED' } : meaning
+}
+
+function finished(event: { costUsd: number; work?: z.infer<typeof work> | null }): Partial<RunRow> {
+  if (!event.work) return { cost_usd: event.costUsd }
+  const { branch, commits, files } = event.work
+  const total = (count: 'added' | 'removed') => files.reduce((lines, file) => lines + (file[count] ?? 0), 0)
+  const diff = { files: files.length, insertions: total('added'), deletions: total('removed') }
+  return { cost_usd: event.costUsd, branch, commits: JSON.stringify(commits), diff_summary: JSON.stringify(diff) }
+}
+
+function sum(before: string | null, now: z.infer<typeof tokens>): z.infer<typeof tokens> {
+  const { input, output, cacheRead, cacheWrite } = tokens.parse(
+    before === null ? { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 } : JSON.parse(before),
+  )
+  return {
+    input: input + now.input,
+    output: output + now.output,
+    cacheRead: cacheRead + now.cacheRead,
+    cacheWrite: cacheWrite + now.cacheWrite,
+  }
+}

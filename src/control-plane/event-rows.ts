@@ -1,0 +1,132 @@
+import { type Kysely, sql } from 'kysely'
+import type { Differences } from './differences.ts'
+import type { Schema } from './schema.ts'
+
+/** One line of a run's timeline. Never changed once written. */
+export interface RunEvent {
+  /** Grows over all events; whoever has seen one has seen all before it. */
+  cursor: number
+  runId: string
+  projectId: string
+  customer: string
+  /** Counts within the run, from 1. */
+  seq: number
+  type: string
+  at: string
+  data: Record<string, unknown>
+}
+
+/** An event to be written. */
+export interface NewEvent {
+  /** The run's `seq`. */
+  run: number
+  type: string
+  data: Record<string, unknown>
+  at: string
+  /** Who told it, its own number for it, and when it happened there; left out when the control plane itself says it. */
+  origin?: { source: string; seq: number; at: string }
+}
+
+/** SQLite takes 32,766 values in one statement. */
+const CHUNK = 500
+
+/** Writes events in their order, at the end of their transaction. */
+export async function writeEvents(db: Kysely<Schema>, differs: Differences, events: NewEvent[]): Promise<void> {
+  await differs.inOrderOfCommit(db)
+  for (let i = 0; i < events.length; i += CHUNK) {
+    const counts = new Map<number, number>()
+    const rows = events.slice(i, i + CHUNK).map(({ run, type, data, at, origin }) => {
+      const count = (counts.get(run) ?? 0) + 1
+      counts.set(run, count)
+      const last = sql<number>`coalesce((select e.seq from run_events as e where e.run = ${run} order by e.cursor desc limit 1), 0)`
+      const from = { source: origin?.source ?? null, source_seq: origin?.seq ?? null }
+      return { run, seq: sql<number>`${last} + ${sql.lit(count)}`, type, at: origin?.at ?? at, data: JSON.stringify(data), ...from }
+    })
+    await db.insertInto('run_events').values(rows).execute()
+  }
+}
+
+/** Which events of a timeline are meant. */
+export interface EventFilter {
+  /** Only those after this cursor. */
+  after?: number
+  limit?: number
+  types?: readonly string[]
+}
+
+/** The events of one run in their order; with `newest` the last ones of them instead of the first. */
+export async function eventsOfRun(
+  db: Kysely<Schema>,
+  run: { seq: number; id: string; project_id: string; customer: string },
+  { after = 0, limit = 200, types, newest = false }: EventFilter & { newest?: boolean },
+): Promise<RunEvent[]> {
+  let query = db.selectFrom('run_events').selectAll().where('run', '=', run.seq).where('cursor', '>', after)
+  if (types) query = query.where('type', 'in', types)
+  const rows = await query
+    .orderBy('cursor', newest ? 'desc' : 'asc')
+    .limit(limit)
+    .execute()
+  if (newest) rows.reverse()
+  return rows.map(row => runEvent({ ...row, run_id: run.id, project_id: run.project_id, customer: run.customer }))
+}
+
+/** The events of all runs that this customer may see, in their order. */
+export async function eventsOfAll(
+  db: Kysely<Schema>,
+  customer: string | null,
+  { after = 0, limit = 200, types, projectId }: EventFilter & { projectId?: string },
+): Promise<RunEvent[]> {
+  let query = db
+    .selectFrom('run_events')
+    .innerJoin('runs', 'runs.seq', 'run_events.run')
+    .select([
+      'runs.id as run_id',
+      'runs.project_id',
+      'runs.customer',
+      'run_events.cursor',
+      'run_events.seq',
+      'run_events.type',
+      'run_events.at',
+      'run_events.data',
+    ])
+    .where('run_events.cursor', '>', after)
+  if (customer !== null) query = query.where('runs.customer', '=', customer)
+  if (projectId !== undefined) query = query.where('runs.project_id', '=', projectId)
+  if (types) query = query.where('run_events.type', 'in', types)
+  return (await query.orderBy('run_events.cursor').limit(limit).execute()).map(runEvent)
+}
+
+/** The cursor of the latest event; 0 when there is none. */
+export async function lastCursor(db: Kysely<Schema>): Promise<number> {
+  const last = await db.selectFrom('run_events').select('cursor').orderBy('cursor', 'desc').limit(1).executeTakeFirst()
+  return last?.cursor ?? 0
+}
+
+/** The number of the last event that this agent has told of the run; 0 when none. */
+export async function lastTold(db: Kysely<Schema>, run: number, source: string): Promise<number> {
+  const last = await db
+    .selectFrom('run_events')
+    .select('source_seq')
+    .where('run', '=', run)
+    .where('source', '=', source)
+    .where('source_seq', 'is not', null)
+    .orderBy('source_seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return last?.source_seq ?? 0
+}
+
+interface EventColumns {
+  cursor: number
+  run_id: string
+  project_id: string
+  customer: string
+  seq: number
+  type: string
+  at: string
+  data: string
+}
+
+function runEvent({ cursor, run_id, project_id, customer, seq, type, at, data }: EventColumns): RunEvent {
+  return { cursor, runId: run_id, projectId: project_id, customer, seq, type, at, data: JSON.parse(data) }
+}

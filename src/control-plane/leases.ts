@@ -1,0 +1,106 @@
+import type { Kysely } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
+import { leaseUntil } from './claims.ts'
+import type { Differences } from './differences.ts'
+import { backToQueue, type Holder } from './endings.ts'
+import { heldRun, transition } from './run-rows.ts'
+import { isOver } from './run-states.ts'
+import type { RunRow, Schema, TaskRow } from './schema.ts'
+import { stopNow } from './task-moves.ts'
+import { withNote, writeHistory } from './task-rows.ts'
+import type { Tx } from './transaction.ts'
+
+/** What a holder has: until when, and the counter by which its claim is told from others. */
+export interface Lease {
+  epoch: number
+  /** ISO 8601 UTC; null: no expiry. */
+  until: string | null
+}
+
+/** The lease of a run as it stands. */
+export const leaseOf = (run: Pick<RunRow, 'epoch' | 'lease_until'>): Lease => ({
+  epoch: run.epoch,
+  until: run.lease_until === null ? null : new Date(run.lease_until).toISOString(),
+})
+
+/** The run, if it is this holder's by its latest claim. Throws LEASE_LOST, and then nothing may be changed. */
+export function ofHolder<R extends Pick<RunRow, 'id' | 'agent_id' | 'epoch' | 'customer'>>(
+  run: R | undefined,
+  customer: string | null,
+  holder: Holder,
+): R {
+  const theirs = run && (customer === null || run.customer === customer) && run.agent_id === holder.agentId
+  if (!theirs || (holder.epoch !== null && run.epoch !== holder.epoch))
+    throw new RunnerError('LEASE_LOST', `${holder.agentId} does not hold ${holder.runId}, or no longer by this claim`)
+  return run
+}
+
+/** Renews a lease, also one that is over as long as nobody has acted on it. Throws LEASE_LOST. */
+export async function renew(tx: Tx, customer: string | null, holder: Holder, leaseMs: number | null): Promise<Lease> {
+  const row = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', holder.runId)).executeTakeFirst()
+  const run = ofHolder(row, customer, holder)
+  if (isOver(run.status) || run.worker_id === null)
+    throw new RunnerError('LEASE_LOST', `${run.id} is ${run.status}${isOver(run.status) ? '' : ' and waits for whoever takes it'}`)
+  const renewed = await tx.db
+    .updateTable('runs')
+    .set({ lease_until: leaseUntil(tx.differs, leaseMs) })
+    .where('seq', '=', run.seq)
+    .returning(['epoch', 'lease_until'])
+    .executeTakeFirstOrThrow()
+  await tx.db
+    .updateTable('workers')
+    .set({ last_seen: tx.at })
+    .where('customer', '=', run.customer)
+    .where('agent_id', '=', holder.agentId)
+    .execute()
+  return leaseOf(renewed)
+}
+
+/** The ids of runs whose lease is over, the oldest first, at most 100. Costs one look at an index. */
+export async function overdue(db: Kysely<Schema>, differs: Differences): Promise<string[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('id')
+    .where('lease_until', 'is not', null)
+    .where('lease_until', '<', differs.later(0))
+    .orderBy('lease_until')
+    .limit(100)
+    .execute()
+  return rows.map(row => row.id)
+}
+
+/** Lets go of a run whose lease is over: back to the queue with its history, or out of circulation after too many times. False when it was renewed or ended meanwhile. */
+export async function expire(tx: Tx, id: string, maxExpiries: number): Promise<boolean> {
+  const { run, task } = await heldRun(tx, null, id)
+  const over = tx.db.selectFrom('runs').select('seq').where('seq', '=', run.seq).where('lease_until', '<', tx.differs.later(0))
+  if (isOver(run.status) || !(await over.executeTakeFirst())) return false
+  const expiries = run.expiries + 1
+  const event = { type: 'RUN_RECOVERED', data: { agent: run.agent_id, reason: 'its runner was not heard of', expiries } }
+  if (task.locked_by === null || task.run_id !== run.id) {
+    tx.happened(run.seq, event.type, event.data)
+    await stopNow(tx, run, task, 'control-plane', 'the task was taken away, and its runner was not heard of')
+    return true
+  }
+  if (expiries >= maxExpiries) {
+    const error = `its runner was lost ${expiries} times`
+    await transition(tx, run, 'FAILED', { type: 'RUN_FAILED', data: { ...event.data, error } }, { error, expiries, worker_id: null })
+    await letGo(tx, task, { status: 'pending', notes: withNote(task.notes, 'control-plane', error) }, error)
+    return true
+  }
+  // Without its agent: whoever comes back late is told that it is lost.
+  const again = await backToQueue(tx, run, event, { agent_id: null, expiries, attempt: run.attempt + 1 })
+  if (again.status === 'STOPPED') await letGo(tx, task, { status: 'cancelled' }, null)
+  else
+    await letGo(tx, task, { status: task.claimed_from ?? 'created', waiting_run: run.id, on_hold: again.status === 'PAUSED' ? 1 : 0 }, null)
+  return true
+}
+
+async function letGo(tx: Tx, task: TaskRow, change: Partial<TaskRow> & Pick<TaskRow, 'status'>, note: string | null): Promise<void> {
+  await tx.db
+    .updateTable('tasks')
+    .set({ locked_by: null, locked_at: null, updated_at: tx.at, ...change })
+    .where('id', '=', task.id)
+    .execute()
+  const line = { task_id: task.id, kind: 'lease_over', note, run_id: task.run_id, epoch: task.epoch } as const
+  await writeHistory(tx, { ...line, who: task.locked_by ?? '', from_status: 'under_work', to_status: change.status })
+}

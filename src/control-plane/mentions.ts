@@ -1,0 +1,36 @@
+import type { Kysely } from 'kysely'
+import { AGENT_ID, type Mention } from '../core/task.ts'
+import type { Schema } from './schema.ts'
+import type { Tx } from './transaction.ts'
+
+/** Keeps a mention for every `@agent-id` in a text; also for agents that are not known yet. */
+export async function writeMentions(tx: Tx, taskId: string, sender: string, text: string): Promise<void> {
+  const mentions = mentioned(text).map(agent_id => ({ agent_id, task_id: taskId, sender, text, at: tx.at, read_at: null }))
+  if (mentions.length > 0) await tx.db.insertInto('mentions').values(mentions).execute()
+}
+
+/** The agent ids that a text speaks to, each once. The dot that ends a sentence is not part of an id, and an e-mail address speaks to nobody. */
+function mentioned(text: string): string[] {
+  const words = [...text.matchAll(/(?<![\w.@-])@([A-Za-z0-9._-]+)/g)].map(match => match[1]!.replace(/[.-]+$/, ''))
+  return [...new Set(words)].filter(word => AGENT_ID.test(word))
+}
+
+/** Unread mentions of an agent on the tasks of its customer, oldest first; null for all customers. */
+export async function readMentions(db: Kysely<Schema>, customer: string | null, agentId: string): Promise<Mention[]> {
+  const rows = await unread(db, customer, agentId).select(['seq', 'sender', 'text', 'task_id']).orderBy('seq').execute()
+  return rows.map(row => ({ id: String(row.seq), from: row.sender, text: row.text, taskId: row.task_id }))
+}
+
+/** Marks mentions of an agent read; unknown ones and those of others are passed over. */
+export async function markMentionsRead(tx: Tx, customer: string | null, agentId: string, ids: string[]): Promise<void> {
+  const known = ids.filter(id => /^\d{1,15}$/.test(id)).map(Number)
+  if (known.length === 0) return
+  const mine = unread(tx.db, customer, agentId).select('seq').where('seq', 'in', known)
+  await tx.db.updateTable('mentions').set({ read_at: tx.at }).where('seq', 'in', mine).execute()
+}
+
+function unread(db: Kysely<Schema>, customer: string | null, agentId: string) {
+  const theirs = db.selectFrom('mentions').where('agent_id', '=', agentId).where('read_at', 'is', null)
+  if (customer === null) return theirs
+  return theirs.where('task_id', 'in', db.selectFrom('tasks').select('id').where('customer', '=', customer))
+}

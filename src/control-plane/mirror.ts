@@ -1,0 +1,50 @@
+import type { StampedEvent } from '../core/event.ts'
+import type { Holder } from './endings.ts'
+import { meaningOf } from './event-map.ts'
+import { lastTold } from './event-rows.ts'
+import { ofHolder } from './leases.ts'
+import { transition } from './run-rows.ts'
+import { TRANSITIONS } from './run-states.ts'
+import type { RunRow } from './schema.ts'
+import type { Tx } from './transaction.ts'
+import { markDelivered } from './wish-rows.ts'
+
+/**
+ * Adds what a runner tells of its run, in its order, with all that follows from it. Those up to the last number that is there already are
+ * passed over, so a resend is harmless. Also accepted after the run's end, as long as nobody else has taken it. Throws LEASE_LOST.
+ */
+export async function publish(
+  tx: Tx,
+  customer: string | null,
+  holder: Holder,
+  events: readonly StampedEvent[],
+): Promise<{ ackedSeq: number }> {
+  const row = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', holder.runId)).executeTakeFirst()
+  let run: RunRow = ofHolder(row, customer, holder)
+  let acked = await lastTold(tx.db, run.seq, holder.agentId)
+  let known: Partial<RunRow> = {}
+  for (const event of [...events].sort((a, b) => a.seq - b.seq)) {
+    if (event.seq <= acked) continue
+    acked = event.seq
+    const origin = { source: holder.agentId, seq: event.seq, at: event.at }
+    const { type, tells, becomes, delivers, deliversNamed } = meaningOf(event)
+    const facts = tells?.(event, run) ?? {}
+    known = { ...known, ...facts }
+    run = { ...run, ...facts }
+    // News that came too late to change anything is a line of the timeline all the same.
+    if (becomes && run.worker_id !== null && TRANSITIONS[run.status].includes(becomes))
+      run = { ...(await transition(tx, run, becomes, { type, data: { ...event }, origin })), ...known }
+    else tx.happened(run.seq, type, { ...event }, origin)
+    if (delivers) await markDelivered(tx, run.seq, { kinds: delivers })
+    if (deliversNamed) await told(tx, run, deliversNamed(event))
+  }
+  if (Object.keys(known).length > 0) await tx.db.updateTable('runs').set(known).where('seq', '=', run.seq).execute()
+  return { ackedSeq: acked }
+}
+
+/** The agent was started with these directives. */
+async function told(tx: Tx, run: RunRow, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  for (const { id, text } of await markDelivered(tx, run.seq, { ids }))
+    tx.happened(run.seq, 'DIRECTIVE', { state: 'delivered', wish: id, text })
+}

@@ -1,0 +1,64 @@
+import type pg from 'pg'
+import { CHANNEL } from './differences.ts'
+import { Wakeups } from './wakeups.ts'
+
+/** How long after a broken connection the next one is tried, in milliseconds. */
+const AGAIN_MS = 250
+
+/**
+ * Hears of every committed change by LISTEN, on a connection of its own that is opened when somebody asks for the first time. After a
+ * broken connection everybody looks once: what happened in between was not heard.
+ */
+export function openListener(connect: () => pg.Client) {
+  let heard = 0
+  let client: pg.Client | undefined
+  let again: NodeJS.Timeout | undefined
+  let state: 'asleep' | 'awake' | 'closed' = 'asleep'
+  const wakeups = new Wakeups(() => String(heard), null)
+  const hear = () => {
+    heard++
+    wakeups.wake()
+  }
+
+  async function listen(): Promise<void> {
+    const mine = connect()
+    client = mine
+    mine.on('notification', hear)
+    const broken = () => {
+      if (client !== mine || state === 'closed') return
+      client = undefined
+      mine.end().catch(() => {})
+      again = setTimeout(() => void listen(), AGAIN_MS)
+    }
+    mine.on('error', broken).on('end', broken)
+    try {
+      await mine.connect()
+      await mine.query(`listen ${CHANNEL}`)
+      hear()
+    } catch {
+      broken()
+    }
+  }
+
+  function awake(): void {
+    if (state !== 'asleep') return
+    state = 'awake'
+    void listen()
+  }
+
+  return {
+    mark(): string {
+      awake()
+      return String(heard)
+    },
+    changed(since: string, ms: number, signal: AbortSignal): Promise<boolean> {
+      awake()
+      return wakeups.wait(since, ms, signal)
+    },
+    async close(): Promise<void> {
+      state = 'closed'
+      clearTimeout(again)
+      await client?.end().catch(() => {})
+    },
+  }
+}

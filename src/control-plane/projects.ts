@@ -1,0 +1,166 @@
+import { type Kysely, sql } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
+import { newProjectId } from '../core/ids.ts'
+import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { UNFINISHED } from './run-states.ts'
+import type { ProjectRow, Schema } from './schema.ts'
+import type { Tx } from './transaction.ts'
+
+/** A repository that tasks belong to. */
+export interface Project {
+  id: string
+  name: string
+  localPath: string
+  description: string
+  customer: string
+  maxRunning: number | null
+  createdAt: string
+  updatedAt: string
+}
+
+/** A project as a person writes it down. */
+export interface ProjectDraft {
+  name: string
+  localPath: string
+  description?: string
+  maxRunning?: number | null
+  customer?: string
+}
+
+const toProject = (row: ProjectRow): Project => ({
+  id: row.id,
+  name: row.name,
+  localPath: row.local_path,
+  description: row.description,
+  customer: row.customer,
+  maxRunning: row.max_running,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+})
+
+/** Makes a project. Throws EXISTS when the customer has one of this name. */
+export async function createProject(tx: Tx, customer: string, draft: ProjectDraft): Promise<Project> {
+  const made = await insertProject(tx, customer, draft)
+  if (!made) throw taken(draft.name)
+  return toProject(made)
+}
+
+const taken = (name: string) => new RunnerError('EXISTS', `there is a project named ${JSON.stringify(name)} already`)
+
+function insertProject(tx: Tx, customer: string, { name, localPath, description = '', maxRunning = null }: ProjectDraft) {
+  const row = { id: newProjectId(), name, local_path: localPath, description, customer, max_running: maxRunning }
+  return tx.db
+    .insertInto('projects')
+    .values({ ...row, created_at: tx.at, updated_at: tx.at })
+    .onConflict(conflict => conflict.columns(['customer', 'name']).doNothing())
+    .returningAll()
+    .executeTakeFirst()
+}
+
+/** The project of a repository, the oldest when there are several; null when there is none. */
+export async function findProjectAt(db: Kysely<Schema>, customer: string, localPath: string): Promise<Project | null> {
+  const found = await db
+    .selectFrom('projects')
+    .selectAll()
+    .where('customer', '=', customer)
+    .where('local_path', '=', localPath)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst()
+  return found ? toProject(found) : null
+}
+
+/** The project of a repository; it is made, and named after the last part of its path, when there is none. */
+export async function projectAt(tx: Tx, customer: string, localPath: string): Promise<Project> {
+  const base = localPath.split('/').findLast(Boolean) ?? 'default'
+  for (let n = 1; ; n++) {
+    const found = await findProjectAt(tx.db, customer, localPath)
+    if (found) return found
+    const made = await insertProject(tx, customer, { name: n === 1 ? base : `${base}-${n}`, localPath })
+    if (made) return toProject(made)
+  }
+}
+
+/** One project. Throws NOT_FOUND, also when it is another customer's; null for all customers. */
+export async function projectOf(db: Kysely<Schema>, customer: string | null, id: string): Promise<Project> {
+  const row = await db.selectFrom('projects').selectAll().where('id', '=', id).executeTakeFirst()
+  if (!row || (customer !== null && row.customer !== customer))
+    throw new RunnerError('NOT_FOUND', `there is no project ${JSON.stringify(id)}`)
+  return toProject(row)
+}
+
+/** Projects, newest first. */
+export async function listProjects(
+  db: Kysely<Schema>,
+  customer: string | null,
+  wish: PageWish & { name?: string },
+): Promise<Page<Project>> {
+  const { limit = PAGE, before = null, name } = wish
+  let query = db.selectFrom('projects').selectAll()
+  if (customer !== null) query = query.where('customer', '=', customer)
+  if (name !== undefined) query = query.where('name', '=', name)
+  if (before !== null) query = query.where('seq', '<', before)
+  return toPage(
+    await query
+      .orderBy('seq', 'desc')
+      .limit(limit + 1)
+      .execute(),
+    limit,
+    toProject,
+  )
+}
+
+/** Changes what is given. Throws NOT_FOUND, EXISTS. */
+export async function changeProject(tx: Tx, customer: string | null, id: string, change: Partial<ProjectDraft>): Promise<Project> {
+  const { customer: owner } = await projectOf(tx.db, customer, id)
+  const { name, localPath, description, maxRunning } = change
+  if (name !== undefined) {
+    const other = await tx.db.selectFrom('projects').select('id').where('customer', '=', owner).where('name', '=', name).executeTakeFirst()
+    if (other && other.id !== id) throw taken(name)
+  }
+  const row = { name, local_path: localPath, description, max_running: maxRunning }
+  await tx.db
+    .updateTable('projects')
+    .set({ ...Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)), updated_at: tx.at })
+    .where('id', '=', id)
+    .execute()
+  return projectOf(tx.db, customer, id)
+}
+
+/** Deletes a project with its tasks, runs and their timelines. Throws NOT_FOUND, EXISTS while a run of it is not over. */
+export async function removeProject(tx: Tx, customer: string | null, id: string): Promise<void> {
+  const project = await projectOf(tx.db, customer, id)
+  const busy = await tx.db
+    .selectFrom('runs')
+    .select('id')
+    .where('project_id', '=', id)
+    .where('status', 'in', UNFINISHED)
+    .limit(1)
+    .executeTakeFirst()
+  if (busy)
+    throw new RunnerError('EXISTS', `the project ${JSON.stringify(project.name)} has runs that are not over, such as ${busy.id}`, {
+      advice: 'Stop them first.',
+    })
+  await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
+  const runs = tx.db.selectFrom('runs').select('seq').where('project_id', '=', id)
+  await tx.db.deleteFrom('run_events').where('run', 'in', runs).execute()
+  await tx.db.deleteFrom('retention_pass').execute()
+  const tasks = tx.db.selectFrom('tasks').select('id').where('project_id', '=', id)
+  await tx.db.deleteFrom('task_dependencies').where('depends_on', 'in', tasks).execute()
+  await tx.db.deleteFrom('projects').where('id', '=', id).execute()
+}
+
+/** Those of these projects, or of all of a customer, that have as many runs under work as they may. On PostgreSQL the answer is true until the transaction ends only for a project that is held. */
+export async function fullProjects(db: Kysely<Schema>, where: { projectId: string } | { customer: string }): Promise<string[]> {
+  let query = db
+    .selectFrom('projects')
+    .select('id')
+    .where('max_running', 'is not', null)
+    .where(
+      'max_running',
+      '<=',
+      sql<number>`(select count(*) from tasks where tasks.project_id = projects.id and tasks.status = 'under_work')`,
+    )
+  query = 'projectId' in where ? query.where('id', '=', where.projectId) : query.where('customer', '=', where.customer)
+  return (await query.execute()).map(row => row.id)
+}

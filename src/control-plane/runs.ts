@@ -1,0 +1,108 @@
+import { type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
+import type { Differences } from './differences.ts'
+import type { TaskDraft } from './draft.ts'
+import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { projectOf } from './projects.ts'
+import { nameFrom, type Run, type RunStep, type RunWish, toRun } from './run-rows.ts'
+import { RUN_STATES, type RunStatus } from './run-states.ts'
+import { RUN_TYPES, type RunRow, type RunType, type Schema } from './schema.ts'
+import { addTask } from './tasks.ts'
+import type { Tx } from './transaction.ts'
+
+/** A run as a person or a program asks for it, with its task's own fields. */
+export interface RunDraft extends Partial<Omit<TaskDraft, 'title' | 'description' | 'status'>> {
+  projectId: string
+  /** What is to be done; its first line is the title of the task. */
+  goal: string
+  /** Made up from the goal when left out. */
+  name?: string
+  runType?: RunType
+  options?: Record<string, unknown>
+  metadata?: Record<string, unknown>
+  /** For workflow and pipeline: what is done, in order. */
+  steps?: RunStep[]
+}
+
+/** Who does what nobody was named for. */
+const ROLE = 'fullstack_dev'
+
+/** Makes a task with its QUEUED run and answers the run. Throws NOT_FOUND for the project, USAGE, TASK_UNKNOWN for a dependency. */
+export async function createRun(tx: Tx, customer: string | null, draft: RunDraft, by: string): Promise<RunRow> {
+  const { projectId, goal, name, runType = 'agent', options = {}, metadata = {}, steps, ...task } = draft
+  const project = await projectOf(tx.db, customer, projectId)
+  if (!RUN_TYPES.includes(runType)) throw new RunnerError('USAGE', `runType: must be one of ${RUN_TYPES.join(', ')}`)
+  if ((runType === 'workflow' || runType === 'pipeline') !== (steps !== undefined && steps.length > 0))
+    throw new RunnerError('USAGE', 'steps: workflow and pipeline runs have steps, others have none')
+  const { model, budget } = options
+  const wish: RunWish = {
+    name: name ?? nameFrom(goal),
+    goal,
+    run_type: runType,
+    options: JSON.stringify(options),
+    metadata: JSON.stringify(metadata),
+    steps: steps ? JSON.stringify(steps) : null,
+  }
+  const about = {
+    ...task,
+    role: task.role ?? ROLE,
+    title: nameFrom(goal),
+    description: goal,
+    model: task.model ?? (typeof model === 'string' ? model : null),
+    maxCostUsd: task.maxCostUsd ?? (typeof budget === 'number' ? budget : null),
+  }
+  const { run } = await addTask(tx, { projectId: project.id, customer: project.customer }, about, by, wish)
+  return run!
+}
+
+/** Which runs a list shows. */
+export interface RunFilter extends PageWish {
+  projectId?: string
+  taskId?: string
+  status?: readonly RunStatus[]
+  /** Only those with this text in name or goal, whatever its case. */
+  text?: string
+}
+
+/** Runs, newest first; null for all customers. However many there are, a page is one walk along an index per status asked for. */
+export async function listRuns(db: Kysely<Schema>, differs: Differences, customer: string | null, filter: RunFilter): Promise<Page<Run>> {
+  const { limit = PAGE, status } = filter
+  const query = runQuery(db, differs, customer, filter)
+  const pages = await Promise.all((status?.length ? [...new Set(status)] : [undefined]).map(one => withStatus(query, one).execute()))
+  const rows = pages.length === 1 ? pages[0]! : pages.flat().sort((a, b) => b.seq - a.seq)
+  return toPage(rows, limit, toRun)
+}
+
+type RunQuery = SelectQueryBuilder<Schema, 'runs', RunRow>
+
+/** The query of a list, apart so that its plan can be shown. */
+export function runQuery(db: Kysely<Schema>, differs: Differences, customer: string | null, filter: RunFilter): RunQuery {
+  const { projectId, taskId, text, limit = PAGE, before = null } = filter
+  let query = db
+    .selectFrom('runs')
+    .selectAll()
+    .orderBy('seq', 'desc')
+    .limit(limit + 1)
+  if (taskId !== undefined) query = query.where('task_id', '=', taskId)
+  if (projectId !== undefined) query = query.where('project_id', '=', projectId)
+  if (customer !== null) query = query.where('customer', '=', customer)
+  if (before !== null) query = query.where('seq', '<', before)
+  if (text) query = query.where(sql<SqlBool>`(${differs.contains('name', text)} or ${differs.contains('goal', text)})`)
+  return query
+}
+
+/** Narrowed to one state. Several at once would have to be sorted. */
+export const withStatus = (query: RunQuery, status: RunStatus | undefined) =>
+  status === undefined ? query : query.where('status', '=', status)
+
+/** How many runs there are in each state. */
+export async function countRuns(db: Kysely<Schema>, customer: string | null): Promise<Record<RunStatus, number>> {
+  let query = db
+    .selectFrom('runs')
+    .select(['status', eb => eb.fn.countAll<number>().as('count')])
+    .groupBy('status')
+  if (customer !== null) query = query.where('customer', '=', customer)
+  const counts = Object.fromEntries(RUN_STATES.map(status => [status, 0])) as Record<RunStatus, number>
+  for (const { status, count } of await query.execute()) counts[status] = Number(count)
+  return counts
+}

@@ -1,0 +1,116 @@
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Kysely } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
+import { SQLITE } from './differences.ts'
+import type { Schema } from './schema.ts'
+import { NodeSqliteDialect } from './sqlite-dialect.ts'
+import { migrate } from './sqlite-migrations.ts'
+import type { Store } from './store.ts'
+import { Wakeups } from './wakeups.ts'
+
+/** How long a write waits for the writes of other processes, in milliseconds. */
+const BUSY_MS = 5_000
+/** How often the changes of other processes are looked for while somebody waits for one, in milliseconds. */
+const LOOK_MS = 100
+
+/**
+ * Opens the SQLite file, making it and its folder when missing, and brings its tables up to date. Several processes may do so at once.
+ * A write that was confirmed survives a power cut (WAL with full sync). Throws STATE_UNUSABLE.
+ */
+export async function openSqliteStore(path: string): Promise<Store> {
+  const file = resolve(path)
+  let database: DatabaseSync | undefined
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // Task texts are nobody else's business; SQLite gives its side files the rights of the main one.
+    closeSync(openSync(file, 'a', 0o600))
+    database = new DatabaseSync(file, { timeout: BUSY_MS, enableForeignKeyConstraints: true })
+    // First, so that a file that is not ours to use is left as it is.
+    migrate(database, file)
+    await useWal(database)
+    database.exec('pragma synchronous = full')
+    return storeOn(database, file)
+  } catch (error) {
+    database?.close()
+    throw asStoreError(error, file)
+  }
+}
+
+/** The change to WAL does not wait for its turn when several processes open a new file at once, so it is tried again. */
+async function useWal(database: DatabaseSync): Promise<void> {
+  const until = performance.now() + BUSY_MS
+  for (;;) {
+    try {
+      if (database.prepare('pragma journal_mode').get()?.journal_mode === 'wal') return
+      database.exec('pragma journal_mode = wal')
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error
+      await delay(5 + Math.random() * 20)
+    }
+  }
+}
+
+function storeOn(database: DatabaseSync, file: string): Store {
+  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, realpathSync(file)) })
+  // The first counts what other connections changed, the second what this one did.
+  const others = database.prepare('pragma data_version')
+  const own = database.prepare('select total_changes() as changes')
+  const named = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      throw asStoreError(error, file)
+    }
+  }
+  const mark = () => {
+    try {
+      return `${others.get()?.data_version}.${own.get()?.changes}`
+    } catch (error) {
+      throw asStoreError(error, file)
+    }
+  }
+  const wakeups = new Wakeups(mark, LOOK_MS)
+  return {
+    url: file,
+    differs: SQLITE,
+    read: query => named(query(db)),
+    write: change => named(db.transaction().execute(change)).finally(() => wakeups.wake()),
+    mark,
+    changed: (since, ms, signal) => wakeups.wait(since, ms, signal),
+    async close() {
+      if (database.isOpen) database.close()
+    },
+  }
+}
+
+const SQLITE_BUSY = 5
+
+function isBusy(error: unknown): boolean {
+  return resultCode(error) === SQLITE_BUSY
+}
+
+/** SQLite's primary result code; undefined when the error is not SQLite's. */
+function resultCode(error: unknown): number | undefined {
+  const { code, errcode } = (error ?? {}) as { code?: string; errcode?: number }
+  return code === 'ERR_SQLITE_ERROR' && errcode !== undefined ? errcode & 0xff : undefined
+}
+
+/** Codes that speak of the file or the disk: PERM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. https://sqlite.org/rescode.html */
+const UNUSABLE = new Set([3, 8, 10, 11, 13, 14, 26])
+
+/** What SQLite or the file system said, as the table of errors names it. */
+function asStoreError(error: unknown, file: string): unknown {
+  if (error instanceof RunnerError) return error
+  const code = resultCode(error)
+  const { message, syscall } = error as NodeJS.ErrnoException
+  if (code === SQLITE_BUSY)
+    return new RunnerError('TRACKER_UNREACHABLE', `${file} is busy: ${message}`, { cause: error, advice: BUSY_ADVICE })
+  if ((code !== undefined && UNUSABLE.has(code)) || syscall)
+    return new RunnerError('STATE_UNUSABLE', `${file}: ${message}`, { cause: error })
+  return error
+}
+
+const BUSY_ADVICE = 'Another program holds the database; is a backup or a database tool open?'

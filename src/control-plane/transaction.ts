@@ -1,0 +1,32 @@
+import type { Kysely } from 'kysely'
+import type { Differences } from './differences.ts'
+import { type NewEvent, writeEvents } from './event-rows.ts'
+import type { Schema } from './schema.ts'
+import type { Store } from './store.ts'
+
+/** One change in the making: all of it is committed, with the events that tell of it, or nothing. */
+export interface Tx {
+  readonly db: Kysely<Schema>
+  readonly differs: Differences
+  /** When it happens: the same ISO 8601 time in all that it writes. */
+  readonly at: string
+  /** Adds an event of a run. It is written last, so that the time in which only this transaction may add events is short. */
+  happened(run: number, type: string, data: Record<string, unknown>, origin?: NewEvent['origin']): void
+}
+
+/** Runs a change and writes its events in one transaction. */
+export function transact<T>(store: Store, change: (tx: Tx) => Promise<T>): Promise<T> {
+  return store.write(async db => {
+    const events: NewEvent[] = []
+    const at = new Date().toISOString()
+    const tx: Tx = {
+      db,
+      differs: store.differs,
+      at,
+      happened: (run, type, data, origin) => void events.push({ run, type, data, at, origin }),
+    }
+    const result = await change(tx)
+    if (events.length > 0) await writeEvents(db, store.differs, events)
+    return result
+  })
+}

@@ -1,0 +1,32 @@
+import type { Kysely } from 'kysely'
+import { newWishId } from '../core/ids.ts'
+import type { Wish } from '../core/run.ts'
+import type { RunRow, Schema } from './schema.ts'
+import type { Tx } from './transaction.ts'
+
+/** Keeps a wish for the holder of a run, with its event, and answers its id. */
+export async function addWish(tx: Tx, run: RunRow, by: string, { kind, text, mode }: Omit<Wish, 'id'>): Promise<string> {
+  const id = newWishId()
+  await tx.db.insertInto('run_wishes').values({ id, run: run.seq, kind, text, mode, asked_at: tx.at, asked_by: by }).execute()
+  if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'asked', wish: id, text, mode, by })
+  else tx.happened(run.seq, 'LOG', { message: `${kind} was asked for by ${by}`, wish: id, ...(text && { reason: text }) })
+  return id
+}
+
+/** The wishes for a run that were not delivered, oldest first. */
+export async function openWishes(db: Kysely<Schema>, run: number, kinds?: readonly Wish['kind'][]): Promise<Wish[]> {
+  let query = db.selectFrom('run_wishes').select(['id', 'kind', 'text', 'mode']).where('run', '=', run).where('delivered_at', 'is', null)
+  if (kinds) query = query.where('kind', 'in', kinds)
+  return query.orderBy('seq').execute()
+}
+
+/** Marks wishes delivered: those named, or all of some kinds. Those that are marked already stay as they are. Answers how many it marked. */
+export async function markDelivered(
+  tx: Tx,
+  run: number,
+  which: { ids: readonly string[] } | { kinds: readonly Wish['kind'][] },
+): Promise<Wish[]> {
+  let query = tx.db.updateTable('run_wishes').set({ delivered_at: tx.at }).where('run', '=', run).where('delivered_at', 'is', null)
+  query = 'ids' in which ? query.where('id', 'in', which.ids) : query.where('kind', 'in', which.kinds)
+  return query.returning(['id', 'kind', 'text', 'mode']).execute()
+}

@@ -1,0 +1,90 @@
+import type { Kysely } from 'kysely'
+import { newWorkerId } from '../core/ids.ts'
+import type { AgentIdentity } from '../core/task.ts'
+import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import type { Schema, WorkerRow } from './schema.ts'
+import type { Tx } from './transaction.ts'
+
+/** An agent that asks for work, with what it has that tasks may ask for. */
+export interface Claimer extends AgentIdentity {
+  labels?: readonly string[]
+  host?: string
+}
+
+/** A runner as it made itself known. Times are ISO 8601 UTC. */
+export interface Worker {
+  id: string
+  agentId: string
+  role: string
+  level: AgentIdentity['level']
+  labels: string[]
+  host: string
+  customer: string
+  /** The run that it holds; null when it is free. */
+  currentRun: string | null
+  registeredAt: string
+  lastSeen: string
+}
+
+/** Makes the worker known, or refreshes what is said of it and that it was seen. Answers its id. */
+export async function touchWorker(tx: Tx, customer: string, { id, role, level, labels, host }: Claimer): Promise<string> {
+  const said = { role, level, last_seen: tx.at, ...(labels && { labels: JSON.stringify(labels) }), ...(host !== undefined && { host }) }
+  const worker = await tx.db
+    .insertInto('workers')
+    .values({ id: newWorkerId(), customer, agent_id: id, registered_at: tx.at, ...said })
+    .onConflict(conflict => conflict.columns(['customer', 'agent_id']).doUpdateSet(said))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return worker.id
+}
+
+/** The worker of this agent. */
+export async function workerNamed(db: Kysely<Schema>, customer: string, agentId: string): Promise<Worker> {
+  return toWorker(await workers(db).where('customer', '=', customer).where('agent_id', '=', agentId).executeTakeFirstOrThrow())
+}
+
+/** Every worker that was seen, the newest first; null for all customers. */
+export async function listWorkers(db: Kysely<Schema>, customer: string | null, wish: PageWish): Promise<Page<Worker>> {
+  const { limit = PAGE, before = null } = wish
+  let query = workers(db)
+  if (customer !== null) query = query.where('customer', '=', customer)
+  if (before !== null) query = query.where('seq', '<', before)
+  return toPage(
+    await query
+      .orderBy('seq', 'desc')
+      .limit(limit + 1)
+      .execute(),
+    limit,
+    toWorker,
+  )
+}
+
+function workers(db: Kysely<Schema>) {
+  return db
+    .selectFrom('workers')
+    .selectAll()
+    .select(eb =>
+      eb
+        .selectFrom('tasks')
+        .select('run_id')
+        .whereRef('tasks.locked_by', '=', 'workers.agent_id')
+        .whereRef('tasks.customer', '=', 'workers.customer')
+        .limit(1)
+        .as('current_run'),
+    )
+}
+
+function toWorker(row: WorkerRow & { current_run: string | null }): Worker {
+  return {
+    id: row.id,
+    agentId: row.agent_id,
+    role: row.role,
+    level: row.level,
+    labels: JSON.parse(row.labels),
+    host: row.host,
+    customer: row.customer,
+    currentRun: row.current_run,
+    registeredAt: row.registered_at,
+    lastSeen: row.last_seen,
+  }
+}
