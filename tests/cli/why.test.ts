@@ -36,11 +36,11 @@ function asker(home: string, repo: string, env: Record<string, string> = {}) {
 }
 
 /** Does something at each event of a type. */
-const at = (type: RunnerEvent['type'], act: () => void) => (context: RunnerContext) => {
+const at = (type: RunnerEvent['type'], act: (event: RunnerEvent) => void) => (context: RunnerContext) => {
   const { emit } = context
   context.emit = (event, runId) => {
     emit(event, runId)
-    if (event.type === type) act()
+    if (event.type === type) act(event)
   }
 }
 
@@ -91,7 +91,10 @@ test('an agent whose runner is gone: alive with its pids, the task still ours, a
   expect(answer.next[0].text).toContain('adopts attempt 1')
   expect(Date.parse(answer.next.at(-1).at) - Date.now()).toBeLessThanOrEqual(600_000)
   expect((await page()).replace(/\s+/g, ' ')).toContain(`alive as process ${agent.pid} under its supervisor ${supervisor.pid}`)
-  const { events } = await house.run({ change: at('recovered', () => writeFileSync(join(house.home, 'go'), '')) })
+  const letGo = (event: RunnerEvent) => {
+    if (event.type === 'recovered' && event.decision === 'adopted') writeFileSync(join(house.home, 'go'), '')
+  }
+  const { events } = await house.run({ change: at('recovered', letGo) })
   expect(events.filter(event => event.type === 'recovered').map(event => event.decision)).toContain('adopted')
 })
 
