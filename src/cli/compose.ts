@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { accessSync, constants } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { agentIdentity } from '../config/identity.ts'
 import { toPolicy } from '../config/policy.ts'
 import { roleInstructions } from '../config/role-instructions.ts'
 import { KEYS, setting } from '../config/schema.ts'
 import { trackerChoice } from '../config/tracker-choice.ts'
-import { RunnerError } from '../core/errors.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
@@ -15,7 +12,6 @@ import type { RunnerContext } from '../runner/context.ts'
 import { Patience } from '../runner/patience.ts'
 import type { Stops } from '../runner/shutdown.ts'
 import { systemClock } from '../system/clock.ts'
-import { privateFolder } from '../system/durable-file.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
 import { redactor } from '../system/redaction.ts'
@@ -83,18 +79,6 @@ export async function openTracker(config: Config): Promise<Tracker> {
   }
   const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
-}
-
-/** Makes the state folder usable, or throws STATE_UNUSABLE with the reason. */
-export function openHome(home: string): void {
-  try {
-    privateFolder(home)
-    privateFolder(join(home, 'locks'))
-    privateFolder(join(home, 'runs'))
-    accessSync(home, constants.W_OK | constants.X_OK)
-  } catch (error) {
-    throw new RunnerError('STATE_UNUSABLE', `the state folder ${home} cannot be used: ${(error as Error).message}`, { cause: error })
-  }
 }
 
 /** Our environment for agents: without the secrets that are ours alone. */

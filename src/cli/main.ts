@@ -6,6 +6,8 @@ const [word = '', argument = ''] = process.argv.slice(2)
 
 if (word === 'supervise') {
   void import('../system/supervisor.ts').then(async ({ supervise }) => process.exit(await supervise(argument)))
+} else if (word === 'try-lock') {
+  void import('../system/lock-trial.ts').then(({ trySecond }) => process.exit(trySecond(argument)))
 } else if (word === 'shipped-hook') {
   void import('./hooks/shipped-hook.ts').then(({ runShippedHook }) => runShippedHook(argument))
 } else if (word === 'exec-module') {

@@ -1,12 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { doctorCommand } from '../../src/cli/doctor.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { type HeadlessPmServerOptions, startHeadlessPm } from '../support/headless-pm-server.ts'
+import { actAsProgram } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { capture } from './capture.ts'
+
+actAsProgram()
 
 const REAL_CLAUDE = join(import.meta.dirname, '../../node_modules/.bin/claude')
 
@@ -198,6 +201,19 @@ test('a state folder that cannot be written, or that others can read, is told', 
     verdict: 'warn',
     advice: `chmod 700 ${open}`,
   })
+  chmodSync(open, 0o722)
+  const loose = await doctor(WHO, { HEADLESS_PM_HOME: open })
+  expect(loose.check('state folder')).toMatchObject({ verdict: 'warn', says: `others can write to ${open}` })
+  expect(statSync(open).mode & 0o777).toBe(0o722)
+})
+
+test('a state folder whose locks keep nobody out is a failure', async () => {
+  const { doctor } = machine()
+  process.argv[1] = join(import.meta.dirname, '../support/lawless-lock.ts')
+  onTestFinished(actAsProgram)
+  const { check, exitCode } = await doctor(WHO)
+  expect(check('state folder')).toMatchObject({ verdict: 'fail', says: expect.stringContaining('locks do not work') })
+  expect(exitCode).toBe(73)
 })
 
 test('too little disk space is a failure', async () => {

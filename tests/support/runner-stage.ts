@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { composeRunner, openHome } from '../../src/cli/compose.ts'
+import { composeRunner } from '../../src/cli/compose.ts'
 import { openTimeline } from '../../src/cli/run/timeline.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Board, openBoard } from '../../src/control-plane/board.ts'
@@ -10,6 +10,7 @@ import { runLoop } from '../../src/runner/loop.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
+import { openStateFolder } from '../../src/system/state-folder.ts'
 import { agentProgram } from './agent-program.ts'
 import { git, gitRepo } from './git-repo.ts'
 import { tempFolder } from './temp.ts'
@@ -36,7 +37,7 @@ export async function runnerStage(
 ): Promise<RunnerStage> {
   const home = tempFolder('agent-runner-home-')
   const repo = gitRepo(options.files)
-  openHome(home)
+  openStateFolder(home, [])
   const board = await openBoard(join(home, 'agent-runner.db'), { project: repo })
   const agent = agentProgram(home, script)
   const env: NodeJS.ProcessEnv = {

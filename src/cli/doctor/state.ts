@@ -2,21 +2,34 @@ import { existsSync, mkdirSync, rmdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ERRORS } from '../../core/errors.ts'
 import { removeFile, replaceFile } from '../../system/durable-file.ts'
+import { tryLocks } from '../../system/lock-trial.ts'
+import { lookAtStateFolder } from '../../system/state-folder.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
-/** The state folder: written to as the lock file is (temporary file, fsync, rename, fsync), and for its owner alone. */
+/** The state folder: written to as the lock file is (temporary file, fsync, rename, fsync), locked against another process, and for its owner alone. */
 export const stateFolder: Check = {
   name: 'state folder',
-  examine({ config: { values } }) {
+  examine({ config: { values }, self }) {
     const { home } = values
     const made = makeFolder(home)
     const probe = join(home, `doctor-${process.pid}`)
     try {
+      const { refusal, loose, foreign } = lookAtStateFolder(home)
+      if (refusal !== null) return fail(ERRORS.STATE_UNUSABLE, refusal)
       replaceFile(probe, 'probe')
       removeFile(probe)
+      const trial = tryLocks(home, self)
+      if (!trial.hold) return fail(ERRORS.STATE_UNUSABLE, `locks do not work in ${home}: ${trial.says}`)
+      if (loose.length > 0)
+        return warn(`others can write to ${loose.map(folder => folder.path).join(', ')}`, 'A run makes it private (0700).')
       const mode = statSync(home).mode & 0o777
       if ((mode & 0o077) !== 0)
         return warn(`${home} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, `chmod 700 ${home}`)
+      if (foreign !== null)
+        return warn(
+          `${home} is on ${foreign}; its locks hold among the processes of this machine`,
+          'Let no other machine use the same folder.',
+        )
       return ok(made === null ? home : `${home} can be made`)
     } catch (thrown) {
       return fail(ERRORS.STATE_UNUSABLE, `${home}: ${(thrown as Error).message}`)

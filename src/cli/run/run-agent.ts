@@ -10,8 +10,9 @@ import { findHooks } from '../../system/hook-discovery.ts'
 import { endLeftoverHooks } from '../../system/hooks.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
+import { openStateFolder } from '../../system/state-folder.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
-import { composeRunner, openHome } from '../compose.ts'
+import { composeRunner } from '../compose.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
@@ -31,7 +32,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   const { home, repo, logFormat } = config.values
   // For its refusal alone, as long as nothing is touched.
   findHooks(hookOptions(config))
-  openHome(home)
+  const tightened = openStateFolder(home, selfCommand())
   const single = flags.singleTask === true
   const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })
   const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, process.stdout, process.env), process.stdout)
@@ -60,6 +61,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       repo,
       version: version(),
     })
+    for (const message of tightened) emit({ type: 'warning', message })
     try {
       const { exitCode, tasks } = await runLoop(context, { single })
       emit({ type: 'runner_stopped', reason: said(exitCode), tasks, exitCode })
