@@ -8,6 +8,7 @@ const homes = {
   config: ['conf', 'dotenv', 'yaml'],
   workspaces: ['simple-git'],
   trackers: ['undici'],
+  'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
   'control-plane': ['kysely'],
 }
 

@@ -25,6 +25,7 @@ import { readHistory, taskOf } from './task-rows.ts'
 import { addNote, addTask, listTasks, type TaskFilter } from './tasks.ts'
 import { transact } from './transaction.ts'
 import { openWishes } from './wish-rows.ts'
+import { countWorkers } from './worker-counts.ts'
 import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.ts'
 
 /** Who asks: `customer` null sees those of all, and `name` stands in histories. What belongs to another customer is as if it was not there. */
@@ -73,7 +74,8 @@ function partsOn(store: Store, options: LeaseOptions) {
     projects: {
       /** Throws EXISTS when there is one of this name. */
       create: (caller: Caller, draft: ProjectDraft) => write(tx => createProject(tx, caller.customer ?? draft.customer ?? '', draft)),
-      list: (caller: Caller, wish: PageWish & { name?: string } = {}) => read(db => listProjects(db, caller.customer, wish)),
+      list: (caller: Caller, wish: PageWish & { name?: string; localPath?: string } = {}) =>
+        read(db => listProjects(db, caller.customer, wish)),
       get: (caller: Caller, id: string) => read(db => projectOf(db, caller.customer, id)),
       change: (caller: Caller, id: string, change: Partial<ProjectDraft>) => write(tx => changeProject(tx, caller.customer, id, change)),
       /** With its tasks, runs and timelines. Throws EXISTS while a run of it is not over. */
@@ -130,6 +132,7 @@ function partsOn(store: Store, options: LeaseOptions) {
           return workerNamed(tx.db, caller.customer ?? '', claimer.id)
         }),
       list: (caller: Caller, wish: PageWish = {}) => read(db => listWorkers(db, caller.customer, wish)),
+      counts: (caller: Caller) => read(db => countWorkers(db, caller.customer)),
     },
 
     queue: {

@@ -93,12 +93,13 @@ export async function projectOf(db: Kysely<Schema>, customer: string | null, id:
 export async function listProjects(
   db: Kysely<Schema>,
   customer: string | null,
-  wish: PageWish & { name?: string },
+  wish: PageWish & { name?: string; localPath?: string },
 ): Promise<Page<Project>> {
-  const { limit = PAGE, before = null, name } = wish
+  const { limit = PAGE, before = null, name, localPath } = wish
   let query = db.selectFrom('projects').selectAll()
   if (customer !== null) query = query.where('customer', '=', customer)
   if (name !== undefined) query = query.where('name', '=', name)
+  if (localPath !== undefined) query = query.where('local_path', '=', localPath)
   if (before !== null) query = query.where('seq', '<', before)
   return toPage(
     await query

@@ -18,6 +18,9 @@ export interface Caller {
   name: string
 }
 
+/** Nobody in particular, who sees everything. */
+export const ALL = { customer: null, name: 'control-plane' }
+
 const LOCAL: Caller = { kind: 'admin', customer: null, keyId: null, name: 'user' }
 
 const ALLOWED: Record<Exclude<Need, 'open'>, readonly KeyKind[]> = {

@@ -123,7 +123,7 @@ function responsesOf(schema: FastifySchema, about: { needs: string; single: bool
       description: answer.meta()?.description ?? STATUS_CODES[status] ?? '',
       ...(about.single ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
       ...(list ? { headers: { Link: { description: '`<…>; rel="next"` when there is more.', schema: { type: 'string' } } } } : {}),
-      ...(answer.type === 'never' ? {} : { content: { 'application/json': { schema: jsonSchema(answer, 'output', schemas) } } }),
+      ...(answer.type === 'void' ? {} : { content: { 'application/json': { schema: jsonSchema(answer, 'output', schemas) } } }),
     }
   }
   for (const [status, { contentType, description }] of Object.entries(schema.produces ?? {}))

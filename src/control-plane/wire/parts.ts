@@ -28,6 +28,9 @@ export const prose = (max: number) => z.string().max(max, `must have at most ${m
 /** The longest text that a person writes: a goal, a description, a directive. */
 export const LONG = 200_000
 
+/** An answer without a body. */
+export const noContent = (description: string) => z.void().meta({ description })
+
 /** Any JSON object. What is in it is the caller's own business. */
 export const anyObject = z.record(z.string(), z.unknown())
 

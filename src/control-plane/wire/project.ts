@@ -31,26 +31,27 @@ export const project = z
 
 export type Project = z.infer<typeof project>
 
-export const projectDraft = z
-  .object({
-    name,
-    local_path: localPath,
-    description: description.default(''),
-    max_running: maxRunning.default(null),
-    customer: customer.optional(),
-  })
-  .meta({ id: 'ProjectDraft', examples: [{ name: 'shop', local_path: '/srv/shop' }] })
-
-/** The same as a form in the query, for `curl -X POST '/projects?name=shop&local_path=/srv/shop'`. */
-export const projectForm = z.object({
-  name: name.optional(),
-  local_path: localPath.optional(),
-  description: description.optional(),
+/** What a project is made of. */
+export const projectDraft = z.object({
+  name,
+  local_path: localPath,
+  description: description.default(''),
+  max_running: maxRunning.default(null),
+  customer: customer.optional(),
 })
+
+/** The same where each field may be left out, since it can stand in the query as well: `curl -X POST '/projects?name=shop&local_path=/srv/shop'`. */
+export const projectForm = z.object({ name, local_path: localPath, description }).partial()
+export const projectBody = projectForm
+  .extend({ max_running: maxRunning.optional(), customer: customer.optional() })
+  .meta({ id: 'ProjectDraft', examples: [{ name: 'shop', local_path: '/srv/shop' }] })
 
 export const projectChange = z
   .object({ name, local_path: localPath, description, max_running: maxRunning })
   .partial()
   .meta({ id: 'ProjectChange', examples: [{ max_running: 4 }] })
 
-export const projectList = page.extend({ name: z.string().max(200).optional().meta({ description: 'Only the one of this name.' }) })
+export const projectList = page.extend({
+  name: z.string().max(200).optional().meta({ description: 'Only the one of this name.' }),
+  local_path: z.string().max(4_000).optional().meta({ description: 'Only those of this path.' }),
+})

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anyObject, LONG, line, page, projectId, prose, queryFlag, runId, taskId, time } from './parts.ts'
+import { anyObject, LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { taskFieldsDraft } from './task.ts'
 
 export const RUN_STATES = ['QUEUED', 'RUNNING', 'PAUSED', 'STOPPED', 'COMPLETED', 'FAILED'] as const
@@ -67,7 +67,10 @@ export const run = z
     tokens: tokens.nullable(),
     cost_usd: z.number(),
     tool_calls: z.number(),
+    lease_until: time.nullable().meta({ description: 'Until then its runner need not be heard of; null without a runner elsewhere.' }),
+    epoch: z.number().meta({ description: 'Grows with each claim.' }),
     error: z.string().nullable().meta({ description: 'Why it failed.' }),
+    retry_of: runId.nullable().meta({ description: 'The run that this one repeats.' }),
     created_at: time,
     started_at: time.nullable(),
     finished_at: time.nullable(),
@@ -128,14 +131,15 @@ export const wishAnswer = z
   })
   .meta({ id: 'Wished' })
 
-export const stopRequest = z.object({ reason: prose(2_000).optional() }).meta({ id: 'Stop' })
+export const stopRequest = z.object({ reason: prose(2_000).default('') }).meta({ id: 'Stop', examples: [{ reason: 'no longer needed' }] })
 
+/** A file of a run, without what is in it. */
 export const artifact = z
-  .object({ name: z.string(), content_type: z.string(), size: z.number().meta({ description: 'Bytes.' }), created_at: time.optional() })
+  .object({ name: z.string(), content_type: z.string(), size: z.number().meta({ description: 'Bytes.' }), created_at: time })
   .meta({ id: 'Artifact', description: 'A file of a run.' })
 
 export const logQuery = z.object({
+  after: queryNumber(0, Number.MAX_SAFE_INTEGER).default(0).meta({ description: 'Only what came after this cursor.' }),
+  limit: queryNumber(1, 1_000).default(200),
   tail: queryFlag.default(false).meta({ description: 'The newest lines instead of the first.' }),
-  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
-  after: z.coerce.number().int().min(0).default(0).meta({ description: 'Only what came after this cursor.' }),
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
-import { anyObject, LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'
+import { LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
 export const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const
@@ -41,7 +41,8 @@ export const taskFieldsDraft = z.object({
 export const task = z
   .object({
     id: taskId,
-    project_id: projectId.nullable(),
+    project_id: projectId,
+    project: z.string().meta({ description: "The project's path, or its name." }),
     title: z.string(),
     description: z.string(),
     ...taskFields.shape,
@@ -49,7 +50,10 @@ export const task = z
     status: z.enum(TASK_STATUSES).meta({ description: 'The workflow word.' }),
     state: z.enum(TASK_STATES).meta({ description: 'The same, coarser.' }),
     notes: z.string().meta({ description: 'What agents and people wrote on it.' }),
-    run_id: runId.nullable().meta({ description: 'Its latest run.' }),
+    run_id: runId.nullable().meta({ description: 'The run that works on it, or waits for a runner.' }),
+    last_run_id: runId.nullable().meta({ description: 'The run that worked on it last.' }),
+    on_hold: z.boolean().meta({ description: 'Its waiting run is PAUSED, so it is handed to nobody.' }),
+    epoch: z.number().meta({ description: 'Grows with each claim.' }),
     locked_by: z.string().nullable().meta({ description: 'The agent that works on it.' }),
     blocked_by: z.array(taskId).meta({ description: 'What it still waits for.' }),
     created_at: time,
@@ -65,7 +69,6 @@ export const taskDraft = taskFieldsDraft
     title: line(500).meta({ description: 'What is to be done, in one line.' }),
     description: prose(LONG).default(''),
     model: taskFields.shape.model.default(null),
-    metadata: anyObject.default({}),
   })
   .meta({
     id: 'TaskDraft',

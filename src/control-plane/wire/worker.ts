@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
-import { anyObject, LONG, line, page, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
+import { LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { run } from './run.ts'
 import { task, taskFields } from './task.ts'
 
@@ -64,8 +64,7 @@ export const poll = z.object({
     .default('')
     .transform(text => text.split(',').filter(word => word !== ''))
     .meta({ description: 'What the worker has, with commas.' }),
-  project_id: z.string().max(100).optional(),
-  repository: z.string().max(4_000).optional().meta({ description: 'Only tasks of the project with this path.' }),
+  project_id: projectId.optional().meta({ description: 'Only tasks of this project.' }),
   wait: queryNumber(0, 30).default(0).meta({ description: 'Seconds to wait for a task to appear.' }),
   peek: queryFlag.default(false).meta({ description: 'Only look; take nothing.' }),
   run_id: runId.optional().meta({ description: 'For a task without a waiting run: the id of the run to be made.' }),
@@ -79,7 +78,9 @@ export const polled = z
   .object({ task, run: run.nullable(), lease: lease.nullable().meta({ description: 'Null when only looked at.' }) })
   .meta({ id: 'Polled', description: 'A task, and when it was taken, its run and lease.' })
 
-export const claimRequest = z.object({ ...who, labels: labels.default([]), run_id: runId }).meta({ id: 'Claim' })
+export const claimRequest = z
+  .object({ ...who, labels: labels.default([]), host: prose(255).optional(), run_id: runId })
+  .meta({ id: 'Claim' })
 export const claimAnswer = z
   .object({ claim: z.enum(['ours', 'taken']), run: run.nullable(), lease: lease.nullable() })
   .meta({ id: 'Claimed' })
@@ -93,7 +94,6 @@ const holder = { agent_id: agentId, run_id: runId, epoch }
 
 export const heartbeat = z
   .object({
-    ...who,
     ...holder,
     known: z.array(z.string().max(100)).max(1_000).default([]).meta({ description: 'Wishes that were taken already.' }),
     wait: z.number().min(0).max(30).default(0).meta({ description: 'Seconds to wait for a wish that is not known yet.' }),
@@ -106,15 +106,12 @@ export const wish = z
     kind: z.enum(['pause', 'resume', 'stop', 'directive']),
     text: z.string(),
     mode: z.enum(['now', 'turn_end']),
-    asked_at: time.optional(),
-    asked_by: z.string().optional(),
   })
   .meta({ id: 'Wish', description: 'What somebody wants of a run.' })
 
 export const heartbeatAnswer = z
   .object({
-    holding: holdingWord,
-    lease: lease.nullable(),
+    lease,
     wishes: z.array(wish).meta({ description: 'Oldest first; none means: go on.' }),
   })
   .meta({ id: 'HeartbeatAnswer' })
@@ -134,13 +131,11 @@ export const logAnswer = z.object({ acked_seq: z.int().meta({ description: 'All 
 
 export const completion = z
   .object({
-    ...who,
     ...holder,
-    epoch: epoch.optional(),
-    outcome: z
-      .enum(['reported', 'given_back', 'parked'])
-      .default('reported')
-      .meta({ description: 'reported: done. given_back: back into the queue. parked: out of circulation until a person says so.' }),
+    outcome: z.enum(['reported', 'given_back', 'parked', 'stopped']).default('reported').meta({
+      description:
+        'reported: done. given_back: back into the queue. parked: out of circulation until a person says so. stopped: ended for good, as was wished.',
+    }),
     status: z.enum(TASK_STATUSES).optional().meta({ description: 'For reported: the workflow word that the task moves to.' }),
     note: prose(LONG).default(''),
   })
@@ -151,6 +146,6 @@ export const completionAnswer = z.object({ result: z.enum(['reported', 'lost']) 
 export const mentionQuery = z.object({ agent_id: agentId })
 export const mention = z.object({ id: z.string(), from: z.string(), text: z.string(), task_id: taskId.nullable() }).meta({ id: 'Mention' })
 export const mentionsRead = z.object({ agent_id: agentId, ids: z.array(z.string().max(40)).max(1_000) }).meta({ id: 'MentionsRead' })
-export const artifactQuery = z.object({ agent_id: agentId, epoch: queryNumber(0, Number.MAX_SAFE_INTEGER).optional() })
-export const nothing = z.object({}).meta({ id: 'Nothing' })
-export const anything = anyObject
+
+/** Who uploads, in the query since the body is the file. */
+export const uploadQuery = z.object({ agent_id: agentId, epoch: queryNumber(0, Number.MAX_SAFE_INTEGER) })

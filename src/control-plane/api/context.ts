@@ -1,0 +1,39 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Caller, ControlPlane } from '../control-plane.ts'
+import { callerOf } from './auth.ts'
+import type { EventFeed } from './event-feed.ts'
+
+/** What the routes work with. */
+export interface ApiContext {
+  plane: ControlPlane
+  feed: EventFeed
+  version: string
+  /** Fires when the server closes: whoever waits for something is let go. */
+  closing: AbortSignal
+  /** How many runner lanes this very process has, and how one queued run is taken by them now; null without lanes. */
+  lanes: Lanes | null
+  onFault(error: unknown, where: string): void
+}
+
+export interface Lanes {
+  count(): number
+  /** Takes one queued run and answers its id once it is taken; null when none was waiting. */
+  takeOne(signal: AbortSignal): Promise<string | null>
+}
+
+/** An id in an address. What is not the form of an id is simply not there. */
+export const idParam = z.object({ id: z.string().max(200) })
+
+/** Who does it, as the control plane asks. */
+export function by(request: FastifyRequest): Caller {
+  const { customer, name } = callerOf(request)
+  return { customer, name }
+}
+
+/** Fires when the caller has gone away, or the server closes. */
+export function gone(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => controller.abort())
+  return AbortSignal.any([closing, controller.signal])
+}

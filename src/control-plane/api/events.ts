@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { event, eventList } from '../wire/event.ts'
+import { projectId } from '../wire/parts.ts'
+import { logQuery } from '../wire/run.ts'
+import { type ApiContext, by, idParam } from './context.ts'
+import { linkNext } from './paging.ts'
+import type { ApiServer } from './server-types.ts'
+import { eventShape } from './shapes.ts'
+
+const tags = ['events']
+const unknown = { 404: 'There is no such run.' }
+const description = 'Oldest first. `after` is the cursor of the last event that you have.'
+
+/** What happened, as lists. */
+export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
+  api.get(
+    '/runs/:id/events',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...{ operationId: 'listRunEvents', tags, summary: "List a run's events", description, params: idParam, querystring: eventList },
+        response: { 200: z.array(event) },
+        problems: unknown,
+      },
+    },
+    async (request, reply) => {
+      const { after, limit, type } = request.query
+      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, types: type })
+      if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
+      return found.map(eventShape)
+    },
+  )
+
+  api.get(
+    '/events',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...{ operationId: 'listEvents', tags, summary: 'List the events of all runs', description },
+        querystring: eventList.extend({ project_id: projectId.optional() }),
+        response: { 200: z.array(event) },
+      },
+    },
+    async (request, reply) => {
+      const { after, limit, type, project_id } = request.query
+      const found = await plane.events.all(by(request), { after, limit, types: type, projectId: project_id })
+      if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
+      return found.map(eventShape)
+    },
+  )
+
+  api.get(
+    '/runs/:id/logs',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...{ operationId: 'listRunLogs', tags, summary: "List a run's log", params: idParam, querystring: logQuery },
+        description: `Only what tells of the work (\`LOG\`, \`AGENT_THINKING\`, \`TOOL_USED\`). ${description}`,
+        response: { 200: z.array(event) },
+        problems: unknown,
+      },
+    },
+    async (request, reply) => {
+      const { after, limit, tail } = request.query
+      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, types: LOG_TYPES, newest: tail })
+      if (found.length === limit && !tail) linkNext(request, reply, found.at(-1)!.cursor, 'after')
+      return found.map(eventShape)
+    },
+  )
+}
+
+const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'TOOL_USED', 'PLAN_GENERATED']

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import type { StampedEvent } from '../../core/event.ts'
+import { artifact } from '../wire/run.ts'
+import { completion, completionAnswer, heartbeat, heartbeatAnswer, logAnswer, logBatch, uploadQuery } from '../wire/worker.ts'
+import { type ApiContext, by, gone, idParam } from './context.ts'
+import { UPLOAD_BYTES } from './limits.ts'
+import { once } from './once.ts'
+import type { ApiServer } from './server-types.ts'
+import { waited } from './waiting.ts'
+
+const tags = ['tasks']
+const config = { needs: 'worker' } as const
+const lost = { 409: 'Another claim has taken over, or the run is over; nothing was changed.' }
+
+/** What a runner says of the task that it holds. Each word carries the epoch of its claim. */
+export function holdingRoutes(api: ApiServer, { plane, closing }: ApiContext): void {
+  api.post(
+    '/api/v1/tasks/:id/heartbeat',
+    {
+      config,
+      schema: {
+        ...{ operationId: 'heartbeat', tags, summary: 'Renew the lease, and hear what is wanted' },
+        description: 'Waits up to `wait` seconds for a wish that is not among `known`. No wish means: go on.',
+        params: idParam,
+        body: heartbeat,
+        response: { 200: heartbeatAnswer },
+        problems: lost,
+      },
+    },
+    async (request, reply) => {
+      const { agent_id, run_id, epoch, known, wait } = request.body
+      const caller = by(request)
+      const lease = await plane.queue.renew(caller, { agentId: agent_id, runId: run_id, epoch })
+      const wishes = await waited(plane, wait, gone(reply, closing), async () => {
+        const wanted = await plane.queue.wanted(caller, run_id, known)
+        return wanted.length > 0 ? wanted : null
+      })
+      return { lease, wishes: wishes ?? [] }
+    },
+  )
+
+  api.post(
+    '/api/v1/tasks/:id/logs',
+    {
+      config,
+      schema: {
+        ...{ operationId: 'sendLogs', tags, summary: "Add to the run's timeline" },
+        description: 'Events of the runner with its own numbers, so that a resend is harmless. At most 500 at once.',
+        params: idParam,
+        body: logBatch,
+        response: { 200: logAnswer },
+        problems: lost,
+      },
+    },
+    (request, reply) =>
+      once(plane, request, reply, 200, async within => {
+        const { agent_id, run_id, epoch, events } = request.body
+        const stamped = events.map(event => ({ ...event, runId: run_id, agentId: agent_id })) as unknown as StampedEvent[]
+        const { ackedSeq } = await within.queue.publish(by(request), { agentId: agent_id, runId: run_id, epoch }, stamped)
+        return { acked_seq: ackedSeq }
+      }),
+  )
+
+  api.post(
+    '/api/v1/tasks/:id/complete',
+    {
+      config,
+      schema: {
+        ...{ operationId: 'completeTask', tags, summary: 'End the run, and let go of the task' },
+        description: 'The same end that is there already is `reported` and changes nothing.',
+        params: idParam,
+        body: completion,
+        response: { 200: completionAnswer },
+      },
+    },
+    (request, reply) =>
+      once(plane, request, reply, 200, async within => {
+        const { agent_id, run_id, epoch, outcome, status, note } = request.body
+        const holder = { agentId: agent_id, runId: run_id, epoch }
+        return { result: await within.queue.conclude(by(request), holder, request.params.id, { kind: outcome, status, note }) }
+      }),
+  )
+
+  api.addContentTypeParser(
+    'text/plain',
+    { parseAs: 'string', bodyLimit: UPLOAD_BYTES },
+    async (_request: unknown, body: string | Buffer) => body,
+  )
+  api.put(
+    '/api/v1/runs/:id/artifacts/:name',
+    {
+      config,
+      bodyLimit: UPLOAD_BYTES,
+      schema: {
+        ...{ operationId: 'putArtifact', tags, summary: 'Keep a file of a run', consumes: 'text/plain' },
+        description: 'Such as `diff.patch` or `result.json`; replaces one of the same name.',
+        params: idParam.extend({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be a plain file name') }),
+        querystring: uploadQuery,
+        response: { 200: artifact.omit({ created_at: true }) },
+        problems: lost,
+      },
+    },
+    async request => {
+      const { id, name } = request.params
+      const { agent_id, epoch } = request.query
+      const body = String(request.body ?? '')
+      const contentType = name.endsWith('.json') ? 'application/json' : 'text/plain'
+      await plane.artifacts.put(by(request), { agentId: agent_id, runId: id, epoch }, { name, contentType, body })
+      return { name, content_type: contentType, size: Buffer.byteLength(body) }
+    },
+  )
+}

@@ -1,0 +1,91 @@
+import type { RouteOptions } from 'fastify'
+import { RunnerError } from '../../core/errors.ts'
+import { alive, health, openapiDocument } from '../wire/operations.ts'
+import { ALL } from './auth.ts'
+import type { ApiContext } from './context.ts'
+import { measure } from './metrics.ts'
+import { openapiOf } from './openapi.ts'
+import type { ApiServer } from './server-types.ts'
+
+const tags = ['operations']
+const open = { needs: 'open' } as const
+const page = { needs: 'open', page: true } as const
+
+/** Health, metrics, and the document of the API with its page. `routes` are all routes, also those that are added later. */
+export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiContext, routes: RouteOptions[]): void {
+  const registry = measure(api, {
+    runs: () => plane.runs.counts(ALL),
+    workers: async () => (await plane.workers.counts(ALL)).seen,
+    subscribers: () => feed.subscribers,
+  })
+
+  async function state() {
+    try {
+      await plane.events.last()
+      return { status: 'ok' as const, version, database: plane.kind, time: new Date().toISOString() }
+    } catch (error) {
+      const message = error instanceof RunnerError ? 'the database cannot be reached' : 'the database does not answer'
+      return { status: 'failing' as const, version, database: plane.kind, time: new Date().toISOString(), message }
+    }
+  }
+
+  for (const [path, operationId, summary] of [
+    ['/health', 'getHealth', 'Is the server well?'],
+    ['/readyz', 'getReady', 'Can the server take requests?'],
+  ] as const) {
+    api.get(
+      path,
+      { config: open, schema: { operationId, tags, summary, response: { 200: health, 503: health } } },
+      async (_request, reply) => {
+        const found = await state()
+        return reply.code(found.status === 'ok' ? 200 : 503).send(found)
+      },
+    )
+  }
+
+  api.get(
+    '/livez',
+    { config: open, schema: { operationId: 'getAlive', tags, summary: 'Does the process answer?', response: { 200: alive } } },
+    async () => ({ status: 'ok' as const }),
+  )
+
+  api.get(
+    '/metrics',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...{ operationId: 'getMetrics', tags, summary: 'Read the metrics' },
+        produces: { 200: { contentType: 'text/plain', description: 'As Prometheus reads them. Over all customers.' } },
+      },
+    },
+    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+  )
+
+  let document: Record<string, unknown> | undefined
+  api.get(
+    '/openapi.json',
+    {
+      config: { ...page, single: true },
+      schema: { operationId: 'getOpenapi', tags, summary: 'Read this document', response: { 200: openapiDocument } },
+    },
+    async () => {
+      document ??= openapiOf(routes, { version })
+      return document
+    },
+  )
+
+  api.get(
+    '/docs',
+    {
+      config: page,
+      schema: {
+        ...{ operationId: 'getDocs', tags, summary: 'Read about the API, and try it' },
+        produces: { 200: { contentType: 'text/html', description: 'A page that needs nothing but this server.' } },
+      },
+    },
+    async (_request, reply) => {
+      const { PAGE, PAGE_HEADERS } = await import('./docs/page.ts')
+      return reply.headers(PAGE_HEADERS).type('text/html; charset=utf-8').send(PAGE)
+    },
+  )
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod'
+import { noContent } from '../wire/parts.ts'
+import { project, projectBody, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
+import { type ApiContext, by, idParam } from './context.ts'
+import { once } from './once.ts'
+import { linkNext, pageOf } from './paging.ts'
+import { Refusal } from './problem.ts'
+import type { ApiServer } from './server-types.ts'
+import { projectShape } from './shapes.ts'
+import { parsed } from './validation.ts'
+
+const tags = ['projects']
+const unknown = { 404: 'There is no such project.' }
+
+/** `/projects`: the repositories that tasks belong to. */
+export function projectRoutes(api: ApiServer, { plane }: ApiContext): void {
+  api.post(
+    '/projects',
+    {
+      config: { needs: 'admin' },
+      schema: {
+        ...{ operationId: 'createProject', tags, summary: 'Make a project' },
+        description:
+          '`name` and `local_path` come in the body, or as a form in the query: `POST /projects?name=shop&local_path=/srv/shop`.',
+        querystring: projectForm,
+        body: projectBody,
+        response: { 201: project },
+        problems: { 409: 'There is one of this name already.' },
+      },
+    },
+    async (request, reply) => {
+      const draft = parsed(projectDraft, { ...request.query, ...request.body }, 'body')
+      const { customer } = by(request)
+      if (customer !== null && draft.customer !== undefined && draft.customer !== customer)
+        throw new Refusal(403, "the key may not make another customer's projects")
+      const made = await once(plane, request, reply, 201, async within =>
+        projectShape(
+          await within.projects.create(by(request), {
+            name: draft.name,
+            localPath: draft.local_path,
+            description: draft.description,
+            maxRunning: draft.max_running,
+            customer: draft.customer,
+          }),
+        ),
+      )
+      return reply.header('location', `/projects/${made.id}`).send(made)
+    },
+  )
+
+  api.get(
+    '/projects',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'listProjects',
+        tags,
+        summary: 'List projects',
+        querystring: projectList,
+        response: { 200: z.array(project) },
+      },
+    },
+    async (request, reply) => {
+      const { name, local_path } = request.query
+      const { items, next } = await plane.projects.list(by(request), { ...pageOf(request.query), name, localPath: local_path })
+      linkNext(request, reply, next)
+      return items.map(projectShape)
+    },
+  )
+
+  api.get(
+    '/projects/:id',
+    {
+      config: { needs: 'read', single: true },
+      schema: {
+        operationId: 'getProject',
+        tags,
+        summary: 'Show a project',
+        params: idParam,
+        response: { 200: project },
+        problems: unknown,
+      },
+    },
+    async request => projectShape(await plane.projects.get(by(request), request.params.id)),
+  )
+
+  api.patch(
+    '/projects/:id',
+    {
+      config: { needs: 'admin' },
+      schema: {
+        ...{ operationId: 'changeProject', tags, summary: 'Change a project', description: 'Fields that are left out stay as they are.' },
+        params: idParam,
+        body: projectChange,
+        response: { 200: project },
+        problems: { ...unknown, 409: 'There is another one of this name.' },
+      },
+    },
+    async request => {
+      const { name, local_path, description, max_running } = request.body
+      const change = { name, localPath: local_path, description, maxRunning: max_running }
+      return projectShape(await plane.projects.change(by(request), request.params.id, change))
+    },
+  )
+
+  api.delete(
+    '/projects/:id',
+    {
+      config: { needs: 'admin' },
+      schema: {
+        ...{ operationId: 'deleteProject', tags, summary: 'Delete a project', description: 'With its tasks, runs and their timelines.' },
+        params: idParam,
+        response: { 204: noContent('It is gone.') },
+        problems: { ...unknown, 409: 'A run of it is not over.' },
+      },
+    },
+    async (request, reply) => {
+      await plane.projects.remove(by(request), request.params.id)
+      return reply.code(204).send()
+    },
+  )
+}

@@ -1,0 +1,94 @@
+import type { Claimed } from '../queue.ts'
+import type { BoardTask } from '../task-rows.ts'
+import { noContent } from '../wire/parts.ts'
+import { claimAnswer, claimRequest, holdingAnswer, holdingQuery, poll, polled } from '../wire/worker.ts'
+import { type ApiContext, by, gone, idParam } from './context.ts'
+import { once } from './once.ts'
+import type { ApiServer } from './server-types.ts'
+import { runShape, taskShape } from './shapes.ts'
+import { waited } from './waiting.ts'
+
+const tags = ['tasks']
+
+/** `/api/v1/tasks/poll` and the like: how runners come to work. */
+export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): void {
+  api.get(
+    '/api/v1/tasks/poll',
+    {
+      config: { needs: 'worker' },
+      schema: {
+        ...{
+          operationId: 'pollTasks',
+          tags,
+          summary: 'Take the next task',
+          querystring: poll,
+          response: { 200: polled, 204: noContent('No task fits.') },
+        },
+        description:
+          'Waits up to `wait` seconds for a task that fits role, level and labels, and takes it in one step; what the worker holds already comes ' +
+          'first. With `peek=true` it only looks.',
+        problems: { 404: 'There is no such project.' },
+      },
+    },
+    async (request, reply) => {
+      const { agent_id, role, level, labels, project_id, wait, peek, run_id } = request.query
+      const claimer = { id: agent_id, role, level, labels }
+      const where = { projectId: project_id, runId: run_id }
+      const caller = by(request)
+      const found = await waited(plane, wait, gone(reply, closing), async () => {
+        if (!peek) return plane.queue.next(caller, claimer, where)
+        const task = await plane.queue.look(caller, claimer, where)
+        return task && { task, run: null, lease: null }
+      })
+      if (!found) return reply.code(204).send()
+      return polledShape(found)
+    },
+  )
+
+  api.post(
+    '/api/v1/tasks/:id/claim',
+    {
+      config: { needs: 'worker' },
+      schema: {
+        ...{
+          operationId: 'claimTask',
+          tags,
+          summary: 'Take this task',
+          params: idParam,
+          body: claimRequest,
+          response: { 200: claimAnswer },
+        },
+        description: 'Of any number of claims one is `ours`, the others are `taken`. Claiming what one holds already is `ours` again.',
+      },
+    },
+    (request, reply) =>
+      once(plane, request, reply, 200, async within => {
+        const { agent_id, role, level, labels, host, run_id } = request.body
+        const won = await within.queue.claim(by(request), { id: agent_id, role, level, labels, host }, request.params.id, run_id)
+        return won
+          ? { claim: 'ours' as const, run: runShape(won.run), lease: won.lease }
+          : { claim: 'taken' as const, run: null, lease: null }
+      }),
+  )
+
+  api.get(
+    '/api/v1/tasks/:id/holding',
+    {
+      config: { needs: 'worker' },
+      schema: {
+        ...{ operationId: 'getHolding', tags, summary: 'Ask how a task stands with regard to an agent' },
+        params: idParam,
+        querystring: holdingQuery,
+        response: { 200: holdingAnswer },
+      },
+    },
+    async request => {
+      const { agent_id, role, level } = request.query
+      return { holding: await plane.queue.holding(by(request), { id: agent_id, role, level }, request.params.id) }
+    },
+  )
+}
+
+function polledShape({ task, run, lease }: Claimed | { task: BoardTask; run: null; lease: null }) {
+  return { task: taskShape(task), run: run && runShape(run), lease }
+}

@@ -1,0 +1,97 @@
+import type { RunEvent } from '../event-rows.ts'
+import type { Project } from '../projects.ts'
+import type { Run } from '../run-rows.ts'
+import { taskState } from '../run-states.ts'
+import type { BoardTask } from '../task-rows.ts'
+import type { WireEvent } from '../wire/event.ts'
+import type { Project as WireProject } from '../wire/project.ts'
+import type { WireRun } from '../wire/run.ts'
+import type { WireTask } from '../wire/task.ts'
+import type { WireWorker } from '../wire/worker.ts'
+import type { Worker } from '../workers.ts'
+
+/** A project as the API shows it. */
+export function projectShape({ id, name, localPath, description, customer, maxRunning, createdAt, updatedAt }: Project): WireProject {
+  return { id, name, local_path: localPath, description, customer, max_running: maxRunning, created_at: createdAt, updated_at: updatedAt }
+}
+
+/** A run as the API shows it. */
+export function runShape(run: Run): WireRun {
+  const { id, name, goal, options, metadata, status, attempt, model, branch, base, commits, epoch, error, tokens } = run
+  return {
+    id,
+    project_id: run.projectId,
+    task_id: run.taskId,
+    name,
+    goal,
+    run_type: run.runType,
+    options,
+    metadata,
+    steps: run.steps as Record<string, unknown>[] | null,
+    status,
+    current_iteration: run.currentIteration,
+    attempt,
+    worker_id: run.workerId,
+    agent_id: run.agentId,
+    session_id: run.sessionId,
+    model,
+    branch,
+    base,
+    commits: commits.map(({ sha, subject }) => ({ sha, subject })),
+    diff_summary: run.diffSummary,
+    tokens: tokens && { input: tokens.input, output: tokens.output, cache_read: tokens.cacheRead, cache_write: tokens.cacheWrite },
+    cost_usd: run.costUsd,
+    tool_calls: run.toolCalls,
+    lease_until: run.leaseUntil,
+    epoch,
+    error,
+    retry_of: run.retryOf,
+    created_at: run.createdAt,
+    started_at: run.startedAt,
+    finished_at: run.finishedAt,
+  }
+}
+
+/** A task as the API shows it. */
+export function taskShape(task: BoardTask): WireTask {
+  const { id, project, title, description, role, seniority, complexity, branch, priority, model, labels, notes, epoch } = task
+  const status = task.status as WireTask['status']
+  return {
+    id,
+    project_id: task.projectId,
+    project,
+    title,
+    description,
+    acceptance_criteria: task.criteria,
+    role,
+    seniority,
+    complexity,
+    branch,
+    priority,
+    depends_on: task.dependsOn,
+    max_cost_usd: task.maxCostUsd,
+    model,
+    labels,
+    status,
+    state: taskState(status),
+    notes,
+    run_id: task.runId,
+    last_run_id: task.lastRunId,
+    on_hold: task.onHold,
+    epoch,
+    locked_by: task.lockedBy,
+    blocked_by: task.blockedBy,
+    created_at: task.createdAt,
+    updated_at: task.updatedAt,
+  }
+}
+
+/** A worker as the API shows it. */
+export function workerShape({ id, agentId, role, level, labels, host, currentRun, registeredAt, lastSeen }: Worker): WireWorker {
+  return { id, agent_id: agentId, role, level, labels, host, current_run: currentRun, registered_at: registeredAt, last_seen: lastSeen }
+}
+
+/** An event as the API shows it. */
+export function eventShape({ cursor, runId, projectId, seq, type, at, data }: RunEvent): WireEvent {
+  return { cursor, run_id: runId, project_id: projectId, seq, type, at, data }
+}

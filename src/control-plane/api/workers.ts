@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { noContent } from '../wire/parts.ts'
+import { mention, mentionQuery, mentionsRead, processAnswer, worker, workerDraft, workerList, workerStatus } from '../wire/worker.ts'
+import { type ApiContext, by, gone } from './context.ts'
+import { once } from './once.ts'
+import { linkNext, pageOf } from './paging.ts'
+import { Refusal } from './problem.ts'
+import type { ApiServer } from './server-types.ts'
+import { workerShape } from './shapes.ts'
+
+const tags = ['workers']
+
+/** Who works. */
+export function workerRoutes(api: ApiServer, { plane, lanes, closing }: ApiContext): void {
+  api.post(
+    '/api/v1/workers',
+    {
+      config: { needs: 'worker' },
+      schema: { operationId: 'registerWorker', tags, summary: 'Make a runner known', body: workerDraft, response: { 200: worker } },
+    },
+    (request, reply) =>
+      once(plane, request, reply, 200, async within => {
+        const { agent_id, ...said } = request.body
+        return workerShape(await within.workers.register(by(request), { ...said, id: agent_id }))
+      }),
+  )
+
+  api.get(
+    '/workers',
+    {
+      config: { needs: 'read' },
+      schema: { operationId: 'listWorkers', tags, summary: 'List runners', querystring: workerList, response: { 200: z.array(worker) } },
+    },
+    async (request, reply) => {
+      const { items, next } = await plane.workers.list(by(request), pageOf(request.query))
+      linkNext(request, reply, next)
+      return items.map(workerShape)
+    },
+  )
+
+  api.get(
+    '/worker/status',
+    {
+      config: { needs: 'read' },
+      schema: { operationId: 'getWorkerStatus', tags, summary: 'Count runners and what they do', response: { 200: workerStatus } },
+    },
+    async request => {
+      const [counts, workers] = await Promise.all([plane.runs.counts(by(request)), plane.workers.counts(by(request))])
+      const { QUEUED: queued, RUNNING: running, PAUSED: paused } = counts
+      return { ...workers, lanes: lanes?.count() ?? 0, queued, running, paused }
+    },
+  )
+
+  api.post(
+    '/worker/process',
+    {
+      config: { needs: 'admin' },
+      schema: {
+        ...{ operationId: 'processNow', tags, summary: 'Take one queued run now', response: { 200: processAnswer } },
+        description: 'By the lanes of this very process.',
+        problems: { 409: 'This server has no lanes of its own: it was not started by `agent-runner up`.' },
+      },
+    },
+    async (_request, reply) => {
+      if (!lanes) throw new Refusal(409, 'this server has no runner lanes; `agent-runner up` starts one with lanes')
+      return { run_id: await lanes.takeOne(gone(reply, closing)) }
+    },
+  )
+
+  api.get(
+    '/api/v1/mentions',
+    {
+      config: { needs: 'worker' },
+      schema: {
+        operationId: 'listMentions',
+        tags,
+        summary: 'List unread mentions of an agent',
+        querystring: mentionQuery,
+        response: { 200: z.array(mention) },
+      },
+    },
+    async request => {
+      const unread = await plane.mentions.unread(by(request), request.query.agent_id)
+      return unread.map(({ id, from, text, taskId }) => ({ id, from, text, task_id: taskId }))
+    },
+  )
+
+  api.post(
+    '/api/v1/mentions/read',
+    {
+      config: { needs: 'worker' },
+      schema: {
+        ...{ operationId: 'markMentionsRead', tags, summary: 'Mark mentions of an agent as read', body: mentionsRead },
+        response: { 204: noContent('They are read.') },
+      },
+    },
+    async (request, reply) => {
+      await plane.mentions.markRead(by(request), request.body.agent_id, request.body.ids)
+      return reply.code(204).send()
+    },
+  )
+}

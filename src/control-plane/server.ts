@@ -1,0 +1,136 @@
+import type { AddressInfo } from 'node:net'
+import { RunnerError } from '../core/errors.ts'
+import { bareApi, collectRoutes } from './api/app.ts'
+import { ALL } from './api/auth.ts'
+import type { ApiContext, Lanes } from './api/context.ts'
+import { EventFeed } from './api/event-feed.ts'
+import { eventSource } from './api/event-source.ts'
+import { eventRoutes } from './api/events.ts'
+import { isLoopback } from './api/guard.ts'
+import { holdingRoutes } from './api/holding.ts'
+import { operationRoutes } from './api/operations.ts'
+import { projectRoutes } from './api/projects.ts'
+import { queueRoutes } from './api/queue.ts'
+import { runControlRoutes } from './api/run-control.ts'
+import { runRoutes } from './api/runs.ts'
+import type { ApiServer } from './api/server-types.ts'
+import { streamRoutes } from './api/stream.ts'
+import { taskRoutes } from './api/tasks.ts'
+import { workerRoutes } from './api/workers.ts'
+import type { ControlPlane } from './control-plane.ts'
+import { startUpkeep } from './upkeep.ts'
+
+export interface ServerOptions {
+  /** Stays its owner's: closing the server does not close it. */
+  controlPlane: ControlPlane
+  host: string
+  /** 0 takes a free one. */
+  port: number
+  version: string
+  /** Whether keys are needed on a loopback address too; on any other they always are. */
+  keysRequired?: boolean
+  /** Web origins whose pages may use the API. */
+  corsOrigins?: readonly string[]
+  /** Further names by which the server is called. */
+  allowedHosts?: readonly string[]
+  /** Requests per minute of one key or address. */
+  rateLimit?: number
+  /** How long timelines of ended runs are kept; null for ever. */
+  keepEventsDays?: number | null
+  /** The runner lanes of this process, when it has some. */
+  lanes?: Lanes | null
+  /** Told of every failure that is our own fault. */
+  onFault(error: unknown, where: string): void
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  url: string
+  /** Whether everybody on this machine may use it without a key. */
+  open: boolean
+  /** Takes no more requests, lets go of all who wait, ends the streams, and resolves when the last answer is out. */
+  close(): Promise<void>
+}
+
+const RATE = 6_000
+
+/**
+ * Starts to serve the control plane. Throws USAGE when the address can be reached from elsewhere and there is no key yet, or when it cannot
+ * be listened on.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { controlPlane: plane, onFault, host, port, allowedHosts = [], corsOrigins = [], rateLimit = RATE } = options
+  // A name that was configured stands for a proxy, behind which everybody looks as if he were on this machine.
+  const open = isLoopback(host) && allowedHosts.length === 0 && options.keysRequired !== true
+  if (!open) await needKeys(plane, host)
+  const api = await bareApi({ allowedHosts, corsOrigins, open, rateLimit, onFault, callerOf: text => callerOf(plane, text) })
+  const closing = new AbortController()
+  const feed = new EventFeed(eventSource(plane), error => onFault(error, 'the event feed'))
+  addRoutes(api, { plane, feed, version: options.version, closing: closing.signal, lanes: options.lanes ?? null, onFault })
+  api.addHook('preClose', async () => {
+    closing.abort()
+    feed.close()
+  })
+  try {
+    await api.listen({ host, port })
+  } catch (error) {
+    await api.close()
+    throw cannotListen(error, host, port)
+  }
+  const upkeep = startUpkeep(plane, { keepEventsDays: options.keepEventsDays ?? null, onFault })
+  return {
+    url: urlOf(host, (api.server.address() as AddressInfo).port),
+    open,
+    async close() {
+      await upkeep.stop()
+      await api.close()
+    },
+  }
+}
+
+/** Adds all routes of the API, which begin to work once the server listens. */
+export function addRoutes(api: ApiServer, context: ApiContext): void {
+  const routes = collectRoutes(api)
+  projectRoutes(api, context)
+  runRoutes(api, context)
+  runControlRoutes(api, context)
+  eventRoutes(api, context)
+  streamRoutes(api, context)
+  taskRoutes(api, context)
+  queueRoutes(api, context)
+  holdingRoutes(api, context)
+  workerRoutes(api, context)
+  operationRoutes(api, context, routes)
+}
+
+async function callerOf(plane: ControlPlane, text: string) {
+  const key = await plane.keys.verify(text)
+  return key && { kind: key.kind, customer: key.customer, keyId: key.id, name: key.name || key.prefix }
+}
+
+async function needKeys(plane: ControlPlane, host: string): Promise<void> {
+  const { items } = await plane.keys.list(ALL, { limit: 1_000 })
+  if (items.some(key => key.revokedAt === null)) return
+  throw new RunnerError('USAGE', `a server on ${host} that others can reach needs keys, and there is none yet`, {
+    advice: 'Make one first: agent-runner keys create --kind admin',
+  })
+}
+
+function cannotListen(error: unknown, host: string, port: number): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE')
+    return new RunnerError('USAGE', `${host} port ${port} is in use`, { cause: error, advice: 'Choose another --port.' })
+  if (code && ['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code))
+    return new RunnerError('USAGE', `cannot listen on ${host} port ${port}: ${message}`, {
+      cause: error,
+      advice: 'Choose another --host or --port.',
+    })
+  return error
+}
+
+/** The address under which the server is reached from this machine. */
+function urlOf(host: string, port: number): string {
+  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`
+  if (host === '::') return `http://[::1]:${port}`
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`
+}

@@ -1,0 +1,50 @@
+import type { ControlPlane } from './control-plane.ts'
+
+const SWEEP_MS = 5_000
+const RETAIN_MS = 3_600_000
+
+interface UpkeepOptions {
+  /** Null keeps timelines for ever. */
+  keepEventsDays: number | null
+  onFault(error: unknown, where: string): void
+}
+
+/**
+ * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old. Any number of servers may do
+ * it. Stopping waits for what is being done.
+ */
+export function startUpkeep(plane: ControlPlane, { keepEventsDays, onFault }: UpkeepOptions): { stop(): Promise<void> } {
+  const stops = [
+    every(
+      SWEEP_MS,
+      () => plane.queue.sweep(),
+      error => onFault(error, 'letting go of lost runs'),
+    ),
+    every(
+      RETAIN_MS,
+      () => plane.retain({ eventDays: keepEventsDays }),
+      error => onFault(error, 'deleting old events'),
+    ),
+  ]
+  return { stop: async () => void (await Promise.all(stops.map(stop => stop()))) }
+}
+
+/** Does it now and at intervals, never twice at once. */
+function every(ms: number, act: () => Promise<unknown>, onFault: (error: unknown) => void): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  let doing = Promise.resolve()
+  const go = () => {
+    doing = act()
+      .catch(onFault)
+      .then(() => {
+        if (!stopped) timer = setTimeout(go, ms)
+      })
+  }
+  go()
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+    return doing
+  }
+}
