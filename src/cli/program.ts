@@ -5,9 +5,11 @@ import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
 import { hooksCommand } from './hooks.ts'
 import { initCommand } from './init.ts'
+import { keysCommand } from './keys.ts'
 import { logsCommand } from './logs.ts'
 import { rescueCommand } from './rescue.ts'
 import { runCommand } from './run.ts'
+import { serverCommand } from './server.ts'
 import { statusCommand } from './status.ts'
 import { taskCommand } from './task.ts'
 import { unlockCommand } from './unlock.ts'
@@ -23,6 +25,7 @@ Examples:
   agent-runner --role backend_dev --agent-id dev_001 --dry-run       say what would be taken
   agent-runner task add --title "Fix the login" --role backend_dev   add a task to the embedded board
   agent-runner status --watch                                        what every agent here is doing
+  agent-runner server                                                the API, live events and /docs on 127.0.0.1:8000
   agent-runner why dev_001                                           what happened, what comes next, what to do
   agent-runner doctor --role backend_dev --agent-id dev_001          would a run start?
 
@@ -37,6 +40,8 @@ const COMMANDS: Record<string, (program: Command) => void> = {
   why: whyCommand,
   rescue: rescueCommand,
   unlock: unlockCommand,
+  server: serverCommand,
+  keys: keysCommand,
   doctor: doctorCommand,
   config: configCommand,
   init: initCommand,
@@ -64,6 +69,8 @@ export function buildProgram(only?: string): Command {
 
 /** The command that a command line is for; undefined when all must be known to say so. */
 function commandOf(word: string | undefined): string | undefined {
+  // Completion tells of all of them.
+  if (word === 'completion') return undefined
   if (word !== undefined && Object.hasOwn(COMMANDS, word)) return word
   const general = ['-h', '--help', '-V', '--version']
   return word?.startsWith('-') && !general.includes(word) ? 'run' : undefined
