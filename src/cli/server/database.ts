@@ -1,0 +1,18 @@
+import { resolve } from 'node:path'
+import type { Config } from '../../config/config.ts'
+import { type ControlPlane, openControlPlane } from '../../control-plane/control-plane.ts'
+import { isPostgres } from '../../control-plane/store.ts'
+import { privateFolder } from '../../system/durable-file.ts'
+import { boardFile } from '../task/embedded-board.ts'
+
+/** The configured database of the control plane: a PostgreSQL address, or the path of a SQLite file, relative to `cwd`. */
+export function databaseOf({ values }: Config, cwd: string): string {
+  if (values.database === null) return boardFile(values.home)
+  return isPostgres(values.database) ? values.database : resolve(cwd, values.database)
+}
+
+/** Opens the configured control plane. Throws STATE_UNUSABLE. */
+export async function openConfiguredPlane(config: Config, cwd: string): Promise<ControlPlane> {
+  if (config.values.database === null) privateFolder(config.values.home)
+  return openControlPlane(databaseOf(config, cwd))
+}
