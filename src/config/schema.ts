@@ -1,6 +1,7 @@
 import type * as Zod from 'zod'
 import type { Setting } from './setting.ts'
 import { AGENT } from './settings/agent.ts'
+import { HISTORY } from './settings/history.ts'
 import { IDENTITY } from './settings/identity.ts'
 import { RULES } from './settings/rules.ts'
 import { SERVER } from './settings/server.ts'
@@ -9,7 +10,7 @@ import { TRACKER } from './settings/tracker.ts'
 import { WORKSPACE } from './settings/workspace.ts'
 
 /** The one table of settings. A dot in a key makes a group in files: `models.junior`. */
-export const SETTINGS = { ...IDENTITY, ...TRACKER, ...WORKSPACE, ...AGENT, ...RULES, ...TIMES, ...SERVER }
+export const SETTINGS = { ...IDENTITY, ...TRACKER, ...WORKSPACE, ...AGENT, ...RULES, ...TIMES, ...HISTORY, ...SERVER }
 
 export type Key = keyof typeof SETTINGS
 
@@ -27,6 +28,7 @@ export const TOPICS: { title: string; keys: Key[] }[] = [
   { title: 'The agent, its models and its budget', keys: Object.keys(AGENT) as Key[] },
   { title: 'Hooks, roles and limits', keys: Object.keys(RULES) as Key[] },
   { title: 'Deadlines and intervals', keys: Object.keys(TIMES) as Key[] },
+  { title: 'What is kept of finished runs', keys: Object.keys(HISTORY) as Key[] },
   { title: 'The server', keys: SERVER_KEYS },
 ]
 

@@ -42,6 +42,8 @@ const amount = <const U extends string>(unit: U, least: number, most: number) =>
 export const seconds = amount('seconds', 0.1, MONTH)
 /** A duration in seconds that may be none. */
 export const grace = amount('seconds', 0, 3600)
+/** A duration in days, for what is counted in weeks. */
+export const days = amount('days', 0.01, 36_500)
 export const megabytes = amount('MB', 0, 10_000_000)
 export const kilobytes = amount('KB', 0, 100_000)
 export const dollars = amount('USD', 0.01, 100_000)

@@ -16,6 +16,7 @@ import { composeRunner } from '../compose.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
+import { startHousekeeping } from './housekeeping.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
 
@@ -62,11 +63,13 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       version: version(),
     })
     for (const message of tightened) emit({ type: 'warning', message })
+    const endHousekeeping = startHousekeeping(config.values, message => emit({ type: 'warning', message }))
     try {
       const { exitCode, tasks } = await runLoop(context, { single })
       emit({ type: 'runner_stopped', reason: said(exitCode), tasks, exitCode })
       return exitCode
     } finally {
+      endHousekeeping()
       context.tracker.close()
     }
   } finally {

@@ -1,0 +1,29 @@
+import type { Values } from '../../config/schema.ts'
+
+/** How often it is looked whether somebody pruned lately. */
+const LOOK_MS = 900_000
+
+/**
+ * Deletes files of old runs beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
+ * the way, each thing once. Returns how to end it; a deletion that is cut off is finished by the next runner.
+ */
+export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, tell: (message: string) => void): () => void {
+  const limits = { olderThanMs: keepRunsDays * 86_400_000, bytes: keepRunsSize * 1024 ** 2 }
+  const told = new Set<string>()
+  const once = (message: string) => {
+    if (!told.has(message)) tell(`old runs: ${message}`)
+    told.add(message)
+  }
+  const look = async () => {
+    try {
+      const { pruneWhenDue } = await import('../../system/pruning.ts')
+      const pruned = await pruneWhenDue(home, limits)
+      if (pruned?.problem) once(pruned.problem)
+    } catch (error) {
+      once((error as Error).message)
+    }
+  }
+  void look()
+  const timer = setInterval(look, LOOK_MS).unref()
+  return () => clearInterval(timer)
+}
