@@ -36,6 +36,7 @@ export async function resume(tx: Tx, by: Wisher, id: string): Promise<Wished> {
     await tx.db.updateTable('tasks').set({ on_hold: 0, updated_at: tx.at }).where('id', '=', task.id).execute()
     return { run: toRun(await transition(tx, run, 'QUEUED', { type: 'RUN_RESUMED', data: { by: by.name } })), wishId: null }
   }
+  if (run.status === 'QUEUED') throw new RunnerError('RUN_STATE', `${run.id} is QUEUED; only a PAUSED run can be resumed to RUNNING`)
   return ask(tx, by, run, 'resume', 'RUNNING')
 }
 

@@ -19,12 +19,12 @@ export async function once<T>(
   if (typeof key !== 'string' || key === '' || key.length > MOST)
     throw new Refusal(422, `headers Idempotency-Key: must have 1 to ${MOST} characters`)
   const caller = callerOf(request)
-  const answer = await plane.once(
-    caller,
-    // Who has a key has names of his own: nobody can ask for another's answers.
-    { key: `${caller.keyId ?? ''} ${key}`, method: request.method, path: request.url, body: request.body },
-    async within => ({ status, body: await act(within) }),
-  )
+  // Who has a key has names of his own: nobody can ask for another's answers.
+  const scope = { ...caller, customer: `${caller.customer ?? ''}/${caller.keyId ?? ''}` }
+  const answer = await plane.once(scope, { key, method: request.method, path: request.url, body: request.body }, async within => ({
+    status,
+    body: await act(within),
+  }))
   reply.code(answer.status)
   if (answer.repeated) reply.header('idempotency-replayed', 'true')
   return answer.body as T

@@ -13,7 +13,8 @@ const INVALID = { 400: 'Not JSON.', 422: 'Something is invalid; `errors` names e
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   in: 'header',
-  description: 'Any text. The same request with the same key is done once and answered alike; another body with it is a 422.',
+  description:
+    'Any text, good for a day. The same request with the same key is done once and answered alike; another one with it is a 422.',
   schema: { type: 'string', minLength: 1, maxLength: 200 },
 }
 
@@ -132,7 +133,7 @@ function responsesOf(schema: FastifySchema, about: { needs: string; single: bool
   const problems: Record<string, string> = {
     ...(schema.body ? INVALID : schema.querystring ? { 422: INVALID[422] } : {}),
     ...(about.needs === 'open' ? {} : NOBODY),
-    ...(about.method === 'post' ? { 409: 'The same Idempotency-Key is being worked on.' } : {}),
+    ...(about.method === 'post' ? { 422: INVALID[422] } : {}),
     ...ALWAYS,
     ...schema.problems,
   }

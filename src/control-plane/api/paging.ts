@@ -11,10 +11,10 @@ export interface Page {
 /** The page that a request asks for. A cursor that was not made here is a 422. */
 export function pageOf({ limit, cursor }: { limit: number; cursor?: string }): Page {
   if (cursor === undefined) return { limit, before: null }
-  const before = Number(Buffer.from(cursor, 'base64url').toString())
-  if (!Number.isSafeInteger(before) || before < 0)
+  const text = Buffer.from(cursor, 'base64url').toString()
+  if (!/^\d{1,15}$/.test(text))
     throw new Refusal(422, 'query cursor: is not one of ours', { errors: [{ in: 'query', path: 'cursor', message: 'is not one of ours' }] })
-  return { limit, before }
+  return { limit, before: Number(text) }
 }
 
 /** Tells in `Link` where the next page is: the same address with the cursor of the last thing on this one. `next` null: there is none. */

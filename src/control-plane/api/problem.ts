@@ -33,6 +33,7 @@ export function problemOf(thrown: unknown): Problem {
     return httpProblem(status, (thrown as Error).message)
   const { code, kind, message, advice } = asRunnerError(thrown)
   const { http } = ERRORS[code]
+  if (code === 'USAGE') return httpProblem(http, message)
   const words = code.toLowerCase().split('_')
   const title = words.join(' ').replace(/^./, letter => letter.toUpperCase())
   const inside = kind === 'bug' || kind === 'broken'
@@ -41,7 +42,7 @@ export function problemOf(thrown: unknown): Problem {
     title,
     status: http,
     detail: inside ? INSIDE[http === 503 ? 'unusable' : 'fault'] : message,
-    ...(advice && !inside && code !== 'USAGE' ? { advice } : {}),
+    ...(advice && !inside ? { advice } : {}),
   }
 }
 
