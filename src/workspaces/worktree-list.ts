@@ -67,6 +67,13 @@ export function nascentAdminFolders(commonDir: string, name: string): string[] {
     .filter(admin => pathOf(admin) === null && !existsSync(join(admin, 'index')))
 }
 
+/** Git folders that a killed `git worktree remove` left. One that is only being made belongs to no path either, but is locked, or empty yet. */
+export function halfRemovedAdminFolders(commonDir: string, name: string): string[] {
+  return allAdmins(commonDir)
+    .filter(admin => basename(admin).startsWith(name) && /^\d*$/.test(basename(admin).slice(name.length)))
+    .filter(admin => pathOf(admin) === null && readdirSync(admin).length > 0 && !existsSync(join(admin, 'locked')))
+}
+
 function allAdmins(commonDir: string): string[] {
   const folder = join(commonDir, 'worktrees')
   return existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : []

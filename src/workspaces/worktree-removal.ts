@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { keepLooseCommits, readCheckout } from './checkout-state.ts'
 import type { Git } from './git.ts'
@@ -12,7 +12,7 @@ import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import { nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
-import { adminFolders } from './worktree-list.ts'
+import { adminFolders, halfRemovedAdminFolders } from './worktree-list.ts'
 import { GOING, mendWorktree, readLock, wholeWorktree } from './worktree-repair.ts'
 
 /**
@@ -25,6 +25,7 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
   const admins = adminFolders(repository.commonDir, path)
   if (!existsSync(path)) {
     if (admins.length > 0) await mendWorktree(place, path, workspace.base ?? 'HEAD')
+    for (const left of halfRemovedAdminFolders(repository.commonDir, basename(path))) rmSync(left, { recursive: true, force: true })
     return null
   }
   const gitDir = await wholeWorktree(place, path, true)

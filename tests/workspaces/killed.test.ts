@@ -214,6 +214,21 @@ test('what a removal that was killed has deleted already is never taken for work
   expect((await workspaces.cleanup(next, request({}, 'run_next'), true)).kept).toBeNull()
 })
 
+test('what a removal that was killed has left of the git folder goes too, but not one that is being made', async () => {
+  const repo = gitRepo()
+  const { own } = newRun()
+  const { workspaces } = workspacesOf(repo)
+  const workspace = await workspaces.prepare(own)
+  const admin = git(workspace.path, 'rev-parse', '--absolute-git-dir')
+  rmSync(workspace.path, { recursive: true })
+  rmSync(join(admin, 'gitdir'))
+  const beingMade = `${admin}1`
+  writeFiles(beingMade, { locked: 'initializing\n' })
+  expect(await workspaces.cleanup(workspace, own, true)).toMatchObject({ kept: null })
+  expect(existsSync(admin)).toBe(false)
+  expect(existsSync(beingMade)).toBe(true)
+})
+
 test('a removal says so in the git folder before git deletes the first file', async () => {
   const repo = gitRepo()
   const { workspaces } = workspacesOf(repo)
