@@ -45,8 +45,16 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     async prepare(request) {
       const place = await open(request)
       if (!place) return withoutGit(request)
-      const wish = wishFor(place)
-      if (!wish.worktree) return prepareInPlace(place, null)
+      let wish = wishFor(place)
+      if (!wish.worktree) {
+        try {
+          return await prepareInPlace(place, null)
+        } catch (failure) {
+          // Another agent may have come in between: then the task gets a worktree, as if that one had been there before.
+          wish = wishFor(place)
+          if (!wish.worktree) throw failure
+        }
+      }
       try {
         const workspace = await prepareWorktree(place)
         const fallback = [wish.reason, workspace.fallback].filter(Boolean).join('; ') || null

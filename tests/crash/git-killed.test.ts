@@ -33,8 +33,7 @@ const successes = [
   { words: 'worktree add', complexity: 'major', whens: ['before', 'during', 'after'] },
   { words: 'commit --quiet', complexity: 'major', whens: ['after'] },
   { words: 'worktree remove', complexity: 'major', whens: ['during', 'after'] },
-  { words: 'commit --quiet', complexity: 'minor', whens: ['during'] },
-  { words: 'update-index -z', complexity: 'minor', whens: ['after'] },
+  { words: 'commit --quiet', complexity: 'minor', whens: ['during', 'after'] },
 ] as const
 
 test.for(successes.flatMap(one => one.whens.map(when => ({ ...one, when }))))(

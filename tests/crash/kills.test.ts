@@ -1,6 +1,9 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { agentProgram } from '../support/agent-program.ts'
 import { type CrashStage, embeddedStage, headlessPmStage, type RunnerProcess } from '../support/crash-stage.ts'
-import { expectDoneOnce } from '../support/invariants.ts'
+import { expectDoneOnce, expectNothingLost } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 type Kill = (stage: CrashStage, runner: RunnerProcess) => Promise<void>
@@ -130,4 +133,73 @@ test('kills from outside are counted apart from failures of the agent, and on di
   expect(await stage.board.task(id)).toMatchObject({ status: 'pending', holder: null })
   expect(stage.agent.starts()).toHaveLength(3)
   expect(stage.agent.overlaps()).toEqual([])
+})
+
+test('unfinished work is not taken up in another role', async () => {
+  const stage = await embeddedStage()
+  const id = await stage.board.add('Make it so', 'major')
+  await stage.killedAt('after:claim')
+  const other = stage.start({ role: 'qa' })
+  expect((await other.exit).code).toBe(78)
+  expect(other.output()).toContain('--role backend_dev')
+  expect(stage.lock()).not.toBeNull()
+  await stage.finish()
+  await expectDoneOnce(stage, id)
+})
+
+test('a hook of a killed runner is ended before the hook runs again', async () => {
+  const stage = await embeddedStage()
+  const id = await stage.board.add('Make it so', 'major')
+  const log = join(stage.user, 'hook.log')
+  agentProgram(
+    join(stage.root, 'hooks'),
+    `for pid in $(cat "${log}" 2> /dev/null); do grep -qs '^State:.[^Z]' "/proc/$pid/status" && echo overlap > "${log}.overlap"; done
+echo $$ >> "${log}"
+while [ -e "$HOME/hold-0" ]; do sleep 0.05; done`,
+    'pre_task',
+  )
+  const calls = () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [])
+  stage.agent.hold(0)
+  const runner = stage.start()
+  await waitFor('the hook runs', () => calls().length === 1)
+  await killRunner(stage, runner)
+  const next = stage.start()
+  await waitFor('the hook runs again', () => calls().length === 2)
+  stage.agent.letGo()
+  expect(await next.exit, next.output()).toEqual({ code: 0, signal: null })
+  expect(existsSync(`${log}.overlap`)).toBe(false)
+  await expectDoneOnce(stage, id)
+})
+
+test('of two agents that choose a workspace in the same repository at once, no two work in place', async () => {
+  const stage = await embeddedStage()
+  const ids = [await stage.board.add('One', 'minor'), await stage.board.add('Two', 'minor')]
+  stage.agent.hold(1)
+  // Both wait in the last git command that comes before the choice is on record.
+  agentProgram(
+    stage.bin,
+    `PATH="\${PATH#*:}"; export PATH
+case " $* " in *" status "*) echo $$ >> "$HOME/choosing"; while [ -e "$HOME/hold-0" ]; do sleep 0.02; done ;; esac
+exec git "$@"`,
+    'git',
+  )
+  stage.agent.hold(0)
+  const choosing = () =>
+    existsSync(join(stage.user, 'choosing')) ? readFileSync(join(stage.user, 'choosing'), 'utf8').split('\n').length - 1 : 0
+  const runners = [stage.start()]
+  await waitFor('the first chooses', () => choosing() === 1)
+  runners.push(stage.start({ agentId: 'dev_002' }))
+  await waitFor(
+    'the second has chosen, or chooses too',
+    () => choosing() === 2 || stage.agent.starts().length === 1 || existsSync(join(stage.repo, '.worktrees')),
+  )
+  rmSync(join(stage.user, 'hold-0'))
+  await waitFor('both at work', () => stage.agent.written().length === 2)
+  const places = stage.events().flatMap(event => (event.type === 'workspace_ready' ? event.workspace.kind : []))
+  expect(places.filter(kind => kind === 'in-place').length).toBeLessThanOrEqual(1)
+  expect(places).toHaveLength(2)
+  stage.agent.letGo()
+  for (const runner of runners) expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  for (const id of ids) expect((await stage.board.task(id)).status).toBe('dev_done')
+  expectNothingLost(stage)
 })

@@ -127,17 +127,16 @@ test('an adopted agent is stopped at once when its task has gone to somebody els
 })
 
 test('the wait at a usage limit survives a restart, and the attempt is not counted', async () => {
-  const stage = await embeddedStage({ env: { HEADLESS_PM_USAGE_LIMIT_WAIT: '3', HEADLESS_PM_MAX_ATTEMPTS: '1' } })
+  const stage = await embeddedStage({ env: { HEADLESS_PM_USAGE_LIMIT_WAIT: '5', HEADLESS_PM_MAX_ATTEMPTS: '1' } })
   const id = await stage.board.add('Make it so', 'major')
   stage.agent.next('limit')
   const runner = stage.start()
-  const { notBefore } = await waitFor('waiting', () => {
-    const lock = stage.lock()
-    return lock?.notBefore ? lock : null
-  })
+  const waits = () => stage.events().filter(event => event.type === 'waiting').length
+  await waitFor('waiting', () => waits() === 1)
+  const { notBefore } = stage.lock()!
   await killed(runner)
   const second = stage.start()
-  await waitFor('waiting again', () => stage.events().filter(event => event.type === 'waiting').length === 2)
+  await waitFor('waiting again', () => waits() === 2)
   expect(stage.agent.starts()).toHaveLength(1)
   expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
   expect(Date.now()).toBeGreaterThanOrEqual(notBefore!)

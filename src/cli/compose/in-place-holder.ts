@@ -1,10 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import type { RunRecord } from '../../core/run.ts'
+import { guardHolder } from '../../system/agent-guard.ts'
 import { readLockFile } from '../../system/lock-file.ts'
 
 /**
  * The id of another agent of this machine whose unfinished task works in place in the repository; null when there is none.
  * Two agents in one working tree would mix their work. Read from the lock files, which outlive their runners as the work does.
+ * Who is about to choose a workspace for a minor task counts too: of two that choose at once at least one sees the other.
  */
 export function inPlaceHolder(home: string, repo: string, self: string): string | null {
   const locks = join(home, 'locks')
@@ -13,11 +16,21 @@ export function inPlaceHolder(home: string, repo: string, self: string): string 
   for (const name of readdirSync(locks)) {
     if (!name.startsWith('agent-') || !name.endsWith('.lock')) continue
     try {
-      const { agent, workspace } = readLockFile(join(locks, name))
-      if (agent.id !== self && workspace?.kind === 'in-place' && workspace.repo === repo) return agent.id
+      const record = readLockFile(join(locks, name))
+      const { agent, workspace } = record
+      if (agent.id === self) continue
+      if (workspace ? workspace.kind === 'in-place' && workspace.repo === repo : isChoosing(record, home, repo)) return agent.id
     } catch {
       // A file that cannot be read tells of no workspace; its own agent deals with it.
     }
   }
   return null
+}
+
+/** Its step is on record before it looks around, and its workspace after. */
+function isChoosing({ agent, steps, task }: RunRecord, home: string, repo: string): boolean {
+  const step = steps.at(-1)
+  if (task.complexity !== 'minor' || step?.name !== 'workspace' || step.finishedAt) return false
+  const holder = guardHolder(home, agent.id)
+  return holder !== null && realpathSync(holder.repo) === repo
 }
