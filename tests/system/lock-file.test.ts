@@ -99,6 +99,22 @@ describe('a lock file that cannot be trusted is set aside whole and named, never
     })
 })
 
+test('a lock file that the system does not let us read now is an error, and stays where it is', () => {
+  const { home, journal, path } = stage()
+  journal.save(aRun())
+  chmodSync(path, 0)
+  const root = process.getuid?.() === 0
+  // Root reads everything; somebody else does not.
+  for (const folder of root ? [home, join(home, 'locks')] : []) chmodSync(folder, 0o755)
+  try {
+    if (root) process.seteuid!(65_534)
+    expect(() => journal.load()).toThrow('cannot be read now')
+  } finally {
+    if (root) process.seteuid!(0)
+  }
+  expect(existsSync(path)).toBe(true)
+})
+
 test('temporary files of a killed save are cleared away', () => {
   const { home, journal } = stage()
   writeFileSync(join(home, 'locks', '.agent-dev_001.lock.123.abcd.tmp'), 'half')

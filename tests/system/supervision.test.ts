@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AttemptSpec } from '../../src/core/ports.ts'
@@ -97,6 +98,17 @@ test('an attempt starts at most once', async () => {
   await follow()
   await supervision.start(spec)
   expect(readFileSync(join(home, 'starts'), 'utf8')).toBe('started\n')
+})
+
+test('a supervisor that is killed before it has its agent on record is no fault of the start', async () => {
+  const { supervision, spec, follow, folder } = stage('echo started')
+  mkdirSync(folder, { recursive: true })
+  const gone = { ...identify(process.pid)!, start: '1' }
+  const record = { version: 1, supervisor: gone, agent: null, startedAt: new Date().toISOString(), startedUptime: uptime() * 1000 }
+  writeFileSync(join(folder, 'started.json'), JSON.stringify(record))
+  expect(await supervision.start(spec)).toEqual(gone)
+  expect(await follow()).toBeNull()
+  expect(existsSync(join(folder, 'stdout.jsonl'))).toBe(false)
 })
 
 test('what is found after a death: never started, alive, exited, gone', async () => {
