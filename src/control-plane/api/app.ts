@@ -2,7 +2,7 @@ import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
 import { authorise, type Caller, identify } from './auth.ts'
 import { etag } from './etag.ts'
 import { type GuardOptions, guard } from './guard.ts'
-import { LIMITS, limitRates } from './limits.ts'
+import { limitRates, limits } from './limits.ts'
 import { PROBLEM_TYPE, problemHandler, problemOf, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 import { jsonSerializer, zodValidator } from './validation.ts'
@@ -12,15 +12,24 @@ export interface AppOptions extends GuardOptions {
   callerOf(key: string): Promise<Caller | null>
   /** Whether callers without a key are trusted. */
   open: boolean
+  /** How long the headers of a request may take to arrive, and a whole request six times as long, in milliseconds. */
+  headersMs?: number
   /** Requests per minute of one key or address. */
   rateLimit: number
   /** Told of every failure that is our own fault. */
   onFault(error: unknown, where: string): void
 }
 
+const HEADERS_MS = 10_000
+
 /** A server with everything that stands before the routes, in this order: host and origin, who asks, how often, whether that is allowed. */
 export async function bareApi(options: AppOptions): Promise<ApiServer> {
-  const api = Fastify({ ...LIMITS, logger: false, exposeHeadRoutes: false, return503OnClosing: true }) as unknown as ApiServer
+  const api = Fastify({
+    ...limits(options.headersMs ?? HEADERS_MS),
+    logger: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: true,
+  }) as unknown as ApiServer
   api.setValidatorCompiler(zodValidator)
   api.setSerializerCompiler(jsonSerializer)
   api.removeContentTypeParser('text/plain')

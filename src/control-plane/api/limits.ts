@@ -12,14 +12,15 @@ export const UPLOAD_BYTES = 32 * 1024 * 1024
 const HEADER_BYTES = 16 * 1024
 
 /** What keeps a slow or greedy client from holding the server: time for headers and for a whole request, sizes, and answers to what is no HTTP. */
-export const LIMITS = {
-  bodyLimit: BODY_BYTES,
-  requestTimeout: 60_000,
-  keepAliveTimeout: 30_000,
-  routerOptions: { maxParamLength: 300 },
-  http: { maxHeaderSize: HEADER_BYTES, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
-  clientErrorHandler: refuseGarbled,
-} satisfies FastifyHttpOptions<RawServerDefault>
+export const limits = (headersMs: number) =>
+  ({
+    bodyLimit: BODY_BYTES,
+    requestTimeout: 6 * headersMs,
+    keepAliveTimeout: 30_000,
+    routerOptions: { maxParamLength: 300 },
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 5 },
+    clientErrorHandler: refuseGarbled,
+  }) satisfies FastifyHttpOptions<RawServerDefault>
 
 const GARBLED: Record<string, [number, string]> = {
   HPE_HEADER_OVERFLOW: [431, `address and headers together may have at most ${HEADER_BYTES} bytes`],

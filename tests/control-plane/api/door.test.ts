@@ -170,3 +170,24 @@ describe('limits', () => {
     expect((await times(20, {})).every(({ status }) => status === 200)).toBe(true)
   })
 })
+
+test('who sends a request a byte at a time is cut off, and others are served meanwhile', async () => {
+  const { url, port } = await bare({ headersMs: 300 })
+  const slow = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'))
+  const closed = slow.map(
+    socket =>
+      new Promise<void>(resolve =>
+        socket
+          .on('error', () => {})
+          .resume()
+          .once('close', () => resolve()),
+      ),
+  )
+  for (const socket of slow) socket.write('GET /read HTTP/1.1\r\nhost: localhost\r\nx-slow: ')
+  const drip = setInterval(() => {
+    for (const socket of slow) if (socket.writable) socket.write('x')
+  }, 50)
+  expect((await ask(`${url}/read`)).status).toBe(200)
+  await Promise.all(closed)
+  clearInterval(drip)
+})

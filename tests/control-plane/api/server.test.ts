@@ -1,0 +1,173 @@
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
+import { startServer } from '../../../src/control-plane/server.ts'
+import { tempFolder } from '../../support/temp.ts'
+import { waitFor } from '../../support/wait-for.ts'
+import { ask } from './ask.ts'
+import { type Message, openStream } from './sse-client.ts'
+import { DEV, POLL, station } from './station.ts'
+
+const nothing = { version: '0', onFault: () => {} }
+
+async function newPlane(file = join(tempFolder(), 'agent-runner.db')) {
+  const plane = await openControlPlane(file)
+  onTestFinished(() => plane.close())
+  return plane
+}
+
+describe('what may be listened on', () => {
+  test('an address that others can reach needs keys, and one revoked is none', async () => {
+    const controlPlane = await newPlane()
+    const start = () => startServer({ ...nothing, controlPlane, host: '0.0.0.0', port: 0 })
+    await expect(start()).rejects.toMatchObject({ code: 'USAGE', advice: expect.stringContaining('keys create') })
+    const { id, key } = await controlPlane.keys.create({ kind: 'read', customer: null, name: '' })
+    const server = await start()
+    onTestFinished(() => server.close())
+    expect(server.open).toBe(false)
+    expect((await ask(`${server.url}/runs`)).status).toBe(401)
+    expect((await ask(`${server.url}/runs`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200)
+    await controlPlane.keys.revoke({ customer: null, name: '' }, id)
+    await expect(start()).rejects.toMatchObject({ code: 'USAGE' })
+  })
+
+  test('with a name of its own, as behind a proxy, a server on loopback is not open either', async () => {
+    const controlPlane = await newPlane()
+    const options = { ...nothing, controlPlane, host: '127.0.0.1', port: 0, allowedHosts: ['runner.example'] }
+    await expect(startServer(options)).rejects.toMatchObject({ code: 'USAGE' })
+    await controlPlane.keys.create({ kind: 'admin', customer: null, name: '' })
+    const server = await startServer(options)
+    onTestFinished(() => server.close())
+    expect((await ask(`${server.url}/runs`, { headers: { host: 'runner.example' } })).status).toBe(401)
+  })
+
+  test('a port that is in use, and an address that is not ours, are said plainly', async () => {
+    const s = await station()
+    const start = (host: string, port: number) => startServer({ ...nothing, controlPlane: s.plane, host, port })
+    await expect(start('127.0.0.1', Number(new URL(s.url).port))).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('in use'),
+    })
+    await s.plane.keys.create({ kind: 'admin', customer: null, name: '' })
+    await expect(start('192.0.2.1', 0)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('cannot listen') })
+  })
+})
+
+describe('waiting', () => {
+  test('a waiting runner gets a run as soon as it is there, and of several each gets another', async () => {
+    const s = await station()
+    const project = await s.project()
+    const polls = [1, 2, 3].map(n => s.get(`${POLL.replace('dev_1', `dev_${n}`)}&wait=20`))
+    const began = performance.now()
+    const runs = await Promise.all([1, 2, 3].map(n => s.run(project, `goal ${n}`)))
+    const taken = (await Promise.all(polls)).map(({ json }) => json.run.id)
+    expect(taken.sort()).toEqual(runs.map(({ id }) => id).sort())
+    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await s.get(`${POLL.replace('dev_1', 'dev_9')}&wait=0.3`)).toMatchObject({ status: 422 })
+    expect((await s.get(`${POLL.replace('dev_1', 'dev_9')}&wait=1`)).status).toBe(204)
+  })
+
+  test('what was taken for a runner that had gone away is handed to it at its next poll', async () => {
+    const s = await station()
+    const project = await s.project()
+    const { request } = await import('node:http')
+    const left = request(`${s.url}${POLL}&wait=30`, { agent: false }).on('error', () => {})
+    left.end()
+    await waitFor('the poll to be there', async () => (await s.get('/metrics')).text.includes('agent_runner_runs'))
+    left.destroy()
+    const run = await s.run(project)
+    const [one, other] = await Promise.all([s.get(POLL), s.get(POLL)])
+    expect([one.json.run.id, other.json.run.id]).toEqual([run.id, run.id])
+  })
+
+  test('a heartbeat that waits hears a wish at once, and not again what is known', async () => {
+    const s = await station()
+    const run = await s.run(await s.project())
+    await s.get(POLL)
+    const task = `/api/v1/tasks/${run.task_id}`
+    const holder = { agent_id: DEV.agent_id, run_id: run.id, epoch: 1 }
+    const waiting = s.post(`${task}/heartbeat`, { ...holder, wait: 20 })
+    const began = performance.now()
+    const asked = await s.post(`/runs/${run.id}/pause`)
+    const { wishes, lease } = (await waiting).json
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(wishes).toEqual([{ id: asked.json.wish_id, kind: 'pause', text: '', mode: 'now' }])
+    expect(Date.parse(lease.until)).toBeGreaterThan(Date.now() + 80_000)
+    expect((await s.post(`${task}/heartbeat`, { ...holder, known: [asked.json.wish_id] })).json.wishes).toEqual([])
+  })
+})
+
+describe('the end', () => {
+  test('who waits is let go of, streams end, what is under way is finished, and nothing is taken any more', async () => {
+    const s = await station()
+    const poll = s.get(`${POLL}&wait=30`)
+    const stream = await openStream(`${s.url}/events/stream`)
+    await waitFor('the subscription', async () => (await s.get('/metrics')).text.includes('subscribers 1'))
+    const began = performance.now()
+    await s.close()
+    await stream.closed
+    expect((await poll).status).toBe(204)
+    expect(performance.now() - began).toBeLessThan(3_000)
+    await expect(ask(`${s.url}/livez`)).rejects.toThrow()
+    expect(s.faults).toEqual([])
+  })
+
+  test('closing twice at once is the same as closing once, and another server on the same database goes on', async () => {
+    const s = await station()
+    const other = await station({ controlPlane: s.plane })
+    await Promise.all([s.close(), s.close()])
+    expect((await other.get('/readyz')).status).toBe(200)
+  })
+})
+
+test('a subscriber that comes back at random, to servers that are restarted at random, gets every event once and in order', async () => {
+  const file = join(tempFolder(), 'agent-runner.db')
+  const plane = await newPlane(file)
+  const start = () => station({ controlPlane: plane })
+  // Another process would have the database open like this.
+  const elsewhere = await newPlane(file)
+  let server = await start()
+  const project = await server.project()
+  let writing = true
+  const writer = (async () => {
+    const who = { customer: null, name: 'user' }
+    const runs = await Promise.all([1, 2, 3].map(n => elsewhere.runs.create(who, { projectId: project, goal: `goal ${n}` })))
+    for (let i = 0; i < 240; i++) {
+      const { id } = runs[i % 3]!
+      const at = i % 2 === 0 ? plane : elsewhere
+      await (i % 6 < 3 ? at.runs.pause(who, id) : at.runs.resume(who, id))
+    }
+    writing = false
+  })()
+  const restarts = (async () => {
+    for (let i = 0; i < 3; i++) {
+      const old = server
+      server = await start()
+      await old.close()
+      await waitFor('a while', () => !writing || Math.random() < 0.2)
+    }
+  })()
+  const last = () => plane.events.last()
+  const reader = async () => {
+    const got: Message[] = []
+    while (writing || (got.at(-1)?.id ?? 0) < (await last())) {
+      const from = got.at(-1)?.id ?? 0
+      const stream = await openStream(`${server.url}/events/stream`, { 'last-event-id': String(from) }).catch(() => null)
+      if (!stream) continue
+      let over = false
+      void stream.closed.then(() => (over = true))
+      const enough = 1 + Math.random() * 40
+      await waitFor(
+        'some events',
+        async () => over || stream.messages.length > enough || (!writing && (stream.messages.at(-1)?.id ?? from) === (await last())),
+      )
+      stream.leave()
+      got.push(...stream.messages)
+    }
+    return got
+  }
+  const [one, other] = await Promise.all([reader(), reader(), writer, restarts])
+  const all = await plane.events.all({ customer: null, name: '' }, { limit: 10_000 })
+  for (const got of [one, other]) expect(got.map(({ id }) => id)).toEqual(all.map(({ cursor }) => cursor))
+  expect(all.length).toBe(243)
+})
