@@ -111,7 +111,7 @@ async function callerOf(plane: ControlPlane, text: string) {
 async function needKeys(plane: ControlPlane, host: string): Promise<void> {
   const { items } = await plane.keys.list(ALL, { limit: 1_000 })
   if (items.some(key => key.revokedAt === null)) return
-  throw new RunnerError('USAGE', `a server on ${host} that others can reach needs keys, and there is none yet`, {
+  throw new RunnerError('USAGE', `a server on ${host} needs keys here, and there is none yet`, {
     advice: 'Make one first: agent-runner keys create --kind admin',
   })
 }

@@ -56,6 +56,7 @@ const AFTER_FAULT_MS = 1_000
 export class EventFeed {
   readonly #source: EventSource
   readonly #onFault: (error: unknown) => void
+  readonly #keepAliveMs: number
   readonly #open = new Set<SseResponse>()
   readonly #listeners = new Set<Listener>()
   /** All events up to here were told to the listeners. */
@@ -69,8 +70,10 @@ export class EventFeed {
   #keepAlive: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(source: EventSource, onFault: (error: unknown) => void) {
+  /** A comment comes every `keepAliveMs`, so that no proxy takes a quiet stream for a dead one. */
+  constructor(source: EventSource, onFault: (error: unknown) => void, keepAliveMs = KEEP_ALIVE_MS) {
     this.#source = source
+    this.#keepAliveMs = keepAliveMs
     this.#onFault = onFault
   }
 
@@ -109,7 +112,7 @@ export class EventFeed {
     const { signal } = this.#stopped
     this.#keepAlive = setInterval(() => {
       for (const sse of this.#open) sse.write(KEEP_ALIVE)
-    }, KEEP_ALIVE_MS)
+    }, this.#keepAliveMs)
     try {
       const newest = await this.#source.newest()
       if (signal.aborted) return

@@ -50,8 +50,8 @@ function timeline() {
 }
 
 /** A feed behind HTTP. `?after=` is where to begin, `?run=` one run. */
-async function serve(source: EventSource) {
-  const feed = new EventFeed(source, error => expect.unreachable(String(error)))
+async function serve(source: EventSource, keepAliveMs?: number) {
+  const feed = new EventFeed(source, error => expect.unreachable(String(error)), keepAliveMs)
   const server = createServer((request, response) => {
     const query = new URL(request.url!, 'http://x').searchParams
     const after = request.headers['last-event-id'] ?? query.get('after')
@@ -178,4 +178,12 @@ test('the end of the server ends every stream, and nothing is read any more when
   feed.close()
   await stream.closed
   expect(feed.subscribers).toBe(0)
+})
+
+test('a quiet stream says now and then that it is alive', async () => {
+  const { url } = await serve(timeline().source, 20)
+  const stream = await openStream(url)
+  await waitFor('comments', () => stream.comments.length >= 3)
+  expect(new Set(stream.comments)).toEqual(new Set(['keep-alive']))
+  expect(stream.messages).toEqual([])
 })
