@@ -158,11 +158,11 @@ async function start() {
   const all = Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, op]) => ({ path, method, op })))
   for (const tag of api.tags) {
     const mine = all.filter(({ op }) => op.tags.includes(tag.name))
-    nav.append(make('h2', {}, tag.name), mine.map(({ path, method, op }) => make('a', { href: '#' + op.operationId, title: method.toUpperCase() + ' ' + path }, op.summary)))
+    nav.append(make('h2', {}, tag.name), ...mine.map(({ path, method, op }) => make('a', { href: '#' + op.operationId, title: method.toUpperCase() + ' ' + path }, op.summary)))
     main.append(make('section', {}, make('h2', {}, tag.name), make('p', {}, prose(tag.description)), mine.map(({ path, method, op }) => operation(api, path, method, op))))
   }
   const schemas = Object.entries(api.components.schemas).sort(([one], [other]) => one.localeCompare(other))
-  nav.append(make('h2', {}, 'schemas'), schemas.map(([name]) => make('a', { href: '#schema-' + name }, name)))
+  nav.append(make('h2', {}, 'schemas'), ...schemas.map(([name]) => make('a', { href: '#schema-' + name }, name)))
   main.append(make('section', {}, make('h2', {}, 'schemas'), schemas.map(([name, schema]) =>
     make('details', { className: 'card', id: 'schema-' + name }, make('summary', {}, make('span', { className: 'path' }, name), make('span', { className: 'what' }, schema.description ?? '')), make('div', { className: 'inside' }, properties(api, schema), make('h3', {}, 'Example'), make('pre', {}, pretty(sample(api, schema))))))))
   const reveal = () => {

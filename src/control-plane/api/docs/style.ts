@@ -5,7 +5,6 @@ export const STYLE = `
   --get: light-dark(#0b6e4f, #4cc38a); --post: light-dark(#0b5cad, #79b8ff); --change: light-dark(#8a5a00, #e3b341); --remove: light-dark(#b3261e, #ff8a80); }
 * { box-sizing: border-box }
 body { margin: 0; font: 15px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; color: var(--ink); background: var(--paper) }
-code, pre, textarea, .path, .method, td:first-child { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 13px }
 header { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: center; padding: 12px 24px; background: var(--paper); border-bottom: 1px solid var(--line) }
 header h1 { margin: 0; font-size: 18px }
 header .version { color: var(--soft); font-weight: 400; font-size: 14px }
@@ -13,6 +12,7 @@ header a { color: var(--link) }
 header label { margin-left: auto; color: var(--soft) }
 input, textarea, select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 6px 9px }
 textarea { width: 100%; min-height: 140px; resize: vertical }
+code, pre, textarea, .path, .method, td:first-child { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 13px }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 1px }
 .frame { display: grid; grid-template-columns: 250px minmax(0, 1fr); max-width: 1240px; margin: 0 auto }
 nav { position: sticky; top: 57px; align-self: start; max-height: calc(100vh - 57px); overflow: auto; padding: 20px 12px 40px 24px }
