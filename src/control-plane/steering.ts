@@ -26,7 +26,7 @@ export async function pause(tx: Tx, by: Wisher, id: string): Promise<Wished> {
     await tx.db.updateTable('tasks').set({ on_hold: 1, updated_at: tx.at }).where('id', '=', task.id).execute()
     return { run: toRun(await transition(tx, run, 'PAUSED', { type: 'RUN_PAUSED', data: { by: by.name } })), wishId: null }
   }
-  return ask(tx, by, run, 'pause', 'PAUSED')
+  return ask(tx, by, run, 'pause')
 }
 
 /** A PAUSED run that nobody holds waits for a runner again; one that is held is continued by its runner. Throws NOT_FOUND, RUN_STATE. */
@@ -36,8 +36,7 @@ export async function resume(tx: Tx, by: Wisher, id: string): Promise<Wished> {
     await tx.db.updateTable('tasks').set({ on_hold: 0, updated_at: tx.at }).where('id', '=', task.id).execute()
     return { run: toRun(await transition(tx, run, 'QUEUED', { type: 'RUN_RESUMED', data: { by: by.name } })), wishId: null }
   }
-  if (run.status === 'QUEUED') throw new RunnerError('RUN_STATE', `${run.id} is QUEUED; only a PAUSED run can be resumed to RUNNING`)
-  return ask(tx, by, run, 'resume', 'RUNNING')
+  return ask(tx, by, run, 'resume')
 }
 
 /** Ends a run for good and takes its task out: at once when nobody holds it, else once its runner has. Throws NOT_FOUND, RUN_STATE. */
@@ -60,14 +59,18 @@ export async function directive(tx: Tx, by: Wisher, id: string, { text, mode }: 
 
 const waits = (run: RunRow, task: TaskRow) => task.waiting_run === run.id
 
-/** Asks the holder. Asking again for what was asked last is the same as asking once. */
-async function ask(tx: Tx, by: Wisher, run: RunRow, kind: 'pause' | 'resume', to: 'PAUSED' | 'RUNNING'): Promise<Wished> {
-  if (isOver(run.status)) throw wrongState(run, to)
+/** Asks the holder. Asking again for what was asked last is the same as asking once; its opposite can be asked before it is done. */
+async function ask(tx: Tx, by: Wisher, run: RunRow, kind: 'pause' | 'resume'): Promise<Wished> {
+  if (isOver(run.status)) throw refusal(run, kind)
   const last = (await openWishes(tx.db, run.seq, ['pause', 'resume'])).at(-1)
   if (last?.kind === kind) return { run: toRun(run), wishId: last.id }
-  // What was asked last is not done yet: the opposite of it can still be asked.
-  if (!last && run.status === to) throw wrongState(run, to)
+  if (!last && run.status !== (kind === 'pause' ? 'RUNNING' : 'PAUSED')) throw refusal(run, kind)
   return wished(tx, by, run, { kind, text: '', mode: 'now' })
+}
+
+function refusal(run: RunRow, kind: 'pause' | 'resume'): RunnerError {
+  if (kind === 'pause') return wrongState(run, 'PAUSED')
+  return new RunnerError('RUN_STATE', `${run.id} is ${run.status}; only a PAUSED run can be resumed`)
 }
 
 async function wished(tx: Tx, by: Wisher, run: RunRow, wish: Omit<Wish, 'id'>): Promise<Wished> {
