@@ -9,7 +9,7 @@ const homes = {
   workspaces: ['simple-git'],
   trackers: ['undici'],
   'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
-  'control-plane': ['kysely'],
+  'control-plane': ['kysely', 'pg'],
 }
 
 const library = names => `^(node:)?(${names.join('|')})$|node_modules/(${names.join('|')})/`

@@ -56,23 +56,17 @@ export function doorPromises(newDatabase: NewDatabase): void {
       const { plane, database } = await bench(newDatabase)
       const made = await plane.keys.create({ kind: 'worker', customer: 'a', name: 'build machines' })
       const other = await plane.keys.create({ kind: 'admin', customer: null, name: 'me' })
+      const secretOf = (key: { key: string; prefix: string }) => key.key.slice(key.prefix.length + 1)
       expect(made.key).toMatch(new RegExp(`^${made.prefix}_[\\w-]{43}$`))
       expect(await plane.keys.verify(made.key)).toMatchObject({ id: made.id, kind: 'worker', customer: 'a', name: 'build machines' })
-      for (const wrong of [
-        made.key.slice(0, -1),
-        `${made.key}x`,
-        `${made.prefix}_${other.key.split('_')[2]}`,
-        made.prefix,
-        '',
-        'x'.repeat(10_000),
-      ])
+      for (const wrong of [made.key.slice(0, -1), `${made.key}x`, `${made.prefix}_${secretOf(other)}`, made.prefix, '', 'x'.repeat(10_000)])
         expect(await plane.keys.verify(wrong)).toBeNull()
       const stored = JSON.stringify(await database.ask('select * from api_keys'))
       expect(stored).toContain(made.prefix)
-      expect(stored).not.toContain(made.key.split('_')[2])
+      expect(stored).not.toContain(secretOf(made))
       const list = (await plane.keys.list({ customer: null, name: '' })).items
       expect(list.map(key => key.id)).toEqual([other.id, made.id])
-      expect(JSON.stringify(list)).not.toContain(made.key.split('_')[2])
+      expect(JSON.stringify(list)).not.toContain(secretOf(made))
       expect(list[1]!.lastUsedAt).not.toBeNull()
       expect((await plane.keys.list({ customer: 'b', name: '' })).items).toEqual([])
       await refused(plane.keys.revoke({ customer: 'b', name: '' }, made.id), 'NOT_FOUND')
