@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { RunnerError } from '../core/errors.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
 import { foundStatus, standing } from './headless-pm-wire.ts'
@@ -25,6 +26,9 @@ export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, ta
     const settlingMs = Math.min(MOST_SETTLING_MS, Math.max(LEAST_SETTLING_MS, 2 * (performance.now() - began)))
     if (answer === 'locked') await delay(settlingMs, undefined, { signal })
     const after = await tasks.find(task, found, signal)
+    // Locked a moment ago, and open now: the list is an old one. To believe it would leave our lock on the task for good.
+    if (after?.status === found && !after.locked_by)
+      throw new RunnerError('TRACKER_CONFUSED', `the PM server's list does not show the lock on task ${task.id}`)
     if (after?.locked_by !== agent.id) return 'taken'
     if (after.status === 'under_work') return 'ours'
     if (after.status !== found) {

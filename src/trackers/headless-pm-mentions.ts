@@ -1,12 +1,12 @@
 import type { AgentIdentity, Mention } from '../core/task.ts'
-import type { HeadlessPmHttp } from './headless-pm-http.ts'
-import { understood, type WireTask, wireDocument, wireMentions, wireTasks } from './headless-pm-wire.ts'
+import type { TrackerHttp } from './http-client.ts'
+import { understood, type WireTask, wireDocument, wireMarked, wireMentions, wireTasks } from './headless-pm-wire.ts'
 
 /**
  * Unread mentions, oldest first. The server tells only who, when and where; the text is looked up: the comment in the
  * task's notes, or the whole document.
  */
-export async function unreadMentions(http: HeadlessPmHttp, agent: AgentIdentity, signal: AbortSignal): Promise<Mention[]> {
+export async function unreadMentions(http: TrackerHttp, agent: AgentIdentity, signal: AbortSignal): Promise<Mention[]> {
   const query = { agent_id: agent.id, unread_only: 'true', limit: '50' }
   const rows = understood(wireMentions, (await http.call({ method: 'GET', path: '/mentions', query, signal })).body)
   if (rows.length === 0) return []
@@ -29,10 +29,11 @@ export async function unreadMentions(http: HeadlessPmHttp, agent: AgentIdentity,
 }
 
 /** Marks mentions read. One that is unknown, or is not ours, is passed over. */
-export async function markMentionsRead(http: HeadlessPmHttp, agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void> {
+export async function markMentionsRead(http: TrackerHttp, agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void> {
   for (const id of ids) {
     const path = `/mentions/${encodeURIComponent(id)}/read`
-    await http.call({ method: 'PUT', path, query: { agent_id: agent.id }, accept: [403, 404, 422], signal })
+    const { status, body } = await http.call({ method: 'PUT', path, query: { agent_id: agent.id }, accept: [403, 404, 422], signal })
+    if (status < 300) understood(wireMarked, body)
   }
 }
 
@@ -44,7 +45,7 @@ function commentsOf(task: WireTask, author: string, agentId: string): string[] {
   return comments.filter(text => text.startsWith(start) && named.test(text)).map(text => text.slice(start.length))
 }
 
-async function documentText(http: HeadlessPmHttp, id: string, signal: AbortSignal): Promise<string | undefined> {
+async function documentText(http: TrackerHttp, id: string, signal: AbortSignal): Promise<string | undefined> {
   const reply = await http.call({ method: 'GET', path: `/documents/${encodeURIComponent(id)}`, accept: [404, 405], signal })
   return reply.status === 200 ? understood(wireDocument, reply.body).content : undefined
 }

@@ -1,6 +1,6 @@
 import type { AgentIdentity, Task } from '../core/task.ts'
-import type { HeadlessPmHttp, HeadlessPmReply } from './headless-pm-http.ts'
-import { understood, type WireTask, wireTasks, wireUpdate } from './headless-pm-wire.ts'
+import type { TrackerHttp, TrackerReply } from './http-client.ts'
+import { understood, type WireTask, wireRegistered, wireTask, wireTasks, wireUpdate } from './headless-pm-wire.ts'
 
 /** The single calls on which claiming and ending are built. */
 export interface HeadlessPmTasks {
@@ -19,7 +19,7 @@ export interface HeadlessPmTasks {
 }
 
 /** Those calls over HTTP. */
-export function headlessPmTasks(http: HeadlessPmHttp, connectionType: string): HeadlessPmTasks {
+export function headlessPmTasks(http: TrackerHttp, connectionType: string): HeadlessPmTasks {
   let levelName: 'level' | 'skill_level' = 'level'
 
   async function register(agent: AgentIdentity, signal: AbortSignal): Promise<void> {
@@ -34,10 +34,12 @@ export function headlessPmTasks(http: HeadlessPmHttp, connectionType: string): H
       reply = await send()
     }
     if (reply.status === 422) throw http.refusal(reply)
+    // A proxy that says 200 by itself has registered nobody.
+    understood(wireRegistered, reply.body)
   }
 
   /** A 404 means an unknown task or an agent that was deleted at the server; the second can be mended. */
-  async function asRegistered(agent: AgentIdentity, signal: AbortSignal, send: () => Promise<HeadlessPmReply>): Promise<HeadlessPmReply> {
+  async function asRegistered(agent: AgentIdentity, signal: AbortSignal, send: () => Promise<TrackerReply>): Promise<TrackerReply> {
     const reply = await send()
     if (reply.status !== 404) return reply
     await register(agent, signal)
@@ -58,8 +60,11 @@ export function headlessPmTasks(http: HeadlessPmHttp, connectionType: string): H
     async lock(agent, task, signal) {
       const path = `/tasks/${encodeURIComponent(task.id)}/lock`
       const send = () => http.call({ method: 'POST', path, query: { agent_id: agent.id }, accept: [404, 409], signal })
-      const { status } = await asRegistered(agent, signal, send)
-      return status === 404 ? 'gone' : status === 409 ? 'refused' : 'locked'
+      const { status, body } = await asRegistered(agent, signal, send)
+      if (status === 404) return 'gone'
+      if (status === 409) return 'refused'
+      understood(wireTask, body)
+      return 'locked'
     },
     async write(agent, task, change, signal) {
       const path = `/tasks/${encodeURIComponent(task.id)}/status`
@@ -74,7 +79,7 @@ export function headlessPmTasks(http: HeadlessPmHttp, connectionType: string): H
 }
 
 /** Whether a 422 names this field. */
-function complainsAbout({ body }: HeadlessPmReply, field: string): boolean {
+function complainsAbout({ body }: TrackerReply, field: string): boolean {
   const detail = (body as { detail?: unknown } | null)?.detail
   return Array.isArray(detail) && detail.some((entry: { loc?: unknown[] } | null) => entry?.loc?.includes(field))
 }
