@@ -8,6 +8,9 @@ import { cut, mainArgument, resultText } from './claude-words.ts'
 /** How many messages are remembered so that each is counted once; its lines lie close together. */
 const REMEMBERED = 64
 
+/** A limit's window that is named after a model: `seven_day_opus`, but not `seven_day`. */
+const MODEL_WINDOW = /_(?:hour|day|week|month)_[a-z]/
+
 /** Reads one attempt of the `claude` CLI. Its memory does not grow with the length of the stream. */
 export class ClaudeReader implements AttemptReader {
   #sessionId: string | null = null
@@ -18,6 +21,7 @@ export class ClaudeReader implements AttemptReader {
   #lastText = ''
   #apiError = ''
   #resetsAt: number | null = null
+  #ofModelAlone = false
   #toolCalls = 0
   /** Counted from the messages, for an attempt that ends without a result. */
   #seen = { turns: 0, tokens: none() }
@@ -39,6 +43,7 @@ export class ClaudeReader implements AttemptReader {
       case 'rate_limit_event':
         // A limit that lets work through again is none.
         this.#resetsAt = line.rate_limit_info.status === 'rejected' ? milliseconds(line.rate_limit_info.resetsAt) : null
+        this.#ofModelAlone = MODEL_WINDOW.test(line.rate_limit_info.rateLimitType)
         return []
       case 'result':
         this.#take(line)
@@ -66,6 +71,7 @@ export class ClaudeReader implements AttemptReader {
       text,
       verdict,
       resetsAt,
+      ofModelAlone: (reason === 'usage_limit' && this.#ofModelAlone) || undefined,
       sessionId: this.#sessionId,
       model: this.#model,
       costUsd: this.#told.costUsd,

@@ -62,7 +62,7 @@ const line = z.discriminatedUnion('type', [
   z.object({ type: z.literal('user'), session_id: text, message: z.object({ content: blocks }) }),
   z.object({
     type: z.literal('rate_limit_event'),
-    rate_limit_info: z.object({ status: text, resetsAt: z.number().nullable().catch(null) }),
+    rate_limit_info: z.object({ status: text, rateLimitType: text, resetsAt: z.number().nullable().catch(null) }),
   }),
   z.object({
     type: z.literal('result'),

@@ -1,5 +1,6 @@
 import { RunnerError } from '../core/errors.ts'
 import type { Agent, AttemptPlan, Command } from '../core/ports.ts'
+import { claudeAccount } from './claude-account.ts'
 import { verdictJsonSchema } from './claude-outcome.ts'
 import { ClaudeReader } from './claude-reader.ts'
 import { findTranscript } from './claude-transcript.ts'
@@ -56,6 +57,7 @@ export function openClaude(options: ClaudeOptions): Agent {
     resultLine: { key: 'type', value: 'result' },
     command: plan => commandOf(plan, options),
     canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
+    account: () => claudeAccount(options.env),
     reader: () => new ClaudeReader(),
   }
 }

@@ -16,6 +16,7 @@ import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
 import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
+import { openUsageLimit } from '../system/usage-limit.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
 import { boardFile } from './task/embedded-board.ts'
@@ -39,15 +40,20 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const { openClaude } = await import('../agents/claude.ts')
   const { findClaude } = await import('../agents/claude-discovery.ts')
   const agentCommand = findClaude({ configured: values.claudeCommand, env: outside.env, home: outside.env.HOME ?? home })
+  const agent = openClaude({
+    ...{ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode },
+    env: outside.env,
+  })
   const ms = (seconds: number) => seconds * 1000
   return {
     identity,
     tracker: await openTracker(config),
-    agent: openClaude({ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode, env: outside.env }),
+    agent,
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
     workspaces: await openConfiguredWorkspaces(config, identity.id, message => outside.emit({ type: 'warning', message })),
     hooks: openHooks({ ...hookOptions(config), self: outside.self }),
     journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),
+    usageLimit: openUsageLimit({ home, account: () => agent.account(), now: systemClock.now }),
     files: outside.files,
     clock: systemClock,
     policy: toPolicy(config, roleInstructions(config, identity.role).text),

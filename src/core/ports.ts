@@ -145,6 +145,8 @@ export interface Agent {
   command(plan: AttemptPlan): Command
   /** Whether the session can be resumed in this working directory (its transcript is there). */
   canResume(sessionId: string, cwd: string): boolean
+  /** Names the account that pays: the same for all who share its usage limits. Opaque, fit for a file name, and without a secret in it. */
+  account(): string
   reader(): AttemptReader
 }
 
@@ -275,6 +277,14 @@ export interface Journal {
   save(record: RunRecord): void
   /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
   remove(): void
+}
+
+/** The usage limit of the agent CLI's account, shared by every runner of this machine that uses the account. */
+export interface UsageLimit {
+  /** Epoch milliseconds until which no attempt may start; null for at once. */
+  until(): number | null
+  /** Has all of them wait until then. Best effort: who does not hear of it is told by the account itself. */
+  reached(until: number): void
 }
 
 /** Files that belong to one run, under `runs/{run}/`. */

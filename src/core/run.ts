@@ -59,6 +59,8 @@ export interface AttemptEnd {
   durationMs: number
   /** Epoch milliseconds at which a usage limit ends; null when unknown or not limited. */
   resetsAt: number | null
+  /** The usage limit is one of this model alone: other models of the account still work. */
+  ofModelAlone?: true | undefined
 }
 
 /** What a checking role (QA) decides; the agent CLI holds it to the schema. */

@@ -1,4 +1,4 @@
-import { backoff } from '../core/backoff.ts'
+import { backoff, LONGEST_LIMIT_MS } from '../core/backoff.ts'
 import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
@@ -11,6 +11,7 @@ import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
 import { type Steering, startSteering } from './steering.ts'
+import { waitOut } from './waiting.ts'
 import { isToStop, undelivered } from './wishes.ts'
 
 /**
@@ -43,6 +44,7 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
         attempt.ended = ended
         record.notBefore = pauseUntil(ended, record, context)
         save()
+        shareLimit(ended, record, context)
         context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
         // An end that an earlier runner asked for does not end this one.
         if (ended.reason === 'stopped' && context.stops.leaving.aborted)
@@ -132,21 +134,25 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
 /** When the next attempt may start, by the table; null for at once. */
 function pauseUntil(ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): number | null {
   const { wait } = end(ended.reason)
-  if (wait === 'reset') return ended.resetsAt ?? clock.now() + policy.usageLimitWaitMs
+  if (wait === 'reset') return Math.min(ended.resetsAt ?? clock.now() + policy.usageLimitWaitMs, clock.now() + LONGEST_LIMIT_MS)
   if (wait === 'backoff') return clock.now() + backoff(spent(record).failures, random())
   return null
 }
 
+/** Has every runner of the account wait too, unless only this model is limited. */
+function shareLimit(ended: AttemptEnd, record: RunRecord, { usageLimit }: RunnerContext): void {
+  if (end(ended.reason).wait === 'reset' && record.notBefore !== null && !ended.ofModelAlone) usageLimit.reached(record.notBefore)
+}
+
 /** Waits until the attempt may start. A drain ends the wait and keeps the task: nothing runs that would have to be finished. */
-async function pause(record: RunRecord, { clock, stops, emit }: RunnerContext, lost: AbortSignal): Promise<void> {
-  if (record.notBefore === null || record.notBefore <= clock.now()) return
-  const reason = record.attempts.at(-1)?.ended?.reason
-  emit({ type: 'waiting', message: reason ? end(reason).says : 'waiting', untilMs: record.notBefore }, record.runId)
+async function pause(record: RunRecord, context: RunnerContext, lost: AbortSignal): Promise<void> {
+  const { stops, usageLimit } = context
   const cut = AbortSignal.any([stops.draining, lost])
-  // In short pieces by the wall clock, since the time to wait for is one of the wall clock.
-  while (record.notBefore > clock.now() && !cut.aborted)
-    await clock.sleep(Math.min(10_000, record.notBefore - clock.now()), cut).catch(() => {})
-  if (stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
+  const reason = record.attempts.at(-1)?.ended?.reason
+  let waited = await waitOut(() => record.notBefore, reason ? end(reason).says : 'waiting', context, cut, record.runId)
+  // Another runner may have met the account's limit meanwhile.
+  if (waited === 'over') waited = await waitOut(() => usageLimit.until(), end('usage_limit').says, context, cut, record.runId)
+  if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
 }
 
 async function changedSoFar(workspace: WorkspaceRecord, record: RunRecord, context: RunnerContext): Promise<string> {

@@ -1,6 +1,6 @@
 import type { RunnerEvent } from '../core/event.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Agent, AskHookRefusal, Clock, Hooks, Journal, RunFiles, Supervision, Tracker, Workspaces } from '../core/ports.ts'
+import type { Agent, AskHookRefusal, Clock, Hooks, Journal, RunFiles, Supervision, Tracker, UsageLimit, Workspaces } from '../core/ports.ts'
 import type { AgentIdentity } from '../core/task.ts'
 import type { Patience } from './patience.ts'
 import type { Stops } from './shutdown.ts'
@@ -14,6 +14,7 @@ export interface RunnerContext {
   workspaces: Workspaces
   hooks: Hooks
   journal: Journal
+  usageLimit: UsageLimit
   files: RunFiles
   clock: Clock
   policy: Policy

@@ -7,6 +7,7 @@ import { type Health, startHealth } from './health.ts'
 import { untilAnswered } from './retry.ts'
 import { newRun } from './run-in-hand.ts'
 import { runTask } from './task-run.ts'
+import { waitOut } from './waiting.ts'
 
 /** Exit code of `--single-task` when there was no task to take. */
 export const NOTHING_TO_DO = 14
@@ -106,6 +107,8 @@ async function nextTask(
   idle: boolean,
 ): Promise<RunRecord | null> {
   const { stops, tracker, identity, policy } = context
+  // A task that would only wait with us is better left to others.
+  await waitOut(() => context.usageLimit.until(), end('usage_limit').says, context, stops.draining)
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
   await registration.fresh()
   if (mode.single) {

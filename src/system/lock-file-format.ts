@@ -53,6 +53,7 @@ const attempt = z.object({
       tokens: z.object({ input: z.number(), output: z.number(), cacheRead: z.number(), cacheWrite: z.number() }),
       durationMs: z.number(),
       resetsAt: z.number().nullable(),
+      ofModelAlone: z.literal(true).optional(),
     })
     .nullable(),
 })

@@ -56,6 +56,11 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
       expect(reader.end(exitRecord({ code: 1 }), '\ufffd\u0000').reason).toBeTypeOf('string')
     })
 
+    test('names its account in a word that is fit for a file name and stays the same', () => {
+      expect(open().account()).toMatch(/^[A-Za-z0-9._-]{1,64}$/)
+      expect(open().account()).toBe(open().account())
+    })
+
     test.each([0, 1, 137, null])('without a word from the agent exit code %s is no success', code => {
       expect(end(open().reader().end(exitRecord({ code }), '').reason).next).not.toBe('report')
     })

@@ -1,0 +1,33 @@
+import { LONGEST_LIMIT_MS } from '../core/backoff.ts'
+import type { RunnerContext } from './context.ts'
+
+/** How often it is asked anew, so that a wait that others lift or lengthen, or a clock that is set, is noticed. */
+const PIECE_MS = 10_000
+
+/**
+ * Waits until the wall clock shows the time that `until` answers; says so once for each such time. Answers `cut` when the signal ended the wait.
+ * A clock that is set back does not prolong it: it lasts no longer than it looked at first, and no wait is longer than the longest limit.
+ */
+export async function waitOut(
+  until: () => number | null,
+  message: string,
+  { clock, emit }: Pick<RunnerContext, 'clock' | 'emit'>,
+  cut: AbortSignal,
+  runId?: string,
+): Promise<'over' | 'cut'> {
+  let told: number | null = null
+  let latest = 0
+  for (;;) {
+    const at = until()
+    const left = at === null ? 0 : at - clock.now()
+    if (at === null || left <= 0 || left > LONGEST_LIMIT_MS) return 'over'
+    if (at !== told) {
+      emit({ type: 'waiting', message, untilMs: at }, runId)
+      told = at
+      latest = clock.uptime() + left
+    }
+    if (cut.aborted) return 'cut'
+    if (clock.uptime() >= latest) return 'over'
+    await clock.sleep(Math.min(PIECE_MS, left), cut).catch(() => {})
+  }
+}
