@@ -1,32 +1,15 @@
-import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { attemptFolder, readAttemptFile } from '../../src/system/attempt-files.ts'
 import { isAlive } from '../../src/system/processes.ts'
 import { headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
+import { canMount, mountTmpfs } from '../support/mounted.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-/** Makes a folder a disk of its own of 256 KiB. */
-function smallDisk(folder: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder], { stdio: 'pipe' })
-  onTestFinished(() => void execFileSync('umount', ['-l', folder]))
-}
-
-/** Only root may mount, and not in every sandbox. */
-function canMount(): boolean {
-  if (process.getuid?.() !== 0) return false
-  try {
-    const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'pipe' })
-    execFileSync('umount', [folder])
-    rmSync(folder, { recursive: true })
-    return true
-  } catch {
-    return false
-  }
-}
+/** A disk of its own, full soon. */
+const smallDisk = (folder: string) => mountTmpfs(folder, 'size=256k')
 
 /** Takes every byte that is left; answers how to give them back. */
 function fill(folder: string): () => void {
@@ -47,7 +30,7 @@ function fill(folder: string): () => void {
 }
 
 test.skipIf(!canMount())('a disk that is full when the agent ends: all goes on by itself once there is room', async () => {
-  const stage = await headlessPmStage({ onHome: smallDisk })
+  const stage = await headlessPmStage({ makeHome: smallDisk })
   const id = await stage.board.add('Make it so', 'major')
   stage.agent.hold(2)
   const runner = stage.start({ continuous: true })
@@ -68,7 +51,7 @@ test.skipIf(!canMount())('a disk that is full when the agent ends: all goes on b
 })
 
 test.skipIf(!canMount())('a disk that is full when the report is made: it is on the task once, and the next start goes on', async () => {
-  const stage = await headlessPmStage({ onHome: smallDisk })
+  const stage = await headlessPmStage({ makeHome: smallDisk })
   const id = await stage.board.add('Make it so', 'major')
   stage.agent.hold(3)
   const runner = stage.start()

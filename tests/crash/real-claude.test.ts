@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { identify, isAlive } from '../../src/system/processes.ts'
@@ -7,17 +7,22 @@ import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
 import { expectNothingLeft, expectNothingRunning, expectToldOnce } from '../support/invariants.ts'
 import type { ScriptedTurn } from '../support/model-script.ts'
 import { startScriptedModel } from '../support/scripted-model.ts'
+import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** A stage with the real CLI, whose model says these turns. */
-async function claudeStage(turns: ScriptedTurn[], env: Record<string, string> = {}) {
+async function claudeStage(turns: ScriptedTurn[]) {
   const model = await startScriptedModel(turns)
   onTestFinished(() => model.close())
-  const stage: CrashStage = await embeddedStage({
-    onHome: home => Object.assign(env, claudeEnv(join(home, '..', 'claude'), model.url), { HEADLESS_PM_CLAUDE_COMMAND: CLAUDE }),
-    env,
-  })
-  return { stage, model }
+  const env: Record<string, string> = { ...claudeEnv(tempFolder(), model.url), HEADLESS_PM_CLAUDE_COMMAND: CLAUDE }
+  const stage: CrashStage = await embeddedStage({ env })
+  const projects = join(env.CLAUDE_CONFIG_DIR!, 'projects')
+  /** Whether the CLI has written down that it calls a tool; it does so a little after it calls it. */
+  const remembers = () => {
+    const files = existsSync(projects) ? readdirSync(projects, { recursive: true, encoding: 'utf8' }) : []
+    return files.some(name => name.endsWith('.jsonl') && read(join(projects, name)).includes('"tool_use"'))
+  }
+  return { stage, model, remembers }
 }
 
 const read = (path: string) => {
@@ -30,7 +35,7 @@ const read = (path: string) => {
 
 test('a command of a killed CLI is ended before the session is resumed, and nothing is said or done twice', async () => {
   // The command stands in a session of its own and outlives the CLI; `go` would let it end and write its second line.
-  const { stage, model } = await claudeStage([
+  const { stage, model, remembers } = await claudeStage([
     { text: 'I begin.', bash: 'echo $$ > pid; echo begun >> log; while [ ! -e go ]; do sleep 0.1; done; echo ended >> log' },
     { text: 'I look at what is there.', write: { path: 'second.txt', text: 'second\n' } },
     'All is done.',
@@ -39,6 +44,7 @@ test('a command of a killed CLI is ended before the session is resumed, and noth
   const runner = stage.start()
   const tree = join(stage.repo, '.worktrees', `task-${id}`)
   const command = await waitFor('the command runs', () => (read(join(tree, 'log')) ? identify(Number(read(join(tree, 'pid')))) : null))
+  await waitFor('the call is in the transcript', remembers)
   runner.signal('SIGKILL')
   await runner.exit
   await stage.killSupervisor()

@@ -63,8 +63,8 @@ export interface CrashStage<B extends CrashBoard = CrashBoard> {
 export interface StageOptions {
   /** More of the runner's environment. */
   env?: Record<string, string>
-  /** Called with the state folder before anything is in it. */
-  onHome?: (home: string) => void
+  /** Makes the state folder, in some way of its own. */
+  makeHome?: (home: string) => void
 }
 
 export async function embeddedStage(options: StageOptions = {}): Promise<CrashStage> {
@@ -76,13 +76,14 @@ export async function headlessPmStage(options: StageOptions = {}): Promise<Crash
 }
 
 async function stageWith<B extends CrashBoard>(
-  { env: moreEnv, onHome }: StageOptions,
+  { env: moreEnv, makeHome }: StageOptions,
   openBoard: (home: string, repo: string) => Promise<B>,
 ): Promise<CrashStage<B>> {
   const root = tempFolder('agent-runner-crash-')
   const home = join(root, 'home')
-  for (const folder of ['home', 'user', 'hooks', 'bin', 'logs']) mkdirSync(join(root, folder))
-  onHome?.(home)
+  for (const folder of ['user', 'hooks', 'bin', 'logs']) mkdirSync(join(root, folder))
+  if (makeHome) makeHome(home)
+  else mkdirSync(home)
   const repo = gitRepo({ 'README.md': '# demo\n' }, join(root, 'repo'))
   for (const hook of ['pre_task', 'post_task', 'health_check']) agentProgram(join(root, 'hooks'), 'exit 0', hook)
   const board = await openBoard(home, repo)
@@ -103,7 +104,7 @@ async function stageWith<B extends CrashBoard>(
     ...moreEnv,
   }
 
-  const runs = () => (existsSync(join(home, 'runs')) ? readdirSync(join(home, 'runs')) : [])
+  const runs = () => (existsSync(join(home, 'runs')) ? readdirSync(join(home, 'runs')).filter(name => name.startsWith('run_')) : [])
   const lastRun = () => runs().toSorted().at(-1) ?? 'none'
   const attempt = (number = 1) => readAttemptFile(attemptFolder(home, lastRun(), number), 'started')
 
