@@ -6,7 +6,7 @@ import { httpProblem, PROBLEM_TYPE, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 
 /** JSON bodies; a batch of log lines is the largest. */
-export const BODY_BYTES = 4 * 1024 * 1024
+const BODY_BYTES = 4 * 1024 * 1024
 /** Uploads: diffs and results. */
 export const UPLOAD_BYTES = 32 * 1024 * 1024
 const HEADER_BYTES = 16 * 1024

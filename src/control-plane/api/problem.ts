@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { asRunnerError, ERRORS, RunnerError } from '../../core/errors.ts'
-import type { Problem } from '../wire/problem.ts'
+import { PROBLEM_CODES, type Problem, problemType } from '../wire/problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -31,25 +31,19 @@ export function problemOf(thrown: unknown): Problem {
   const status = (thrown as FastifyError | null)?.statusCode
   if (!(thrown instanceof RunnerError) && status !== undefined && status >= 400 && status < 500)
     return httpProblem(status, (thrown as Error).message)
-  const { code, kind, message, advice } = asRunnerError(thrown)
-  const { http } = ERRORS[code]
-  if (code === 'USAGE') return httpProblem(http, message)
-  const words = code.toLowerCase().split('_')
-  const title = words.join(' ').replace(/^./, letter => letter.toUpperCase())
-  const inside = kind === 'bug' || kind === 'broken'
-  return {
-    type: `urn:agent-runner:problem:${words.join('-')}`,
-    title,
-    status: http,
-    detail: inside ? INSIDE[http === 503 ? 'unusable' : 'fault'] : message,
-    ...(advice && !inside ? { advice } : {}),
-  }
+  const { code, message, advice } = asRunnerError(thrown)
+  const { http, kind } = ERRORS[code]
+  if (kind === 'usage' && http === 422) return httpProblem(http, message)
+  if (!PROBLEM_CODES.includes(code)) return httpProblem(http, http === 503 ? UNUSABLE : FAULT)
+  const title = code
+    .toLowerCase()
+    .replaceAll('_', ' ')
+    .replace(/^./, letter => letter.toUpperCase())
+  return { type: problemType(code), title, status: http, detail: message, ...(advice ? { advice } : {}) }
 }
 
-const INSIDE = {
-  fault: 'something went wrong inside the server; its log says what',
-  unusable: 'the server cannot reach its database; its log says why',
-}
+const FAULT = 'something went wrong inside the server; its log says what'
+const UNUSABLE = 'the server cannot use its database; its log says why'
 
 /** Fastify's error handler: every failure leaves as problem+json, and what is our own fault is told to `onFault`. */
 export function problemHandler(onFault: (error: unknown, request: FastifyRequest) => void) {

@@ -1,24 +1,6 @@
 import { z } from 'zod'
+import { EVENT_TYPES } from '../event-map.ts'
 import { anyObject, projectId, queryNumber, runId, time } from './parts.ts'
-
-/** What happens in a run. The list grows; readers pass over what they do not know. */
-export const EVENT_TYPES = [
-  'RUN_CREATED',
-  'RUN_STARTED',
-  'AGENT_THINKING',
-  'PLAN_GENERATED',
-  'EXECUTING',
-  'TOOL_USED',
-  'STEP_COMPLETED',
-  'LOG',
-  'RUN_PAUSED',
-  'RUN_RESUMED',
-  'RUN_STOPPED',
-  'DIRECTIVE',
-  'RUN_COMPLETED',
-  'RUN_FAILED',
-  'RUN_RECOVERED',
-] as const
 
 /** One line of a run's timeline. Never changed once written. */
 export const event = z

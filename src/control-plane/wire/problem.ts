@@ -1,10 +1,22 @@
 import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../../core/errors.ts'
+
+/** The name of a problem that has a row in the table of errors. */
+export const problemType = (code: ErrorCode) => `urn:agent-runner:problem:${code.toLowerCase().replaceAll('_', '-')}`
+
+/** The rows of the table that a caller can meet: what is our own fault is an `about:blank` problem, as is what only HTTP knows. */
+export const PROBLEM_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(code => {
+  const { kind } = ERRORS[code]
+  return kind !== 'bug' && kind !== 'broken' && kind !== 'usage'
+})
+
+const named = PROBLEM_CODES.map(code => `\`${problemType(code)}\` (${ERRORS[code].http})`).join(', ')
 
 /** RFC 9457: what every refusal and failure looks like. */
 export const problem = z
   .object({
     type: z.string().meta({
-      description: 'A name for the kind of problem; programs compare this one.',
+      description: `A name for the kind of problem; programs compare this one: \`about:blank\` when the status says it all, else ${named}.`,
       examples: ['urn:agent-runner:problem:run-state'],
     }),
     title: z.string().meta({ description: 'The kind of problem in words.', examples: ['Run state'] }),

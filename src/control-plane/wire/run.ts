@@ -1,12 +1,11 @@
 import { z } from 'zod'
+import { RUN_STATES } from '../run-states.ts'
+import { RUN_TYPES } from '../schema.ts'
 import { anyObject, LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { taskFieldsDraft } from './task.ts'
 
-export const RUN_STATES = ['QUEUED', 'RUNNING', 'PAUSED', 'STOPPED', 'COMPLETED', 'FAILED'] as const
-export const RUN_TYPES = ['agent', 'workflow', 'pipeline', 'task'] as const
-
 /** How a run is to be done. Unknown keys are kept and handed to the runner. */
-export const runOptions = z
+const runOptions = z
   .looseObject({
     dry_run: z.boolean().optional().meta({ description: 'Say what would be done, and do nothing.' }),
     verbose: z.boolean().optional(),
@@ -23,7 +22,7 @@ export const runOptions = z
   .meta({ id: 'RunOptions', examples: [{ model: 'sonnet', timeout: 600, budget: 2.5 }] })
 
 /** One step of a workflow or pipeline: a goal for the agent, or a shell command. */
-export const runStep = z
+const runStep = z
   .object({
     name: line(200).optional(),
     goal: prose(LONG).min(1).optional(),

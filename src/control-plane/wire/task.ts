@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
+import type { TaskState } from '../run-states.ts'
 import { LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
-export const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const
+const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satisfies TaskState[]
 
 const label = line(100)
 

@@ -85,7 +85,7 @@ export const claimAnswer = z
   .object({ claim: z.enum(['ours', 'taken']), run: run.nullable(), lease: lease.nullable() })
   .meta({ id: 'Claimed' })
 
-export const holdingWord = z.enum(['ours', 'free', 'someone_else', 'finished', 'gone'])
+const holdingWord = z.enum(['ours', 'free', 'someone_else', 'finished', 'gone'])
 export const holdingQuery = z.object(who)
 export const holdingAnswer = z.object({ holding: holdingWord }).meta({ id: 'Holding' })
 
@@ -100,7 +100,7 @@ export const heartbeat = z
   })
   .meta({ id: 'Heartbeat' })
 
-export const wish = z
+const wish = z
   .object({
     id: z.string(),
     kind: z.enum(['pause', 'resume', 'stop', 'directive']),

@@ -7,7 +7,7 @@ import { Refusal } from '../../../src/control-plane/api/problem.ts'
 import { RunnerError } from '../../../src/core/errors.ts'
 
 /** Keys of the kinds, as they would be in a database. */
-export const KEYS: Record<string, Caller> = Object.fromEntries(
+const KEYS: Record<string, Caller> = Object.fromEntries(
   (['admin', 'worker', 'read'] as KeyKind[]).map(kind => [`key-${kind}`, { kind, customer: 'acme', keyId: kind, name: kind }]),
 )
 

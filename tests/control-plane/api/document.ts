@@ -33,7 +33,7 @@ export function compilerOf(document: ApiDocument): (schema: object) => ValidateF
 }
 
 /** The operation that an address belongs to. Plain words go before `{…}`. */
-export function operationAt(document: ApiDocument, method: string, path: string): Operation | undefined {
+function operationAt(document: ApiDocument, method: string, path: string): Operation | undefined {
   const words = path.split('?')[0]!.split('/')
   const fits = (template: string) => {
     const parts = template.split('/')
