@@ -26,13 +26,3 @@ export interface Store {
 
 /** Whether an address is that of a PostgreSQL database and not a file. */
 export const isPostgres = (url: string) => /^postgres(ql)?:/i.test(url)
-
-/**
- * Opens the database, making it when it is a SQLite file that is missing, and brings its tables up to date. Any number of processes may
- * do so at once. Throws STATE_UNUSABLE.
- */
-export async function openStore(url: string): Promise<Store> {
-  // Neither is loaded by those who use the other.
-  if (isPostgres(url)) return (await import('./postgres-store.ts')).openPostgresStore(url)
-  return (await import('./sqlite-store.ts')).openSqliteStore(url)
-}

@@ -5,6 +5,7 @@ import { eventPromises } from './control-plane-events.ts'
 import type { NewDatabase } from './control-plane-fixture.ts'
 import { leasePromises } from './control-plane-leases.ts'
 import { listPromises } from './control-plane-lists.ts'
+import { processPromises } from './control-plane-processes.ts'
 import { randomPromises } from './control-plane-random.ts'
 import { runPromises } from './control-plane-runs.ts'
 import { steeringPromises } from './control-plane-steering.ts'
@@ -21,6 +22,7 @@ export function controlPlaneKeepsItsPromises(name: string, newDatabase: NewDatab
     eventPromises(newDatabase)
     listPromises(newDatabase)
     doorPromises(newDatabase)
+    processPromises(newDatabase)
     randomPromises(newDatabase)
   })
 }
