@@ -84,6 +84,8 @@ export interface Tracker {
   markRead(agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void>
   readonly steering?: Steering
   readonly mirror?: Mirror
+  /** The longest pause between heartbeats with which a lock is kept, in milliseconds; left out: as configured. */
+  readonly heartbeatMs?: number
   /** One cheap call that shows that the tracker answers and accepts our key. Throws a RunnerError if not. */
   ping(signal: AbortSignal): Promise<void>
   close(): void

@@ -10,7 +10,7 @@ export interface Heartbeat {
 }
 
 /**
- * Beats every `heartbeatMs` until ended; the first time `atOnce` when an agent is at work already, of which nobody knows how long it was
+ * Beats every `heartbeatMs`, more often where the tracker needs it, until ended; the first time `atOnce` when an agent is at work already, of which nobody knows how long it was
  * without a runner. An unreachable tracker is no loss: the next beat asks again.
  */
 export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce: boolean): Heartbeat {
@@ -23,7 +23,7 @@ export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce
 async function beat(record: RunRecord, context: RunnerContext, atOnce: boolean, lost: AbortController, over: AbortSignal): Promise<void> {
   const { tracker, identity, clock, policy } = context
   for (let first = atOnce; !over.aborted && !lost.signal.aborted; first = false) {
-    if (!first) await clock.sleep(policy.heartbeatMs, over).catch(() => {})
+    if (!first) await clock.sleep(Math.min(policy.heartbeatMs, tracker.heartbeatMs ?? Number.POSITIVE_INFINITY), over).catch(() => {})
     if (over.aborted) return
     try {
       const holding = await tracker.heartbeat(identity, record.task, over)

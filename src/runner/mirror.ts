@@ -9,6 +9,9 @@ import { untilAnswered } from './retry.ts'
 /** How often a run's timeline is sent on, in milliseconds, and how many events go at once. */
 const EVERY_MS = 2_000
 const BATCH = 50
+/** How often it is looked at for what does not wait, in milliseconds: somebody has asked for it and watches for it. */
+const LOOK_MS = 200
+const URGENT: readonly StampedEvent['type'][] = ['run_paused', 'run_resumed', 'attempt_started']
 /** How far the timeline has been sent: a file of the run, beside the timeline itself, which is the queue. */
 const SENT = 'sent.json'
 
@@ -50,13 +53,21 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
     return turn
   }
 
+  const isDue = (sentAt: number) => {
+    if (clock.uptime() - sentAt >= EVERY_MS) return true
+    const { events } = files.eventsFrom(runId, offset, BATCH)
+    return events.length === BATCH || events.some(event => URGENT.includes(event.type))
+  }
+
   async function run(): Promise<void> {
+    let sentAt = clock.uptime()
     for (let failures = 0; !over.signal.aborted && !lost; ) {
-      const pause = failures > 0 ? backoff(failures, random()) : EVERY_MS
-      await clock.sleep(pause, over.signal).catch(() => {})
+      if (failures > 0) await clock.sleep(backoff(failures, random()), over.signal).catch(() => {})
+      else while (!over.signal.aborted && !isDue(sentAt)) await clock.sleep(LOOK_MS, over.signal).catch(() => {})
       if (over.signal.aborted) return
       try {
         await inTurn(() => send(over.signal))
+        sentAt = clock.uptime()
         failures = 0
       } catch (thrown) {
         lost ||= asRunnerError(thrown).kind === 'lost'

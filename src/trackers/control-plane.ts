@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import type { Board, BoardOptions } from '../control-plane/board.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { Tracker } from '../core/ports.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
+import type { Wish } from '../core/run.ts'
+import type { Task } from '../core/task.ts'
 
 /**
  * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; a
@@ -25,7 +26,11 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     name: 'embedded',
     url: typeof where === 'string' ? resolve(where) : where.url,
     register: async (agent, signal) => (await board(signal)).register(agent),
-    look: async (agent, waitSeconds, signal) => look(await board(signal), agent, waitSeconds, signal),
+    async look(agent, waitSeconds, signal) {
+      const open = await board(signal)
+      const found = await waited(open, waitSeconds, signal, () => open.look(agent))
+      return found && plain(found)
+    },
     claim: async (agent, task, runId, signal) => (await board(signal)).claim(agent, task.id, runId),
     holding: async (agent, task, signal) => (await board(signal)).holding(agent, task.id),
     heartbeat: async (agent, task, signal) => (await board(signal)).heartbeat(agent, task.id),
@@ -34,6 +39,17 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     park: async (agent, task, report, signal) => (await board(signal)).park(agent, task.id, report),
     mentions: async (agent, signal) => (await board(signal)).mentions(agent),
     markRead: async (agent, ids, signal) => (await board(signal)).markRead(agent, ids),
+    steering: {
+      wanted: async (_agent, _task, runId, known, waitSeconds, signal) => {
+        const open = await board(signal)
+        return (await waited(open, waitSeconds, signal, async () => unknown(await open.wanted(runId), known))) ?? []
+      },
+      stopped: async (agent, task, report, signal) => (await board(signal)).stopped(agent, task.id, report),
+    },
+    mirror: {
+      publish: async (agent, runId, events, signal) => void (await (await board(signal)).publish(agent, runId, events)),
+      upload: async (agent, runId, name, text, signal) => (await board(signal)).upload(agent, runId, name, text),
+    },
     ping: async signal => void (await board(signal)).mark(),
     close() {
       opening?.then(opened => opened.close()).catch(() => {})
@@ -41,18 +57,23 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
   }
 }
 
-/** Looks, and looks again whenever anybody has changed anything, until the time is over. */
-async function look(board: Board, agent: AgentIdentity, waitSeconds: number, signal: AbortSignal): Promise<Task | null> {
-  const until = performance.now() + waitSeconds * 1_000
+/** Looks, and looks again whenever anybody has changed anything, until there is something or the time is over. */
+async function waited<T>(board: Board, seconds: number, signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> {
+  const until = performance.now() + seconds * 1_000
   for (;;) {
     // Taken before the look: a change in between is then seen by the next one.
     const mark = board.mark()
-    const found = await board.look(agent)
-    if (found) return plain(found)
+    const found = await look()
+    if (found) return found
     throwIfAborted(signal)
     const left = until - performance.now()
     if (left <= 0 || !(await board.changed(mark, left, signal))) return null
   }
+}
+
+function unknown(wishes: Wish[], known: readonly string[]): Wish[] | null {
+  const fresh = wishes.filter(wish => !known.includes(wish.id))
+  return fresh.length > 0 ? fresh : null
 }
 
 function throwIfAborted(signal: AbortSignal): void {
@@ -62,7 +83,7 @@ function throwIfAborted(signal: AbortSignal): void {
 /** The task as every tracker shows it; what only the board knows stays there. */
 function plain(task: Task): Task {
   const { id, title, description, criteria, role, seniority, complexity, branch } = task
-  const { priority, dependsOn, maxCostUsd, model, status, notes, runId } = task
+  const { priority, dependsOn, maxCostUsd, model, status, notes, runId, plan } = task
   const about = { id, title, description, criteria, role, seniority, complexity, branch }
-  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId }
+  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId, plan }
 }

@@ -2,16 +2,16 @@ import { RunnerError } from '../core/errors.ts'
 import type { Report } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import { claimTask } from './headless-pm-claim.ts'
-import type { HeadlessPmHttp } from './headless-pm-http.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
 import { standing, understood, wireChanges } from './headless-pm-wire.ts'
+import type { TrackerHttp } from './http-client.ts'
 
 /**
  * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what
  * is there goes along; a comment beside it could appear twice. `fallback` is written when the server has no such status.
  */
 export async function endTask(
-  http: HeadlessPmHttp,
+  http: TrackerHttp,
   tasks: HeadlessPmTasks,
   agent: AgentIdentity,
   task: Task,

@@ -1,6 +1,6 @@
 import type { AgentIdentity, Task } from '../core/task.ts'
-import type { TrackerHttp, TrackerReply } from './http-client.ts'
 import { understood, type WireTask, wireRegistered, wireTask, wireTasks, wireUpdate } from './headless-pm-wire.ts'
+import type { TrackerHttp, TrackerReply } from './http-client.ts'
 
 /** The single calls on which claiming and ending are built. */
 export interface HeadlessPmTasks {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { RunnerError } from '../core/errors.ts'
 import type { Holding } from '../core/ports.ts'
 import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../core/task.ts'
+import { understood as understoodOf } from './http-client.ts'
 
 const id = z.union([z.number(), z.string().min(1)]).transform(String)
 // A level that we do not know yet must not make the whole list unreadable.
@@ -43,13 +43,7 @@ export const wireMentions = z.array(
 export const wireDocument = z.object({ content: z.string() })
 
 /** The body as the schema reads it; TRACKER_CONFUSED names the first place that does not fit. */
-export function understood<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const where = issue?.path.join('.') || 'the answer'
-  throw new RunnerError('TRACKER_CONFUSED', `the PM server's answer was not understood: ${where}: ${issue?.message}`)
-}
+export const understood = <T>(schema: z.ZodType<T>, body: unknown): T => understoodOf('the PM server', schema, body)
 
 /** The server's task in our words. It has no criteria, priority, dependencies, budget or model. */
 export function taskFromWire(wire: WireTask): Task {
@@ -66,6 +60,7 @@ export function taskFromWire(wire: WireTask): Task {
     dependsOn: [],
     maxCostUsd: null,
     runId: null,
+    plan: null,
     model: null,
     status: wire.status,
     notes: wire.notes ?? '',

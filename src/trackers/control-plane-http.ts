@@ -1,0 +1,196 @@
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { project } from '../control-plane/wire/project.ts'
+import type { WireTask } from '../control-plane/wire/task.ts'
+import { completionAnswer, heartbeatAnswer, holdingAnswer, mention, polled } from '../control-plane/wire/worker.ts'
+import { RunnerError } from '../core/errors.ts'
+import type { StampedEvent } from '../core/event.ts'
+import type { Report, Tracker } from '../core/ports.ts'
+import type { AgentIdentity, Plan, Task } from '../core/task.ts'
+import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
+import { type HolderWords, openHolders } from './control-plane-holders.ts'
+
+export interface ControlPlaneHttpOptions {
+  /** Such as `http://localhost:8000`. */
+  url: string
+  key: string | null
+  /** Milliseconds for one exchange; a long poll gets its waiting time on top. */
+  requestTimeoutMs: number
+  /** The project whose tasks are taken: its name, or the path that it has at the server. */
+  project: string
+}
+
+/** One poll waits at most so long at the server, in seconds. */
+const LONGEST_POLL = 30
+/** A lease is over after 90 s of silence; three beats fit into it. */
+const HEARTBEAT_MS = 30_000
+
+/**
+ * A control plane's server as a tracker, for runners elsewhere. What is taken is held by a lease, whose number goes along with every
+ * write: after another has taken over, nothing that is said here changes anything. Opens no connection before the first call. Throws
+ * CONFIG_INVALID for an unusable URL.
+ */
+export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker {
+  const calls = openCalls(options)
+  const holders = openHolders(calls)
+  const projectId = projectOf(calls, options.project)
+
+  async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
+    const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/holding`
+    return (await calls.get(path, holdingAnswer, { query: who(agent), signal })).holding
+  }
+
+  /** One heartbeat: renews the lease, and hears what is wished. */
+  async function beat(
+    agent: AgentIdentity,
+    task: Task,
+    runId: string | null,
+    asked: { known: string[]; wait: number },
+    signal: AbortSignal,
+  ) {
+    const held = await holders.of(agent, task, runId, signal)
+    const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/heartbeat`
+    return calls.post(path, heartbeatAnswer, { body: { ...held, ...asked }, waitSeconds: asked.wait, signal })
+  }
+
+  async function conclude(
+    agent: AgentIdentity,
+    task: Task,
+    outcome: 'reported' | 'given_back' | 'parked' | 'stopped',
+    report: Omit<Report, 'status'> & { status?: string },
+    signal: AbortSignal,
+  ) {
+    const { runId, note, status } = report
+    return orLost(async () => {
+      const held = await holders.of(agent, task, runId, signal)
+      const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/complete`
+      return (await calls.post(path, completionAnswer, { body: { ...held, outcome, note, ...(status && { status }) }, signal })).result
+    })
+  }
+
+  return {
+    name: 'control-plane',
+    url: calls.url,
+    heartbeatMs: HEARTBEAT_MS,
+    async register(agent, signal) {
+      const { id: agent_id, role, level } = agent
+      await calls.post('/api/v1/workers', z.unknown(), { body: { agent_id, role, level, host: hostname() }, signal })
+    },
+    async look(agent, waitSeconds, signal) {
+      const project_id = await projectId(signal)
+      const until = performance.now() + waitSeconds * 1000
+      for (;;) {
+        const left = Math.max(0, (until - performance.now()) / 1000)
+        const wait = Math.min(LONGEST_POLL, Math.ceil(left))
+        const query = { ...who(agent), project_id, peek: 'true', wait: String(wait) }
+        const found = await calls.get('/api/v1/tasks/poll', polled.nullable(), { query, waitSeconds: wait, signal })
+        if (found) return taskFromWire(found.task)
+        if (performance.now() >= until) return null
+      }
+    },
+    claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
+    holding,
+    async heartbeat(agent, task, signal) {
+      try {
+        await beat(agent, task, null, { known: [], wait: 0 }, signal)
+      } catch (error) {
+        if (!isLost(error)) throw error
+      }
+      return holding(agent, task, signal)
+    },
+    report: (agent, task, report, signal) => conclude(agent, task, 'reported', report, signal),
+    giveBack: (agent, task, report, signal) => conclude(agent, task, 'given_back', report, signal),
+    park: (agent, task, report, signal) => conclude(agent, task, 'parked', report, signal),
+    async mentions(agent, signal) {
+      const found = await calls.get('/api/v1/mentions', z.array(mention), { query: { agent_id: agent.id }, signal })
+      return found.map(({ id, from, text, task_id: taskId }) => ({ id, from, text, taskId }))
+    },
+    async markRead(agent, ids, signal) {
+      await calls.post('/api/v1/mentions/read', z.null(), { body: { agent_id: agent.id, ids }, signal })
+    },
+    steering: {
+      async wanted(agent, task, runId, known, waitSeconds, signal) {
+        const wait = Math.min(LONGEST_POLL, waitSeconds)
+        return (await beat(agent, task, runId, { known, wait }, signal)).wishes
+      },
+      stopped: (agent, task, report, signal) => conclude(agent, task, 'stopped', report, signal),
+    },
+    mirror: {
+      async publish(agent, runId, events, signal) {
+        const held = await holders.ofRun(agent, runId, signal)
+        await send(calls, held, events, signal)
+      },
+      async upload(agent, runId, name, text, signal) {
+        const { agent_id, epoch } = await holders.ofRun(agent, runId, signal)
+        const path = `/api/v1/runs/${encodeURIComponent(runId)}/artifacts/${encodeURIComponent(name)}`
+        await calls.put(path, text, { query: { agent_id, epoch: String(epoch) }, signal })
+      },
+    },
+    async ping(signal) {
+      await calls.get('/worker/status', z.looseObject({ queued: z.number() }), { signal })
+    },
+    close: calls.close,
+  }
+}
+
+const who = ({ id, role, level }: AgentIdentity) => ({ agent_id: id, role, level })
+
+const isLost = (error: unknown) => error instanceof RunnerError && error.kind === 'lost'
+
+async function orLost<T>(act: () => Promise<T>): Promise<T | 'lost'> {
+  try {
+    return await act()
+  } catch (error) {
+    if (isLost(error)) return 'lost'
+    throw error
+  }
+}
+
+/** Looks the project up once, by its name first. Throws NOT_FOUND, and looks again at the next call. */
+function projectOf(calls: ControlPlaneCalls, wanted: string) {
+  let found: string | undefined
+  return async (signal: AbortSignal): Promise<string> => {
+    for (const query of [{ name: wanted }, { local_path: wanted }] as Record<string, string>[]) {
+      if (found !== undefined) break
+      found = (await calls.get('/projects', z.array(project.pick({ id: true })), { query, signal }))[0]?.id
+    }
+    if (found !== undefined) return found
+    throw new RunnerError('NOT_FOUND', `${calls.url} has no project with the name or path ${JSON.stringify(wanted)}`, {
+      advice: 'Name one by --project, or make it: POST /projects.',
+    })
+  }
+}
+
+/** Sends events; halves of them when all at once are too large for the server, and of one that is too large alone that it was so. */
+async function send(calls: ControlPlaneCalls, held: HolderWords, events: StampedEvent[], signal: AbortSignal): Promise<void> {
+  if (events.length === 0) return
+  // The route is a task's, but what is meant is said by the run and its epoch.
+  const path = `/api/v1/tasks/${encodeURIComponent(held.run_id)}/logs`
+  const { status } = await calls.exchange('POST', path, { body: { ...held, events }, accept: [413], signal })
+  if (status !== 413) return
+  const [first] = events
+  if (events.length === 1 && first) {
+    const { at, seq, runId, agentId } = first
+    const message = `an event of the kind ${first.type} was too large to be sent`
+    return send(calls, held, [{ at, seq, runId, agentId, type: 'warning', message }], signal)
+  }
+  const middle = Math.ceil(events.length / 2)
+  await send(calls, held, events.slice(0, middle), signal)
+  await send(calls, held, events.slice(middle), signal)
+}
+
+function taskFromWire(wire: WireTask): Task {
+  const { id, title, description, role, seniority, complexity, branch, priority, model, status, notes } = wire
+  return {
+    ...{ id, title, description, criteria: wire.acceptance_criteria, role, seniority, complexity, branch, priority, model, status, notes },
+    dependsOn: wire.depends_on,
+    maxCostUsd: wire.max_cost_usd,
+    runId: wire.run_id,
+    plan: wire.plan && planFromWire(wire.plan),
+  }
+}
+
+function planFromWire({ parts, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun }: NonNullable<WireTask['plan']>): Plan {
+  const known = parts?.map(({ name, goal, command, timeout_ms }) => ({ name, goal, command, timeoutMs: timeout_ms })) ?? null
+  return { parts: known, timeoutMs, maxTurns, dryRun }
+}

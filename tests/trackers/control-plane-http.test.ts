@@ -1,0 +1,197 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openControlPlane } from '../../src/control-plane/control-plane.ts'
+import { startServer } from '../../src/control-plane/server.ts'
+import type { Tracker } from '../../src/core/ports.ts'
+import type { AgentIdentity, Task } from '../../src/core/task.ts'
+import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
+import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
+import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const never = () => new AbortController().signal
+const agent: AgentIdentity = { id: 'dev_1', role: 'backend_dev', level: 'senior' }
+const caller = { customer: null, name: 'user' }
+
+/** A server on loopback over a database of its own, with the project `shop`, and what a person sees and does there. */
+async function fixture(drafts: TaskDraft[]) {
+  const file = join(tempFolder(), 'agent-runner.db')
+  const plane = await openControlPlane(file)
+  const faults: unknown[] = []
+  const start = (port = 0) =>
+    startServer({ controlPlane: plane, host: '127.0.0.1', port, version: '0', onFault: error => faults.push(error) })
+  let server = await start()
+  const { id: projectId } = await plane.projects.create(caller, { name: 'shop', localPath: '/srv/shop' })
+  const trackers: Tracker[] = []
+  const add = async ({ role = 'backend_dev', status = 'created', seniority = 'junior', ...draft }: TaskDraft) =>
+    (await plane.tasks.add(caller, { ...draft, role, seniority, status: status as 'created', projectId })).id
+  const client = (more: Partial<ControlPlaneHttpOptions> = {}) => {
+    const tracker = openControlPlaneHttp({ url: server.url, key: null, requestTimeoutMs: 5_000, project: 'shop', ...more })
+    trackers.push(tracker)
+    return tracker
+  }
+  const ids: string[] = []
+  for (const draft of drafts) ids.push(await add(draft))
+  return {
+    ...{ ids, add, plane, client, file },
+    tracker: () => client(),
+    statusOf: async (id: string) => (await plane.tasks.get(caller, id)).status,
+    notesOf: async (id: string) => (await plane.tasks.get(caller, id)).notes,
+    holderOf: async (id: string) => (await plane.tasks.get(caller, id)).lockedBy,
+    move: async (id: string, status: string) => void (await plane.tasks.move(caller, id, status)),
+    async expire(agentId: string) {
+      change(file, 'update runs set lease_until = 1 where agent_id = ? and finished_at is null', agentId)
+      await plane.queue.sweep()
+    },
+    remove: async (id: string) => change(file, 'delete from tasks where id = ?', id),
+    mention: async (agentId: string, text: string, taskId: string) =>
+      void (await plane.tasks.note({ customer: null, name: 'pm_1' }, taskId, `@${agentId} ${text}`)),
+    async restart() {
+      const port = Number(new URL(server.url).port)
+      await server.close()
+      server = await start(port)
+    },
+    async close() {
+      for (const tracker of trackers) tracker.close()
+      await server.close()
+      await plane.close()
+      expect(faults).toEqual([])
+    },
+  } satisfies TrackerFixture & Record<string, unknown>
+}
+
+function change(file: string, statement: string, value: string) {
+  const database = new DatabaseSync(file)
+  database.prepare(statement).run(value)
+  database.close()
+}
+
+trackerKeepsItsPromises("a control plane's server", fixture)
+
+/** One task, claimed by a registered agent. */
+async function claimed() {
+  const at = await fixture([{ title: 'one' }])
+  onTestFinished(() => at.close())
+  const tracker = at.tracker()
+  await tracker.register(agent, never())
+  const task = (await tracker.look(agent, 0, never())) as Task
+  const run = task.runId as string
+  expect(await tracker.claim(agent, task, run, never())).toBe('ours')
+  return { at, tracker, task, run }
+}
+
+describe('the tracker over HTTP', () => {
+  test('a claim starts the run that waits, with a lease that a heartbeat renews', async () => {
+    const { at, tracker, task, run } = await claimed()
+    const before = await at.plane.runs.get(caller, run)
+    expect(before).toMatchObject({ status: 'RUNNING', agentId: 'dev_1', epoch: 1 })
+    expect(Date.parse(before.leaseUntil!) - Date.now()).toBeGreaterThan(60_000)
+    change(at.file, 'update runs set lease_until = lease_until - 60000 where id = ?', run)
+    const shortened = (await at.plane.runs.get(caller, run)).leaseUntil!
+    expect(await tracker.heartbeat(agent, task, never())).toBe('ours')
+    expect((await at.plane.runs.get(caller, run)).leaseUntil! > shortened).toBe(true)
+    expect(3 * tracker.heartbeatMs!).toBeLessThanOrEqual(90_000)
+  })
+
+  test('after a restart of runner and server the run goes on by the same claim', async () => {
+    const { at, task, run } = await claimed()
+    await at.restart()
+    const fresh = at.tracker()
+    expect(await fresh.heartbeat(agent, task, never())).toBe('ours')
+    expect(await fresh.claim(agent, task, run, never())).toBe('ours')
+    expect(await at.plane.runs.get(caller, run)).toMatchObject({ epoch: 1, status: 'RUNNING' })
+    expect(await fresh.report(agent, task, { status: 'dev_done', note: `done\n\n${run}`, runId: run }, never())).toBe('reported')
+    expect(await at.plane.runs.get(caller, run)).toMatchObject({ status: 'COMPLETED' })
+  })
+
+  test('a runner whose lease was over and whose run another took changes nothing any more, and is told that it is lost', async () => {
+    const { at, tracker, task, run } = await claimed()
+    await at.expire('dev_1')
+    const other = { ...agent, id: 'dev_2' }
+    expect(await at.tracker().claim(other, task, run, never())).toBe('ours')
+    const before = await at.plane.events.ofRun(caller, run)
+    const lost = { kind: 'lost' }
+    const event = { type: 'warning', message: 'late', at: new Date().toISOString(), seq: 1, runId: run, agentId: 'dev_1' } as const
+    for (const late of [tracker, at.tracker()]) {
+      await expect(late.mirror!.publish(agent, run, [event], never())).rejects.toMatchObject(lost)
+      await expect(late.mirror!.upload(agent, run, 'diff.patch', 'late', never())).rejects.toMatchObject(lost)
+      await expect(late.steering!.wanted(agent, task, run, [], 0, never())).rejects.toMatchObject(lost)
+      expect(await late.report(agent, task, { status: 'dev_done', note: 'late', runId: run }, never())).toBe('lost')
+      expect(await late.heartbeat(agent, task, never())).toBe('someone_else')
+    }
+    expect(await at.plane.events.ofRun(caller, run)).toEqual(before)
+    expect(await at.plane.artifacts.list(caller, run)).toEqual([])
+  })
+
+  test('a wish reaches the runner that waits for one at once, and is told only until it is known', async () => {
+    const { at, tracker, task, run } = await claimed()
+    const waiting = tracker.steering!.wanted(agent, task, run, [], 20, never())
+    await tracker.heartbeat(agent, task, never())
+    const began = performance.now()
+    const { wishId } = await at.plane.runs.directive(caller, run, { text: 'Use tabs.', mode: 'now' })
+    expect(await waiting).toEqual([{ id: wishId, kind: 'directive', text: 'Use tabs.', mode: 'now' }])
+    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(await tracker.steering!.wanted(agent, task, run, [wishId!], 0, never())).toEqual([])
+  })
+
+  test('events and files arrive in order, once, also when they are sent again and when they are very large', async () => {
+    const { at, tracker, run } = await claimed()
+    const at0 = new Date().toISOString()
+    const event = (seq: number, message: string) => ({ type: 'warning', message, at: at0, seq, runId: run, agentId: 'dev_1' }) as const
+    const events = [
+      event(1, 'one'),
+      event(2, 'x'.repeat(3_000_000)),
+      event(3, 'y'.repeat(3_000_000)),
+      event(4, 'z'.repeat(6_000_000)),
+      event(5, 'end'),
+    ]
+    await tracker.mirror!.publish(agent, run, events, never())
+    await tracker.mirror!.publish(agent, run, events.slice(0, 1), never())
+    const kept = (await at.plane.events.ofRun(caller, run)).filter(({ data }) => 'message' in data)
+    expect(kept.map(({ data }) => String(data.message).slice(0, 60))).toEqual([
+      'one',
+      'x'.repeat(60),
+      'y'.repeat(60),
+      expect.stringContaining('too large'),
+      'end',
+    ])
+    await tracker.mirror!.upload(agent, run, 'result.json', '{"ok":true}', never())
+    expect(await at.plane.artifacts.get(caller, run, 'result.json')).toMatchObject({ body: '{"ok":true}' })
+  })
+
+  test('a stop that was wished ends the run and the task for good', async () => {
+    const { at, tracker, task, run } = await claimed()
+    await at.plane.runs.stop(caller, run)
+    const [wish] = await tracker.steering!.wanted(agent, task, run, [], 5, never())
+    expect(wish).toMatchObject({ kind: 'stop' })
+    for (let time = 0; time < 2; time++)
+      expect(await tracker.steering!.stopped(agent, task, { note: `stopped\n\n${run}`, runId: run }, never())).toBe('reported')
+    expect(await at.plane.runs.get(caller, run)).toMatchObject({ status: 'STOPPED' })
+    expect(await at.statusOf(task.id)).toBe('cancelled')
+  })
+
+  test('the project is found by its name or its path at the server; one that is not there is said', async () => {
+    const at = await fixture([{ title: 'one' }])
+    onTestFinished(() => at.close())
+    expect((await at.client({ project: '/srv/shop' }).look(agent, 0, never()))?.title).toBe('one')
+    await expect(at.client({ project: 'mall' }).look(agent, 0, never())).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('"mall"'),
+    })
+  })
+
+  test('a server that is away is unreachable, and a wrong key is not accepted', async () => {
+    const at = await fixture([])
+    onTestFinished(() => at.close())
+    await expect(at.client({ url: 'http://127.0.0.1:9' }).ping(never())).rejects.toMatchObject({
+      code: 'TRACKER_UNREACHABLE',
+      message: expect.stringContaining('the control plane'),
+    })
+    await expect(at.client({ key: 'ar_wrong' }).ping(never())).rejects.toMatchObject({
+      code: 'TRACKER_UNAUTHORISED',
+      advice: expect.stringContaining('keys create'),
+    })
+    await waitFor('still well', async () => (await at.tracker().ping(never())) === undefined)
+  })
+})
