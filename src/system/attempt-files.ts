@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 
@@ -36,12 +37,34 @@ export function lastAttempt(home: string, runId: string): number {
   return existsSync(folder) ? Math.max(0, ...readdirSync(folder).map(Number).filter(Number.isInteger)) : 0
 }
 
-/** Reads one of an attempt's JSON files; null while it is not there. They are replaced whole, so they are never half. */
+/**
+ * Reads one of an attempt's JSON files; null while it is not there. They are replaced whole, so they are never half. Throws
+ * STATE_UNUSABLE for one of a version that is not ours: to guess at it could start an agent beside one that lives.
+ */
 export function readAttemptFile(folder: string, name: 'spec'): AttemptSpec | null
 export function readAttemptFile(folder: string, name: 'started'): StartedRecord | null
 export function readAttemptFile(folder: string, name: 'exit'): ExitRecord | null
 export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit'): unknown {
   const path = join(folder, ATTEMPT_FILES[name])
   if (!existsSync(path)) return null
-  return JSON.parse(readFileSync(path, 'utf8'))
+  const text = readFileSync(path, 'utf8')
+  const version = versionOf(text)
+  if (version === VERSION) return JSON.parse(text)
+  const newer = typeof version === 'number' && version > VERSION
+  throw new RunnerError('STATE_UNUSABLE', `${path} is ${newer ? `of version ${version}, newer than this program` : 'damaged'}`, {
+    advice: newer
+      ? 'Go on with the agent-runner that wrote it, or a newer one.'
+      : '`agent-runner unlock` lets go of the run and keeps its work.',
+  })
+}
+
+const VERSION = 1
+
+/** The version that a JSON document says it has; undefined when it says none. */
+function versionOf(text: string): unknown {
+  try {
+    return JSON.parse(text)?.version
+  } catch {
+    return undefined
+  }
 }

@@ -3,16 +3,19 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 const CHUNK = 256 * 1024
 
 /**
- * Hands over what stands in a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call.
- * Returns the offset behind the last byte read; a file that is not there has none.
+ * Hands over what stands in a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call, and about `most`
+ * bytes in all. Returns the offset behind the last byte read; a file that is not there has none. What is written meanwhile is left for
+ * the next call: a writer that is faster than its reader would keep it here for ever.
  */
-export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer) => void): number {
+export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer) => void, most = Number.POSITIVE_INFINITY): number {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size <= offset) return offset
+  const until = Math.min(size, offset + most)
   const file = openSync(path, 'r')
   try {
     const chunk = Buffer.alloc(Math.min(CHUNK, size - offset))
     for (;;) {
+      if (offset >= until) return offset
       const read = readSync(file, chunk, 0, chunk.length, offset)
       if (read === 0) return offset
       offset += read

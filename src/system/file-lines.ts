@@ -22,12 +22,15 @@ export class FileLines {
     this.#folder = folder
   }
 
-  /** Hands over every complete line that has been written since the last call. Answers whether the file has grown. */
-  read(onLine: (line: string) => void): boolean {
+  /**
+   * Hands over every complete line that has been written since the last call, or about `most` bytes of them. Answers how many bytes it
+   * has read.
+   */
+  read(onLine: (line: string) => void, most?: number): number {
     this.#changed = false
     const before = this.#offset
-    this.#offset = readChunks(this.#path, before, chunk => this.#split(chunk, onLine))
-    return this.#offset > before
+    this.#offset = readChunks(this.#path, before, chunk => this.#split(chunk, onLine), most)
+    return this.#offset - before
   }
 
   /** Hands over what stands after the last newline, if anything: the file will not grow any more. */
@@ -73,14 +76,18 @@ export class FileLines {
   }
 
   #split(chunk: Buffer, onLine: (line: string) => void): void {
-    let from = 0
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-      this.#keep(chunk.subarray(from, at))
-      from = at + 1
-      const line = this.#take()
-      if (line) onLine(line)
+    const first = chunk.indexOf(10)
+    if (first < 0) {
+      this.#keep(chunk)
+      return
     }
-    this.#keep(chunk.subarray(from))
+    this.#keep(chunk.subarray(0, first))
+    const began = this.#take()
+    if (began) onLine(began)
+    const last = chunk.lastIndexOf(10)
+    // All lines that are whole in this piece at once: a flood has millions of short ones.
+    if (last > first) for (const line of chunk.toString('utf8', first + 1, last).split('\n')) if (line) onLine(line)
+    this.#keep(chunk.subarray(last + 1))
   }
 
   #keep(part: Buffer): void {

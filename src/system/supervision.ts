@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
@@ -17,6 +17,8 @@ import { endTagged, isAlive, RUN_TAG, signalProcess } from './processes.ts'
 const START_MS = 30_000
 /** How long past the deadline a supervisor is trusted to act; then the runner ends the tree itself. */
 const OVERDUE_MS = 15_000
+/** So much output is read before signals, heartbeats and the clock get their turn. */
+const TURN_BYTES = 2 * 1024 * 1024
 
 /**
  * Attempts under supervisors of their own. `self` starts this program; `env` is what agents may see of ours, without the
@@ -78,11 +80,11 @@ export function openSupervision(options: { home: string; self: string[]; env: No
       for (let checkAt = 0; ; ) {
         // The order matters: what was written before the exit record is read after it.
         const exit = readAttemptFile(folder, 'exit')
-        lines.read(onLine)
         if (exit) {
-          lines.rest(onLine)
+          await readAll()
           return exit
         }
+        const bytes = lines.read(onLine, TURN_BYTES)
         signal.throwIfAborted()
         const now = systemClock.uptime()
         if (now >= checkAt) {
@@ -90,19 +92,26 @@ export function openSupervision(options: { home: string; self: string[]; env: No
           const started = readAttemptFile(folder, 'started')
           if (!(started && isAlive(started.supervisor)) && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
             if (existsSync(join(folder, ATTEMPT_FILES.exit))) continue
-            lines.read(onLine)
-            lines.rest(onLine)
+            await readAll()
             return null
           }
           if (started && spec && now - started.startedUptime > spec.deadlineMs + spec.killGraceMs + OVERDUE_MS) {
             await sweep(runId)
+            await readAll()
             return overdue(started.startedAt, now - started.startedUptime)
           }
         }
-        await lines.changed(Math.min(1_000, Math.max(1, checkAt - now)), signal)
+        if (bytes >= TURN_BYTES) await setImmediate()
+        else await lines.changed(Math.min(1_000, Math.max(1, checkAt - now)), signal)
       }
     } finally {
       lines.close()
+    }
+
+    /** To the end of what a dead agent wrote. */
+    async function readAll(): Promise<void> {
+      while (lines.read(onLine, TURN_BYTES)) await setImmediate()
+      lines.rest(onLine)
     }
   }
 

@@ -19,6 +19,8 @@ import { endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
 
 /** How often files, clock and processes are looked at. */
 const TICK_MS = 500
+/** So much output is read at once. */
+const TURN_BYTES = 2 * 1024 * 1024
 /** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
 const IDLE_SHARE = 0.02
 
@@ -150,10 +152,12 @@ class Watch {
   #dueCause(now: number): NonNullable<ExitRecord['cause']> | null {
     const { deadlineMs, resultGraceMs, silentAfterMs } = this.#spec
     if (now * 1000 - this.#started.startedUptime >= deadlineMs) return 'deadline'
-    const grew = this.#lines.read(line => {
-      if (isResult(line, this.#spec.resultLine)) this.#resultAt ??= now
-    })
-    if (grew) this.#activeAt = now
+    const bytes = this.#lines.read(line => {
+      if (this.#spec.resultLine && isResult(line, this.#spec.resultLine)) this.#resultAt ??= now
+    }, TURN_BYTES)
+    if (bytes > 0) this.#activeAt = now
+    // A flood must neither hide the result nor keep deadline and signals waiting.
+    if (bytes >= TURN_BYTES) setImmediate(() => this.#tick())
     if (this.#resultAt !== null && (now - this.#resultAt) * 1000 >= resultGraceMs) return 'hung_after_result'
     const silentMs = (now - this.#activeAt) * 1000
     // Reading /proc costs a little: only once the output has been quiet for a while.

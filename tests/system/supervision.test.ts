@@ -150,12 +150,52 @@ test('an adopted attempt is followed from its first line', async () => {
   expect(lines).toEqual(['one', 'two'])
 })
 
-test('a flood of output is followed in bounded memory', async () => {
-  const { supervision, spec, follow } = stage('head -c 200000000 /dev/zero; echo; echo end')
-  await supervision.start(spec)
+/** The most memory that a live process has had, in bytes. */
+const peakOf = (pid: number) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+
+test('a gigabyte of output is followed in bounded memory and time, without holding anything else up', async () => {
+  const lines = `yes "$(head -c 4000 /dev/zero | tr '\\0' x)" | head -c 700000000; head -c 300000000 /dev/zero; echo; echo end`
+  const { supervision, spec, lines: seen, runId, home } = stage(`${lines}; while [ ! -e go ]; do sleep 0.05; done`)
+  const supervisor = await supervision.start(spec)
   const before = process.memoryUsage().rss
-  await follow()
-  expect(process.memoryUsage().rss - before).toBeLessThan(120_000_000)
+  let last = ''
+  let count = 0
+  const onLine = (line: string) => {
+    count++
+    last = line
+  }
+  let longestMs = 0
+  let beat = performance.now()
+  const heart = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - beat)
+    beat = performance.now()
+  }, 20)
+  const following = supervision.follow(runId, 1, onLine, never)
+  await waitFor('all is read', () => last === 'end', 60_000)
+  expect(peakOf(supervisor!.pid)).toBeLessThan(250_000_000)
+  writeFileSync(join(home, 'go'), '')
+  expect(await following).toMatchObject({ code: 0, cause: null })
+  clearInterval(heart)
+  expect(count).toBeGreaterThan(170_000)
+  expect(seen).toEqual([])
+  expect(longestMs).toBeLessThan(2_000)
+  expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
+}, 90_000)
+
+test('a flood does not keep the deadline waiting', async () => {
+  // Short lines are slower to read than to write, and every second of it leaves more to read.
+  const { supervision, spec, folder } = stage('while :; do yes | head -c 20000000; sleep 0.1; done', { deadlineMs: 1_500 })
+  await supervision.start(spec)
+  const exit = await waitFor('the end', () => readAttemptFile(folder, 'exit'), 60_000)
+  expect(exit).toMatchObject({ cause: 'deadline' })
+  expect(exit.durationMs).toBeLessThan(5_000)
+}, 90_000)
+
+test('half a line, nothing but bytes, and a result without a newline are read for what they are', async () => {
+  const { supervision, spec, lines, follow } = stage(`printf '{"type":"assi'; printf '\\n\\377\\376\\000\\303\\n'; printf '${RESULT_LINE}'`)
+  await supervision.start(spec)
+  expect(await follow()).toMatchObject({ code: 0, cause: null })
+  expect(lines).toEqual(['{"type":"assi', '\ufffd\ufffd\0\ufffd', RESULT_LINE])
 })
 
 test('a process is known by boot, pid and start, so a used-again pid is never signalled', () => {
