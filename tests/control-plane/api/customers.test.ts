@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { waitFor } from '../../support/wait-for.ts'
+import { openStream } from './sse-client.ts'
 import { DEV, POLL, station } from './station.ts'
 
 /** A server that asks for keys, with two customers who have a project, a run and keys each. */
@@ -41,6 +43,24 @@ test('a customer sees its own, and what belongs to another is as if it was not t
   expect((await s.call('DELETE', `/projects/${other.project}`, { key })).status).toBe(404)
   expect((await s.post('/projects', { name: 'x', local_path: '/x', customer: 'other' }, { key })).status).toBe(403)
   expect((await s.get(`/runs/${other.run.id}`, { key: other.read })).json.status).toBe('QUEUED')
+})
+
+test('a stream tells a customer its own events alone, and with a project only those of it', async () => {
+  const { s, acme, other } = await twoCustomers()
+  const streams = await Promise.all(
+    [
+      ['/events/stream?after=0', acme.read],
+      ['/events/stream?after=0', other.read],
+      [`/events/stream?after=0&project_id=${acme.project}`, await s.key('read', null)],
+      [`/events/stream?after=0&project_id=${other.project}`, acme.read],
+    ].map(([path, key]) => openStream(`${s.url}${path}`, { authorization: `Bearer ${key}` })),
+  )
+  await s.post(`/runs/${other.run.id}/pause`)
+  await s.post(`/runs/${acme.run.id}/pause`)
+  await waitFor('the last events', () => streams.slice(0, 3).every(({ messages }) => messages.length >= 2))
+  const heard = streams.map(({ messages }) => messages.map(({ data }) => [data.run_id, data.type]))
+  const [ofAcme, ofOther] = [acme, other].map(({ run }) => ['RUN_CREATED', 'RUN_PAUSED'].map(type => [run.id, type]))
+  expect(heard).toEqual([ofAcme, ofOther, ofAcme, []])
 })
 
 test("a worker takes its own customer's tasks alone, and cannot touch what another holds", async () => {

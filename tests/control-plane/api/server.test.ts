@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
@@ -67,17 +68,23 @@ describe('waiting', () => {
     expect((await s.get(`${POLL.replace('dev_1', 'dev_9')}&wait=1`)).status).toBe(204)
   })
 
-  test('what was taken for a runner that had gone away is handed to it at its next poll', async () => {
+  test('nothing is taken for a runner that has gone away while it waited', async () => {
     const s = await station()
     const project = await s.project()
-    const { request } = await import('node:http')
     const left = request(`${s.url}${POLL}&wait=30`, { agent: false }).on('error', () => {})
-    left.end()
-    await waitFor('the poll to be there', async () => (await s.get('/metrics')).text.includes('agent_runner_runs'))
+    await new Promise<void>(resolve => left.end(resolve))
+    for (let i = 0; i < 3; i++) await s.get('/livez')
     left.destroy()
+    for (let i = 0; i < 3; i++) await s.get('/livez')
     const run = await s.run(project)
-    const [one, other] = await Promise.all([s.get(POLL), s.get(POLL)])
-    expect([one.json.run.id, other.json.run.id]).toEqual([run.id, run.id])
+    expect((await s.get(POLL.replace('dev_1', 'dev_2'))).json.run.id).toBe(run.id)
+  })
+
+  test('what a runner holds already is handed to it again, however often it asks', async () => {
+    const s = await station()
+    const run = await s.run(await s.project())
+    const answers = await Promise.all([1, 2, 3].map(() => s.get(POLL)))
+    expect(answers.map(({ json }) => [json.run.id, json.lease.epoch])).toEqual([1, 2, 3].map(() => [run.id, 1]))
   })
 
   test('a heartbeat that waits hears a wish at once, and not again what is known', async () => {
