@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { asRunnerError } from '../core/errors.ts'
+import { chaosCommand } from './chaos.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
@@ -43,6 +44,7 @@ const COMMANDS: Record<string, (program: Command) => void> = {
   server: serverCommand,
   keys: keysCommand,
   doctor: doctorCommand,
+  chaos: chaosCommand,
   config: configCommand,
   init: initCommand,
   hooks: hooksCommand,

@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { RUN_TAG, taggedProcesses } from '../../system/processes.ts'
+import type { Written } from './account.ts'
+
+/*
+ * What must hold after any crash and recovery, looked at from outside: the tracker's record, git, the processes of the machine and its
+ * files. Nothing of the runner's own words is believed. Each function answers what does not hold, in sentences; [] is well.
+ */
+
+/** A task as its tracker shows it to anybody. */
+export interface TaskSeen {
+  status: string
+  holder: string | null
+  notes: string
+  /** Every status that it was moved to, in order. */
+  moves: string[]
+}
+
+/** The task has one of these statuses, nobody holds it, it was moved there once, and one note of one run is on it. */
+export function notToldOnce(task: TaskSeen, statuses: readonly string[]): string[] {
+  const moves = task.moves.filter(move => move === task.status).length
+  const notes = task.notes.match(/agent-runner logs run_/g)?.length ?? 0
+  return [
+    ...(statuses.includes(task.status) ? [] : [`it is ${task.status}, not ${statuses.join(' or ')}`]),
+    ...(task.holder === null ? [] : [`${task.holder} holds it`]),
+    ...(moves === 1 ? [] : [`it was moved to ${task.status} ${moves} times`]),
+    ...(notes === 1 ? [] : [`it has ${notes} notes`]),
+  ]
+}
+
+/** What an agent says it has written and that is neither in a commit that some ref holds nor in a file of a working tree. */
+export function lostWork(repo: string, written: readonly Written[]): Written[] {
+  const lost = new Set(written)
+  const wanted = new Set(written.map(({ file }) => file))
+  for (const folder of workingTrees(repo)) settle(lost, file => textOf(join(folder, file)))
+  const objects = git(repo, 'rev-list', '--objects', '--all').split('\n')
+  for (const line of objects) {
+    if (lost.size === 0) break
+    const [sha = '', file = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
+    if (wanted.has(file)) settle(lost, name => (name === file ? git(repo, 'cat-file', 'blob', sha) : null))
+  }
+  return [...lost]
+}
+
+function settle(lost: Set<Written>, read: (file: string) => string | null): void {
+  for (const one of lost) if (read(one.file)?.includes(one.text)) lost.delete(one)
+}
+
+/** Processes that carry the tag of one of these runs. */
+export function stillRunning(runs: readonly string[]): string[] {
+  return runs.flatMap(run => taggedProcesses(RUN_TAG, run).map(({ pid }) => `process ${pid} of ${run} lives`))
+}
+
+/** Lock files, half-written files, worktrees (but those that may stay), locks of git and notes of ours in its folder, uncommitted changes. */
+export function leftBehind(home: string, repo: string, mayStay: (worktree: string) => boolean = () => false): string[] {
+  const ours = readdirSync(home, { recursive: true, encoding: 'utf8' })
+  const inGit = readdirSync(join(repo, '.git'), { recursive: true, encoding: 'utf8' })
+  const changes = git(repo, 'status', '--porcelain').split('\n').filter(Boolean)
+  return [
+    ...ours.filter(name => name.startsWith('locks/') && name.endsWith('.lock')).map(name => `the lock file ${name} is left`),
+    ...ours.filter(name => name.endsWith('.tmp')).map(name => `the temporary file ${name} is left`),
+    ...workingTrees(repo)
+      .slice(1)
+      .filter(path => !mayStay(path))
+      .map(path => `the worktree ${path} is left`),
+    ...inGit.filter(name => name.endsWith('.lock') || name.includes('agent-runner-')).map(name => `.git/${name} is left`),
+    ...changes.map(change => `the checkout has an uncommitted change: ${change}`),
+  ]
+}
+
+/** The main working tree, then the others. */
+function workingTrees(repo: string): string[] {
+  const lines = git(repo, 'worktree', 'list', '--porcelain').split('\n')
+  return lines.filter(line => line.startsWith('worktree ')).map(line => line.slice('worktree '.length))
+}
+
+/** Runs git in a folder, with nobody's own settings, and answers its stdout. Throws what git says. */
+export function git(folder: string, ...args: string[]): string {
+  const env = { ...withoutGit(process.env), ...NO_SETTINGS }
+  return execFileSync('git', args, { cwd: folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 })
+}
+
+/** The environment in which git reads no settings but the repository's. */
+export const NO_SETTINGS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
+
+/** GIT_DIR and the like would lead git to another repository. */
+function withoutGit(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('GIT_')))
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunRecord } from '../../core/run.ts'
+import { attemptFolder, lastAttempt, readAttemptFile, type StartedRecord } from '../../system/attempt-files.ts'
+import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { type Account, accountOf } from './account.ts'
+import { type Ground, running, textOf } from './ground.ts'
+
+/** One start of the program under test. */
+export interface Runner {
+  pid: number
+  /** Epoch milliseconds. */
+  startedAt: number
+  endedAt: number | null
+  exit: Promise<{ code: number | null; signal: string | null }>
+  running(): boolean
+  signal(name: NodeJS.Signals): void
+  output(): string
+  /** The unfinished run that it found, and how many events that had; null when there was none. */
+  found: { runId: string; events: number } | null
+}
+
+/** One agent id with a HOME of its own, and all the runners that were started for it. */
+export interface Lane {
+  agentId: string
+  runners: Runner[]
+  /** The runner that works now; a started one when none does. */
+  runner(): Runner
+  start(fault?: string): Runner
+  /** The lock file; null when nothing is unfinished, or while it cannot be read. */
+  lock(): RunRecord | null
+  account(runId: string): Account
+  /** What supervisor and agent of the latest attempt wrote about themselves. */
+  attempt(): StartedRecord | null
+}
+
+/** A lane. Nothing is started. */
+export function openLane(ground: Ground, agentId: string): Lane {
+  const { root, home, repo, self } = ground
+  const user = join(root, 'users', agentId)
+  mkdirSync(user, { recursive: true })
+  const runners: Runner[] = []
+  let starts = 0
+
+  function lock(): RunRecord | null {
+    try {
+      const path = lockFilePath(home, agentId)
+      return existsSync(path) ? readLockFile(path) : null
+    } catch {
+      return null
+    }
+  }
+
+  function start(fault?: string): Runner {
+    const log = join(root, 'logs', `${agentId}-${starts++}.log`)
+    const file = openSync(log, 'a')
+    const unfinished = lock()
+    const [program = '', ...words] = self
+    const args = [...words, 'run', '--role', 'backend_dev', '--agent-id', agentId, '--single-task']
+    const env = { ...ground.env, HOME: user, ...(fault && { AGENT_RUNNER_FAULT: fault }) }
+    const found = unfinished && { runId: unfinished.runId, events: openRunFiles(home).events(unfinished.runId).length }
+    const startedAt = Date.now()
+    const child = spawn(program, args, { cwd: repo, env, stdio: ['ignore', file, file], detached: true })
+    closeSync(file)
+    const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', (code, signal) => {
+        runner.endedAt = Date.now()
+        resolve({ code, signal })
+      })
+    })
+    const runner: Runner = {
+      pid: child.pid ?? 0,
+      startedAt,
+      endedAt: null,
+      exit,
+      running: () => running(child),
+      signal: name => void child.kill(name),
+      output: () => textOf(log),
+      found,
+    }
+    runners.push(runner)
+    return runner
+  }
+
+  return {
+    agentId,
+    runners,
+    start,
+    runner() {
+      const last = runners.at(-1)
+      return last?.running() ? last : start()
+    },
+    lock,
+    account: runId => accountOf(join(user, 'agent.log'), runId),
+    attempt() {
+      const record = lock()
+      if (!record) return null
+      return readAttemptFile(attemptFolder(home, record.runId, lastAttempt(home, record.runId)), 'started')
+    },
+  }
+}
+
+/** Waits until the condition answers something truthy; null when the time (milliseconds) is over, or `over` says so. */
+export async function until<T>(condition: () => T, ms: number, over: () => boolean = () => false): Promise<NonNullable<T> | null> {
+  const end = performance.now() + ms
+  for (;;) {
+    const isOver = over() || performance.now() > end
+    const value = condition()
+    if (value) return value
+    if (isOver) return null
+    await delay(10)
+  }
+}

@@ -1,0 +1,170 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunRecord } from '../../core/run.ts'
+import { attemptFolder, lastAttempt, type StartedRecord } from '../../system/attempt-files.ts'
+import { lockFilePath } from '../../system/lock-file.ts'
+import { bootId } from '../../system/process-table.ts'
+import { endTagged, isAlive, RUN_TAG, signalProcess } from '../../system/processes.ts'
+import { boardFile } from '../task/embedded-board.ts'
+import type { Ground } from './ground.ts'
+import { type Lane, type Runner, until } from './lane.ts'
+import type { Strike, Victim } from './plan.ts'
+
+/** How long the agent's work is waited for before a strike is given up as missed, in milliseconds. */
+const PATIENCE_MS = 20_000
+
+/** What the strikes did that the checker has to know. */
+export interface Damage {
+  /** Runs whose supervisor or agent was hit: only they may ask the model again. */
+  harmed: Set<string>
+  /** When the board was locked: epoch milliseconds from and to. */
+  boardLocked: [from: number, to: number][]
+  /** Exit codes of second runners for an agent id that had one. */
+  seconds: (number | null)[]
+  /** How many strikes came, and how many found nothing to hit, since the work was over. */
+  struck: number
+  missed: number
+}
+
+/** Does one strike to a lane, starting its runner when none works. The runner may work on, or be dead, afterwards. */
+export async function strike(blow: Strike, lane: Lane, ground: Ground, damage: Damage): Promise<void> {
+  const hit = await land(blow, lane, ground, damage)
+  if (hit) damage.struck++
+  else damage.missed++
+}
+
+async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): Promise<boolean> {
+  if (blow.kind === 'point') {
+    await lane.runners.at(-1)?.exit
+    return (await lane.start(blow.point).exit).signal === 'SIGKILL'
+  }
+  const runner = lane.runner()
+  if (blow.kind === 'moment') {
+    await Promise.race([delay(Math.max(0, runner.startedAt + blow.ms - Date.now())), runner.exit])
+    return await killRunner(runner)
+  }
+  const work = await atWork(lane, runner, blow.piece)
+  if (!work) return false
+  const { record, attempt } = work
+  switch (blow.kind) {
+    case 'kill':
+      if (blow.victims.some(victim => victim !== 'runner')) damage.harmed.add(record.runId)
+      for (const victim of blow.victims) await kill(victim, runner, attempt)
+      return true
+    case 'freeze': {
+      const send = (name: NodeJS.Signals) => {
+        if (blow.victim === 'supervisor') return signalProcess(attempt.supervisor, name)
+        if (runner.running()) runner.signal(name)
+        return runner.running()
+      }
+      const hit = send('SIGSTOP')
+      await delay(blow.ms)
+      send('SIGCONT')
+      return hit
+    }
+    case 'reboot':
+    case 'decoy':
+      damage.harmed.add(record.runId)
+      await killRunner(runner)
+      await kill('supervisor', runner, attempt)
+      await kill('agent', runner, attempt)
+      if (blow.kind === 'reboot') await endTagged(RUN_TAG, record.runId, 0)
+      forge(blow.kind, record.runId, lane, ground)
+      return true
+    case 'board':
+      damage.boardLocked.push(await lockBoard(ground, blow.ms))
+      return true
+    case 'second': {
+      const second = lane.start()
+      const { code } = await second.exit
+      if (!runner.running()) return false
+      // The runners of a lane are asked for their latest one: that is the first still.
+      lane.runners.splice(lane.runners.indexOf(second), 1)
+      damage.seconds.push(code)
+      return true
+    }
+    case 'signal':
+      if (blow.signal === 'SIGTERM' && blow.times === 2) damage.harmed.add(record.runId)
+      for (let n = 1; n <= blow.times; n++) {
+        runner.signal(blow.signal)
+        await until(
+          () => runner.output().split(blow.signal).length > n,
+          2_000,
+          () => !runner.running(),
+        )
+      }
+      return true
+  }
+}
+
+/** Waits until the agent of the run in hand has done so many pieces; null when the work is over before. */
+async function atWork(lane: Lane, runner: Runner, piece: number): Promise<{ record: RunRecord; attempt: StartedRecord } | null> {
+  return await until(
+    () => {
+      const record = lane.lock()
+      const attempt = record && lane.attempt()
+      if (!record || !attempt?.agent) return null
+      const done = lane.account(record.runId).written.filter(({ text }) => text.startsWith('whole')).length
+      return done >= piece ? { record, attempt } : null
+    },
+    PATIENCE_MS,
+    () => !runner.running(),
+  )
+}
+
+async function killRunner(runner: Runner): Promise<boolean> {
+  runner.signal('SIGKILL')
+  return (await runner.exit).signal === 'SIGKILL'
+}
+
+/** Kills exactly the process that is on record, and waits until it is gone. */
+async function kill(victim: Victim, runner: Runner, attempt: StartedRecord): Promise<void> {
+  if (victim === 'runner') return void (await killRunner(runner))
+  const identity = attempt[victim]
+  if (!identity) return
+  signalProcess(identity, 'SIGKILL')
+  await until(() => !isAlive(identity), 5_000)
+}
+
+/**
+ * Makes the records of a dead run name another process: after a reboot with its pid and start time in another boot, else with its pid
+ * alone, as when the system has used the pid again.
+ */
+function forge(kind: 'reboot' | 'decoy', runId: string, lane: Lane, { home, decoy }: Ground): void {
+  const started = join(attemptFolder(home, runId, lastAttempt(home, runId)), 'started.json')
+  for (const path of [started, lockFilePath(home, lane.agentId)]) {
+    let text = readFileSync(path, 'utf8').replaceAll(/("pid": ?)\d+/g, `$1${decoy.pid}`)
+    if (kind === 'reboot')
+      text = text.replaceAll(bootId(), '00000000-0000-4000-8000-000000000000').replaceAll(/("start": ?)"[^"]*"/g, `$1"${decoy.start}"`)
+    writeFileSync(path, text)
+  }
+}
+
+/** Holds the write lock of the board's database, as another process that is slow to write. */
+async function lockBoard({ home }: Ground, ms: number): Promise<[number, number]> {
+  const { DatabaseSync: Database } = await import('node:sqlite')
+  // It must not wait inside SQLite: other lanes of this process may be the ones that hold the lock.
+  const database = new Database(boardFile(home), { timeout: 0 })
+  try {
+    while (!begun(database)) await delay(10)
+    const from = Date.now()
+    await delay(ms)
+    database.exec('rollback')
+    return [from, Date.now()]
+  } finally {
+    database.close()
+  }
+}
+
+function begun(database: DatabaseSync): boolean {
+  try {
+    database.exec('begin immediate')
+    return true
+  } catch (error) {
+    // SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy
+    if ((error as { errcode?: number }).errcode === 5) return false
+    throw error
+  }
+}
