@@ -66,11 +66,13 @@ function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: Cl
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found')
   const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
-  if (permissionMode === 'skip') args.push('--dangerously-skip-permissions')
+  if (plan.dryRun) args.push('--permission-mode', 'plan')
+  else if (permissionMode === 'skip') args.push('--dangerously-skip-permissions')
   else args.push('--permission-mode', permissionMode)
   args.push(`--disallowedTools=${TOOLS_OF_LATER.join(',')}`)
   // Counted from the start of this process, also for a resumed session.
   if (plan.maxCostUsd !== null) args.push('--max-budget-usd', plan.maxCostUsd.toFixed(4))
+  if (plan.maxTurns !== null) args.push('--max-turns', String(plan.maxTurns))
   if (plan.verdict) args.push('--json-schema', verdictJsonSchema())
   return { file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { agentIdentity } from '../config/identity.ts'
 import { toPolicy } from '../config/policy.ts'
 import { roleInstructions } from '../config/role-instructions.ts'
 import { KEYS, setting } from '../config/schema.ts'
 import { trackerChoice } from '../config/tracker-choice.ts'
+import { RunnerError } from '../core/errors.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
@@ -38,6 +40,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const { repo, home } = values
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
+  const { openShell } = await import('../agents/shell.ts')
   const { findClaude } = await import('../agents/claude-discovery.ts')
   const agentCommand = findClaude({ configured: values.claudeCommand, env: outside.env, home: outside.env.HOME ?? home })
   const agent = openClaude({
@@ -49,6 +52,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     identity,
     tracker: await openTracker(config),
     agent,
+    shell: openShell(),
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
     workspaces: await openConfiguredWorkspaces(config, identity.id, message => outside.emit({ type: 'warning', message })),
     hooks: openHooks({ ...hookOptions(config), self: outside.self }),
@@ -83,8 +87,28 @@ export async function openTracker(config: Config): Promise<Tracker> {
     const { openEmbedded } = await import('../trackers/control-plane.ts')
     return openEmbedded(boardFile(values.home), { project: values.repo })
   }
+  if (trackerChoice(config).tracker === 'control-plane') {
+    const { openControlPlaneHttp } = await import('../trackers/control-plane-http.ts')
+    const { server, project, repo, apiTimeout } = values
+    return openControlPlaneHttp({
+      url: server ?? '',
+      key: serverKey(values),
+      requestTimeoutMs: apiTimeout * 1000,
+      project: project ?? repo,
+    })
+  }
   const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
+}
+
+/** The key of the control plane, also from its file. Throws CONFIG_INVALID when that cannot be read. */
+function serverKey({ serverKey: key, serverKeyFile: file }: Config['values']): string | null {
+  if (key !== null || file === null) return key
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new RunnerError('CONFIG_INVALID', `the key file ${file} cannot be read: ${(error as Error).message}`)
+  }
 }
 
 /** Our environment for agents: without the secrets that are ours alone. */

@@ -1,5 +1,4 @@
-import { Command, CommanderError } from 'commander'
-import { asRunnerError } from '../core/errors.ts'
+import { Command } from 'commander'
 import { chaosCommand } from './chaos.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
@@ -8,6 +7,7 @@ import { hooksCommand } from './hooks.ts'
 import { initCommand } from './init.ts'
 import { keysCommand } from './keys.ts'
 import { logsCommand } from './logs.ts'
+import { tell } from './output/tell.ts'
 import { rescueCommand } from './rescue.ts'
 import { runCommand } from './run.ts'
 import { serverCommand } from './server.ts'
@@ -16,8 +16,6 @@ import { taskCommand } from './task.ts'
 import { unlockCommand } from './unlock.ts'
 import { version } from './version.ts'
 import { whyCommand } from './why.ts'
-
-const USAGE = 2
 
 const HELP = `
 Examples:
@@ -83,6 +81,8 @@ export async function main(argv: string[]): Promise<void> {
   // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
+  // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
+  process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
   const program = buildProgram(commandOf(argv[2]))
   try {
     refuseUnknownCommand(program, argv[2])
@@ -98,15 +98,4 @@ function refuseUnknownCommand(program: Command, word: string | undefined): void 
   if (program.commands.some(command => command.name() === word || command.aliases().includes(word)))
     return // commander's own wording, with its suggestion of the nearest command.
   ;(program as unknown as { unknownCommand(): never }).unknownCommand.call(Object.assign(Object.create(program), { args: [word] }))
-}
-
-function tell(thrown: unknown): number {
-  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : USAGE
-  // A person who ends a question with Ctrl-C or Ctrl-D has not met a bug.
-  if ((thrown as Error | null)?.name === 'ExitPromptError') return 12
-  const error = asRunnerError(thrown)
-  process.stderr.write(`agent-runner: ${error.message}\n`)
-  if (error.advice) process.stderr.write(`  ${error.advice}\n`)
-  if (error.code === 'BUG') process.stderr.write(`${(error.cause as Error)?.stack ?? ''}\n`)
-  return error.exitCode
 }

@@ -101,6 +101,7 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
       tokens: JSON.stringify(sum(run.tokens, end.tokens)),
     })),
   },
+  part_finished: { type: 'STEP_COMPLETED' },
   run_paused: { type: 'RUN_PAUSED', becomes: 'PAUSED', delivers: ['pause'] },
   run_resumed: { type: 'RUN_RESUMED', becomes: 'RUNNING', delivers: ['resume'] },
   run_finished: {

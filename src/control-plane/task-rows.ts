@@ -1,6 +1,7 @@
 import type { Insertable, Kysely, SelectQueryBuilder } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
-import type { Task } from '../core/task.ts'
+import type { Plan, Task } from '../core/task.ts'
+import { planOf } from './plan.ts'
 import { isUnfinished } from './rules.ts'
 import type { HistoryKind, HistoryRow, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
@@ -65,7 +66,32 @@ export async function withBelongings(db: Kysely<Schema>, rows: TaskRow[]): Promi
     const named = await db.selectFrom('projects').select(['id', 'name', 'local_path']).where('id', 'in', unknown).execute()
     for (const { id, name, local_path } of named) projects.set(id, local_path || name)
   }
-  return rows.map(row => boardTask(row, needs.get(row.id)!, labels.get(row.id)!, projects.get(row.project_id) ?? ''))
+  const plans = await readPlans(db, rows)
+  return rows.map(row => ({
+    ...boardTask(row, needs.get(row.id)!, labels.get(row.id)!, projects.get(row.project_id) ?? ''),
+    plan: plans.get(runOf(row) ?? '') ?? null,
+  }))
+}
+
+/** The run that waits for somebody to take the task, or works on it now. */
+const runOf = (row: TaskRow): string | null => row.waiting_run ?? (row.locked_by === null ? null : row.run_id)
+
+/** How the runs of these tasks are to be done, by run id; most have nothing to say. */
+async function readPlans(db: Kysely<Schema>, rows: TaskRow[]): Promise<Map<string, Plan>> {
+  const ids = rows.flatMap(row => runOf(row) ?? [])
+  const plans = new Map<string, Plan>()
+  for (let i = 0; i < ids.length; i += CHUNK) {
+    const runs = await db
+      .selectFrom('runs')
+      .select(['id', 'steps', 'options'])
+      .where('id', 'in', ids.slice(i, i + CHUNK))
+      .execute()
+    for (const { id, steps, options } of runs) {
+      const plan = planOf(steps, options)
+      if (plan) plans.set(id, plan)
+    }
+  }
+  return plans
 }
 
 interface Need {
@@ -84,7 +110,7 @@ function readNeeds(db: Kysely<Schema>, ids: string[]) {
     .execute()
 }
 
-function boardTask(row: TaskRow, needs: Need[], labels: string[], project: string): BoardTask {
+function boardTask(row: TaskRow, needs: Need[], labels: string[], project: string): Omit<BoardTask, 'plan'> {
   return {
     id: row.id,
     title: row.title,
@@ -105,7 +131,7 @@ function boardTask(row: TaskRow, needs: Need[], labels: string[], project: strin
     labels,
     lockedBy: row.locked_by,
     lockedAt: row.locked_at,
-    runId: row.waiting_run ?? (row.locked_by === null ? null : row.run_id),
+    runId: runOf(row),
     lastRunId: row.run_id,
     onHold: row.on_hold !== 0,
     epoch: row.epoch,

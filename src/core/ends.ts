@@ -106,6 +106,14 @@ export const ENDS = {
     exitCode: 12,
     says: 'the usage limit is reached',
   },
+  command_failed: {
+    ...base,
+    next: 'park',
+    exitCode: 10,
+    actor: 'author',
+    says: 'a command of the plan failed',
+    advice: 'Look at its output in the note, mend it, and retry the run.',
+  },
   timed_out: {
     ...base,
     next: 'park',

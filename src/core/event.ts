@@ -35,6 +35,7 @@ export type RunnerEvent =
       directives: string[]
     }
   | { type: 'attempt_ended'; attempt: number; end: AttemptEnd }
+  | { type: 'part_finished'; part: number; of: number; name: string }
   | { type: 'run_paused'; message: string }
   | { type: 'run_resumed'; message: string }
   | { type: 'waiting'; message: string; untilMs: number }

@@ -100,6 +100,10 @@ export interface AttemptPlan {
   maxCostUsd: number | null
   /** Ask for a structured verdict. */
   verdict: boolean
+  /** Turns at most; null for no limit. */
+  maxTurns: number | null
+  /** Only say what would be done. */
+  dryRun: boolean
   /** The working directory. */
   cwd: string
 }
@@ -141,8 +145,8 @@ export interface AttemptReader {
 /** A coding agent's command line. It says what to run, and reads what came out. */
 export interface Agent {
   readonly name: string
-  /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`. */
-  readonly resultLine: ResultLine
+  /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`; null when its exit is. */
+  readonly resultLine: ResultLine | null
   /** The command of an attempt. Throws AGENT_CLI_MISSING when there is none. */
   command(plan: AttemptPlan): Command
   /** Whether the session can be resumed in this working directory (its transcript is there). */
@@ -161,7 +165,7 @@ export interface AttemptSpec {
   cwd: string
   /** File with the agent's stdin. */
   promptFile: string
-  resultLine: ResultLine
+  resultLine: ResultLine | null
   /** Milliseconds; all count on the boot clock. */
   deadlineMs: number
   silentAfterMs: number

@@ -30,6 +30,8 @@ export interface AttemptRecord {
   model: string
   startedAt: string
   supervisor: ProcessIdentity | null
+  /** Which part of the task's plan it does, from 0. */
+  part: number
   /** Ids of the directives that its prompt carries. */
   directives: string[]
   /** Null while it runs. */

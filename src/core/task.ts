@@ -51,6 +51,29 @@ export interface Task {
   notes: string
   /** The run that waits for whoever takes the task; null when whoever takes it makes one. */
   runId: string | null
+  /** How the run is to be done; null for the task as a whole, by the configuration. Only our own control plane tells it. */
+  plan: Plan | null
+}
+
+/** How a run is to be done, beyond its task's own fields. */
+export interface Plan {
+  /** What is done one after the other; null for the task as a whole. */
+  parts: Part[] | null
+  /** Milliseconds for each attempt; null for the configured deadline. */
+  timeoutMs: number | null
+  /** Turns of the agent in each attempt; null for no limit. */
+  maxTurns: number | null
+  /** The agent says what it would do, and does nothing. */
+  dryRun: boolean
+}
+
+/** One part of a workflow or pipeline: a goal for the agent, or a shell command. */
+export interface Part {
+  name: string
+  goal: string | null
+  command: string | null
+  /** Milliseconds for each attempt of this part; null for the plan's. */
+  timeoutMs: number | null
 }
 
 /** Who works: a registered worker identity at the tracker. */

@@ -8,7 +8,7 @@ export type AttemptChoice =
   /** Follow the attempt that the journal has as not ended. */
   | { do: 'follow'; attempt: AttemptRecord }
   /** Start another one. */
-  | { do: 'start'; session: 'first' | 'resume' | 'afresh'; after: EndReason | null }
+  | { do: 'start'; part: number; session: 'first' | 'resume' | 'afresh'; after: EndReason | null }
   /** Nothing, until somebody resumes the run. */
   | { do: 'rest' }
   /** No further attempt: the reason stands. */
@@ -21,12 +21,13 @@ export interface Spent {
   costUsd: number
 }
 
-/** Counts the attempts by the budget that the table charges them to, and their money. */
-export function spent(record: Pick<RunRecord, 'attempts'>): Spent {
+/** Counts the attempts by the budget that the table charges them to, all or those of one part, and the money of all. */
+export function spent(record: Pick<RunRecord, 'attempts'>, part?: number): Spent {
   const sum: Spent = { failures: 0, interruptions: 0, costUsd: 0 }
-  for (const { ended } of record.attempts) {
+  for (const { ended, part: own } of record.attempts) {
     if (!ended) continue
     sum.costUsd += ended.costUsd
+    if (part !== undefined && part !== own) continue
     const { counts } = end(ended.reason)
     if (counts === 'failure') sum.failures++
     if (counts === 'interruption') sum.interruptions++
@@ -39,6 +40,11 @@ export function budgetUsd(record: Pick<RunRecord, 'task'>, policy: Pick<Policy, 
   return record.task.maxCostUsd ?? policy.maxCostUsd
 }
 
+/** How many parts the task's plan has. */
+export function partsOf(record: Pick<RunRecord, 'task'>): number {
+  return record.task.plan?.parts?.length ?? 1
+}
+
 /** Decides from journal and policy alone, so that a restart decides as the runner that died would have. */
 export function chooseAttempt(
   record: Pick<RunRecord, 'attempts' | 'task' | 'wishes' | 'paused'>,
@@ -48,15 +54,17 @@ export function chooseAttempt(
   if (last && !last.ended) return { do: 'follow', attempt: last }
   if (isToStop(record)) return { do: 'finish', reason: 'ended_on_request' }
   if (record.paused) return { do: 'rest' }
-  if (!last?.ended) return { do: 'start', session: 'first', after: null }
+  if (!last?.ended) return { do: 'start', part: 0, session: 'first', after: null }
   const { reason } = last.ended
   const row = end(reason)
   // A directive that came too late for the turn gets one of its own.
-  if (row.next === 'report' && undelivered(record).length > 0) return { do: 'start', session: 'resume', after: 'directed' }
+  if (row.next === 'report' && undelivered(record).length > 0) return { do: 'start', part: last.part, session: 'resume', after: 'directed' }
+  // The next part begins where the last one stopped, with a budget of attempts of its own.
+  if (row.next === 'report' && last.part + 1 < partsOf(record)) return { do: 'start', part: last.part + 1, session: 'resume', after: null }
   if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
-  const sum = spent(record)
+  const sum = spent(record, last.part)
   if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }
   const budget = budgetUsd(record, policy)
   if (budget !== null && sum.costUsd >= budget) return { do: 'finish', reason: 'over_budget' }
-  return { do: 'start', session: row.session, after: reason }
+  return { do: 'start', part: last.part, session: row.session, after: reason }
 }

@@ -3,12 +3,12 @@ import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../core/run.ts'
-import { type AttemptChoice, chooseAttempt, spent } from './attempt-choice.ts'
+import { type AttemptChoice, chooseAttempt, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { followAttempt, promptName } from './following.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { readMentions } from './mentions.ts'
-import { firstPrompt, laterPrompt, type PromptParts } from './prompt.ts'
+import { firstPrompt, laterPrompt, type PromptParts, partPrompt } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
 import { type Steering, startSteering } from './steering.ts'
 import { waitOut } from './waiting.ts'
@@ -46,12 +46,17 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
         save()
         shareLimit(ended, record, context)
         context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
+        announcePart(attempt, record, context)
         // An end that an earlier runner asked for does not end this one.
         if (ended.reason === 'stopped' && context.stops.leaving.aborted)
           throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
         continue
       }
-      await pause(record, context, heartbeat.lost)
+      const halt = steering.interrupt()
+      await pause(record, context, AbortSignal.any([heartbeat.lost, halt]))
+      if (record.paused || isToStop(record)) continue
+      // A directive does not end a wait.
+      if (halt.aborted) await pause(record, context, heartbeat.lost)
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
       const notOurs = await keepTask(record, context)
       if (notOurs) return notOurs
@@ -95,8 +100,11 @@ async function keepTask(record: RunRecord, context: RunnerContext): Promise<'can
 async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: RunRecord, context: RunnerContext): Promise<AttemptRecord> {
   const { agent, policy, clock } = context
   const workspace = record.workspace!
+  const part = record.task.plan?.parts?.[choice.part] ?? null
   const last = record.attempts.at(-1)
-  const resume = choice.session === 'resume' && last !== undefined && agent.canResume(last.sessionId, workspace.path)
+  // Commands have no session: the agent goes on in the one that it had before them.
+  const spoken = record.attempts.findLast(attempt => !isCommand(attempt.part, record))
+  const resume = !part?.command && choice.session === 'resume' && spoken !== undefined && agent.canResume(spoken.sessionId, workspace.path)
   const number = (last?.number ?? context.supervision.latest(record.runId)) + 1
   const mentions = last ? [] : await readMentions(record, context)
   const parts: PromptParts = {
@@ -106,10 +114,12 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     workspace,
     mentions,
     verdict: rolePolicy(policy, context.identity.role).verdict,
+    part: part && { goal: part.goal ?? '', number: choice.part + 1, of: partsOf(record) },
   }
   const directives = undelivered(record)
-  const prompt =
-    last && choice.after
+  const prompt = part?.command
+    ? `${part.command}\n`
+    : last && choice.after
       ? laterPrompt(parts, {
           session: resume ? 'resume' : 'afresh',
           after: choice.after,
@@ -117,12 +127,15 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
           changed: await changedSoFar(workspace, record, context),
           directives,
         })
-      : firstPrompt({ ...parts, directives })
+      : resume
+        ? partPrompt({ ...parts, directives })
+        : firstPrompt({ ...parts, directives })
   context.files.write(record.runId, promptName(number), prompt)
   return {
     number,
     mode: resume ? 'resume' : 'fresh',
-    sessionId: resume ? last.sessionId : context.newSessionId(),
+    part: choice.part,
+    sessionId: resume ? spoken.sessionId : context.newSessionId(),
     model: modelFor(policy.models, record.task, context.identity.role),
     startedAt: new Date(clock.now()).toISOString(),
     supervisor: null,
@@ -130,6 +143,15 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     ended: null,
   }
 }
+
+/** Tells that a part of the plan is done. */
+function announcePart({ part, ended }: AttemptRecord, record: RunRecord, { emit }: RunnerContext): void {
+  const parts = record.task.plan?.parts
+  if (!parts || !ended || end(ended.reason).next !== 'report') return
+  emit({ type: 'part_finished', part: part + 1, of: parts.length, name: parts[part]!.name }, record.runId)
+}
+
+const isCommand = (part: number, record: RunRecord) => record.task.plan?.parts?.[part]?.command != null
 
 /** When the next attempt may start, by the table; null for at once. */
 function pauseUntil(ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): number | null {

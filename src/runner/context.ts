@@ -10,6 +10,8 @@ export interface RunnerContext {
   identity: AgentIdentity
   tracker: Tracker
   agent: Agent
+  /** What does the shell commands of a plan. */
+  shell: Agent
   supervision: Supervision
   workspaces: Workspaces
   hooks: Hooks

@@ -37,6 +37,15 @@ export async function dryRun(context: RunnerContext): Promise<DryRun | null> {
     verdict,
   })
   const maxCostUsd = budgetUsd(record, policy)
-  const command = agent.command({ mode: 'fresh', sessionId: context.newSessionId(), model, maxCostUsd, verdict, cwd: workspace.path })
+  const command = agent.command({
+    mode: 'fresh',
+    sessionId: context.newSessionId(),
+    model,
+    maxCostUsd,
+    verdict,
+    maxTurns: null,
+    dryRun: false,
+    cwd: workspace.path,
+  })
   return { task, model, workspace, command, prompt }
 }

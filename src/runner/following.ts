@@ -1,8 +1,8 @@
 import { end } from '../core/ends.ts'
 import { rolePolicy } from '../core/policy.ts'
-import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
+import type { Agent, AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
-import { budgetUsd, spent } from './attempt-choice.ts'
+import { budgetUsd, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { markMentionsRead } from './mentions.ts'
 import { isToStop } from './wishes.ts'
@@ -26,7 +26,7 @@ export async function followAttempt(
   let told = eventsTold(attempt.number, record, context)
   if (told === null) {
     const { number, mode, model, sessionId, supervisor, directives } = attempt
-    const { deadlineMs } = context.policy
+    const { deadlineMs } = attemptSpec(attempt, record, context)
     const pid = supervisor?.pid ?? null
     emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
   }
@@ -35,7 +35,7 @@ export async function followAttempt(
 
   /** Reads the output from its start: what has been told before is read again for the sums, but not told again. */
   const read = async (signal: AbortSignal) => {
-    const reader = context.agent.reader()
+    const reader = agentFor(attempt, record, context).reader()
     let seen = 0
     const onLine = (line: string) => {
       for (const event of reader.read(line)) {
@@ -79,8 +79,17 @@ function interruption(record: RunRecord): 'ended_on_request' | 'paused' | 'direc
 /** Reading what a dead attempt has left takes a moment; this is for a disk that hangs. */
 const LAST_WORDS_MS = 30_000
 
+/** Who does an attempt: the agent CLI, or a shell where its part is a command. */
+function agentFor(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): Agent {
+  return record.task.plan?.parts?.[attempt.part]?.command == null ? context.agent : context.shell
+}
+
 function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): AttemptSpec {
-  const { policy, agent, files } = context
+  const { policy, files } = context
+  const { plan } = record.task
+  const agent = agentFor(attempt, record, context)
+  const deadlineMs = plan?.parts?.[attempt.part]?.timeoutMs ?? plan?.timeoutMs ?? policy.deadlineMs
+  const isLast = attempt.part + 1 === partsOf(record)
   const budget = budgetUsd(record, policy)
   const cwd = record.workspace!.path
   return {
@@ -92,14 +101,18 @@ function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerC
       sessionId: attempt.sessionId,
       model: attempt.model,
       maxCostUsd: budget === null ? null : Math.max(0.01, budget - spent(record).costUsd),
-      verdict: rolePolicy(policy, context.identity.role).verdict,
+      // Of several parts the last one gives the verdict.
+      verdict: isLast && rolePolicy(policy, context.identity.role).verdict,
+      maxTurns: plan?.maxTurns ?? null,
+      dryRun: plan?.dryRun ?? false,
       cwd,
     }),
     cwd,
     promptFile: `${files.folder(record.runId)}/${promptName(attempt.number)}`,
     resultLine: agent.resultLine,
-    deadlineMs: policy.deadlineMs,
-    silentAfterMs: policy.silentAfterMs,
+    deadlineMs,
+    // A command may well be silent until its deadline; an agent that is has come to a halt.
+    silentAfterMs: agent === context.shell ? deadlineMs : policy.silentAfterMs,
     resultGraceMs: policy.resultGraceMs,
     killGraceMs: policy.killGraceMs,
   }

@@ -12,6 +12,8 @@ export interface PromptParts {
   mentions: Mention[]
   /** What somebody who watches the run wants, oldest first. */
   directives?: Wish[]
+  /** The part of the plan that is to be done now; null for the whole task. */
+  part?: { goal: string; number: number; of: number } | null
   /** Whether a structured verdict is asked for. */
   verdict: boolean
 }
@@ -28,6 +30,7 @@ export function firstPrompt(parts: PromptParts): string {
     task.notes.trim() && `## Notes on the task so far\n\n${task.notes.trim()}`,
     parts.mentions.length > 0 &&
       `## Messages to you\n\n${list(parts.mentions.map(mention => `${mention.from}: ${mention.text.trim().replaceAll('\n', '\n  ')}`))}`,
+    partPart(parts),
     workspacePart(parts),
     directivePart(parts.directives ?? []),
     parts.verdict ? verdictPart : donePart(parts),
@@ -54,6 +57,11 @@ export function laterPrompt(parts: PromptParts, how: LaterAttempt): string {
   ])
 }
 
+/** The prompt of a further part of the plan in the same session, which knows the task already. */
+export function partPrompt(parts: PromptParts): string {
+  return join([partPart(parts), directivePart(parts.directives ?? []), parts.verdict ? verdictPart : donePart(parts)])
+}
+
 /** How a later attempt begins. */
 export interface LaterAttempt {
   session: 'resume' | 'afresh'
@@ -66,6 +74,11 @@ export interface LaterAttempt {
 function directivePart(directives: Wish[]): string {
   if (directives.length === 0) return ''
   return `## A new instruction for you\n\nIt comes from a person who watches your work, and goes before what was said earlier.\n\n${directives.map(wish => wish.text.trim()).join('\n\n')}`
+}
+
+function partPart({ part }: PromptParts): string {
+  if (!part) return ''
+  return `## Now: part ${part.number} of ${part.of}\n\nThe task is done in parts. Do this one, and nothing of the others:\n\n${part.goal.trim()}`
 }
 
 function workspacePart({ workspace }: PromptParts): string {

@@ -24,7 +24,8 @@ export async function waitOut(
     if (at !== told) {
       emit({ type: 'waiting', message, untilMs: at }, runId)
       told = at
-      latest = clock.uptime() + left
+      // The two clocks differ a little in their steps; a wait that is cut short by that would ask too early.
+      latest = clock.uptime() + left + 1_000
     }
     if (cut.aborted) return 'cut'
     if (clock.uptime() >= latest) return 'over'

@@ -84,5 +84,6 @@ export function taskFromSample(sample: z.infer<typeof sampleTask>): Task {
     status: sample.status ?? 'created',
     notes: sample.notes ?? '',
     runId: null,
+    plan: null,
   }
 }

@@ -14,6 +14,16 @@ const level = z.enum(LEVELS)
 const reason = z.enum(Object.keys(ENDS) as [EndReason, ...EndReason[]])
 const verdict = z.object({ outcome: z.enum(['pass', 'send_back', 'blocked']), summary: z.string(), findings: z.array(z.string()) })
 
+const milliseconds = z.number().positive().nullable()
+const plan = z.object({
+  parts: z
+    .array(z.object({ name: z.string(), goal: z.string().nullable(), command: z.string().nullable(), timeoutMs: milliseconds }))
+    .nullable(),
+  timeoutMs: milliseconds,
+  maxTurns: z.number().nullable(),
+  dryRun: z.boolean(),
+})
+
 const task = z.object({
   id: z.string().min(1),
   title: z.string(),
@@ -30,6 +40,7 @@ const task = z.object({
   status: z.string(),
   notes: z.string(),
   runId: z.string().nullable().default(null),
+  plan: plan.nullable().default(null),
 })
 
 const attempt = z.object({
@@ -39,6 +50,7 @@ const attempt = z.object({
   model: z.string(),
   startedAt: z.string(),
   supervisor: z.object({ bootId: z.string(), pid: z.int(), start: z.string() }).nullable(),
+  part: z.int().min(0).default(0),
   directives: z.array(z.string()).default([]),
   ended: z
     .object({
@@ -235,6 +247,7 @@ function decodeOlder(json: unknown): RunRecord {
       dependsOn: [],
       maxCostUsd: null,
       runId: null,
+      plan: null,
       model: null,
       status: found,
       notes: data.notes ?? '',

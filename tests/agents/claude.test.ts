@@ -21,7 +21,16 @@ async function stage(script: ModelScript | ScriptedTurn[], workspaceName = 'shop
   mkdirSync(cwd, { recursive: true })
   const env = claudeEnv(folder, model.url)
   const agent = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'skip', env })
-  const plan: AttemptPlan = { mode: 'fresh', sessionId: randomUUID(), model: 'sonnet', maxCostUsd: null, verdict: false, cwd }
+  const plan: AttemptPlan = {
+    mode: 'fresh',
+    sessionId: randomUUID(),
+    model: 'sonnet',
+    maxCostUsd: null,
+    verdict: false,
+    maxTurns: null,
+    dryRun: false,
+    cwd,
+  }
   type RunOptions = { prompt?: string; onEvent?: Parameters<typeof runAttempt>[2]['onEvent'] }
   const run = (changes: Partial<AttemptPlan> = {}, { prompt = 'Greet the world.', onEvent }: RunOptions = {}) =>
     runAttempt(agent, { ...plan, ...changes }, { prompt, folder, env, onEvent })
@@ -145,6 +154,8 @@ test('an outer session is not inherited, the login and provider of the user are'
     model: 'opus',
     maxCostUsd: null,
     verdict: false,
+    maxTurns: null,
+    dryRun: false,
     cwd: '/',
   })
   expect(env).toMatchObject({ CLAUDECODE: null, CLAUDE_CODE_SESSION_ID: null, CLAUDE_CODE_ENTRYPOINT: null, DISABLE_AUTOUPDATER: '1' })
@@ -152,7 +163,16 @@ test('an outer session is not inherited, the login and provider of the user are'
 })
 
 test('permission modes and further arguments are passed on, and no CLI is a clear error', () => {
-  const plan: AttemptPlan = { mode: 'resume', sessionId: 'x', model: 'opus', maxCostUsd: 0.25, verdict: false, cwd: '/' }
+  const plan: AttemptPlan = {
+    mode: 'resume',
+    sessionId: 'x',
+    model: 'opus',
+    maxCostUsd: 0.25,
+    verdict: false,
+    maxTurns: null,
+    dryRun: false,
+    cwd: '/',
+  }
   const agent = openClaude({ command: CLAUDE, extraArgs: ['--effort', 'high'], permissionMode: 'acceptEdits', env: {} })
   const line = agent.command(plan).args.join(' ')
   expect(line).toContain('--resume x')

@@ -23,6 +23,7 @@ const attempt = {
   model: 'sonnet',
   startedAt: '2026-07-06T12:00:00Z',
   supervisor: null,
+  part: 0,
   directives: [] as string[],
   ended: null,
 } as const

@@ -341,6 +341,7 @@ function anAttempt() {
     model: 'sonnet',
     startedAt: '2026-07-06T12:00:00Z',
     supervisor: null,
+    part: 0,
     directives: [],
     ended: null,
   } as RunRecord['attempts'][number]

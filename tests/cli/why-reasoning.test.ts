@@ -55,7 +55,7 @@ function unfinished(step: StepName, record: Partial<RunRecord> = {}, more: Parti
 
 function attempt(number: number, reason: EndReason | null, more: Partial<AttemptRecord> = {}): AttemptRecord {
   const ended = reason && attemptEnd({ reason })
-  return { number, mode: 'fresh', sessionId: 's', model: 'm', startedAt: '', supervisor: null, directives: [], ended, ...more }
+  return { number, mode: 'fresh', sessionId: 's', model: 'm', startedAt: '', supervisor: null, part: 0, directives: [], ended, ...more }
 }
 
 const said = (of: Facts) =>

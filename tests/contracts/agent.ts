@@ -25,6 +25,8 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
     model: 'sonnet',
     maxCostUsd: 1.5,
     verdict: false,
+    maxTurns: null,
+    dryRun: false,
     cwd: '/home/user/shop',
   }
 
@@ -96,7 +98,7 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
     })
 
     test('the result line is the last line of a finished attempt and no other', () => {
-      const { key, value } = open().resultLine
+      const { key, value } = open().resultLine!
       const isResult = (line: string) => (JSON.parse(line) as Record<string, unknown>)[key] === value
       expect(finished.map(isResult)).toEqual(finished.map((_, at) => at === finished.length - 1))
     })

@@ -8,7 +8,7 @@ const choose = (list: ReturnType<typeof attempts>, over = {}) =>
   chooseAttempt({ attempts: list, task: aTask(), wishes: [], paused: false }, { ...policy, ...over })
 
 test('a run without attempts starts its first', () => {
-  expect(choose([])).toEqual({ do: 'start', session: 'first', after: null })
+  expect(choose([])).toEqual({ do: 'start', part: 0, session: 'first', after: null })
 })
 
 test('an attempt that has not ended is followed, never doubled', () => {
@@ -16,23 +16,23 @@ test('an attempt that has not ended is followed, never doubled', () => {
 })
 
 test('a crash is resumed until the attempts are used up, then it stands', () => {
-  expect(choose(attempts('crashed', 'crashed'))).toEqual({ do: 'start', session: 'resume', after: 'crashed' })
+  expect(choose(attempts('crashed', 'crashed'))).toEqual({ do: 'start', part: 0, session: 'resume', after: 'crashed' })
   expect(choose(attempts('crashed', 'silent', 'crashed'))).toEqual({ do: 'finish', reason: 'crashed' })
 })
 
 test('kills from outside have a budget of their own, so that they never use up the attempts', () => {
-  expect(choose(attempts('killed', 'killed'))).toMatchObject({ do: 'start', session: 'resume' })
+  expect(choose(attempts('killed', 'killed'))).toMatchObject({ do: 'start', part: 0, session: 'resume' })
   expect(choose(attempts('killed', 'killed', 'killed'))).toEqual({ do: 'finish', reason: 'killed' })
   expect(choose(attempts('killed', 'killed', 'crashed', 'crashed'))).toMatchObject({ do: 'start' })
 })
 
 test('usage limits and stops of the runner are charged to nothing', () => {
-  expect(choose(attempts(...Array<EndReason>(20).fill('usage_limit')))).toMatchObject({ do: 'start', session: 'resume' })
-  expect(choose(attempts(...Array<EndReason>(20).fill('stopped')))).toMatchObject({ do: 'start', session: 'resume' })
+  expect(choose(attempts(...Array<EndReason>(20).fill('usage_limit')))).toMatchObject({ do: 'start', part: 0, session: 'resume' })
+  expect(choose(attempts(...Array<EndReason>(20).fill('stopped')))).toMatchObject({ do: 'start', part: 0, session: 'resume' })
 })
 
 test('a lost session begins afresh', () => {
-  expect(choose(attempts('session_lost'))).toMatchObject({ do: 'start', session: 'afresh' })
+  expect(choose(attempts('session_lost'))).toMatchObject({ do: 'start', part: 0, session: 'afresh' })
 })
 
 test('money is counted over all attempts and ends the run when it is spent', () => {

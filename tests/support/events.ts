@@ -4,7 +4,17 @@ import type { Task } from '../../src/core/task.ts'
 
 /** A task with this title, and what else matters to a test. */
 export function task(title: string, more: Partial<Task> = {}): Task {
-  const open = { branch: null, priority: 0, dependsOn: [], maxCostUsd: null, runId: null, model: null, status: 'created', notes: '' }
+  const open = {
+    branch: null,
+    priority: 0,
+    dependsOn: [],
+    maxCostUsd: null,
+    runId: null,
+    plan: null,
+    model: null,
+    status: 'created',
+    notes: '',
+  }
   return {
     id: 'tsk_1',
     title,

@@ -23,6 +23,7 @@ export function hookTask(changes: Partial<Task> = {}): Task {
     status: 'created',
     notes: '',
     runId: null,
+    plan: null,
     ...changes,
   }
 }

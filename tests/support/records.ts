@@ -17,6 +17,7 @@ export function aTask(over: Partial<Task> = {}): Task {
     dependsOn: [],
     maxCostUsd: null,
     runId: null,
+    plan: null,
     model: null,
     status: 'created',
     notes: '',
@@ -51,6 +52,7 @@ export function attempts(...reasons: (EndReason | null)[]): AttemptRecord[] {
     model: 'sonnet',
     startedAt: '2026-01-01T00:00:00.000Z',
     supervisor: null,
+    part: 0,
     directives: [],
     ended: reason && anEnd(reason),
   }))

@@ -18,6 +18,7 @@ const TASK: Task = {
   dependsOn: [],
   maxCostUsd: null,
   runId: null,
+  plan: null,
   model: null,
   status: 'created',
   notes: '',

@@ -136,6 +136,7 @@ describe('the embedded tracker', () => {
       status: 'created',
       notes: '',
       runId: expect.stringMatching(/^run_/),
+      plan: null,
     })
   })
 })

@@ -46,6 +46,7 @@ const sampleTask = (complexity: Complexity) => ({
   dependsOn: [],
   maxCostUsd: null,
   runId: null,
+  plan: null,
   model: null,
   status: 'created',
   notes: '',

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import { toPolicy } from '../../config/policy.ts'
-import { trackerChoice } from '../../config/tracker-choice.ts'
+import { trackerChoice, trackerUrl } from '../../config/tracker-choice.ts'
 import { modelFor } from '../../core/policy.ts'
 import type { HookOptions } from '../../system/hooks.ts'
 import { selfCommand } from '../../system/self.ts'
@@ -17,13 +17,13 @@ export function hookOptions({ values, sources }: Config): HookOptions {
 
 /** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */
 export async function hookFacts(config: Config, env: NodeJS.ProcessEnv): Promise<HookFacts> {
-  const { agentId, role, level, home, apiUrl, claudeCommand } = config.values
+  const { agentId, role, level, home, claudeCommand } = config.values
   const agent = { id: agentId ?? 'trial', role: role ?? 'backend_dev', level }
   const { tracker } = trackerChoice(config)
   const { findClaude } = await import('../../agents/claude-discovery.ts')
   return {
     agent,
-    tracker: { name: tracker, url: tracker === 'embedded' ? boardFile(home) : apiUrl },
+    tracker: { name: tracker, url: trackerUrl(config) ?? boardFile(home) },
     modelFor: task => modelFor(toPolicy(config, '').models, task, agent.role),
     agentCommand: findClaude({ configured: claudeCommand, env, home: env.HOME ?? home }),
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
-import { trackerChoice } from '../../config/tracker-choice.ts'
+import { trackerChoice, trackerPlace } from '../../config/tracker-choice.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { Holding } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
@@ -31,7 +31,7 @@ export async function askTracker(
   const own = boardFile(values.home)
   if (embedded && !existsSync(own)) return { kind: 'elsewhere', where: own, message: `there is no embedded board at ${own}` }
   const impatient = { ...config, values: { ...values, apiTimeout: Math.min(values.apiTimeout, waitMs / 1000) } }
-  const where = embedded ? 'the embedded board' : `Headless PM at ${values.apiUrl}`
+  const where = trackerPlace(config)
   try {
     const tracker = await openTracker(impatient)
     try {

@@ -1,3 +1,4 @@
+import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import { findSetting, valueAt } from '../../config/lookup.ts'
 import { maskValue, showValue } from '../../config/masking.ts'
@@ -29,15 +30,21 @@ export async function listSettings(flags: Flags, io: CommandIo): Promise<void> {
   } else for (const key of KEYS) io.stdout.write(`${key} = ${showValue(setting(key), values[key])}\n`)
 }
 
+/** Each setting's value, secrets masked, and where it came from, as a document. */
+export function explained({ values, sources, files }: Config, keys: readonly Key[] = KEYS) {
+  const settings = Object.fromEntries(keys.map(key => [key, { value: maskValue(setting(key), values[key]), source: sources[key] }]))
+  return { settings, files }
+}
+
 /** `config explain`: each setting, its value and where it came from; what is not a default stands out. */
 export async function explainSettings(name: string | null, flags: Flags, io: CommandIo): Promise<void> {
   const keys: readonly Key[] = name === null ? KEYS : [findSetting(name).key]
-  const { values, sources, files } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
   if (flags.json) {
-    const settings = Object.fromEntries(keys.map(key => [key, { value: maskValue(setting(key), values[key]), source: sources[key] }]))
-    io.stdout.write(`${JSON.stringify({ settings, files }, null, 2)}\n`)
+    io.stdout.write(`${JSON.stringify(explained(config, keys), null, 2)}\n`)
     return
   }
+  const { values, sources } = config
   const paint = await paintFor(io.stdout, io.env)
   const wide = Math.max(...keys.map(key => key.length))
   for (const key of keys) {

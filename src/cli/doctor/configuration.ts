@@ -1,3 +1,4 @@
+import type { Config } from '../../config/config.ts'
 import { roleInstructions } from '../../config/role-instructions.ts'
 import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
@@ -52,8 +53,22 @@ export const role: Check = {
 export const key: Check = {
   name: 'key',
   examine({ config }) {
-    if (trackerChoice(config).tracker === 'embedded') return ok('none needed: the board is embedded')
+    const { tracker } = trackerChoice(config)
+    if (tracker === 'embedded') return ok('none needed: the board is embedded')
+    if (tracker === 'control-plane') return serverKey(config)
     if (config.values.apiKey !== null) return ok(`from ${sayWhere(config.sources.apiKey)}`)
     return warn('there is no key for the PM server', 'Set HEADLESS_PM_API_KEY, or `agent-runner config set apiKey -`.')
   },
+}
+
+/** A control plane on loopback is open without a key; whether this one is, the check of the tracker finds out. */
+function serverKey({ values, sources }: Config) {
+  const source = values.serverKey !== null ? sources.serverKey : values.serverKeyFile !== null ? sources.serverKeyFile : null
+  if (source === null) return ok('none: the control plane must be open to this machine')
+  if (source.kind === 'flag' && values.serverKey !== null)
+    return warn(
+      'the key stands on the command line, which other users of this machine can read',
+      'Use --key-file or HEADLESS_PM_SERVER_KEY.',
+    )
+  return ok(`from ${sayWhere(source)}`)
 }

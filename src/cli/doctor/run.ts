@@ -13,18 +13,27 @@ type Told = { name: string } & Finding
 /** Longest time for what waits for others; each check has shorter limits of its own. */
 const LONGEST_MS = 60_000
 
-/** `doctor`: tells every check with its verdict. Answers the exit code: 0 if a run would start, else the one with which it would end. */
+/**
+ * `doctor`: tells every check with its verdict. Answers the exit code: 0 if a run would start, else the one with which it would end. With
+ * `--bundle` it writes what a maintainer needs to help instead, and answers 0 once that is written.
+ */
 export async function runDoctor(flags: Record<string, unknown>, io: CommandIo): Promise<number> {
+  if (flags.bundle === undefined && (flags.withWork || flags.yes))
+    throw new RunnerError('USAGE', '--with-work and --yes belong to --bundle FILE')
   const told = await allFindings(flags, io)
   const failed = told.find(finding => finding.verdict === 'fail')
+  const document = {
+    version: version(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    ok: !failed,
+    checks: told,
+  }
+  if (flags.bundle !== undefined) {
+    const { writeBundle } = await import('./bundle/write.ts')
+    return await writeBundle({ ...flags, bundle: String(flags.bundle) }, io, document)
+  }
   if (flags.json) {
-    const document = {
-      version: version(),
-      node: process.version,
-      platform: `${process.platform}-${process.arch}`,
-      ok: !failed,
-      checks: told,
-    }
     io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
   } else await print(told, io)
   return failed?.exitCode ?? 0

@@ -53,6 +53,8 @@ export function sentence(event: RunnerEvent): string {
       const why = ended.reason === 'completed' || ended.text === '' ? '' : `: ${ended.text}`
       return `attempt ${event.attempt} ended, ${end(ended.reason).says}${why} (${duration(ended.durationMs)}, ${count(ended.turns, 'turn')}, ${count(ended.toolCalls, 'tool call')}, ${money(ended.costUsd)})`
     }
+    case 'part_finished':
+      return `part ${event.part} of ${event.of} done: ${event.name}`
     case 'run_paused':
     case 'run_resumed':
       return event.message

@@ -68,6 +68,8 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
       const why = ended.text.trim() === '' ? [] : wrapped(ended.text, columns, '  ', 6).map(line => paint.dim(line))
       return [...bad(`attempt ${event.attempt}: ${end(ended.reason).says}`, duration(ended.durationMs)), ...why]
     }
+    case 'part_finished':
+      return good(`part ${event.part} of ${event.of} done: ${event.name}`)
     case 'run_paused':
     case 'run_resumed':
       return told(event.message)

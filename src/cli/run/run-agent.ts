@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
 import { loadConfig } from '../../config/load.ts'
-import { trackerChoice } from '../../config/tracker-choice.ts'
+import { trackerChoice, trackerPlace } from '../../config/tracker-choice.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { runLoop } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
@@ -17,6 +17,7 @@ import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { tellUncaught } from './last-words.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
 
@@ -41,6 +42,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   const files = openRunFiles(home)
   const emit = openTimeline(identity.id, files, event => printer.print(event))
   const deaf = listenToSignals(stops, emit)
+  const calm = tellUncaught(emit)
   const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true
   try {
     const context = await composeRunner(config, {
@@ -74,6 +76,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
     }
   } finally {
     deaf()
+    calm()
     printer.close()
     guard.release()
   }
@@ -81,7 +84,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
 
 function where(config: Config): string {
   const { tracker, because } = trackerChoice(config)
-  return tracker === 'embedded' ? `the embedded board (${because})` : `Headless PM at ${config.values.apiUrl}`
+  return tracker === 'embedded' ? `${trackerPlace(config)} (${because})` : trackerPlace(config)
 }
 
 function said(exitCode: number): string {

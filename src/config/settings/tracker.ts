@@ -1,4 +1,4 @@
-import { choice, type Setting, seconds, text, type Z } from '../setting.ts'
+import { choice, path, type Setting, seconds, text, type Z } from '../setting.ts'
 
 const URL_EXPECTED = 'expected an http or https URL without user name and password'
 
@@ -11,11 +11,11 @@ function plainHttp(value: string): boolean {
 /** Where tasks come from. */
 export const TRACKER = {
   tracker: {
-    ...choice('auto', 'headless-pm', 'embedded'),
+    ...choice('auto', 'headless-pm', 'control-plane', 'embedded'),
     flag: '--tracker <name>',
     env: ['HEADLESS_PM_TRACKER'],
     default: 'auto',
-    says: 'Where tasks come from; auto means headless-pm as soon as a URL or key for it is configured, else the embedded board.',
+    says: 'Where tasks come from; auto means control-plane or headless-pm as soon as a server for it is configured, else the embedded board.',
   },
   apiUrl: {
     kind: 'text',
@@ -39,6 +39,37 @@ export const TRACKER = {
     flag: '--api-timeout <seconds>',
     env: ['HEADLESS_PM_API_TIMEOUT'],
     default: 30,
-    says: 'How long one request to the Headless PM server may take.',
+    says: 'How long one request to a server may take.',
+  },
+  server: {
+    kind: 'text',
+    unit: null,
+    schema: (z: Z) => z.string({ error: URL_EXPECTED }).trim().refine(plainHttp, { error: URL_EXPECTED }),
+    flag: '--server <url>',
+    env: ['HEADLESS_PM_SERVER'],
+    default: null,
+    says: 'The address of a control plane (agent-runner server) that gives tasks to this machine, such as http://build.example:8000.',
+  },
+  serverKey: {
+    ...text,
+    flag: '--key <key>',
+    env: ['HEADLESS_PM_SERVER_KEY'],
+    default: null,
+    secret: true,
+    says: 'The worker key for that control plane; other users of a machine can read command lines, so --key-file or the environment is safer.',
+  },
+  serverKeyFile: {
+    ...path,
+    flag: '--key-file <file>',
+    env: ['HEADLESS_PM_SERVER_KEY_FILE'],
+    default: null,
+    says: 'A file that holds that key and nothing else.',
+  },
+  project: {
+    ...text,
+    flag: '--project <name>',
+    env: ['HEADLESS_PM_PROJECT'],
+    default: null,
+    says: "The control plane's project to work for, by its name or its path there; without it, the project of the repository's path.",
   },
 } as const satisfies Record<string, Setting>

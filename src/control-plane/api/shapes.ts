@@ -1,3 +1,4 @@
+import type { Plan } from '../../core/task.ts'
 import type { RunEvent } from '../event-rows.ts'
 import type { Project } from '../projects.ts'
 import type { Run } from '../run-rows.ts'
@@ -76,6 +77,7 @@ export function taskShape(task: BoardTask): WireTask {
     state: taskState(status),
     notes,
     run_id: task.runId,
+    plan: task.plan && planShape(task.plan),
     last_run_id: task.lastRunId,
     on_hold: task.onHold,
     epoch,
@@ -89,6 +91,12 @@ export function taskShape(task: BoardTask): WireTask {
 /** A worker as the API shows it. */
 export function workerShape({ id, agentId, role, level, labels, host, currentRun, registeredAt, lastSeen }: Worker): WireWorker {
   return { id, agent_id: agentId, role, level, labels, host, current_run: currentRun, registered_at: registeredAt, last_seen: lastSeen }
+}
+
+/** How a run is to be done, as runners elsewhere read it. */
+function planShape({ parts, timeoutMs, maxTurns, dryRun }: Plan) {
+  const shown = parts?.map(({ name, goal, command, timeoutMs }) => ({ name, goal, command, timeout_ms: timeoutMs })) ?? null
+  return { parts: shown, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun }
 }
 
 /** An event as the API shows it. */

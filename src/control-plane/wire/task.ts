@@ -8,6 +8,10 @@ const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satis
 
 const label = line(100)
 
+const milliseconds = z.number().nullable()
+const part = z.object({ name: z.string(), goal: z.string().nullable(), command: z.string().nullable(), timeout_ms: milliseconds })
+const plan = z.object({ parts: z.array(part).nullable(), timeout_ms: milliseconds, max_turns: z.number().nullable(), dry_run: z.boolean() })
+
 /** The fields of a task that a run and a task are made with alike. */
 export const taskFields = z.object({
   role: z
@@ -52,6 +56,7 @@ export const task = z
     state: z.enum(TASK_STATES).meta({ description: 'The same, coarser.' }),
     notes: z.string().meta({ description: 'What agents and people wrote on it.' }),
     run_id: runId.nullable().meta({ description: 'The run that works on it, or waits for a runner.' }),
+    plan: plan.nullable().meta({ description: 'How the run is to be done; null for an ordinary one.' }),
     last_run_id: runId.nullable().meta({ description: 'The run that worked on it last.' }),
     on_hold: z.boolean().meta({ description: 'Its waiting run is PAUSED, so it is handed to nobody.' }),
     epoch: z.number().meta({ description: 'Grows with each claim.' }),

@@ -1,0 +1,23 @@
+import type { Plan } from '../core/task.ts'
+import type { RunStep } from './run-rows.ts'
+
+const ms = (seconds: unknown): number | null => (typeof seconds === 'number' && seconds > 0 ? Math.round(seconds * 1000) : null)
+
+/** How a run is to be done, from its steps and options as they are stored; null when it is an ordinary one. */
+export function planOf(steps: string | null, options: string): Plan | null {
+  const parts = steps === null ? null : (JSON.parse(steps) as RunStep[])
+  const { timeout, max_steps: turns, dry_run: dryRun } = JSON.parse(options) as Record<string, unknown>
+  const plan = {
+    parts:
+      parts?.map(({ name, goal, command, timeout }, index) => ({
+        name: name ?? `step ${index + 1}`,
+        goal: goal ?? null,
+        command: command ?? null,
+        timeoutMs: ms(timeout),
+      })) ?? null,
+    timeoutMs: ms(timeout),
+    maxTurns: typeof turns === 'number' ? turns : null,
+    dryRun: dryRun === true,
+  }
+  return plan.parts || plan.timeoutMs || plan.maxTurns || plan.dryRun ? plan : null
+}
