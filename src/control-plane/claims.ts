@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { newRunId } from '../core/ids.ts'
 import type { Holding } from '../core/ports.ts'
 import type { AgentIdentity } from '../core/task.ts'
 import type { Differences } from './differences.ts'
@@ -73,16 +74,23 @@ export async function claim(
 
 /** One statement finds the task free or finds nothing. Then its run starts. */
 async function take(tx: Tx, agent: Claimer, taskId: string, runId: string | undefined, lease: LeaseMs): Promise<boolean> {
-  const task = await tx.db.selectFrom('tasks').select(['project_id', 'waiting_run', 'customer']).where('id', '=', taskId).executeTakeFirst()
-  if (!task || (await isFull(tx, task.project_id))) return false
-  const brought = runId === undefined || runId === task.waiting_run ? undefined : await runNamed(tx.db, runId)
-  if (brought) return false
+  const task = await tx.db
+    .selectFrom('tasks')
+    .innerJoin('projects', 'projects.id', 'tasks.project_id')
+    .select(['tasks.project_id', 'tasks.waiting_run', 'projects.max_running'])
+    .where('tasks.id', '=', taskId)
+    .executeTakeFirst()
+  if (!task || (task.max_running !== null && (await isFull(tx, task.project_id)))) return false
+  const brought = runId !== undefined && runId !== task.waiting_run
+  if (brought && (await runNamed(tx.db, runId))) return false
+  const id = runId ?? task.waiting_run ?? newRunId()
   const won = await tx.db
     .updateTable('tasks')
     .set(eb => ({
       status: 'under_work',
       locked_by: agent.id,
       locked_at: tx.at,
+      run_id: id,
       claimed_from: eb.ref('status'),
       waiting_run: null,
       epoch: eb('epoch', '+', 1),
@@ -97,20 +105,17 @@ async function take(tx: Tx, agent: Claimer, taskId: string, runId: string | unde
   if (!won) return false
   const worker = await touchWorker(tx, won.customer, agent)
   const waiting = task.waiting_run === null ? undefined : await runNamed(tx.db, task.waiting_run)
-  const run = waiting ?? (await addRun(tx, won, { id: runId }, await latestRun(tx.db, taskId)))
-  const id = runId ?? run.id
+  const run = waiting ?? (await addRun(tx, won, { id }, await latestRun(tx.db, taskId)))
   const held = { id, agent_id: agent.id, worker_id: worker, epoch: won.epoch, lease_until: leaseUntil(tx.differs, lease) }
   const data = { agent: agent.id, attempt: run.attempt, ...(id !== run.id && { was: run.id }) }
   await transition(tx, run, 'RUNNING', { type: 'RUN_STARTED', data }, { ...held, started_at: run.started_at ?? tx.at, error: null })
-  await tx.db.updateTable('tasks').set({ run_id: id }).where('id', '=', taskId).execute()
   await claimLine(tx, won, agent, id, won.claimed_from)
   return true
 }
 
 /** The project's row is held, so that of claims in a limited project one after the other counts. */
 async function isFull(tx: Tx, projectId: string): Promise<boolean> {
-  const limited = tx.db.selectFrom('projects').select('id').where('id', '=', projectId).where('max_running', 'is not', null)
-  if (!(await tx.differs.held(limited).executeTakeFirst())) return false
+  await tx.differs.held(tx.db.selectFrom('projects').select('id').where('id', '=', projectId)).execute()
   return (await fullProjects(tx.db, { projectId })).length > 0
 }
 

@@ -9,6 +9,7 @@ import {
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type SqliteStatement,
 } from 'kysely'
 
 /** Kysely on Node's own SQLite. `file` is the real path; it names the queue in which the connections of this process wait. */
@@ -73,19 +74,29 @@ class NodeSqliteDriver extends SqliteDriver {
   }
 }
 
+/** How many prepared statements are kept. Preparing takes longer than most of them run. */
+const PREPARED = 300
+
 /** The few words of better-sqlite3 that Kysely's driver uses, said by node:sqlite. */
 function speakingKysely(database: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, SqliteStatement>()
   return {
     close: () => database.close(),
     prepare(sql) {
+      const known = prepared.get(sql)
+      if (known) return known
+      // The oldest makes room; one that is in use all the time is soon there again.
+      if (prepared.size >= PREPARED) prepared.delete(prepared.keys().next().value!)
       const statement = database.prepare(sql)
       const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
-      return {
+      const made: SqliteStatement = {
         reader: statement.columns().length > 0,
         all: parameters => statement.all(...values(parameters)),
         run: parameters => statement.run(...values(parameters)),
         iterate: parameters => statement.iterate(...values(parameters)),
       }
+      prepared.set(sql, made)
+      return made
     },
   }
 }

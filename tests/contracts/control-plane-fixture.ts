@@ -9,6 +9,8 @@ export interface Database {
   url: string
   /** Asks it something past the control plane, as another program would. */
   ask(sql: string): Promise<Record<string, unknown>[]>
+  /** How it would answer a query, in its own words. */
+  plan(sql: string, parameters: readonly unknown[]): Promise<string>
 }
 
 /** Makes a new empty database. */

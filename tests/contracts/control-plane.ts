@@ -3,6 +3,7 @@ import { claimPromises } from './control-plane-claims.ts'
 import { doorPromises } from './control-plane-doors.ts'
 import { eventPromises } from './control-plane-events.ts'
 import type { NewDatabase } from './control-plane-fixture.ts'
+import { growthPromises } from './control-plane-growth.ts'
 import { leasePromises } from './control-plane-leases.ts'
 import { listPromises } from './control-plane-lists.ts'
 import { processPromises } from './control-plane-processes.ts'
@@ -23,6 +24,7 @@ export function controlPlaneKeepsItsPromises(name: string, newDatabase: NewDatab
     listPromises(newDatabase)
     doorPromises(newDatabase)
     processPromises(newDatabase)
+    growthPromises(newDatabase)
     randomPromises(newDatabase)
   })
 }

@@ -68,11 +68,11 @@ export function postgresServer() {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function ask(database: string, sql: string): Promise<Record<string, unknown>[]> {
+  async function ask(database: string, sql: string, parameters: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: urlOf(database) })
     await client.connect()
     try {
-      return (await client.query(sql)).rows
+      return (await client.query(sql, [...parameters])).rows
     } finally {
       await client.end()
     }
@@ -86,7 +86,7 @@ export function postgresServer() {
       return urlOf(name)
     },
     /** Asks the database at an address of this server something, on a connection of its own. */
-    ask: (url: string, sql: string) => ask(new URL(url).pathname.slice(1), sql),
+    ask: (url: string, sql: string, parameters?: readonly unknown[]) => ask(new URL(url).pathname.slice(1), sql, parameters),
   }
 }
 
