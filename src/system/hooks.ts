@@ -18,8 +18,8 @@ export interface HookOptions extends HookPlaces {
 
 /** The environment name that marks the hooks of one agent in one state folder. */
 const OWNER_TAG = 'AGENT_RUNNER_HOOK_OF'
-/** The PM's key is for the runner alone. */
-const SECRETS = ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY']
+/** The keys of servers are for the runner alone. */
+const SECRETS = ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY', 'HEADLESS_PM_SERVER_KEY']
 /** A hook that prints more is stopped; its log is cut to this. */
 const LOG_BYTES = 10 * 1024 * 1024
 const MESSAGE_LINES = 20

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { agentIdentity } from '../../src/config/identity.ts'
 import { toPolicy } from '../../src/config/policy.ts'
-import { trackerChoice } from '../../src/config/tracker-choice.ts'
+import { trackerChoice, trackerPlace } from '../../src/config/tracker-choice.ts'
 import { loadIn, refusalOf } from './load-in.ts'
 
 test('the policy has the configured rules in milliseconds and bytes', async () => {
@@ -39,7 +39,7 @@ test('a runner needs a role and an agent id, and says how to give them', async (
 })
 
 test('auto means Headless PM as soon as a URL or a key for it is configured, and says by what', async () => {
-  expect(trackerChoice((await loadIn({})).config)).toEqual({ tracker: 'embedded', because: 'no Headless PM server is configured' })
+  expect(trackerChoice((await loadIn({})).config)).toEqual({ tracker: 'embedded', because: 'no server is configured' })
   const key = trackerChoice((await loadIn({ env: { API_KEY: 'k' } })).config)
   expect(key).toEqual({ tracker: 'headless-pm', because: 'configured by API_KEY (environment)' })
   const url = await loadIn({ env: { HEADLESS_PM_API_URL: 'http://pm:1' } })
@@ -52,4 +52,24 @@ test('a PM URL as a flag contradicts the embedded tracker', async () => {
   const error = await refusalOf({ flags: { tracker: 'embedded', apiUrl: 'http://pm:1' } })
   expect(error.message).toBe('--api-url http://pm:1: is for a Headless PM server, but the tracker is embedded')
   expect(error.exitCode).toBe(2)
+})
+
+describe('a control plane elsewhere', () => {
+  const server = 'http://build.example:8000'
+
+  test('its address alone is enough, and it goes before Headless PM', async () => {
+    const { config } = await loadIn({ env: { HEADLESS_PM_SERVER: server, HEADLESS_PM_API_URL: 'http://pm.example' } })
+    expect(trackerChoice(config)).toEqual({ tracker: 'control-plane', because: expect.stringContaining('HEADLESS_PM_SERVER') })
+    expect(trackerPlace(config)).toBe(`the control plane at ${server}`)
+  })
+
+  test('what contradicts it on one command line is refused, and a key is never shown', async () => {
+    const refused = async (flags: Record<string, string>, message: RegExp) =>
+      expect(await loadIn({ flags }).catch(error => error)).toMatchObject({ code: 'USAGE', message: expect.stringMatching(message) })
+    await refused({ server, apiUrl: 'http://pm.example' }, /--api-url.*Headless PM/)
+    await refused({ tracker: 'headless-pm', server }, /--server.*control plane/)
+    await refused({ tracker: 'embedded', key: 'ar_secret' }, /--key(?!.*ar_secret)/)
+    await refused({ server, key: 'ar_secret', keyFile: '/k' }, /--key-file/)
+    await refused({ tracker: 'control-plane' }, /needs the address/)
+  })
 })
