@@ -28,7 +28,8 @@ export async function waitOut(
       latest = clock.uptime() + left + 1_000
     }
     if (cut.aborted) return 'cut'
-    if (clock.uptime() >= latest) return 'over'
-    await clock.sleep(Math.min(PIECE_MS, left), cut).catch(() => {})
+    const most = latest - clock.uptime()
+    if (most <= 0) return 'over'
+    await clock.sleep(Math.min(PIECE_MS, left, most), cut).catch(() => {})
   }
 }

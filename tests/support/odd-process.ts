@@ -1,0 +1,25 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+/*
+ * Loaded before the program (NODE_OPTIONS=--import) to bring about what no test can wait for: a wall clock that jumps by the milliseconds
+ * that stand in the file AGENT_RUNNER_TEST_CLOCK, and a promise that fails unseen once the file AGENT_RUNNER_TEST_FAULT is there.
+ */
+const { AGENT_RUNNER_TEST_CLOCK: clockFile, AGENT_RUNNER_TEST_FAULT: faultFile } = process.env
+
+if (clockFile) {
+  const Real = Date
+  const now = () => Real.now() + (existsSync(clockFile) ? Number(readFileSync(clockFile, 'utf8')) : 0)
+  globalThis.Date = new Proxy(Real, {
+    construct: (target, args, self) => Reflect.construct(target, args.length === 0 ? [now()] : args, self),
+    get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+  })
+}
+
+if (faultFile && !process.argv.includes('supervise')) {
+  const timer = setInterval(() => {
+    if (!existsSync(faultFile)) return
+    clearInterval(timer)
+    void Promise.reject(new TypeError('boom'))
+  }, 20)
+  timer.unref()
+}
