@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Written } from '../../src/cli/chaos/account.ts'
 import { agentProgram, RESULT_LINE } from './agent-program.ts'
 
 /** The pieces of work of the agent below, in order. The first is committed by it, the others are left uncommitted. */
@@ -12,12 +13,6 @@ export interface AgentStart {
   sessionId: string
   prompt: string
   ended: boolean
-}
-
-/** What the agent says that it has written. */
-export interface Written {
-  file: string
-  text: string
 }
 
 /** An agent CLI that keeps an account of itself in its home, works in pieces, and can be held between them. */

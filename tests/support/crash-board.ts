@@ -1,17 +1,9 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { TaskSeen } from '../../src/cli/chaos/findings.ts'
 import { openBoard } from '../../src/control-plane/board.ts'
 import { HeadlessPmBoard } from './headless-pm-board.ts'
 import { type HeadlessPmServer, startHeadlessPm } from './headless-pm-server.ts'
-
-/** A task as its tracker shows it to anybody. */
-export interface TaskSeen {
-  status: string
-  holder: string | null
-  notes: string
-  /** Every status that it was moved to, in order. */
-  moves: string[]
-}
 
 /** A tracker as a crash test sees it: from outside, through its own record. */
 export interface CrashBoard {
