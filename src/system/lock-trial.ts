@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { takeLock } from './os-lock.ts'
 
 /** Exit code of the second process when it was kept out, as it should be. */
-export const KEPT_OUT = 75
+const KEPT_OUT = 75
 const LONGEST_MS = 10_000
 
 export interface LockTrial {

@@ -1,0 +1,52 @@
+import type { EndReason } from '../../../core/ends.ts'
+
+/** Keys under which a task, an agent or a person speaks; what they say is not needed to find a fault of the runner. */
+const SPOKEN = new Set([
+  'title',
+  'task_title',
+  'description',
+  'criteria',
+  'notes',
+  'note',
+  'text',
+  'argument',
+  'subject',
+  'summary',
+  'findings',
+  'doing',
+  'diff',
+])
+
+/** Ends of an attempt at which the last words are those of the CLI or the system, and say what went wrong. */
+const DIAGNOSTIC = new Set<unknown>([
+  'api_error',
+  'cli_missing',
+  'crashed',
+  'killed',
+  'not_logged_in',
+  'session_lost',
+  'unknown_model',
+  'usage_limit',
+] satisfies EndReason[])
+
+/** A copy of a JSON value in which only the length is left of what was said in it, and all else is as it was. */
+export function withheld(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withheld)
+  if (typeof value !== 'object' || value === null) return value
+  const { reason, type, exitCode } = value as Record<string, unknown>
+  const diagnostic = DIAGNOSTIC.has(reason)
+  // A hook may print the task that it was told.
+  const idle = type === 'hook_finished' && exitCode === 0
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const spoken = (SPOKEN.has(key) && !(key === 'text' && diagnostic)) || (key === 'message' && idle)
+      return [key, spoken ? lengthOf(inner) : withheld(inner)]
+    }),
+  )
+}
+
+function lengthOf(value: unknown): unknown {
+  if (typeof value === 'string') return value === '' ? '' : `[${value.length} characters]`
+  if (Array.isArray(value)) return value.map(lengthOf)
+  return withheld(value)
+}
