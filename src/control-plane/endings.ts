@@ -1,7 +1,7 @@
 import { RunnerError } from '../core/errors.ts'
 import type { TaskStatus } from '../core/task.ts'
 import { isRestingStatus, isWaiting } from './rules.ts'
-import { runNamed, transition } from './run-rows.ts'
+import { heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
 import type { HistoryKind, RunRow, TaskRow } from './schema.ts'
 import { withNote, writeHistory } from './task-rows.ts'
@@ -57,7 +57,8 @@ export async function conclude(
   // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
   if (task.run_id !== runId && said.length > 0) return 'lost'
   const to = endStatus(kind, task, status)
-  const run = task.run_id === null ? undefined : await runNamed(tx.db, task.run_id)
+  // Held, since what the runner tells meanwhile may change its state too.
+  const run = task.run_id === null ? undefined : await heldRunNamed(tx, task.run_id)
   const after = run && !isOver(run.status) ? await endRun(tx, run, kind, to, note, agentId) : undefined
   const gone = after?.status === 'STOPPED' ? 'cancelled' : to
   const waits = after && !isOver(after.status) ? after : undefined
@@ -122,7 +123,7 @@ export async function backToQueue(
 
 /** A task that was cancelled while its run was held elsewhere: the run ends when its holder says so. */
 async function confirmStop(tx: Tx, { agentId, runId, epoch }: Holder): Promise<'reported' | 'lost'> {
-  const run = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', runId)).executeTakeFirst()
+  const run = await heldRunNamed(tx, runId)
   if (!run || run.agent_id !== agentId || (epoch !== null && run.epoch !== epoch)) return 'lost'
   if (run.status === 'STOPPED') return 'reported'
   if (isOver(run.status) || run.worker_id === null) return 'lost'

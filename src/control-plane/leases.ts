@@ -3,7 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import { leaseUntil } from './claims.ts'
 import type { Differences } from './differences.ts'
 import { backToQueue, type Holder } from './endings.ts'
-import { heldRun, transition } from './run-rows.ts'
+import { heldRun, heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { stopNow } from './task-moves.ts'
@@ -37,8 +37,7 @@ export function ofHolder<R extends Pick<RunRow, 'id' | 'agent_id' | 'epoch' | 'c
 
 /** Renews a lease, also one that is over as long as nobody has acted on it. Throws LEASE_LOST. */
 export async function renew(tx: Tx, customer: string | null, holder: Holder, leaseMs: number | null): Promise<Lease> {
-  const row = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', holder.runId)).executeTakeFirst()
-  const run = ofHolder(row, customer, holder)
+  const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   if (isOver(run.status) || run.worker_id === null)
     throw new RunnerError('LEASE_LOST', `${run.id} is ${run.status}${isOver(run.status) ? '' : ' and waits for whoever takes it'}`)
   const renewed = await tx.db

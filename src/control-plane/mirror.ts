@@ -3,7 +3,7 @@ import type { Holder } from './endings.ts'
 import { meaningOf } from './event-map.ts'
 import { lastTold } from './event-rows.ts'
 import { ofHolder } from './leases.ts'
-import { transition } from './run-rows.ts'
+import { heldRunNamed, transition } from './run-rows.ts'
 import { TRANSITIONS } from './run-states.ts'
 import type { RunRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
@@ -19,8 +19,7 @@ export async function publish(
   holder: Holder,
   events: readonly StampedEvent[],
 ): Promise<{ ackedSeq: number }> {
-  const row = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', holder.runId)).executeTakeFirst()
-  let run: RunRow = ofHolder(row, customer, holder)
+  let run: RunRow = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   let acked = await lastTold(tx.db, run.seq, holder.agentId)
   let known: Partial<RunRow> = {}
   for (const event of [...events].sort((a, b) => a.seq - b.seq)) {

@@ -95,7 +95,7 @@ export async function runRow(db: Kysely<Schema>, customer: string | null, id: st
 export async function heldRun(tx: Tx, customer: string | null, id: string): Promise<{ run: RunRow; task: TaskRow }> {
   const { task_id } = await runRow(tx.db, customer, id)
   const task = await tx.differs.held(tx.db.selectFrom('tasks').selectAll().where('id', '=', task_id)).executeTakeFirstOrThrow()
-  const run = await tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', id)).executeTakeFirst()
+  const run = await heldRunNamed(tx, id)
   if (!run) throw new RunnerError('NOT_FOUND', `there is no run ${JSON.stringify(id)}`)
   return { run, task }
 }
@@ -108,6 +108,11 @@ export function latestRun(db: Kysely<Schema>, taskId: string): Promise<RunRow | 
 /** The run with this id, if there is one. */
 export function runNamed(db: Kysely<Schema>, id: string): Promise<RunRow | undefined> {
   return db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** The same, held until the transaction ends. Whoever needs its task too holds that first. */
+export function heldRunNamed(tx: Tx, id: string): Promise<RunRow | undefined> {
+  return tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', id)).executeTakeFirst()
 }
 
 /** What a run is made with, beside its task. */

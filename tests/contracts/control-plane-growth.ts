@@ -103,7 +103,9 @@ export function growthPromises(newDatabase: NewDatabase): void {
 
     test('lists and the queue walk along indexes in their order', async () => {
       const { plane, project, database } = await bench(newDatabase)
+      const other = await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
       await fill(database, project.id, 0, 5_000)
+      await fill(database, other.id, 5_000, 10_000)
       const db = compiler(plane.kind)
       const differs = plane.kind === 'sqlite' ? SQLITE : POSTGRES
       const queries = [
