@@ -178,11 +178,11 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       const began = context.clock.uptime()
       const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
       if (!known) record.steps.push(entry)
+      // One write says that the step before is done and that this one begins: nothing happens in between.
       task.save()
       context.emit({ type: 'step_started', step: name }, record.runId)
       entry.result = await steps[name].run(task)
       entry.finishedAt = task.now()
-      if (name !== 'release') task.save()
       context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
     }
   } finally {

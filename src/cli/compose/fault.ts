@@ -2,19 +2,18 @@ import { RunnerError } from '../../core/errors.ts'
 import type { Journal } from '../../core/ports.ts'
 import { type RunRecord, STEPS } from '../../core/run.ts'
 
-/** Where a run can be cut off, besides before and after each step: inside the agent step, by how far its last attempt is. */
+/** Where a run can be cut off, besides around each step: inside the agent step, by how far its last attempt is. */
 const ATTEMPT_POINTS = ['decided:agent', 'started:agent', 'ended:agent']
 
 /**
- * Every point at which AGENT_RUNNER_FAULT can kill the runner. `before:S` the journal has step S as begun and nothing of it is done;
- * `done:S` it is done but not on record; `after:S` it is done and on record. Made from the list of steps, so that a new step has its points.
+ * Every point at which AGENT_RUNNER_FAULT can kill the runner. `before:S` the journal has step S as begun, the one before it as done, and
+ * nothing of S is done; `done:S` it is done but not on record; `after:release` the run is over. Made from the list of steps, so that a new
+ * step has its points.
  */
-export const FAULT_POINTS: readonly string[] = STEPS.flatMap(step => [
-  `before:${step}`,
-  ...(step === 'agent' ? ATTEMPT_POINTS : []),
-  `done:${step}`,
-  `after:${step}`,
-])
+export const FAULT_POINTS: readonly string[] = [
+  ...STEPS.flatMap(step => [`before:${step}`, ...(step === 'agent' ? ATTEMPT_POINTS : []), `done:${step}`]),
+  'after:release',
+]
 
 /**
  * For tests of crash recovery only: a journal that kills this process by SIGKILL when a run comes to `point`. Steps touch the outside only
@@ -23,20 +22,27 @@ export const FAULT_POINTS: readonly string[] = STEPS.flatMap(step => [
 export function withFault(journal: Journal, point: string | undefined): Journal {
   if (!point) return journal
   if (!FAULT_POINTS.includes(point)) throw new RunnerError('CONFIG_INVALID', `AGENT_RUNNER_FAULT: there is no point ${point}`)
+  let stepOnDisk: string | undefined
   const reached = (now: string) => {
     if (now === point) process.kill(process.pid, 'SIGKILL')
   }
   return {
-    load: () => journal.load(),
+    load() {
+      const loaded = journal.load()
+      stepOnDisk = loaded.record?.steps.at(-1)?.name
+      return loaded
+    },
     save(record) {
-      const state = stateOf(record)
-      reached(state.replace(/^after:/, 'done:'))
+      const step = record.steps.at(-1)?.name
+      if (step !== stepOnDisk) reached(`done:${stepOnDisk}`)
       journal.save(record)
-      reached(state)
+      stepOnDisk = step
+      reached(stateOf(record))
     },
     remove() {
       reached('done:release')
       journal.remove()
+      stepOnDisk = undefined
       reached('after:release')
     },
   }
@@ -46,7 +52,6 @@ export function withFault(journal: Journal, point: string | undefined): Journal 
 function stateOf({ steps, attempts }: RunRecord): string {
   const step = steps.at(-1)
   const attempt = attempts.at(-1)
-  if (step?.finishedAt) return `after:${step.name}`
   if (step?.name !== 'agent' || !attempt) return `before:${step?.name}`
   return attempt.ended ? 'ended:agent' : attempt.supervisor ? 'started:agent' : 'decided:agent'
 }
