@@ -182,6 +182,13 @@ export type AttemptState =
 
 /** Starts, follows and ends attempts so that they outlive the runner. */
 export interface Supervision {
+  /**
+   * Gets a supervisor ready for a run, so that its first attempt starts sooner. It starts nothing before `start`, and goes away with this
+   * process. Saying it twice is the same as once.
+   */
+  ready(runId: string): void
+  /** Lets go of one that was not needed. */
+  unready(runId: string): void
   /** Starts the attempt detached. Resolves when the agent process runs, or has failed to start (see its exit record). */
   start(spec: AttemptSpec): Promise<ProcessIdentity | null>
   inspect(runId: string, attempt: number): AttemptState

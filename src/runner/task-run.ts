@@ -24,6 +24,8 @@ const steps: Record<StepName, Step> = {
   /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */
   claim: {
     async run({ record, context, show }) {
+      // Its start takes as long as all that comes before its attempt.
+      if (record.attempts.length === 0) context.supervision.ready(record.runId)
       const answer = await untilAnswered('taking the task', context, signal =>
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )
@@ -187,6 +189,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
     }
   } finally {
     task.hide()
+    context.supervision.unready(record.runId)
   }
   const { reason } = record.disposition!
   const stops = task.stopsClaiming || end(reason).claiming === 'stops'

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
@@ -12,6 +11,7 @@ import { lastBytes } from './file-chunks.ts'
 import { FileLines } from './file-lines.ts'
 import { isLocked } from './os-lock.ts'
 import { endTagged, isAlive, RUN_TAG, signalProcess } from './processes.ts'
+import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
 
 /** How long a supervisor may take to start the agent before that counts as a fault of this machine. */
 const START_MS = 30_000
@@ -27,33 +27,38 @@ const TURN_BYTES = 2 * 1024 * 1024
 export function openSupervision(options: { home: string; self: string[]; env: NodeJS.ProcessEnv; killGraceMs: number }): Supervision {
   const folderOf = (runId: string, attempt: number) => attemptFolder(options.home, runId, attempt)
 
+  const launchOf = (runId: string) => ({ home: options.home, self: options.self, env: options.env, runId })
+  const ready = new Map<string, ReadySupervisor>()
+
   async function start(spec: AttemptSpec): Promise<ProcessIdentity | null> {
     const folder = privateFolder(folderOf(spec.runId, spec.attempt))
     replaceFile(join(folder, ATTEMPT_FILES.spec), JSON.stringify(spec))
-    const log = openSync(join(folder, ATTEMPT_FILES.log), 'a', 0o600)
-    const [file = '', ...args] = [...options.self, 'supervise', folder]
-    const child = spawn(file, args, {
-      cwd: '/',
-      env: { ...options.env, [RUN_TAG]: spec.runId },
-      stdio: ['ignore', 'ignore', log],
-      detached: true,
-    })
-    closeSync(log)
-    let failure: string | null = null
-    child.on('error', error => (failure = error.message))
-    child.on('exit', (code, signal) => (failure ??= `supervisor ended with ${signal ?? code}`))
-    child.unref()
+    const launch = launchOf(spec.runId)
+    const waiting = ready.get(spec.runId)
+    ready.delete(spec.runId)
+    let supervisor = waiting?.take(folder) ?? null
+    // One that died before it took over has left no record, so another may start the attempt; it will find one if there is one.
+    let spare = supervisor !== null
+    supervisor ??= startSupervisor(launch, folder)
     for (let waited = 0; waited < START_MS; ) {
       if (readAttemptFile(folder, 'exit')) return null
       const started = readAttemptFile(folder, 'started')
       if (started?.agent) return started.supervisor
       // Another supervisor of the same attempt may have won: then ours exits, and the files tell.
-      if (failure && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
+      if (supervisor.failure && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
         if (readAttemptFile(folder, 'exit')) continue
         // Killed between its first record and that of the agent: whether one was started is for the sweep to find out.
         const cutOff = readAttemptFile(folder, 'started')
         if (cutOff) return cutOff.supervisor
-        throw new RunnerError('SUPERVISOR_FAILED', `${failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`)
+        if (spare) {
+          spare = false
+          supervisor = startSupervisor(launch, folder)
+          continue
+        }
+        throw new RunnerError(
+          'SUPERVISOR_FAILED',
+          `${supervisor.failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`,
+        )
       }
       await delay(waited < 200 ? 4 : 25)
       waited += waited < 200 ? 4 : 25
@@ -127,6 +132,13 @@ export function openSupervision(options: { home: string; self: string[]; env: No
   const sweep = (runId: string) => endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)
 
   return {
+    ready(runId) {
+      if (!ready.has(runId)) ready.set(runId, new ReadySupervisor(launchOf(runId)))
+    },
+    unready(runId) {
+      ready.get(runId)?.dismiss()
+      ready.delete(runId)
+    },
     start,
     inspect,
     latest: runId => lastAttempt(options.home, runId),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -24,8 +24,13 @@ const TURN_BYTES = 2 * 1024 * 1024
 /** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
 const IDLE_SHARE = 0.02
 
-/** Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. */
-export async function supervise(folder: string): Promise<number> {
+/**
+ * Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. With `wait` the folder is told
+ * later, on stdin; when that ends first, there is nothing to do.
+ */
+export async function supervise(place: string, wait?: string): Promise<number> {
+  const folder = wait === 'wait' ? toldFolder() : place
+  if (folder === null) return 0
   // A terminal's hang-up and Ctrl-C are meant for the runner; it decides what they mean for us.
   process.on('SIGHUP', () => {})
   process.on('SIGINT', () => {})
@@ -58,6 +63,17 @@ export async function supervise(folder: string): Promise<number> {
   await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs))
   lock.release()
   return 0
+}
+
+/** The first line of stdin, a JSON string. Blocks, and takes no signal of its own: whoever waits has nothing to look after. */
+function toldFolder(): string | null {
+  let text = ''
+  for (const piece = Buffer.alloc(4096); !text.endsWith('\n'); ) {
+    const bytes = readSync(0, piece)
+    if (bytes === 0) return null
+    text += piece.toString('latin1', 0, bytes)
+  }
+  return JSON.parse(Buffer.from(text, 'latin1').toString())
 }
 
 /** Whether it could be written now; false while the disk is full. Throws what will not pass by itself (the folder is gone). */

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { ATTEMPT_FILES } from './attempt-files.ts'
+import { privateFolder } from './durable-file.ts'
+import { RUN_TAG } from './processes.ts'
+import { runFolder } from './run-files.ts'
+
+/** What starts a supervisor: the words of this program, what an agent may see of our environment, and the run that it is for. */
+export interface SupervisorLaunch {
+  home: string
+  self: string[]
+  env: NodeJS.ProcessEnv
+  runId: string
+}
+
+/** A supervisor process as this process sees it, which it outlives. */
+export class SupervisorProcess {
+  /** How it ended, or why it could not be started; null while it lives. */
+  failure: string | null = null
+
+  constructor(child: ChildProcess) {
+    child.on('error', error => (this.failure ??= error.message))
+    child.on('exit', (code, signal) => (this.failure ??= `supervisor ended with ${signal ?? code}`))
+    child.unref()
+  }
+}
+
+/** Starts the supervisor of the attempt whose folder it is. */
+export function startSupervisor(launch: SupervisorLaunch, folder: string): SupervisorProcess {
+  const log = openSync(join(folder, ATTEMPT_FILES.log), 'a', 0o600)
+  try {
+    return new SupervisorProcess(begin(launch, [folder], ['ignore', 'ignore', log]))
+  } finally {
+    closeSync(log)
+  }
+}
+
+/**
+ * A supervisor that has its program loaded before there is an attempt. It starts nothing: it waits for the one line that names its attempt,
+ * on a pipe that only this process holds, and when the pipe ends without that line (this process has died, or has no use for it) so does it.
+ */
+export class ReadySupervisor {
+  readonly #child: ChildProcess
+  readonly #process: SupervisorProcess
+  readonly #log: string
+
+  constructor(launch: SupervisorLaunch) {
+    const folder = privateFolder(runFolder(launch.home, launch.runId))
+    // A name that the end of the run tidies away, should this process die before it has another.
+    this.#log = join(folder, `.${ATTEMPT_FILES.log}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+    const log = openSync(this.#log, 'ax', 0o600)
+    try {
+      this.#child = begin(launch, [folder, 'wait'], ['pipe', 'ignore', log])
+    } finally {
+      closeSync(log)
+    }
+    this.#process = new SupervisorProcess(this.#child)
+    // One that was killed is noticed by its exit.
+    this.#child.stdin!.on('error', () => {})
+    ;(this.#child.stdin as unknown as { unref(): void }).unref()
+  }
+
+  /** Makes it the supervisor of the attempt whose folder it is; null when it does not live any more. */
+  take(folder: string): SupervisorProcess | null {
+    if (this.#process.failure !== null) {
+      this.dismiss()
+      return null
+    }
+    renameSync(this.#log, join(folder, ATTEMPT_FILES.log))
+    this.#child.stdin!.end(`${JSON.stringify(folder)}\n`)
+    return this.#process
+  }
+
+  /** Lets it go. */
+  dismiss(): void {
+    this.#child.stdin!.destroy()
+    rmSync(this.#log, { force: true })
+  }
+}
+
+function begin({ self, env, runId }: SupervisorLaunch, words: string[], stdio: ['ignore' | 'pipe', 'ignore', number]): ChildProcess {
+  const [file = '', ...args] = [...self, 'supervise', ...words]
+  return spawn(file, args, { cwd: '/', env: { ...env, [RUN_TAG]: runId }, stdio, detached: true })
+}
