@@ -14,12 +14,21 @@ import { type Steering, startSteering } from './steering.ts'
 import { waitOut } from './waiting.ts'
 import { isToStop, undelivered } from './wishes.ts'
 
+/** For so long a proof that the task is ours counts, in milliseconds. A lock lives for many minutes. */
+const PROOF_MS = 3_000
+
 /**
  * Attempts until there is an outcome: start, follow, resume. The journal is saved before every start, so that after any
  * death the next runner adopts what lives, harvests what ended, and starts nothing twice.
- * Resolves with the reason that stands. Throws ABORTED when the task is kept for the next start.
+ * Resolves with the reason that stands. Throws ABORTED when the task is kept for the next start. `provenAt`: when the task was last proven
+ * to be ours, on the boot clock.
  */
-export async function runAttempts(record: RunRecord, context: RunnerContext, save: () => void): Promise<EndReason> {
+export async function runAttempts(
+  record: RunRecord,
+  context: RunnerContext,
+  save: () => void,
+  provenAt: number | null,
+): Promise<EndReason> {
   const found = record.attempts.length
   const steering = startSteering(record, context, save)
   const heartbeat = startHeartbeat(record, context, record.attempts.at(-1)?.ended === null)
@@ -58,7 +67,8 @@ export async function runAttempts(record: RunRecord, context: RunnerContext, sav
       // A directive does not end a wait.
       if (halt.aborted) await pause(record, context, heartbeat.lost)
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
-      const notOurs = await keepTask(record, context)
+      const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
+      const notOurs = fresh ? null : await keepTask(record, context)
       if (notOurs) return notOurs
       // Without an attempt on record nothing of the run can be alive.
       if (record.attempts.length > 0) await context.supervision.sweep(record.runId)

@@ -6,8 +6,8 @@ export interface Health {
   readonly ok: boolean | null
   /** Resolves when the last check was good. Rejects when the runner is asked to end. */
   healthy(): Promise<void>
-  /** Runs the check now. */
-  check(): Promise<boolean>
+  /** The last verdict, or that of the check that runs now. Rejects when it could not be run. */
+  verdict(): Promise<boolean>
   end(): void
 }
 
@@ -35,9 +35,12 @@ export function startHealth(context: RunnerContext): Health {
     return ok
   }
 
+  let last = Promise.resolve(false)
+
   async function run(): Promise<void> {
     while (!signal.aborted) {
-      await check().catch(error => {
+      last = check()
+      await last.catch(error => {
         if (!signal.aborted) context.emit({ type: 'warning', message: `the health check could not be run: ${(error as Error).message}` })
       })
       await context.clock.sleep(context.policy.healthCheckMs, signal).catch(() => {})
@@ -49,7 +52,7 @@ export function startHealth(context: RunnerContext): Health {
     get ok() {
       return ok
     },
-    check,
+    verdict: () => last,
     async healthy() {
       if (ok) return
       waiting ??= Promise.withResolvers()

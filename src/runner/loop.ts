@@ -111,17 +111,18 @@ async function nextTask(
   await waitOut(() => context.usageLimit.until(), end('usage_limit').says, context, stops.draining)
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
   await registration.fresh()
-  if (mode.single) {
-    if (!(health.ok ?? (await health.check()))) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
-  } else await health.healthy()
+  if (!mode.single) await health.healthy()
   // The first look only tells whether there is something, so that waiting is not said a whole wait too late.
   const wait = mode.single || !idle ? 0 : policy.taskCheckMs / 1000
-  const task = await untilAnswered(
+  const looking = untilAnswered(
     'looking for a task',
     context,
     () => tracker.look(identity, wait, stops.draining),
     mode.single ? 3 : undefined,
   )
+  // A look takes nothing, so it need not wait for the verdict.
+  const [task, healthy] = await Promise.all([looking, mode.single ? health.verdict() : true])
+  if (!healthy) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
   return task && newRun(task, context)
 }
 

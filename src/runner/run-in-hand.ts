@@ -12,6 +12,8 @@ export class RunInHand {
   readonly record: RunRecord
   readonly context: RunnerContext
   stopsClaiming = false
+  /** When the tracker last proved here that the task is ours, on the boot clock; null when it has not yet. */
+  provenAt: number | null = null
   #mirror: MirrorFeed | null = null
 
   constructor(record: RunRecord, context: RunnerContext) {

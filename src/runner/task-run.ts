@@ -23,7 +23,8 @@ interface Step {
 const steps: Record<StepName, Step> = {
   /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */
   claim: {
-    async run({ record, context, show }) {
+    async run(task) {
+      const { record, context } = task
       // Its start takes as long as all that comes before its attempt.
       if (record.attempts.length === 0) context.supervision.ready(record.runId)
       const answer = await untilAnswered('taking the task', context, signal =>
@@ -31,8 +32,9 @@ const steps: Record<StepName, Step> = {
       )
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
       else {
+        task.provenAt = context.clock.uptime()
         announceTask(record, context)
-        show()
+        task.show()
       }
       return answer
     },
@@ -73,8 +75,8 @@ const steps: Record<StepName, Step> = {
 
   /** Supervised attempts until there is an outcome. */
   agent: {
-    async run({ record, context, save }) {
-      return await runAttempts(record, context, save)
+    async run({ record, context, save, provenAt }) {
+      return await runAttempts(record, context, save, provenAt)
     },
   },
 
