@@ -6,6 +6,7 @@ import { toPolicy } from '../config/policy.ts'
 import { roleInstructions } from '../config/role-instructions.ts'
 import { KEYS, setting } from '../config/schema.ts'
 import { trackerChoice } from '../config/tracker-choice.ts'
+import type { ControlPlane } from '../control-plane/control-plane.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
@@ -32,6 +33,8 @@ export interface Outside {
   env: NodeJS.ProcessEnv
   /** The words that start this program again. */
   self: string[]
+  /** For a lane beside a server: the control plane that both share, and the flags and folder it was started with. Left out: as configured. */
+  beside?: { plane: ControlPlane; flags: Record<string, unknown>; cwd: string }
 }
 
 /** The only place that picks adapters: from the configuration to all that the runner works with. */
@@ -48,14 +51,17 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     env: outside.env,
   })
   const ms = (seconds: number) => seconds * 1000
+  const warn = (message: string) => outside.emit({ type: 'warning', message })
+  const { beside, env, self } = outside
+  const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
   return {
     identity,
-    tracker: await openTracker(config),
+    tracker: beside ? await besideServer(beside.plane) : await openTracker(config),
     agent,
     shell: openShell(),
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
-    workspaces: await openConfiguredWorkspaces(config, identity.id, message => outside.emit({ type: 'warning', message })),
-    hooks: openHooks({ ...hookOptions(config), self: outside.self }),
+    workspaces: places?.workspaces ?? (await openConfiguredWorkspaces(config, identity.id, warn)),
+    hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
     journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),
     usageLimit: openUsageLimit({ home, account: () => agent.account(), now: systemClock.now }),
     files: outside.files,
@@ -99,6 +105,12 @@ export async function openTracker(config: Config): Promise<Tracker> {
   }
   const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
+}
+
+/** The tasks of all projects of a control plane in this very process. */
+async function besideServer(plane: ControlPlane): Promise<Tracker> {
+  const { openEmbedded } = await import('../trackers/control-plane.ts')
+  return openEmbedded(plane.board({ everywhere: true }))
 }
 
 /** The key of the control plane, also from its file. Throws CONFIG_INVALID when that cannot be read. */

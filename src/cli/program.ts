@@ -14,6 +14,7 @@ import { serverCommand } from './server.ts'
 import { statusCommand } from './status.ts'
 import { taskCommand } from './task.ts'
 import { unlockCommand } from './unlock.ts'
+import { upCommand } from './up.ts'
 import { version } from './version.ts'
 import { whyCommand } from './why.ts'
 
@@ -24,6 +25,7 @@ Examples:
   agent-runner --role backend_dev --agent-id dev_001 --dry-run       say what would be taken
   agent-runner task add --title "Fix the login" --role backend_dev   add a task to the embedded board
   agent-runner status --watch                                        what every agent here is doing
+  agent-runner up --lanes 2                                          the API and two runners, in one process
   agent-runner server                                                the API, live events and /docs on 127.0.0.1:8000
   agent-runner why dev_001                                           what happened, what comes next, what to do
   agent-runner doctor --role backend_dev --agent-id dev_001          would a run start?
@@ -39,6 +41,7 @@ const COMMANDS: Record<string, (program: Command) => void> = {
   why: whyCommand,
   rescue: rescueCommand,
   unlock: unlockCommand,
+  up: upCommand,
   server: serverCommand,
   keys: keysCommand,
   doctor: doctorCommand,

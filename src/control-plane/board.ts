@@ -40,6 +40,8 @@ export type Board = ReturnType<typeof boardOn>
 export interface BoardOptions {
   /** The repository whose tasks these are. Added tasks belong to it, and only its tasks are listed and handed out. */
   project?: string
+  /** Hand out the tasks of all repositories instead; each then says in which it is to be done. */
+  everywhere?: boolean
 }
 
 /** The board in this SQLite file; it is made when missing. Other processes may have it open. Throws STATE_UNUSABLE. */
@@ -48,7 +50,7 @@ export async function openBoard(file: string, options: BoardOptions = {}): Promi
 }
 
 /** The board of one repository over an open store. */
-export function boardOn(store: Store, { project = '' }: BoardOptions) {
+export function boardOn(store: Store, { project = '', everywhere = false }: BoardOptions) {
   const { read } = store
   const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
   const here = (db: Parameters<typeof findProjectAt>[0]) => findProjectAt(db, CUSTOMER, project)
@@ -109,6 +111,10 @@ export function boardOn(store: Store, { project = '' }: BoardOptions) {
     register: (agent: AgentIdentity): Promise<void> => write(async tx => void (await touchWorker(tx, CUSTOMER, agent))),
     look: (agent: AgentIdentity): Promise<BoardTask | null> =>
       read(async db => {
+        if (everywhere) {
+          const any = await look(db, { customer: CUSTOMER }, agent)
+          return any && { ...any, repo: any.project }
+        }
         const found = await here(db)
         return found ? look(db, { projectId: found.id }, agent) : null
       }),

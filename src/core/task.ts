@@ -53,6 +53,8 @@ export interface Task {
   runId: string | null
   /** How the run is to be done; null for the task as a whole, by the configuration. Only our own control plane tells it. */
   plan: Plan | null
+  /** The repository in which it is to be done; left out: the runner's own. */
+  repo?: string | undefined
 }
 
 /** How a run is to be done, beyond its task's own fields. */

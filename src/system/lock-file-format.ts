@@ -41,6 +41,7 @@ const task = z.object({
   notes: z.string(),
   runId: z.string().nullable().default(null),
   plan: plan.nullable().default(null),
+  repo: z.string().optional(),
 })
 
 const attempt = z.object({

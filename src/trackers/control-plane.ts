@@ -83,7 +83,7 @@ function throwIfAborted(signal: AbortSignal): void {
 /** The task as every tracker shows it; what only the board knows stays there. */
 function plain(task: Task): Task {
   const { id, title, description, criteria, role, seniority, complexity, branch } = task
-  const { priority, dependsOn, maxCostUsd, model, status, notes, runId, plan } = task
+  const { priority, dependsOn, maxCostUsd, model, status, notes, runId, plan, repo } = task
   const about = { id, title, description, criteria, role, seniority, complexity, branch }
-  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId, plan }
+  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId, plan, ...(repo !== undefined && { repo }) }
 }

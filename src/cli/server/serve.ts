@@ -35,10 +35,12 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   }
 }
 
-function greeting(url: string, open: boolean, database: string): string {
+/** What people are told at the start. */
+export function greeting(url: string, open: boolean, database: string): string {
   const who = open ? 'open to everybody on this machine' : 'with keys'
   return `Agent Runner ${version()} serves ${url} (${who}; database: ${database})\nThe API: ${url}/docs\n`
 }
 
-const faultLine = (error: unknown, where: string) =>
+/** A failure of our own, for the log. */
+export const faultLine = (error: unknown, where: string) =>
   `${new Date().toISOString()} ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`

@@ -1,0 +1,65 @@
+import type { Config } from '../../config/config.ts'
+import { loadConfig } from '../../config/load.ts'
+import { asRunnerError, RunnerError } from '../../core/errors.ts'
+import type { Hooks, Workspaces } from '../../core/ports.ts'
+import type { Task } from '../../core/task.ts'
+import { openHooks } from '../../system/hooks.ts'
+import { hookOptions } from './hook-settings.ts'
+import { openConfiguredWorkspaces } from './workspaces.ts'
+
+interface Opening {
+  flags: Record<string, unknown>
+  cwd: string
+  env: NodeJS.ProcessEnv
+  self: string[]
+  warn(message: string): void
+}
+
+/** Workspaces and hooks of one repository, by its own project file. */
+interface Place {
+  workspaces: Workspaces
+  hooks: Hooks
+}
+
+/**
+ * Workspaces and hooks for a runner whose tasks belong to several repositories: each task's own, opened when it is needed first, as if the
+ * runner had been started with --repo there. A folder that cannot be used is GIT_FAILED, so that the task has no workspace and not the runner.
+ */
+export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn }: Opening): Place {
+  const agentId = config.values.agentId ?? ''
+  const places = new Map<string, Promise<Place>>()
+
+  async function open(repo: string): Promise<Place> {
+    const own = repo === config.values.repo ? config : await loadConfig({ flags: { ...flags, repo }, env, cwd })
+    return { workspaces: await openConfiguredWorkspaces(own, agentId, warn), hooks: openHooks({ ...hookOptions(own), self }) }
+  }
+
+  async function placeOf(task: Task | null): Promise<Place> {
+    const repo = task?.repo ?? config.values.repo
+    const opening = places.get(repo) ?? open(repo)
+    places.set(repo, opening)
+    try {
+      return await opening
+    } catch (thrown) {
+      // The folder may be there at the next try.
+      places.delete(repo)
+      throw new RunnerError('GIT_FAILED', `the project's repository cannot be used: ${asRunnerError(thrown).message}`, { cause: thrown })
+    }
+  }
+
+  return {
+    workspaces: {
+      plan: async request => (await placeOf(request.task)).workspaces.plan(request),
+      prepare: async request => (await placeOf(request.task)).workspaces.prepare(request),
+      collect: async (workspace, request, success) => (await placeOf(request.task)).workspaces.collect(workspace, request, success),
+      cleanup: async (workspace, request, success) => (await placeOf(request.task)).workspaces.cleanup(workspace, request, success),
+    },
+    hooks: {
+      async run(name, document, logFile, signal) {
+        // Without its repository a task has no hooks of its own; that it has no workspace either is told by the next step.
+        const { hooks } = await placeOf(document.task).catch(() => placeOf(null))
+        return hooks.run(name, document, logFile, signal)
+      },
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander'
+import { KEYS, type Key } from '../config/schema.ts'
+import { type CommandIo, processIo } from './command-io.ts'
+import { addRunOptions } from './options.ts'
+
+/** Where tasks come from is no question here. */
+const NOT_HERE: readonly Key[] = ['tracker', 'apiUrl', 'apiTimeout', 'server', 'serverKey', 'serverKeyFile', 'project']
+
+/** Declares `up`. */
+export function upCommand(program: Command, io: () => CommandIo = processIo): void {
+  const command = program
+    .command('up')
+    .description('serve the control plane, and run its tasks in lanes of the same process')
+    .option('--lanes <number>', 'how many runs are worked on at once (default: 1)')
+    .option('--require-keys', 'ask for keys on a loopback address too; on any other one they are always needed')
+    .option('--json', 'print where it listens as one line of JSON; else the same as --log-format json')
+    .addHelpText('after', EXAMPLES)
+  const keys = KEYS.filter(key => !NOT_HERE.includes(key))
+  addRunOptions(command, keys).action(async (_flags, called: Command) => {
+    const { up } = await import('./up/up.ts')
+    process.exitCode = await up(called.optsWithGlobals(), io())
+  })
+}
+
+const EXAMPLES = `
+Examples:
+  agent-runner up --lanes 2 --port 8000
+  curl -X POST 'localhost:8000/projects?name=shop&local_path=/srv/shop'
+  curl -X POST localhost:8000/runs -H 'content-type: application/json' -d '{"project_id":"prj_…","goal":"Fix the login"}'
+
+Lanes are agents named after --agent-id (lane-1, lane-2 …) with the role fullstack_dev, which runs have too unless they say otherwise.
+Each run is done in the repository of its project, by its own project file. Signals are as for \`run\`, for all lanes at once.`

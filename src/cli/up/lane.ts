@@ -1,0 +1,46 @@
+import type { Config } from '../../config/config.ts'
+import { agentIdentity } from '../../config/identity.ts'
+import type { ControlPlane } from '../../control-plane/control-plane.ts'
+import type { StampedEvent } from '../../core/event.ts'
+import { runLoop } from '../../runner/loop.ts'
+import type { Stops } from '../../runner/shutdown.ts'
+import { takeAgentGuard } from '../../system/agent-guard.ts'
+import { endLeftoverHooks } from '../../system/hooks.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { selfCommand } from '../../system/self.ts'
+import { composeRunner } from '../compose.ts'
+import { openTimeline } from '../run/timeline.ts'
+import { version } from '../version.ts'
+
+export interface LaneOptions {
+  /** With the lane's own agent id and its role. */
+  config: Config
+  flags: Record<string, unknown>
+  env: NodeJS.ProcessEnv
+  cwd: string
+  plane: ControlPlane
+  /** Shared by all lanes. */
+  stops: Stops
+  show(event: StampedEvent): void
+}
+
+/** The life of one lane: a runner with its own guard, journal and workspaces. Resolves with its exit code; throws what only a person can mend. */
+export async function runLane({ config, flags, env, cwd, plane, stops, show }: LaneOptions): Promise<number> {
+  const { home, repo } = config.values
+  const identity = agentIdentity(config)
+  const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: 'lane' })
+  try {
+    const files = openRunFiles(home)
+    const emit = openTimeline(identity.id, files, show)
+    const beside = { plane, flags, cwd }
+    const context = await composeRunner(config, { stops, files, emit, env, self: selfCommand(), askHookRefusal: null, beside })
+    await endLeftoverHooks(identity.id, home)
+    const { id: agentId, role, level } = identity
+    emit({ type: 'runner_started', agentId, role, level, tracker: `the control plane (${plane.url})`, repo, version: version() })
+    const { exitCode, tasks } = await runLoop(context, { single: false })
+    emit({ type: 'runner_stopped', reason: exitCode === 0 ? 'done' : 'ended', tasks, exitCode })
+    return exitCode
+  } finally {
+    guard.release()
+  }
+}

@@ -1,0 +1,98 @@
+import type { Config } from '../../config/config.ts'
+import { loadConfig } from '../../config/load.ts'
+import { startServer } from '../../control-plane/server.ts'
+import { asRunnerError, RunnerError } from '../../core/errors.ts'
+import type { StampedEvent } from '../../core/event.ts'
+import { Stops } from '../../runner/shutdown.ts'
+import { openRunFiles } from '../../system/run-files.ts'
+import { selfCommand } from '../../system/self.ts'
+import { openStateFolder } from '../../system/state-folder.ts'
+import type { CommandIo } from '../command-io.ts'
+import { chooseFormat, openPrinter } from '../output/printer.ts'
+import { startHousekeeping } from '../run/housekeeping.ts'
+import { listenToSignals } from '../run/signals.ts'
+import { openTimeline } from '../run/timeline.ts'
+import { openConfiguredPlane } from '../server/database.ts'
+import { faultLine, greeting } from '../server/serve.ts'
+import { version } from '../version.ts'
+import { runLane } from './lane.ts'
+import { lanesOf } from './lanes.ts'
+
+type Flags = Record<string, unknown> & { lanes?: string; json?: boolean; requireKeys?: boolean }
+
+/** What runs are for when they do not say, so that the easy way works. */
+const ROLE = 'fullstack_dev'
+const MOST_LANES = 64
+
+/**
+ * `up`: the server and its lanes, until all lanes are asked to end. Answers the exit code. A lane that cannot go on says why and the others go
+ * on; when none is left, so ends the server.
+ */
+export async function up(flags: Flags, io: CommandIo): Promise<number> {
+  const base = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, logFormat } = base.values
+  const configs = laneConfigs(base, countOf(flags.lanes))
+  const tightened = openStateFolder(home, selfCommand())
+  const plane = await openConfiguredPlane(base, io.cwd)
+  const stops = new Stops()
+  const alive = new Set(configs.map(({ values }) => values.agentId ?? ''))
+  try {
+    const server = await startServer({
+      ...{ controlPlane: plane, host, port, corsOrigins, allowedHosts, rateLimit },
+      version: version(),
+      keysRequired: flags.requireKeys === true,
+      keepEventsDays: keepEvents,
+      lanes: lanesOf(configs, alive, plane),
+      onFault: (error, where) => io.stderr.write(`${faultLine(error, where)}\n`),
+    })
+    const { url, open } = server
+    io.stdout.write(
+      flags.json ? `${JSON.stringify({ url, database: plane.url, keys: !open, lanes: [...alive] })}\n` : greeting(url, open, plane.url),
+    )
+    const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, io.stdout as { isTTY?: boolean }, io.env), io.stdout)
+    const show = (event: StampedEvent) => printer.print(event)
+    const say = openTimeline('up', openRunFiles(home), show)
+    const deaf = listenToSignals(stops, say)
+    const endHousekeeping = startHousekeeping(base.values, message => say({ type: 'warning', message }))
+    for (const message of tightened) say({ type: 'warning', message })
+    try {
+      const codes = await Promise.all(
+        configs.map(async config => {
+          const id = config.values.agentId ?? ''
+          try {
+            return await runLane({ config, flags, env: io.env, cwd: io.cwd, plane, stops, show })
+          } catch (thrown) {
+            const { message, advice, exitCode } = asRunnerError(thrown)
+            say({ type: 'warning', message: `the lane ${id} has ended: ${message}`, advice })
+            return exitCode
+          } finally {
+            alive.delete(id)
+          }
+        }),
+      )
+      return Math.max(...codes)
+    } finally {
+      endHousekeeping()
+      deaf()
+      await server.close()
+      printer.close()
+    }
+  } finally {
+    await plane.close()
+  }
+}
+
+function countOf(text = '1'): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_LANES) return count
+  throw new RunnerError('USAGE', `--lanes ${text}: expected a whole number from 1 to ${MOST_LANES}`)
+}
+
+/** Each lane is an agent of its own. */
+function laneConfigs(base: Config, count: number): Config[] {
+  const { agentId, role } = base.values
+  return Array.from({ length: count }, (_, n) => ({
+    ...base,
+    values: { ...base.values, agentId: `${agentId ?? 'lane'}-${n + 1}`, role: role ?? ROLE, tracker: 'embedded' as const },
+  }))
+}
