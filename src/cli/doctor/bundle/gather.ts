@@ -39,7 +39,8 @@ export async function gather(subject: Subject): Promise<Entry[]> {
   const redact = await redactFor(subject)
   const machine = {
     agent_runner: version(),
-    node: process.versions,
+    node: process.version,
+    sqlite: process.versions.sqlite,
     platform: `${process.platform}-${process.arch} ${release()}`,
     user_is_root: process.getuid?.() === 0,
     cpus: cpus().length,
