@@ -1,0 +1,47 @@
+import { waitFor } from './wait-for.ts'
+
+/** What a person or program does with the public API of a server, which may be away for a moment. */
+export function apiClient(url: string) {
+  async function call(method: string, path: string, json?: unknown) {
+    const answer = await fetch(url + path, {
+      method,
+      ...(json !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) }),
+    })
+    const text = await answer.text()
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into it and fail by themselves.
+    const body = (text === '' ? null : JSON.parse(text)) as any
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    return body
+  }
+  const get = (path: string) => call('GET', path)
+  const post = (path: string, json?: unknown) => call('POST', path, json)
+  return {
+    get,
+    post,
+    /** Waits until the server answers. */
+    ready: () =>
+      waitFor('the server answers', () =>
+        get('/readyz').then(
+          () => true,
+          () => false,
+        ),
+      ),
+    /** All events of a run, oldest first. */
+    async events(runId: string) {
+      const all = []
+      for (let after = 0; ; ) {
+        const page = await get(`/runs/${runId}/events?after=${after}&limit=500`)
+        if (page.length === 0) return all
+        all.push(...page)
+        after = page.at(-1).cursor
+      }
+    },
+    /** Asks for something, and answers how many milliseconds later the run has the status. */
+    async untilStatus(runId: string, status: string, ask: () => Promise<unknown>, ms = 10_000): Promise<number> {
+      const began = performance.now()
+      await ask()
+      await waitFor(`${runId} is ${status}`, async () => (await get(`/runs/${runId}`)).status === status, ms)
+      return Math.round(performance.now() - began)
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { tempFolder } from './temp.ts'
+import { waitFor } from './wait-for.ts'
+
+/** A program as a child process of the test, killed at its end. */
+export function startProgram(words: string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}) {
+  const log = join(tempFolder(), 'log')
+  const file = openSync(log, 'a')
+  const child = spawn(process.execPath, words, { ...options, stdio: ['ignore', file, file] })
+  closeSync(file)
+  const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+  const running = () => child.exitCode === null && child.signalCode === null
+  const program = {
+    exit,
+    running,
+    signal: (name: NodeJS.Signals) => void child.kill(name),
+    output: () => readFileSync(log, 'utf8'),
+    async kill() {
+      child.kill('SIGKILL')
+      await waitFor('the program is gone', () => !running())
+    },
+  }
+  onTestFinished(() => program.kill())
+  return program
+}
+
+export type Program = ReturnType<typeof startProgram>
+
+/** A port of loopback that nobody listens on at the moment, for a server that is to come back on it. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
