@@ -10,7 +10,7 @@ import { untilAnswered } from './retry.ts'
 const EVERY_MS = 2_000
 const BATCH = 50
 /** How often it is looked at for what does not wait, in milliseconds: somebody has asked for it and watches for it. */
-const LOOK_MS = 200
+const LOOK_MS = 100
 const URGENT: readonly StampedEvent['type'][] = ['run_paused', 'run_resumed', 'attempt_started']
 /** How far the timeline has been sent: a file of the run, beside the timeline itself, which is the queue. */
 const SENT = 'sent.json'

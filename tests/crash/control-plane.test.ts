@@ -26,7 +26,7 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const api = apiClient(url)
-  const env = { ...claudeEnv(join(root, 'claude'), model.url), HEADLESS_PM_KILL_GRACE: '1', GIT_CONFIG_GLOBAL: '/dev/null' }
+  const env = { ...claudeEnv(join(root, 'claude'), model.url), HEADLESS_PM_KILL_GRACE: '0.3', GIT_CONFIG_GLOBAL: '/dev/null' }
   const startServer = () => startProgram([MAIN, 'server', '--port', String(port), '--home', join(root, 'server')], { env, cwd: repo })
   const flags = ['--role', 'fullstack_dev', '--agent-id', 'dev_1', '--server', url, '--project', 'shop', '--home', join(root, 'runner')]
   const startRunner = () => startProgram([MAIN, 'run', ...flags, '--claude-command', CLAUDE], { env, cwd: repo })

@@ -1,0 +1,111 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
+import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { apiClient } from '../support/api-client.ts'
+import { startProgram } from '../support/child-program.ts'
+import { git, gitRepo } from '../support/git-repo.ts'
+import { MAIN } from '../support/program.ts'
+import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** Works until it is let go; leaves a file behind. */
+const WORKER = `cat > /dev/null; echo done > work.txt; while [ ! -e "$HOME/go" ]; do sleep 0.05; done; echo '${RESULT_LINE}'`
+
+/** `up` with its own state folder, and two repositories. */
+async function started(...flags: string[]) {
+  const root = tempFolder()
+  const home = join(root, 'home')
+  const user = tempFolder()
+  const repos = {
+    shop: gitRepo({ 'README.md': 'shop\n' }, join(root, 'shop')),
+    mall: gitRepo({ 'README.md': 'mall\n' }, join(root, 'mall')),
+  }
+  const env = { PATH: process.env.PATH, HOME: user, GIT_CONFIG_GLOBAL: '/dev/null', HEADLESS_PM_KILL_GRACE: '0.3' }
+  const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agentProgram(user, WORKER), ...flags]
+  const start = () => startProgram(words, { cwd: root, env })
+  const up = start()
+  const { url, lanes } = await listening(up)
+  const api = apiClient(url)
+  const ids: string[] = []
+  onTestFinished(async () => {
+    for (const id of ids) await endTagged(RUN_TAG, id, 0)
+  })
+  return {
+    ...{ up, api, lanes, repos, start },
+    letGo: () => writeFileSync(join(user, 'go'), ''),
+    async run(name: keyof typeof repos, goal: string) {
+      const [found] = await api.get(`/projects?name=${name}`)
+      const project = found ?? (await api.post('/projects', { name, local_path: repos[name] }))
+      const run = await api.post('/runs', { project_id: project.id, goal })
+      ids.push(run.id)
+      return run
+    },
+    status: async (id: string): Promise<string> => (await api.get(`/runs/${id}`)).status,
+    home,
+  }
+}
+
+async function listening(up: ReturnType<typeof startProgram>): Promise<{ url: string; lanes: string[] }> {
+  const line = await waitFor('the address', () =>
+    up
+      .output()
+      .split('\n')
+      .find(text => text.startsWith('{"url"')),
+  )
+  return JSON.parse(line)
+}
+
+test('lanes work at once, each run in the repository of its project, and end after what they have in hand', async () => {
+  const s = await started('--lanes', '2')
+  expect(s.lanes).toEqual(['lane-1', 'lane-2'])
+  const runs = [await s.run('shop', 'Mend the shop'), await s.run('mall', 'Mend the mall')]
+  for (const { id } of runs) await waitFor('it runs', async () => (await s.status(id)) === 'RUNNING')
+  expect(await s.api.get('/worker/status')).toMatchObject({ lanes: 2, running: 2, queued: 0 })
+  expect(await s.api.post('/worker/process')).toEqual({ run_id: null })
+  s.up.signal('SIGTERM')
+  const third = await s.run('shop', 'Comes too late')
+  s.letGo()
+  await waitFor('both are done', async () => !s.up.running())
+  expect(await s.up.exit, s.up.output()).toEqual({ code: 0, signal: null })
+  for (const name of ['shop', 'mall'] as const)
+    expect(git(s.repos[name], 'log', '--all', '--format=%s', '--', 'work.txt'), s.up.output()).toContain(`Mend the ${name}`)
+  const again = s.start()
+  const api = apiClient((await listening(again)).url)
+  for (const { id } of runs) expect(await api.get(`/runs/${id}`)).toMatchObject({ status: 'COMPLETED' })
+  await waitFor('the third is done by the next start', async () => (await api.get(`/runs/${third.id}`)).status === 'COMPLETED')
+  again.signal('SIGTERM')
+  expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+})
+
+test('a run can be asked for at once; killed, all goes on where it was', async () => {
+  const s = await started()
+  const { id, task_id } = await s.run('shop', 'Mend the shop')
+  const { run_id } = await s.api.post('/worker/process')
+  expect([id, null]).toContain(run_id)
+  await waitFor('it runs', () => existsSync(join(s.repos.shop, '.worktrees', `task-${task_id}`, 'work.txt')))
+  await s.up.kill()
+  const again = s.start()
+  const api = apiClient((await listening(again)).url)
+  s.letGo()
+  await waitFor('it is done', async () => (await api.get(`/runs/${id}`)).status === 'COMPLETED')
+  expect((await api.get(`/runs/${id}/events?limit=500`)).filter((event: { type: string }) => event.type === 'RUN_COMPLETED')).toHaveLength(
+    1,
+  )
+  again.signal('SIGTERM')
+  expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+})
+
+test('a lane that cannot start says so, and the others go on', async () => {
+  const root = tempFolder()
+  const guard = takeAgentGuard(join(root, 'home'), 'lane-1', { role: 'qa', repo: root, command: 'test' })
+  onTestFinished(() => guard.release())
+  const up = startProgram([MAIN, 'up', '--home', join(root, 'home'), '--port', '0', '--json', '--lanes', '2'], { cwd: root })
+  const api = apiClient((await listening(up)).url)
+  await waitFor('one lane is left', async () => (await api.get('/worker/status')).lanes === 1)
+  expect(up.output()).toContain('the lane lane-1 has ended')
+  up.signal('SIGTERM')
+  expect((await up.exit).code).toBe(75)
+})
