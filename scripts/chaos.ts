@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 /*
- * The proof of the promise as one table: the kill matrix (points × what is killed × new, recovered, twice recovered × trackers) by the
+ * The proof of the promise as one table: the kill matrix (points × what is killed × new, recovered, twice recovered × trackers) of the
  * crash tests, and random faults by the built program itself.
  */
 
@@ -34,10 +34,10 @@ interface Chaos {
   findings: { round: string; says: string }[]
 }
 
-/** The crash tests, which print as they go. */
+/** The matrix, which prints as it goes. */
 function matrix(): Matrix {
   const report = join(scratch, 'matrix.json')
-  const args = ['run', 'tests/crash', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
+  const args = ['run', 'tests/crash/matrix-', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
   const env = { ...process.env, PATH: path, ...(quick ? {} : { KILL_MATRIX: 'full' }) }
   spawnSync(join(root, 'node_modules/.bin/vitest'), args, { cwd: root, env, stdio: 'inherit' })
   return JSON.parse(readFileSync(report, 'utf8'))
@@ -58,8 +58,8 @@ function chaos(): Chaos {
 function tableOf(tests: Matrix, done: Chaos): string {
   const { recoveryMs, many } = done
   const rows: [string, string | number][] = [
-    ['crash tests with the kill matrix, cases', tests.numTotalTests],
-    ['crash tests with the kill matrix, failures', tests.numFailedTests],
+    [`kill matrix${quick ? ', a part' : ''}: cases`, tests.numTotalTests],
+    ['kill matrix: failures', tests.numFailedTests],
     [`\`agent-runner chaos --seed ${done.seed}\`, tasks`, done.cases],
     ['faults that hit', done.strikes],
     ...done.promises.map(({ says, checked, failed }, n): [string, string] => [`${n + 1}. ${says}`, `${failed} of ${checked} failed`]),

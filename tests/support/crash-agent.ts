@@ -4,7 +4,7 @@ import type { Written } from '../../src/cli/chaos/account.ts'
 import { agentProgram, RESULT_LINE } from './agent-program.ts'
 
 /** The pieces of work of the agent below, in order. The first is committed by it, the others are left uncommitted. */
-export const PIECES = [1, 2, 3] as const
+const PIECES = [1, 2, 3] as const
 
 /** One start of the agent, by its own account. */
 export interface AgentStart {

@@ -21,7 +21,7 @@ export async function expectToldOnce({ board }: CrashStage, taskId: string, stat
 }
 
 /** Each agent, when it started, found none of its forerunners alive. */
-export function expectOneAgentAtATime({ agent }: CrashStage): void {
+function expectOneAgentAtATime({ agent }: CrashStage): void {
   expect(agent.overlaps()).toEqual([])
 }
 

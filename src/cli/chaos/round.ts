@@ -29,12 +29,14 @@ export async function playRound(cases: CasePlan[], ground: Ground, lanes: Lane[]
     const { id } = await ground.board.addTask({ title: `A ${complexity} task`, description, role: 'backend_dev', complexity })
     tasks.push({ id, mayFail: trouble === 'poison', trouble })
   }
-  await Promise.all(
+  // All of them, also when one fails: nobody may start a runner after the end.
+  const played = await Promise.allSettled(
     used.map(async (lane, n) => {
       for (const blow of cases[n]!.strikes) await strike(blow, lane, ground, damage)
       await finish(lane)
     }),
   )
+  for (const one of played) if (one.status === 'rejected') throw one.reason
   // What a lane was killed before it could take is left to the first.
   for (let n = 0; n < STARTS && (await open(ground, tasks)); n++) await finish(used[0]!, true)
   tally.cases += cases.length

@@ -75,6 +75,7 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
     held = findings.length === 0
   } finally {
     signal.removeEventListener('abort', end)
+    end()
     watch.end()
     await ground.close(!held && !signal.aborted)
   }
