@@ -2,7 +2,7 @@ import type { RunnerEvent } from '../../core/event.ts'
 import type { Stops } from '../../runner/shutdown.ts'
 
 /** Exit code of a process that its third request to end made leave at once, as a shell has it: 128 + SIGINT. */
-const LEFT = 130
+export const LEFT = 130
 
 /**
  * Turns signals into requests to end: TERM and INT once, twice, three times; USR2 detaches. HUP ends like TERM, except when
