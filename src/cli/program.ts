@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { chaosCommand } from './chaos.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
+import { dbCommand } from './db.ts'
 import { doctorCommand } from './doctor.ts'
 import { hooksCommand } from './hooks.ts'
 import { initCommand } from './init.ts'
@@ -44,6 +45,7 @@ const COMMANDS: Record<string, (program: Command) => void> = {
   up: upCommand,
   server: serverCommand,
   keys: keysCommand,
+  db: dbCommand,
   doctor: doctorCommand,
   chaos: chaosCommand,
   config: configCommand,

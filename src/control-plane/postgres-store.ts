@@ -41,7 +41,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     try {
       return await work
     } catch (error) {
-      throw asStoreError(error, shown)
+      throw asPostgresError(error, shown)
     }
   }
   try {
@@ -124,7 +124,7 @@ const REFUSED = /^(28|3D|42501)/
 const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT', 'EPIPE', 'EACCES'])
 
 /** What PostgreSQL or the network said, as the table of errors names it. */
-function asStoreError(error: unknown, shown: string): unknown {
+export function asPostgresError(error: unknown, shown: string): unknown {
   if (error instanceof RunnerError) return error
   const { code = '', message = String(error) } = (error ?? {}) as { code?: string; message?: string }
   const cause = { cause: error }

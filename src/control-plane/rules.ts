@@ -34,7 +34,7 @@ export function restingStatusNamed(word: string): TaskStatus {
 }
 
 /** From these on, a task that others depend on no longer stands in their way. */
-export const FINISHED: readonly TaskStatus[] = ['dev_done', 'qa_done', 'documentation_done', 'committed']
+const FINISHED: readonly TaskStatus[] = ['dev_done', 'qa_done', 'documentation_done', 'committed']
 
 /** Nobody will work on it any more, unless a person says so. */
 export const CLOSED: readonly TaskStatus[] = ['qa_done', 'documentation_done', 'committed']

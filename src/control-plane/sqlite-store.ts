@@ -35,7 +35,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
     return storeOn(database, file)
   } catch (error) {
     database?.close()
-    throw asStoreError(error, file)
+    throw asSqliteError(error, file)
   }
 }
 
@@ -58,18 +58,22 @@ function storeOn(database: DatabaseSync, file: string): Store {
   // The first counts what other connections changed, the second what this one did.
   const others = database.prepare('pragma data_version')
   const own = database.prepare('select total_changes() as changes')
+  const working = new Set<Promise<unknown>>()
   const named = async <T>(work: Promise<T>): Promise<T> => {
+    working.add(work)
     try {
       return await work
     } catch (error) {
-      throw asStoreError(error, file)
+      throw asSqliteError(error, file)
+    } finally {
+      working.delete(work)
     }
   }
   const mark = () => {
     try {
       return `${others.get()?.data_version}.${own.get()?.changes}`
     } catch (error) {
-      throw asStoreError(error, file)
+      throw asSqliteError(error, file)
     }
   }
   const wakeups = new Wakeups(mark, LOOK_MS)
@@ -81,6 +85,8 @@ function storeOn(database: DatabaseSync, file: string): Store {
     mark,
     changed: (since, ms, signal) => wakeups.wait(since, ms, signal),
     async close() {
+      // What has begun is brought to its end.
+      while (working.size > 0) await Promise.allSettled(working)
       if (database.isOpen) database.close()
     },
   }
@@ -102,7 +108,7 @@ function resultCode(error: unknown): number | undefined {
 const UNUSABLE = new Set([3, 8, 10, 11, 13, 14, 26])
 
 /** What SQLite or the file system said, as the table of errors names it. */
-function asStoreError(error: unknown, file: string): unknown {
+export function asSqliteError(error: unknown, file: string): unknown {
   if (error instanceof RunnerError) return error
   const code = resultCode(error)
   const { message, syscall } = error as NodeJS.ErrnoException

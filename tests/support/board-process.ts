@@ -5,13 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { waitFor } from './wait-for.ts'
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
+const boardProgram = fileURLToPath(new URL('../fixtures/board-program.ts', import.meta.url))
+const planeProgram = fileURLToPath(new URL('../fixtures/plane-program.ts', import.meta.url))
 
 /** Starts `tests/fixtures/board-program.ts`; resolves when it is loaded and waits for `go`. It does not outlive the test. */
-export const boardProcess = (path: string, what: string, agentId: string) => start(fixture('board-program.ts'), path, what, agentId)
+export const boardProcess = (path: string, what: string, agentId: string) => start(boardProgram, path, what, agentId)
 
 /** The same with `tests/fixtures/plane-program.ts`. */
-export const planeProcess = (url: string, what: string, agentId: string) => start(fixture('plane-program.ts'), url, what, agentId)
+export const planeProcess = (url: string, what: string, agentId: string) => start(planeProgram, url, what, agentId)
 
 async function start(program: string, path: string, what: string, agentId: string) {
   const child = spawn(process.execPath, [program, path, what, agentId], { stdio: ['pipe', 'pipe', 'pipe'] })

@@ -6,7 +6,7 @@ import { privateFolder } from '../../system/durable-file.ts'
 import { boardFile } from '../task/embedded-board.ts'
 
 /** The configured database of the control plane: a PostgreSQL address, or the path of a SQLite file, relative to `cwd`. */
-function databaseOf({ values }: Config, cwd: string): string {
+export function databaseOf({ values }: Config, cwd: string): string {
   if (values.database === null) return boardFile(values.home)
   return isPostgres(values.database) ? values.database : resolve(cwd, values.database)
 }
