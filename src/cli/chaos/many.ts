@@ -19,7 +19,7 @@ const LIMIT_MS = 10_000
  * agents end, and starts all runners again. What is held to the limit is the sum of what the runners do from their first word until their
  * runs go on; the start of the program itself is not recovery.
  */
-export async function recoverMany(count: number, ground: Ground, watch: Watch, tally: Tally): Promise<Finding[]> {
+export async function recoverMany(count: number, ground: Ground, watch: Watch, tally: Tally, signal: AbortSignal): Promise<Finding[]> {
   const lanes = Array.from({ length: count }, (_, n) => openLane(ground, `many_${String(n + 1).padStart(3, '0')}`))
   const before = new Set(ground.runs())
   const tasks: Played['tasks'] = []
@@ -28,14 +28,19 @@ export async function recoverMany(count: number, ground: Ground, watch: Watch, t
     tasks.push({ id, mayFail: false, trouble: null })
   }
   const atOnce = availableParallelism()
-  await each(lanes, atOnce, async lane => void (await lane.start('started:agent').exit))
+  await each(lanes, atOnce, signal, async lane => void (await lane.start('started:agent').exit))
   const hasEnded = (lane: Lane) => {
     const record = lane.lock()
     return record !== null && existsSync(join(attemptFolder(ground.home, record.runId, 1), 'exit.json'))
   }
-  await until(() => lanes.every(hasEnded), 60_000)
+  await until(
+    () => lanes.every(hasEnded),
+    60_000,
+    () => signal.aborted,
+  )
   const started = performance.now()
-  await each(lanes, atOnce, async lane => void (await lane.start().exit))
+  await each(lanes, atOnce, signal, async lane => void (await lane.start().exit))
+  if (signal.aborted) return []
   const wallMs = Math.round(performance.now() - started)
   const times = lanes.flatMap(lane => recoveryTimes(lane, ground.home, []))
   const workMs = times.reduce((sum, time) => sum + time.workMs, 0)
@@ -52,11 +57,11 @@ export async function recoverMany(count: number, ground: Ground, watch: Watch, t
   return [...found, ...late.map(says => ({ promise: 'twice' as const, says }))]
 }
 
-/** Does something for each item, so many at a time. */
-async function each<T>(items: readonly T[], atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
+/** Does something for each item, so many at a time, until the signal. */
+async function each<T>(items: readonly T[], atOnce: number, signal: AbortSignal, act: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   const worker = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item)
+    for (let item = left.shift(); item !== undefined && !signal.aborted; item = left.shift()) await act(item)
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
 }

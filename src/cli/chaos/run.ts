@@ -70,7 +70,7 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
     }
     if (unfinished > 0 && !signal.aborted) {
       say(`${unfinished} unfinished runs are made and recovered`)
-      note('many unfinished runs', await recoverMany(unfinished, ground, watch, tally))
+      note('many unfinished runs', await recoverMany(unfinished, ground, watch, tally, signal))
     }
     held = findings.length === 0
   } finally {
