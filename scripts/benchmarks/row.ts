@@ -3,7 +3,7 @@ export interface Row {
   what: string
   value: number
   /** '' for a ratio. */
-  unit: '' | ' %' | ' MB'
+  unit: '' | ' %' | ' MB' | ' ms'
   aim: number
   limit: number
   /** The numbers behind it. */

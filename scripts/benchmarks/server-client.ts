@@ -1,0 +1,64 @@
+import type { ChildProcess } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { Pool } from 'undici'
+import { begin, end } from './program.ts'
+
+/** A server of the control plane in a process of its own, and a client of it. */
+export interface BenchServer {
+  pid: number
+  /** One request; its status and, when there is one, its JSON. Throws for any failure. */
+  call<T = unknown>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; json: T }>
+  /** Follows all events from now on; resolves once it listens. */
+  subscribe(told: (text: string) => void): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts `agent-runner server` on loopback with this database. */
+export async function startBenchServer(program: string, database: string, home: string): Promise<BenchServer> {
+  const child = begin([program, 'server', '--port', '0', '--json', '--database', database, '--home', home], {
+    cwd: tmpdir(),
+    env: { PATH: process.env.PATH, HOME: home },
+  })
+  const pool = new Pool(await listening(child), { connections: 512, headersTimeout: 60_000, bodyTimeout: 0 })
+  const leaving = new AbortController()
+  return {
+    pid: child.pid!,
+    async call<T>(method: 'GET' | 'POST', path: string, body?: unknown) {
+      const answer = await pool.request({
+        ...{ method, path },
+        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        body: body === undefined ? null : JSON.stringify(body),
+      })
+      const text = await answer.body.text()
+      if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`)
+      return { status: answer.statusCode, json: (text === '' ? null : JSON.parse(text)) as T }
+    },
+    async subscribe(told) {
+      const { body } = await pool.request({ method: 'GET', path: '/events/stream', signal: leaving.signal })
+      body.setEncoding('utf8')
+      body.on('error', () => {})
+      await new Promise<void>(resolve => body.once('data', () => resolve()))
+      body.on('data', told)
+    },
+    async close() {
+      leaving.abort()
+      await end(child)
+      await pool.destroy()
+    },
+  }
+}
+
+/** The address that the server tells when it listens. */
+async function listening(child: ChildProcess): Promise<string> {
+  let words = ''
+  child.stderr!.on('data', chunk => {
+    words += chunk
+  })
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  child.stdout!.on('data', chunk => {
+    const line = /^\{.*\}$/m.exec(String(chunk))
+    if (line) resolve(JSON.parse(line[0]).url)
+  })
+  child.once('exit', code => reject(new Error(`the server ended with ${code}:\n${words}`)))
+  return promise
+}
