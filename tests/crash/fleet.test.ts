@@ -1,17 +1,20 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { apiClient } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
 import { FleetRunner } from '../support/fleet-runner.ts'
+import { postgresServer } from '../support/postgres.ts'
 import { reconnectingReader } from '../support/reconnecting-reader.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-const SERVER = join(import.meta.dirname, '../fixtures/server-program.ts')
-/** More, or another store, by the environment: AGENT_RUNNER_FLEET_RUNS=500 AGENT_RUNNER_FLEET_DATABASE=postgres://… */
+const SERVER = fileURLToPath(new URL('../fixtures/server-program.ts', import.meta.url))
+/** More runs, or the other store: AGENT_RUNNER_FLEET_RUNS=500 AGENT_RUNNER_FLEET_STORE=postgres npx vitest run tests/crash/fleet.test.ts */
 const RUNS = Number(process.env.AGENT_RUNNER_FLEET_RUNS ?? 200)
+const postgres = process.env.AGENT_RUNNER_FLEET_STORE === 'postgres' ? postgresServer() : null
 const RUNNERS = 20
 const LEASE_MS = 2_000
 const MOST_MS = 300 * RUNS + 20_000
@@ -19,7 +22,7 @@ const MOST_MS = 300 * RUNS + 20_000
 test(
   `${RUNNERS} runners do ${RUNS} runs once each while they and the server are killed, and no event is lost`,
   async () => {
-    const database = process.env.AGENT_RUNNER_FLEET_DATABASE ?? join(tempFolder(), 'agent-runner.db')
+    const database = (await postgres?.database()) ?? join(tempFolder(), 'agent-runner.db')
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
     const api = apiClient(url)
@@ -104,7 +107,7 @@ test(
     // Nobody was told twice that he had done a run, and no two that they had done the same.
     const reported = runners.flatMap(runner => runner.reported)
     expect(new Set(reported).size).toBe(reported.length)
-    if (database.startsWith('postgres')) return
+    if (postgres) return
     const rows = new DatabaseSync(database, { readOnly: true })
     expect(rows.prepare("select count(*) as n from task_history where kind = 'reported'").get()).toEqual({ n: RUNS })
     rows.close()

@@ -31,8 +31,6 @@ export function startProgram(words: string[], options: { env?: NodeJS.ProcessEnv
   return program
 }
 
-export type Program = ReturnType<typeof startProgram>
-
 /** A port of loopback that nobody listens on at the moment, for a server that is to come back on it. */
 export async function freePort(): Promise<number> {
   const server = createServer()

@@ -7,6 +7,7 @@ import type { Tracker } from '../../src/core/ports.ts'
 import type { AgentIdentity, Task } from '../../src/core/task.ts'
 import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
 import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
+import { postgresServer } from '../support/postgres.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -15,9 +16,8 @@ const agent: AgentIdentity = { id: 'dev_1', role: 'backend_dev', level: 'senior'
 const caller = { customer: null, name: 'user' }
 
 /** A server on loopback over a database of its own, with the project `shop`, and what a person sees and does there. */
-async function fixture(drafts: TaskDraft[]) {
-  const file = join(tempFolder(), 'agent-runner.db')
-  const plane = await openControlPlane(file)
+async function fixture(drafts: TaskDraft[], { url, change }: Database = sqlite()) {
+  const plane = await openControlPlane(url)
   const faults: unknown[] = []
   const start = (port = 0) =>
     startServer({ controlPlane: plane, host: '127.0.0.1', port, version: '0', onFault: error => faults.push(error) })
@@ -34,17 +34,17 @@ async function fixture(drafts: TaskDraft[]) {
   const ids: string[] = []
   for (const draft of drafts) ids.push(await add(draft))
   return {
-    ...{ ids, add, plane, client, file },
+    ...{ ids, add, plane, client, change },
     tracker: () => client(),
     statusOf: async (id: string) => (await plane.tasks.get(caller, id)).status,
     notesOf: async (id: string) => (await plane.tasks.get(caller, id)).notes,
     holderOf: async (id: string) => (await plane.tasks.get(caller, id)).lockedBy,
     move: async (id: string, status: string) => void (await plane.tasks.move(caller, id, status)),
     async expire(agentId: string) {
-      change(file, 'update runs set lease_until = 1 where agent_id = ? and finished_at is null', agentId)
+      await change('update runs set lease_until = 1 where agent_id = $1 and finished_at is null', agentId)
       await plane.queue.sweep()
     },
-    remove: async (id: string) => change(file, 'delete from tasks where id = ?', id),
+    remove: (id: string) => change('delete from tasks where id = $1', id),
     mention: async (agentId: string, text: string, taskId: string) =>
       void (await plane.tasks.note({ customer: null, name: 'pm_1' }, taskId, `@${agentId} ${text}`)),
     async restart() {
@@ -61,13 +61,31 @@ async function fixture(drafts: TaskDraft[]) {
   } satisfies TrackerFixture & Record<string, unknown>
 }
 
-function change(file: string, statement: string, value: string) {
-  const database = new DatabaseSync(file)
-  database.prepare(statement).run(value)
-  database.close()
+/** Where the control plane keeps what it knows, and how to change that behind its back. */
+interface Database {
+  url: string
+  change(statement: string, value: string): Promise<void>
 }
 
-trackerKeepsItsPromises("a control plane's server", fixture)
+function sqlite(): Database {
+  const url = join(tempFolder(), 'agent-runner.db')
+  return {
+    url,
+    async change(statement, value) {
+      const database = new DatabaseSync(url)
+      database.prepare(statement.replace('$1', '?')).run(value)
+      database.close()
+    },
+  }
+}
+
+const postgres = postgresServer()
+
+trackerKeepsItsPromises("a control plane's server on SQLite", drafts => fixture(drafts))
+trackerKeepsItsPromises("a control plane's server on PostgreSQL", async drafts => {
+  const url = await postgres.database()
+  return fixture(drafts, { url, change: async (statement, value) => void (await postgres.ask(url, statement, [value])) })
+})
 
 /** One task, claimed by a registered agent. */
 async function claimed() {
@@ -87,7 +105,7 @@ describe('the tracker over HTTP', () => {
     const before = await at.plane.runs.get(caller, run)
     expect(before).toMatchObject({ status: 'RUNNING', agentId: 'dev_1', epoch: 1 })
     expect(Date.parse(before.leaseUntil!) - Date.now()).toBeGreaterThan(60_000)
-    change(at.file, 'update runs set lease_until = lease_until - 60000 where id = ?', run)
+    await at.change('update runs set lease_until = lease_until - 60000 where id = $1', run)
     const shortened = (await at.plane.runs.get(caller, run)).leaseUntil!
     expect(await tracker.heartbeat(agent, task, never())).toBe('ours')
     expect((await at.plane.runs.get(caller, run)).leaseUntil! > shortened).toBe(true)
