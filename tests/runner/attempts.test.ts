@@ -19,17 +19,20 @@ const noWait = {
   },
 }
 
-const limited = (resetsAt: number) =>
+/** The time in seconds, or a piece of shell for it. */
+const limited = (resetsAt: number | string) =>
   `echo '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","rateLimitType":"five_hour","resetsAt":${resetsAt}}}'; echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"You have hit your session limit","session_id":"s","total_cost_usd":0,"num_turns":1,"duration_ms":1,"usage":{"input_tokens":0,"output_tokens":0}}'; exit 1`
 
 test('at a usage limit the runner waits exactly until it ends, resumes, and does not count the attempt', async () => {
-  const resetsAt = Math.ceil(Date.now() / 1000) + 2
-  const stage = await runnerStage(byStart(limited(resetsAt), done), { env: { HEADLESS_PM_MAX_ATTEMPTS: '1' } })
+  // From the moment at which the limit is told, however long the start took.
+  const inAWhile = `at=$(($(date +%s) + 4)); echo $at > "$HOME/resets"; ${limited("'$at'")}`
+  const stage = await runnerStage(byStart(inAWhile, done), { env: { HEADLESS_PM_MAX_ATTEMPTS: '1' } })
   const { id } = await stage.board.addTask(draft)
   const { exitCode, events } = await stage.run()
+  const resetsAt = Number(read(stage, 'resets')) * 1000
   expect(exitCode).toBe(0)
-  expect(Date.now()).toBeGreaterThanOrEqual(resetsAt * 1000)
-  expect(events.find(event => event.type === 'waiting')).toMatchObject({ untilMs: resetsAt * 1000 })
+  expect(Date.now()).toBeGreaterThanOrEqual(resetsAt)
+  expect(events.find(event => event.type === 'waiting')).toMatchObject({ untilMs: resetsAt })
   expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done' })
 })
 
