@@ -59,6 +59,20 @@ export function leasePromises(newDatabase: NewDatabase): void {
       expect(await all()).toEqual(before)
     })
 
+    test('a holder that comes back late, before another has taken over, has lost its run too', async () => {
+      const { create, plane, take, leaseEnds, statusOf, typesOf } = await bench(newDatabase)
+      const { id, taskId } = await create()
+      const { holder } = await take()
+      await leaseEnds(id)
+      await plane.queue.sweep()
+      const before = await typesOf(id)
+      await refused(plane.queue.renew(me, holder), 'LEASE_LOST')
+      await refused(plane.queue.publish(me, holder, [told(1, 'run_paused')]), 'LEASE_LOST')
+      expect(await plane.queue.conclude(me, holder, taskId, { kind: 'reported', status: 'dev_done', note: '' })).toBe('lost')
+      expect(await statusOf(id)).toBe('QUEUED')
+      expect(await typesOf(id)).toEqual(before)
+    })
+
     test('the same agent under an older claim is an old holder too', async () => {
       const { create, plane, take, leaseEnds, statusOf } = await bench(newDatabase)
       const { id, taskId } = await create()
