@@ -12,9 +12,9 @@ import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const SERVER = fileURLToPath(new URL('../fixtures/server-program.ts', import.meta.url))
-/** More runs, or the other store: AGENT_RUNNER_FLEET_RUNS=500 AGENT_RUNNER_FLEET_STORE=postgres npx vitest run tests/crash/fleet.test.ts */
-const RUNS = Number(process.env.AGENT_RUNNER_FLEET_RUNS ?? 200)
-const postgres = process.env.AGENT_RUNNER_FLEET_STORE === 'postgres' ? postgresServer() : null
+/** More runs, or the other store: FLEET_RUNS=500 FLEET_STORE=postgres npx vitest run tests/crash/fleet.test.ts */
+const RUNS = Number(process.env.FLEET_RUNS ?? 200)
+const postgres = process.env.FLEET_STORE === 'postgres' ? postgresServer() : null
 const RUNNERS = 20
 const LEASE_MS = 2_000
 const MOST_MS = 300 * RUNS + 20_000
