@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { RESULT_LINE } from '../support/agent-program.ts'
 import { processesOf, type RunnerStage, runnerStage } from '../support/runner-stage.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const draft = { title: 'Make it so', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: 'All of it.' } as const
 const done = `echo '${RESULT_LINE}'`
@@ -99,10 +100,12 @@ test('a second request to end stops the agent, keeps task, session and workspace
       const { emit } = context
       context.emit = (event, runId) => {
         emit(event, runId)
-        if (event.type === 'attempt_started') {
+        if (event.type !== 'attempt_started') return
+        // Only what has begun counts as its first start.
+        void waitFor('the agent at work', () => existsSync(join(stage.home, 'prompt-0'))).then(() => {
           stops.request()
           stops.request()
-        }
+        })
       }
     },
   })
