@@ -57,6 +57,7 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
   }
   signal.addEventListener('abort', end)
   let held = false
+  let keep = false
   try {
     say(`seed ${seed}; everything is in ${ground.root}`)
     let round = 0
@@ -77,10 +78,12 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
     signal.removeEventListener('abort', end)
     end()
     watch.end()
-    await ground.close(!held && !signal.aborted)
+    // What was only ended before its time has nothing to show.
+    keep = !held && (findings.length > 0 || !signal.aborted)
+    await ground.close(keep)
   }
   const seconds = (performance.now() - started) / 1_000
-  const outcome: Outcome = { seed, seconds, tally, findings, kept: held ? null : ground.root, cutShort: signal.aborted }
+  const outcome: Outcome = { seed, seconds, tally, findings, kept: keep ? ground.root : null, cutShort: signal.aborted }
   sink.write(flags.json ? `${JSON.stringify(outcomeDocument(outcome), null, 2)}\n` : `\n${outcomeText(outcome)}`)
   if (signal.aborted) return 12
   return held ? 0 : 1
