@@ -28,7 +28,7 @@ console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores,
 console.log(`${'what'.padEnd(62)} ${'value'.padStart(9)}  ${'aim'.padStart(6)} ${'limit'.padStart(6)}  verdict`)
 for (const [name, measure] of Object.entries(measurements)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue
-  for (const row of await measure(program, scale)) {
+  for await (const row of await measure(program, scale)) {
     const value = `${number(row.value)}${row.unit}`
     console.log(
       `${row.what.padEnd(62)} ${value.padStart(9)}  ${String(row.aim).padStart(6)} ${String(row.limit).padStart(6)}  ${verdict(row)}`,

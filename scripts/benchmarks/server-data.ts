@@ -21,7 +21,7 @@ export async function fillWithHistory(database: BareDatabase, runs: number): Pro
     insert into run_events (run, seq, type, at, data, source, source_seq)
     select runs.seq, k, 'LOG', '${AT}', '{"text":"all tests pass, the change is on its branch"}', 'old', k from runs cross join e`)
   await database.run('commit')
-  await database.run('analyze')
+  await database.settle()
 }
 
 /** That many runs that wait in the queue for a role. */

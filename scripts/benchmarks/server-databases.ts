@@ -15,6 +15,8 @@ export interface BareDatabase {
   words: { begin: string; skippingHeld: string }
   /** One statement; its values stand in it as `?1`, `?2`. */
   run(sql: string, ...values: Value[]): Promise<Record<string, Value>[]>
+  /** Does now what the database would do later beside the measurements: statistics, checkpoint, vacuum. */
+  settle(): Promise<void>
   close(): Promise<void>
 }
 
@@ -44,6 +46,7 @@ export async function sqliteDatabases(): Promise<Databases> {
           prepared.set(sql, statement)
           return statement.all(...values) as Record<string, Value>[]
         },
+        settle: async () => database.exec('analyze; pragma wal_checkpoint(truncate)'),
         close: async () => database.close(),
       }
     },
@@ -69,6 +72,10 @@ export async function postgresDatabases(): Promise<Databases> {
         async run(sql, ...values) {
           if (!names.has(sql)) names.set(sql, `statement_${names.size}`)
           return (await client.query({ name: names.get(sql)!, text: sql.replaceAll('?', '$'), values })).rows
+        },
+        async settle() {
+          await client.query('vacuum analyze')
+          await client.query('checkpoint')
         },
         close: () => client.end(),
       }

@@ -17,17 +17,15 @@ const [WRITERS, BATCHES, BATCH] = [8, 64, 50]
 const TEXT = 'all tests pass, the change is on its branch'
 
 /** What the server of the control plane does in a second, on both stores, next to bare SQL; and how that grows with what there is. */
-export async function server(program: string, scale = 1): Promise<Row[]> {
-  const rows: Row[] = []
+export async function* server(program: string, scale: number): AsyncGenerator<Row> {
   for (const open of [sqliteDatabases, postgresDatabases]) {
     const databases = await open()
     try {
-      rows.push(...(await measure(program, databases, Math.max(FEW, Math.round(MANY * scale)))))
+      yield* await measure(program, databases, Math.max(FEW, Math.round(MANY * scale)))
     } finally {
       await databases.remove()
     }
   }
-  return rows
 }
 
 async function measure(program: string, databases: Databases, runs: number): Promise<Row[]> {
