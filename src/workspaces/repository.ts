@@ -21,6 +21,8 @@ export interface Repository {
 export async function findRepository(git: Git): Promise<Repository | null> {
   if (!existsSync(git.cwd)) throw new RunnerError('GIT_FAILED', `the folder ${git.cwd} does not exist`)
   const folder = realpathSync(git.cwd)
+  const known = found.get(folder)
+  if (known && isStill(known, folder)) return known
   let answer: string
   try {
     const questions = ['--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir', '--show-cdup']
@@ -30,10 +32,21 @@ export async function findRepository(git: Git): Promise<Repository | null> {
     throw failure
   }
   const [inside, bare, gitDir, commonDir, up] = answer.split('\n') as [string, string, string, string, string]
-  const found = { gitDir: realpathSync(gitDir), commonDir: realpathSync(resolve(folder, commonDir)) }
-  if (bare === 'true') return { root: found.gitDir, ...found, bare: true }
+  const folders = { gitDir: realpathSync(gitDir), commonDir: realpathSync(resolve(folder, commonDir)) }
+  if (bare === 'true') return { root: folders.gitDir, ...folders, bare: true }
   if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
-  return { root: realpathSync(resolve(folder, up)), ...found, bare: false }
+  const repository = { root: realpathSync(resolve(folder, up)), ...folders, bare: false }
+  if (found.size > 1_000) found.clear()
+  found.set(folder, repository)
+  return repository
+}
+
+/** What git said before, by folder; asked again when the folders no longer say the same. */
+const found = new Map<string, Repository>()
+
+function isStill({ root, gitDir, commonDir }: Repository, folder: string): boolean {
+  for (let at = folder; at !== root && at !== dirname(at); at = dirname(at)) if (existsSync(join(at, '.git'))) return false
+  return gitFolderOf(root) === gitDir && existsSync(join(gitDir, 'HEAD')) && existsSync(join(commonDir, 'objects'))
 }
 
 function looksLikeRepository(folder: string): boolean {

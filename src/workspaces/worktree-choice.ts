@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import { baseCommit, branchTip, refTips } from './base-commit.ts'
+import { baseCommit, branchTip, ORIGIN_HEAD, refTips } from './base-commit.ts'
 import { type Intent, readIntent } from './intent.ts'
 import { namedBranch, safeTaskId, shortRun } from './names.ts'
 import type { Place } from './place.ts'
@@ -62,11 +62,14 @@ export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
   const branch = elsewhere ? own : wanted
   if (elsewhere) remarks.push(`the branch ${wanted} is checked out in ${holder.path}, so the work goes on from it on ${own}`)
 
-  const tips = await refTips(git, [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`])
-  const tip = tips.get(`refs/heads/${branch}`) ?? (elsewhere ? null : tips.get(`refs/remotes/origin/${branch}`)) ?? null
-  const base = tip ?? (elsewhere ? await branchTip(git, `refs/heads/${wanted}`) : null) ?? (await baseCommit(git, place.options.baseBranch))
+  const tips = await refTips(git, [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`, ORIGIN_HEAD])
+  const tip = tips.get(`refs/heads/${branch}`) ?? (elsewhere ? null : tips.get(`refs/remotes/origin/${branch}`))
+  const head = worktrees.find(one => realPath(one.path) === repository.root)?.head
+  const seen = head ? { head, originHead: tips.get(ORIGIN_HEAD)?.symref ?? null } : undefined
+  const base =
+    tip?.sha ?? (elsewhere ? await branchTip(git, `refs/heads/${wanted}`) : null) ?? (await baseCommit(git, place.options.baseBranch, seen))
   const remark = remarks.length > 0 ? remarks.join('; ') : null
-  return { path: free.path, branch, base, continued: tip !== null, remark, there: false, otherNames, vanished }
+  return { path: free.path, branch, base, continued: Boolean(tip), remark, there: false, otherNames, vanished }
 }
 
 /** What is at a path: nothing in the way, a worktree that is not whole, a whole one, or (null) something else. */

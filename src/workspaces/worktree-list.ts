@@ -8,6 +8,8 @@ export interface ListedWorktree {
   path: string
   /** Null when it is detached, or half made. */
   branch: string | null
+  /** Null without commits, and where it was not asked for. */
+  head: string | null
   /** The reason of its lock, '' for one without; null when it is not locked. */
   lock: string | null
 }
@@ -23,9 +25,11 @@ export async function listWorktrees(git: Git, repository: Repository): Promise<L
   return blocks.map(block => {
     const value = (name: string) => new RegExp(`^${name}(?: (.*))?$`, 'm').exec(block)
     const lock = value('locked')
+    const head = value('HEAD')?.[1] ?? ''
     return {
       path: value('worktree')?.[1] ?? '',
       branch: value('branch')?.[1]?.replace(/^refs\/heads\//, '') ?? null,
+      head: /[1-9a-f]/.test(head) ? head : null,
       lock: lock ? (lock[1] ?? '') : null,
     }
   })
@@ -33,11 +37,18 @@ export async function listWorktrees(git: Git, repository: Repository): Promise<L
 
 function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
   const branchOf = (gitDir: string) => /^ref: refs\/heads\/(.+)$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[1] ?? null
-  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchOf(commonDir), lock: null }]
+  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchOf(commonDir), head: null, lock: null }]
   const others = allAdmins(commonDir).flatMap(admin => {
     const path = pathOf(admin)
     return path
-      ? [{ path, branch: branchOf(admin), lock: existsSync(join(admin, 'locked')) ? (firstLine(join(admin, 'locked')) ?? '') : null }]
+      ? [
+          {
+            path,
+            branch: branchOf(admin),
+            head: null,
+            lock: existsSync(join(admin, 'locked')) ? (firstLine(join(admin, 'locked')) ?? '') : null,
+          },
+        ]
       : []
   })
   return [...main, ...others]
