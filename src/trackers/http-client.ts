@@ -1,4 +1,4 @@
-import type { Agent } from 'undici'
+import type { Pool } from 'undici'
 import type { z } from 'zod'
 import { RunnerError } from '../core/errors.ts'
 
@@ -64,13 +64,14 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   const { key, requestTimeoutMs, server, prefix, advice } = options
   const { url, origin, base, authorization } = place(options.url, server, prefix)
   const headers: Record<string, string> = { accept: 'application/json', ...(key !== null && { 'x-api-key': key }), ...authorization }
-  let dispatcher: Promise<Agent> | undefined
+  let pool: Promise<Pool> | undefined
 
-  // Loaded at the first request, since it costs more than all the rest of a start.
+  // Loaded at the first request, and only these parts of it, since all of it costs more than the rest of a start.
   const connected = () => {
-    dispatcher ??= import('undici').then(({ Agent }) => new Agent({ headersTimeout: 0, bodyTimeout: 0 }))
-    return dispatcher
+    pool ??= import('undici/lib/dispatcher/pool.js').then(({ default: Pool }) => new Pool(origin, { headersTimeout: 0, bodyTimeout: 0 }))
+    return pool
   }
+  const requesting = async () => (await import('undici/lib/api/api-request.js')).default
   const withoutKey = (text: string) => (key ? text.replaceAll(key, '***') : text)
 
   async function exchange(request: TrackerRequest) {
@@ -80,11 +81,10 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     const timer = setTimeout(abort, timeoutMs)
     signal.addEventListener('abort', abort)
     try {
-      const client = await connected()
+      const [client, send] = await Promise.all([connected(), requesting()])
       if (signal.aborted) abort()
       const query = new URLSearchParams(request.query).toString()
-      const answer = await client.request({
-        origin,
+      const answer = await send.call(client, {
         path: `${base}${request.path}${query && `?${query}`}`,
         method: request.method,
         headers: { ...headers, ...contentType(request.body) },
@@ -137,7 +137,7 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
       throw refusal({ status, body })
     },
     close() {
-      dispatcher?.then(agent => agent.destroy()).catch(() => {})
+      pool?.then(client => client.destroy()).catch(() => {})
     },
   }
 }
