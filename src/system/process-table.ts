@@ -66,7 +66,7 @@ export function startedWith({ pid, start }: ProcessRow, entry: string): boolean 
 
 function environmentOf(pid: number): string {
   try {
-    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`, 'latin1')
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`, 'utf8')
     return execFileSync('ps', ['-E', '-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
       .trim()
       .replaceAll(' ', '\0')
@@ -77,7 +77,8 @@ function environmentOf(pid: number): string {
 
 function linuxRow(pid: number): ProcessRow | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // As UTF-8, which Node reads in one call into the system; what of a name is none does not matter here.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may itself hold spaces and parentheses: count fields after the last one. proc(5).
     const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (field[0] === 'Z' || field[0] === 'X') return null
