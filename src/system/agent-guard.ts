@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { ProcessIdentity } from '../core/run.ts'
-import { privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
+import { privateFolder, removeLeftovers, replaceFile } from './durable-file.ts'
 import { isLocked, takeLock } from './os-lock.ts'
 import { identify } from './processes.ts'
 
@@ -31,10 +31,11 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   }
   const holder: GuardHolder = { process: identify(process.pid)!, host: hostname(), since: new Date().toISOString(), ...about }
   removeLeftovers(holderPath(home, agentId))
-  replaceFile(holderPath(home, agentId), JSON.stringify(holder))
+  // Read only while the lock is held, so never after another boot.
+  replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill')
   return {
     release() {
-      removeFile(holderPath(home, agentId))
+      rmSync(holderPath(home, agentId), { force: true })
       lock.release()
     },
   }

@@ -4,9 +4,10 @@ import { basename, dirname, join } from 'node:path'
 
 /**
  * Replaces a file so that a kill or a crash at any moment leaves the old or the new text, never a part: a temporary file
- * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then.
+ * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then. `survives`: a file that
+ * means nothing after the next boot need not survive a power cut, and is written without fsync.
  */
-export function replaceFile(path: string, text: string): void {
+export function replaceFile(path: string, text: string, survives: 'power cut' | 'kill' = 'power cut'): void {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
   try {
     const file = openSync(temporary, 'wx', 0o600)
@@ -14,7 +15,7 @@ export function replaceFile(path: string, text: string): void {
       const bytes = Buffer.from(text)
       // A short write is legal, and happens on a full disk just before ENOSPC.
       for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
-      fsyncSync(file)
+      if (survives === 'power cut') fsyncSync(file)
     } finally {
       closeSync(file)
     }
@@ -23,7 +24,7 @@ export function replaceFile(path: string, text: string): void {
     rmSync(temporary, { force: true })
     throw error
   }
-  syncFolder(dirname(path))
+  if (survives === 'power cut') syncFolder(dirname(path))
 }
 
 /** Moves a file (or a link, as it is) durably; both folders are on one disk. */
