@@ -13,8 +13,9 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     .option('--json', 'print JSON')
     .action(async (_flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
-      const { actions, compose, config, print } = await prepare(flags, io())
-      process.exitCode = actions.listHooks(compose.hookOptions(config), flags.json === true, print)
+      const { actions, config, print } = await prepare(flags, io())
+      const { hookOptions } = await import('./compose/hook-settings.ts')
+      process.exitCode = actions.listHooks(hookOptions(config), flags.json === true, print)
     })
 
   addRunOptions(hooks.command('run').description('calls a hook as the runner would, and shows what it says'), [...PLACES, ...DETAILS])
@@ -25,11 +26,12 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     .action(async (name: string, _flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
       const place = io()
-      const { actions, compose, config, print } = await prepare(flags, place)
+      const { actions, config, print } = await prepare(flags, place)
       const { resolve } = await import('node:path')
+      const { hookFacts, hookOptions } = await import('./compose/hook-settings.ts')
       const options = {
-        ...compose.hookOptions(config),
-        ...(await compose.hookFacts(config, place.env)),
+        ...hookOptions(config),
+        ...(await hookFacts(config, place.env)),
         taskFile: flags.task === undefined ? null : resolve(place.cwd, flags.task),
         json: flags.json === true,
       }
@@ -61,17 +63,11 @@ async function prepare(
   io: CommandIo,
 ): Promise<{
   actions: typeof import('./hooks/actions.ts')
-  compose: typeof import('./compose/hook-settings.ts')
   config: Config
   print: (text: string) => void
 }> {
-  const [actions, compose, { loadConfig }, print] = await Promise.all([
-    import('./hooks/actions.ts'),
-    import('./compose/hook-settings.ts'),
-    import('../config/load.ts'),
-    printer(io),
-  ])
-  return { actions, compose, config: await loadConfig({ flags, env: io.env, cwd: io.cwd }), print }
+  const [actions, { loadConfig }, print] = await Promise.all([import('./hooks/actions.ts'), import('../config/load.ts'), printer(io)])
+  return { actions, config: await loadConfig({ flags, env: io.env, cwd: io.cwd }), print }
 }
 
 async function printer(io: CommandIo): Promise<(text: string) => void> {

@@ -58,7 +58,7 @@ const COMMANDS: Record<string, (program: Command) => void> = {
  * The whole command line, or the part of it that one command needs: declaring dozens of options takes time at each start. Only
  * declares: what a command needs is loaded when it runs.
  */
-export function buildProgram(only?: string): Command {
+function buildProgram(only?: string): Command {
   const program = new Command('agent-runner')
     .description('Takes tasks from a project-management API, gives each to a coding agent in a safe workspace, and reports back.')
     .version(version(), '-V, --version', 'print the version')

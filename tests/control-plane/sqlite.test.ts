@@ -13,12 +13,11 @@ controlPlaneKeepsItsPromises('SQLite', async (): Promise<Database> => {
   onTestFinished(() => database?.close())
   return {
     url,
-    plan: async (sql, parameters) =>
-      (database ??= new DatabaseSync(url, { timeout: 0 }))
-        .prepare(`explain query plan ${sql}`)
-        .all(...(parameters as string[]))
-        .map(step => step.detail)
-        .join('\n'),
+    async plan(sql, parameters) {
+      database ??= new DatabaseSync(url, { timeout: 0 })
+      const steps = database.prepare(`explain query plan ${sql}`).all(...(parameters as string[]))
+      return steps.map(step => step.detail).join('\n')
+    },
     // Waiting inside of SQLite would block the thread on which a transaction of this process has yet to end.
     async ask(sql) {
       database ??= new DatabaseSync(url, { timeout: 0 })
