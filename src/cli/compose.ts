@@ -70,7 +70,8 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     stops: outside.stops,
     patience: new Patience(),
     random: Math.random,
-    redact: redactor(outside.env),
+    // Keys may also come from files and flags.
+    redact: redactor({ ...outside.env, PM_KEY: values.apiKey ?? '', SERVER_KEY: values.serverKey ?? '' }),
     newRunId,
     newSessionId: randomUUID,
     emit: outside.emit,
