@@ -132,7 +132,9 @@ const steps: Record<StepName, Step> = {
   /** Nothing of the run may be left running, and nothing of its work may be lost. */
   cleanup: {
     always: true,
-    async run({ record, context, request }) {
+    async run({ record, context, request, begun }) {
+      // Who was quicker may work under the same run id: what carries its tag is not ours to end.
+      if (!begun('preHook')) return 'nothing was begun'
       await context.supervision.sweep(record.runId)
       if (!record.workspace) return 'nothing'
       const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, record.disposition?.kind === 'report')
@@ -148,7 +150,8 @@ const steps: Record<StepName, Step> = {
     async run({ record, context, begun, showRest }) {
       if (begun('preHook')) announceEnd(record, context)
       await showRest()
-      context.files.tidy(record.runId)
+      // Nor are its half-written files ours to remove.
+      if (begun('preHook')) context.files.tidy(record.runId)
       context.journal.remove()
       return 'released'
     },
