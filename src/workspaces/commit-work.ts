@@ -7,6 +7,7 @@ import { identityEnv } from './identity.ts'
 import type { WorkspaceOptions } from './options.ts'
 import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
+import { isNoRoom } from './room.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import { emptyTree, indexChanges, indexInfo, type TreeChange, treeChanges } from './trees.ts'
@@ -25,7 +26,7 @@ export interface CommitPlace {
 /**
  * Commits on the current HEAD all that is uncommitted, but for the user's own paths, and answers with remarks. The picture to be committed is made
  * in a private index, so what the user has staged stays staged and uncommitted. When it cannot be committed (a conflict, git
- * fails), it is kept under `refs/agent-runner/` instead. Repeating it after an interruption ends in the same state.
+ * fails), it is kept under `refs/agent-runner/` instead. Throws on a full disk: it can be committed later. Repeating it after an interruption ends in the same state.
  */
 export async function commitWork(place: CommitPlace, runId: string, task: Task, options: WorkspaceOptions): Promise<string[]> {
   const { git, gitDir, status } = place
@@ -60,6 +61,7 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
     }
     await followHead(git, isUsers)
   } catch (failure) {
+    if (isNoRoom(failure)) throw failure
     remarks.push(`What the agent left uncommitted could not be committed: ${(failure as Error).message}.`)
     const snapshot = await takeSnapshot(git, gitDir, run).catch(() => null)
     const kept = snapshot && (await rescueTree(git, runId, snapshot.tree, status.head, `Work of task ${task.id}`, env).catch(() => null))

@@ -1,4 +1,5 @@
 import { RunnerError } from '../core/errors.ts'
+import { isNoRoom, noRoom } from './room.ts'
 
 /** How one git command is run. */
 export interface GitCall {
@@ -11,7 +12,7 @@ export interface GitCall {
   slow?: boolean
 }
 
-/** Runs git in one folder. Every method throws RunnerError GIT_FAILED with what git said, unless it says otherwise. */
+/** Runs git in one folder. Every method throws RunnerError GIT_FAILED with what git said (STATE_UNUSABLE of a full disk), unless it says otherwise. */
 export interface Git {
   readonly cwd: string
   /** The command's stdout, as it is. */
@@ -154,7 +155,7 @@ export function openGit(cwd: string, options: { runId?: string; timeoutMs: numbe
       try {
         return (await start(args, call)).text
       } catch (failure) {
-        if (failure instanceof GitExit && failure.exitCode !== null) return null
+        if (failure instanceof GitExit && failure.exitCode !== null && !isNoRoom(failure)) return null
         throw asFailure(args, failure)
       }
     },
@@ -181,5 +182,6 @@ function asFailure(args: string[], failure: unknown): unknown {
   const command = args.find(arg => !arg.startsWith('-')) ?? ''
   const said = failure.message.trim().replace(/\s*\n\s*/g, ' · ')
   const end = failure.exitCode === null ? 'was killed' : `ended with ${failure.exitCode}`
-  return new RunnerError('GIT_FAILED', `git ${command} ${end}${said ? `: ${said.slice(0, 600)}` : ''}`, { cause: failure })
+  const message = `git ${command} ${end}${said ? `: ${said.slice(0, 600)}` : ''}`
+  return isNoRoom(failure) ? noRoom(message, failure) : new RunnerError('GIT_FAILED', message, { cause: failure })
 }

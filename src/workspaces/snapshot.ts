@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Git } from './git.ts'
+import { isNoRoom } from './room.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, ignored ones not. */
 export interface Snapshot {
@@ -55,7 +56,8 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, from?:
       await git.run(['add', '-A', '--ignore-errors'], { env: index, slow: true, config: ['core.safecrlf=false'] })
       return null
     } catch (failure) {
-      if (failure instanceof RunnerError) return failure.message
+      // A picture without what found no room would be taken for the whole.
+      if (failure instanceof RunnerError && !isNoRoom(failure)) return failure.message
       throw failure
     }
   }

@@ -11,6 +11,7 @@ import type { WorkspaceOptions } from './options.ts'
 import type { Place } from './place.ts'
 import { findRepository } from './repository.ts'
 import { listRescued, safeRun, startRef } from './rescue.ts'
+import { isNoRoom, noRoom } from './room.ts'
 import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
@@ -61,7 +62,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         return { ...workspace, fallback }
       } catch (failure) {
         const { code, message } = asGitFailure(failure)
-        if (code === 'BUG' || !mayFallBack(place)) throw failure
+        if (code !== 'GIT_FAILED' || !mayFallBack(place)) throw failure
         const workspace = await prepareInPlace(place, message)
         options.warn(`no worktree could be made, so the task works in place: ${message}`)
         return workspace
@@ -163,6 +164,7 @@ function dropTraces({ repository, request }: Place, workspace: WorkspaceRecord):
 /** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */
 function asGitFailure(failure: unknown): RunnerError {
   const { code, message } = failure as NodeJS.ErrnoException
+  if (!(failure instanceof RunnerError) && isNoRoom(failure)) return noRoom(message, failure)
   if (!(failure instanceof RunnerError) && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code))
     return new RunnerError('GIT_FAILED', message, { cause: failure })
   return asRunnerError(failure)

@@ -8,6 +8,7 @@ import { excludeFolder } from './exclude.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { gitAt, type Place } from './place.ts'
+import { isNoRoom } from './room.ts'
 import { initSubmodules, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { readWork } from './work-report.ts'
@@ -52,6 +53,8 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
       await git.run(['worktree', 'add', '--quiet', ...what], { slow: true })
       return
     } catch (failure) {
+      // Another name finds no more room. The intent stays, for the repeat to know its own.
+      if (isNoRoom(failure)) throw failure
       // A post-checkout hook that fails, or hangs until it is stopped, comes after a worktree that is whole.
       if (adminFolders(repository.commonDir, path).length > 0 && (await mendWorktree(place, path, base))) {
         options.warn(`the worktree is there, but not all went well: ${(failure as Error).message}`)
