@@ -1,15 +1,22 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { FAULT_POINTS } from '../../src/cli/compose/fault.ts'
 import { attemptFolder, readAttemptFile } from '../../src/system/attempt-files.ts'
 import { isAlive } from '../../src/system/processes.ts'
-import { headlessPmStage } from '../support/crash-stage.ts'
+import { headlessPmStage, type RunnerProcess } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
 import { canMount, mountTmpfs } from '../support/mounted.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** A disk of its own, full soon. */
 const smallDisk = (folder: string) => mountTmpfs(folder, 'size=256k')
+
+/** The same for a repository with its worktrees. */
+const smallRepository = (folder: string) => mountTmpfs(folder, 'size=4m')
+
+/** How often the runner has said that it cannot go on for want of room. What it cannot put into the timeline is another matter. */
+const complaints = (runner: RunnerProcess) => runner.output().match(/cannot write: ENOSPC|the disk of the repository is full/g)?.length ?? 0
 
 /** Takes every byte that is left; answers how to give them back. */
 function fill(folder: string): () => void {
@@ -69,3 +76,107 @@ test.skipIf(!canMount())('a disk that is full when the report is made: it is on 
   expect(stage.agent.starts()).toHaveLength(1)
   await expectDoneOnce(stage, id)
 })
+
+test.skipIf(!canMount())('a disk of the repository that is full while the agent works: its next attempt ends what was begun', async () => {
+  const stage = await headlessPmStage({ makeRepo: smallRepository })
+  const id = await stage.board.add('Make it so', 'major')
+  stage.agent.hold(2)
+  const runner = stage.start({ continuous: true })
+  await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
+  const free = fill(stage.repo)
+  stage.agent.letGo()
+  await waitFor('the agent has ended', () => stage.lock()?.attempts[0]?.ended)
+  free()
+  await waitFor('done', async () => (await stage.board.task(id)).status === 'dev_done')
+  await waitFor('released', () => stage.lock() === null)
+  runner.signal('SIGTERM')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.written()).toHaveLength(3)
+  await expectDoneOnce(stage, id)
+})
+
+test.skipIf(!canMount()).for(['major', 'minor'] as const)(
+  'a disk of the repository that is full when %s work is committed: the runner says so, waits and goes on',
+  async complexity => {
+    const stage = await headlessPmStage({ makeRepo: smallRepository })
+    const id = await stage.board.add('Make it so', complexity)
+    const next = await stage.board.add('And this', complexity)
+    stage.agent.hold(3)
+    const runner = stage.start({ continuous: true })
+    await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 3)
+    const free = fill(stage.repo)
+    stage.agent.letGo()
+    await waitFor('two tries to commit', () => complaints(runner) >= 2)
+    expect(stage.lock()!.steps.at(-1)).toMatchObject({ name: 'collect', finishedAt: null })
+    expect(runner.output()).toContain('the disk of the repository is full')
+    expect((await stage.board.task(next)).status).toBe('created')
+    free()
+    for (const task of [id, next]) await waitFor('done', async () => (await stage.board.task(task)).status === 'dev_done')
+    await waitFor('released', () => stage.lock() === null)
+    runner.signal('SIGTERM')
+    expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+    expect(complaints(runner), runner.output()).toBeLessThan(20)
+    expect(stage.agent.starts()).toHaveLength(2)
+    for (const task of [id, next]) await expectDoneOnce(stage, task)
+  },
+)
+
+test.skipIf(!canMount())('a disk of the repository that is full before the worktree is made: no task is parked for it', async () => {
+  const stage = await headlessPmStage({ makeRepo: smallRepository })
+  const free = fill(stage.repo)
+  const id = await stage.board.add('Make it so', 'major')
+  const next = await stage.board.add('And this', 'major')
+  const runner = stage.start({ continuous: true })
+  await waitFor('two tries', () => complaints(runner) >= 2)
+  expect((await stage.board.task(id)).status).toBe('under_work')
+  expect((await stage.board.task(next)).status).toBe('created')
+  free()
+  for (const task of [id, next]) await waitFor('done', async () => (await stage.board.task(task)).status === 'dev_done')
+  await waitFor('released', () => stage.lock() === null)
+  runner.signal('SIGTERM')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  for (const task of [id, next]) await expectDoneOnce(stage, task)
+})
+
+/**
+ * Fills the state folder's disk while the runner stands at the point, and frees it when the runner cannot go on, or has come to the task's
+ * end. Answers whether it said that it cannot.
+ */
+async function fullAt(point: string): Promise<boolean> {
+  const stage = await headlessPmStage({ makeHome: smallDisk })
+  const id = await stage.board.add('Make it so', 'major')
+  const runner = stage.start({ continuous: true, fault: `stop@${point}` })
+  await waitFor(`stopped at ${point}`, () => /^State:\s+T/m.test(readFileSync(`/proc/${runner.pid}/status`, 'utf8')))
+  const before = stage.lock()
+  const free = fill(stage.home)
+  runner.signal('SIGCONT')
+  const over = async () => (await stage.board.task(id)).status === 'dev_done' && stage.lock() === null
+  // Its supervisor waits with how it ended, and the runner for that.
+  const unwritten = () => stage.agent.starts().some(start => start.ended) && stage.lock()?.attempts.at(-1)?.ended === null
+  await waitFor(`no way on at ${point}`, async () => complaints(runner) > 0 || unwritten() || (await over()))
+  const said = complaints(runner) > 0
+  // What was on record is whole and is still there.
+  if (said) expect(stage.lock(), point).toEqual(before)
+  expect(runner.running(), runner.output()).toBe(true)
+  free()
+  await waitFor(`over at ${point}`, over)
+  runner.signal('SIGTERM')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  await expectDoneOnce(stage, id)
+  return said
+}
+
+test.skipIf(!canMount())(
+  'a disk of the state folder that is full at any step: the runner says so and goes on by itself',
+  { timeout: 90_000 },
+  async () => {
+    const points = [...FAULT_POINTS]
+    const silent: string[] = []
+    const lane = async () => {
+      for (let point = points.shift(); point; point = points.shift()) if (!(await fullAt(point))) silent.push(point)
+    }
+    await Promise.all([lane(), lane(), lane()])
+    // Deleting the lock file takes no room; and how an agent ended is for its supervisor to write down.
+    expect(silent.toSorted()).toEqual(['after:release', 'done:release', 'started:agent'])
+  },
+)

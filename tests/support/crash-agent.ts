@@ -68,8 +68,8 @@ echo '{"type":"system","subtype":"init","session_id":"'$session'","model":"test"
 wait_for() { while [ -e "$HOME/hold-$1" ]; do sleep 0.05; done; }
 wait_for 0
 for piece in ${PIECES.join(' ')}; do
-  if [ ! -e piece-$piece ]; then
-    echo "piece $piece by $$" > piece-$piece
+  if [ ! -s piece-$piece ]; then
+    echo "piece $piece by $$" > piece-$piece || exit 1
     if [ $piece = 2 ]; then echo "and by $$" >> README.md; fi
     if [ $piece = 1 ]; then git add piece-1; git -c user.name=A -c user.email=a@b commit -qm 'first piece'; fi
     echo "wrote piece-$piece piece $piece by $$" >> "$log"

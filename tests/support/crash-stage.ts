@@ -43,7 +43,7 @@ export interface CrashStage<B extends CrashBoard = CrashBoard> {
   board: B
   agent: CrashAgent
   git(...args: string[]): string
-  /** Starts the program; `fault` kills it at that point (see src/cli/compose/fault.ts). */
+  /** Starts the program; `fault` kills it at that point, or stops it there (see src/cli/compose/fault.ts). */
   start(options?: { fault?: string; continuous?: boolean; agentId?: string; role?: string }): RunnerProcess
   /** Starts the program with the fault, and waits until it was killed by it. */
   killedAt(fault: string): Promise<void>
@@ -65,6 +65,8 @@ export interface StageOptions {
   env?: Record<string, string>
   /** Makes the state folder, in some way of its own. */
   makeHome?: (home: string) => void
+  /** Makes the folder of the repository, in some way of its own. */
+  makeRepo?: (folder: string) => void
 }
 
 export async function embeddedStage(options: StageOptions = {}): Promise<CrashStage> {
@@ -76,7 +78,7 @@ export async function headlessPmStage(options: StageOptions = {}): Promise<Crash
 }
 
 async function stageWith<B extends CrashBoard>(
-  { env: moreEnv, makeHome }: StageOptions,
+  { env: moreEnv, makeHome, makeRepo }: StageOptions,
   openBoard: (home: string, repo: string) => Promise<B>,
 ): Promise<CrashStage<B>> {
   const root = tempFolder('agent-runner-crash-')
@@ -84,6 +86,7 @@ async function stageWith<B extends CrashBoard>(
   for (const folder of ['user', 'hooks', 'bin', 'logs']) mkdirSync(join(root, folder))
   if (makeHome) makeHome(home)
   else mkdirSync(home)
+  makeRepo?.(join(root, 'repo'))
   const repo = gitRepo({ 'README.md': '# demo\n' }, join(root, 'repo'))
   for (const hook of ['pre_task', 'post_task', 'health_check']) agentProgram(join(root, 'hooks'), 'exit 0', hook)
   const board = await openBoard(home, repo)

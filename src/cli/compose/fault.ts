@@ -17,14 +17,19 @@ export const FAULT_POINTS: readonly string[] = [
 
 /**
  * For tests of crash recovery only: a journal that kills this process by SIGKILL when a run comes to `point`. Steps touch the outside only
- * between two saves, so a kill at a save is a kill between two effects. Throws CONFIG_INVALID for a point that there is not.
+ * between two saves, so a kill at a save is a kill between two effects. `stop@point` stops it there by SIGSTOP, once. Throws CONFIG_INVALID for a point that there is not.
  */
-export function withFault(journal: Journal, point: string | undefined): Journal {
-  if (!point) return journal
+export function withFault(journal: Journal, fault: string | undefined): Journal {
+  if (!fault) return journal
+  const stops = fault.startsWith('stop@')
+  const point = stops ? fault.slice('stop@'.length) : fault
   if (!FAULT_POINTS.includes(point)) throw new RunnerError('CONFIG_INVALID', `AGENT_RUNNER_FAULT: there is no point ${point}`)
   let stepOnDisk: string | undefined
+  let stopped = false
   const reached = (now: string) => {
-    if (now === point) process.kill(process.pid, 'SIGKILL')
+    if (now !== point || stopped) return
+    stopped = stops
+    process.kill(process.pid, stops ? 'SIGSTOP' : 'SIGKILL')
   }
   return {
     load() {
