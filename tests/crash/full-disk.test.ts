@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FAULT_POINTS } from '../../src/cli/compose/fault.ts'
@@ -15,11 +15,20 @@ const smallDisk = (folder: string) => mountTmpfs(folder, 'size=256k')
 /** The same for a repository with its worktrees. */
 const smallRepository = (folder: string) => mountTmpfs(folder, 'size=4m')
 
+/** A repository with room, whose worktrees are on a disk of their own. */
+function smallWorktrees(folder: string): void {
+  mkdirSync(folder)
+  mountTmpfs(join(folder, '.worktrees'), 'size=256k')
+}
+
 /** How often the runner has said that it cannot go on for want of room. What it cannot put into the timeline is another matter. */
 const complaints = (runner: RunnerProcess) => runner.output().match(/cannot write: ENOSPC|the disk of the repository is full/g)?.length ?? 0
 
 /** Takes every byte that is left; answers how to give them back. */
 function fill(folder: string): () => void {
+  // Without a small disk of its own this would take the machine's.
+  const { blocks, bsize } = statfsSync(folder)
+  expect(blocks * bsize).toBeLessThan(16 * 1024 ** 2)
   const path = join(folder, 'filler')
   const file = openSync(path, 'w')
   try {
@@ -121,9 +130,12 @@ test.skipIf(!canMount()).for(['major', 'minor'] as const)(
   },
 )
 
-test.skipIf(!canMount())('a disk of the repository that is full before the worktree is made: no task is parked for it', async () => {
-  const stage = await headlessPmStage({ makeRepo: smallRepository })
-  const free = fill(stage.repo)
+test.skipIf(!canMount()).for([
+  { what: 'repository', makeRepo: smallRepository, full: '' },
+  { what: 'worktrees', makeRepo: smallWorktrees, full: '.worktrees' },
+])('a disk of the $what that is full before the worktree is made: no task is parked for it', async ({ makeRepo, full }) => {
+  const stage = await headlessPmStage({ makeRepo })
+  const free = fill(join(stage.repo, full))
   const id = await stage.board.add('Make it so', 'major')
   const next = await stage.board.add('And this', 'major')
   const runner = stage.start({ continuous: true })
