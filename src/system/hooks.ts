@@ -97,7 +97,7 @@ async function call(hook: FoundHook, document: HookDocument, logFile: string, op
 /** The document as it stands on the wire: snake_case throughout. */
 function toWire({ task, ...document }: HookDocument): HookWire {
   if (!task) return { ...document, task }
-  const { dependsOn, maxCostUsd, runId: _, ...same } = task
+  const { dependsOn, maxCostUsd, runId: _run, plan: _plan, repo: _repo, ...same } = task
   return { ...document, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
 }
 

@@ -138,7 +138,7 @@ test('kills from outside are counted apart from failures of the agent, and on di
 test('unfinished work is not taken up in another role', async () => {
   const stage = await embeddedStage()
   const id = await stage.board.add('Make it so', 'major')
-  await stage.killedAt('after:claim')
+  await stage.killedAt('before:preHook')
   const other = stage.start({ role: 'qa' })
   expect((await other.exit).code).toBe(78)
   expect(other.output()).toContain('--role backend_dev')
