@@ -119,7 +119,7 @@ export function boardOn(store: Store, { project = '', everywhere = false }: Boar
         return found ? look(db, { projectId: found.id }, agent) : null
       }),
     claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> =>
-      write(tx => claim(tx, CUSTOMER, agent, id, runId, null)),
+      write(async tx => ((await claim(tx, CUSTOMER, agent, id, runId, null)) ? 'ours' : 'taken')),
     holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, CUSTOMER, agent, id)),
     heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
       write(async tx => {

@@ -1,12 +1,12 @@
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import { newRunId } from '../core/ids.ts'
 import type { Holding } from '../core/ports.ts'
 import type { AgentIdentity } from '../core/task.ts'
 import type { Differences } from './differences.ts'
 import { fullProjects } from './projects.ts'
 import { isLabelled, isOffered, isUnblocked, offerFor } from './rules.ts'
-import { addRun, latestRun, runNamed, transition } from './run-rows.ts'
-import type { Schema, TaskRow } from './schema.ts'
+import { addRun, latestRun, runNamed, startRun } from './run-rows.ts'
+import type { ProjectRow, RunRow, Schema, TaskRow } from './schema.ts'
 import { type BoardTask, readTasks, type TaskQuery, writeHistory } from './task-rows.ts'
 import type { Tx } from './transaction.ts'
 import { type Claimer, touchWorker } from './workers.ts'
@@ -38,26 +38,41 @@ export function firstInQueue(tasks: TaskQuery, scope: QueueScope, agent: Claimer
 /** How long a claim holds, in milliseconds; null for a holder on this machine, whose lock file says that it is alive. */
 export type LeaseMs = number | null
 
-/** Takes the first task of the queue that nobody else is taking at this moment, and answers its id; null when there is none. */
+/** A task that was taken, with the run that works on it. */
+export interface Taken {
+  task: TaskRow
+  run: RunRow
+}
+
+/** What a claim must know of a task before it tries. */
+type Candidate = Pick<TaskRow, 'id' | 'project_id' | 'waiting_run'> & Pick<ProjectRow, 'max_running'>
+
+const maxRunning = (eb: ExpressionBuilder<Schema, 'tasks'>) =>
+  eb.selectFrom('projects').select('max_running').whereRef('projects.id', '=', 'tasks.project_id').as('max_running')
+
+/** Takes the first task of the queue that nobody else is taking at this moment; null when there is none. */
 export async function takeNext(
   tx: Tx,
   scope: QueueScope,
   agent: Claimer,
   runId: string | undefined,
   lease: LeaseMs,
-): Promise<string | null> {
-  for (;;) {
-    const full = await fullProjects(tx.db, scope)
-    const query = firstInQueue(tx.db.selectFrom('tasks'), scope, agent, full).select('tasks.id')
-    const [first] = await tx.differs.skippingHeld(query, 'tasks').execute()
-    if (!first) return null
-    if (await take(tx, agent, first.id, runId, lease)) return first.id
-    // Full in the meantime, or the run id that was brought is another run's: of these only the first passes by itself.
-    if ((await fullProjects(tx.db, scope)).length <= full.length) return null
+): Promise<Taken | null> {
+  for (let full: string[] = []; ; ) {
+    const query = firstInQueue(tx.db.selectFrom('tasks'), scope, agent, full)
+      .select(['tasks.id', 'tasks.project_id', 'tasks.waiting_run'])
+      .select(maxRunning)
+    const [first] = (await tx.differs.skippingHeld(query, 'tasks').execute()) as Candidate[]
+    const taken = first && (await take(tx, agent, first, runId, lease))
+    if (!first || taken) return taken ?? null
+    // Its project is full, or the run id that was brought is another run's; only the first can be passed by.
+    const known = full.length
+    full = await fullProjects(tx.db, scope)
+    if (full.length <= known) return null
   }
 }
 
-/** Takes this task. Of any number of claims one wins; claiming what this agent holds already, by the same run, changes nothing. */
+/** Takes this task, or null. Of any number of claims one wins; claiming what this agent holds already, by the same run, changes nothing. */
 export async function claim(
   tx: Tx,
   customer: string | null,
@@ -65,26 +80,25 @@ export async function claim(
   taskId: string,
   runId: string,
   lease: LeaseMs,
-): Promise<'ours' | 'taken'> {
+): Promise<Taken | null> {
   const task = await tx.differs.held(tx.db.selectFrom('tasks').selectAll().where('id', '=', taskId)).executeTakeFirst()
-  if (!task || (customer !== null && task.customer !== customer)) return 'taken'
+  if (!task || (customer !== null && task.customer !== customer)) return null
   if (task.locked_by === agent.id) return claimAgain(tx, agent, task, runId, lease)
-  return (await take(tx, agent, taskId, runId, lease)) ? 'ours' : 'taken'
+  const { max_running } = await tx.db
+    .selectFrom('projects')
+    .select('max_running')
+    .where('id', '=', task.project_id)
+    .executeTakeFirstOrThrow()
+  return take(tx, agent, { ...task, max_running }, runId, lease)
 }
 
 /** One statement finds the task free or finds nothing. Then its run starts. */
-async function take(tx: Tx, agent: Claimer, taskId: string, runId: string | undefined, lease: LeaseMs): Promise<boolean> {
+async function take(tx: Tx, agent: Claimer, candidate: Candidate, runId: string | undefined, lease: LeaseMs): Promise<Taken | null> {
+  const { id: taskId, project_id, waiting_run: waiting, max_running } = candidate
+  if (max_running !== null && (await isFull(tx, project_id))) return null
+  if (runId !== undefined && runId !== waiting && (await runNamed(tx.db, runId))) return null
+  const id = runId ?? waiting ?? newRunId()
   const task = await tx.db
-    .selectFrom('tasks')
-    .innerJoin('projects', 'projects.id', 'tasks.project_id')
-    .select(['tasks.project_id', 'tasks.waiting_run', 'projects.max_running'])
-    .where('tasks.id', '=', taskId)
-    .executeTakeFirst()
-  if (!task || (task.max_running !== null && (await isFull(tx, task.project_id)))) return false
-  const brought = runId !== undefined && runId !== task.waiting_run
-  if (brought && (await runNamed(tx.db, runId))) return false
-  const id = runId ?? task.waiting_run ?? newRunId()
-  const won = await tx.db
     .updateTable('tasks')
     .set(eb => ({
       status: 'under_work',
@@ -102,15 +116,13 @@ async function take(tx: Tx, agent: Claimer, taskId: string, runId: string | unde
     .where(isUnblocked)
     .returningAll()
     .executeTakeFirst()
-  if (!won) return false
-  const worker = await touchWorker(tx, won.customer, agent)
-  const waiting = task.waiting_run === null ? undefined : await runNamed(tx.db, task.waiting_run)
-  const run = waiting ?? (await addRun(tx, won, { id }, await latestRun(tx.db, taskId)))
-  const held = { id, agent_id: agent.id, worker_id: worker, epoch: won.epoch, lease_until: leaseUntil(tx.differs, lease) }
-  const data = { agent: agent.id, attempt: run.attempt, ...(id !== run.id && { was: run.id }) }
-  await transition(tx, run, 'RUNNING', { type: 'RUN_STARTED', data }, { ...held, started_at: run.started_at ?? tx.at, error: null })
-  await claimLine(tx, won, agent, id, won.claimed_from)
-  return true
+  if (!task) return null
+  const worker = await touchWorker(tx, task.customer, agent)
+  const from = waiting ?? (await addRun(tx, task, { id }, await latestRun(tx.db, taskId))).id
+  const held = { id, agent_id: agent.id, worker_id: worker, epoch: task.epoch, lease_until: leaseUntil(tx.differs, lease) }
+  const run = await startRun(tx, from, held)
+  await claimLine(tx, task, agent, id, task.claimed_from)
+  return { task, run }
 }
 
 /** The project's row is held, so that of claims in a limited project one after the other counts. */
@@ -124,28 +136,25 @@ export function leaseUntil(differs: Differences, lease: LeaseMs) {
   return lease === null ? null : differs.later(lease)
 }
 
-/** What this agent holds already stays its own. A new run of it takes over from the old one, whose words count no more. */
-async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<'ours' | 'taken'> {
-  const run = await runNamed(tx.db, task.run_id ?? '')
+/** What this agent holds already stays its own, for another lease. A new run of it takes over from the old one, whose words count no more. */
+export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<Taken | null> {
   await touchWorker(tx, task.customer, agent)
-  const held = { lease_until: leaseUntil(tx.differs, lease) }
+  const renewed = tx.db.updateTable('runs').set({ lease_until: leaseUntil(tx.differs, lease) })
   if (task.run_id === runId) {
-    if (run) await tx.db.updateTable('runs').set(held).where('seq', '=', run.seq).execute()
-    return 'ours'
+    const run = await renewed.where('id', '=', runId).returningAll().executeTakeFirst()
+    return run ? { task, run } : null
   }
-  if (await runNamed(tx.db, runId)) return 'taken'
-  const epoch = task.epoch + 1
-  await tx.db.updateTable('tasks').set({ run_id: runId, epoch, updated_at: tx.at }).where('id', '=', task.id).execute()
-  if (run) {
-    await tx.db
-      .updateTable('runs')
-      .set({ ...held, id: runId, epoch })
-      .where('seq', '=', run.seq)
-      .execute()
-    tx.happened(run.seq, 'RUN_RECOVERED', { agent: agent.id, was: run.id, reason: 'its agent has taken it anew' })
-  }
-  await claimLine(tx, { ...task, epoch }, agent, runId, 'under_work')
-  return 'ours'
+  if (await runNamed(tx.db, runId)) return null
+  const next = await tx.db
+    .updateTable('tasks')
+    .set({ run_id: runId, epoch: task.epoch + 1, updated_at: tx.at })
+    .where('id', '=', task.id)
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  const run = await renewed.set({ id: runId, epoch: next.epoch }).where('id', '=', task.run_id).returningAll().executeTakeFirstOrThrow()
+  tx.happened(run.seq, 'RUN_RECOVERED', { agent: agent.id, was: task.run_id, reason: 'its agent has taken it anew' })
+  await claimLine(tx, next, agent, runId, 'under_work')
+  return { task: next, run }
 }
 
 function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, from: TaskRow['claimed_from']): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Differences } from './differences.ts'
 import type { Schema } from './schema.ts'
 
@@ -78,7 +78,9 @@ export async function eventsOfAll(
 ): Promise<RunEvent[]> {
   let query = db
     .selectFrom('run_events')
-    .innerJoin('runs', 'runs.seq', 'run_events.run')
+    // Joined so, and asked of each event by itself below, SQLite walks along the events; else it begins with all runs of a customer.
+    .crossJoin('runs')
+    .whereRef('runs.seq', '=', 'run_events.run')
     .select([
       'runs.id as run_id',
       'runs.project_id',
@@ -90,10 +92,14 @@ export async function eventsOfAll(
       'run_events.data',
     ])
     .where('run_events.cursor', '>', after)
-  if (customer !== null) query = query.where('runs.customer', '=', customer)
-  if (projectId !== undefined) query = query.where('runs.project_id', '=', projectId)
+  if (customer !== null) query = query.where(eb => eb(ofItsRun(eb, 'customer'), '=', customer))
+  if (projectId !== undefined) query = query.where(eb => eb(ofItsRun(eb, 'project_id'), '=', projectId))
   if (types) query = query.where('run_events.type', 'in', types)
   return (await query.orderBy('run_events.cursor').limit(limit).execute()).map(runEvent)
+}
+
+function ofItsRun(eb: ExpressionBuilder<Schema, 'run_events' | 'runs'>, column: 'customer' | 'project_id') {
+  return eb.selectFrom('runs as its').select(`its.${column}`).whereRef('its.seq', '=', 'run_events.run')
 }
 
 /** The cursor of the latest event; 0 when there is none. */

@@ -1,11 +1,12 @@
-import { claim, look, type QueueScope, takeNext } from './claims.ts'
+import { claim, claimAgain, look, type QueueScope, type Taken, takeNext } from './claims.ts'
 import { expire, type Lease, leaseOf, overdue } from './leases.ts'
 import { projectOf } from './projects.ts'
-import { type Run, runNamed, toRun } from './run-rows.ts'
+import { type Run, toRun } from './run-rows.ts'
+import type { TaskRow } from './schema.ts'
 import type { Store } from './store.ts'
-import { type BoardTask, taskOf } from './task-rows.ts'
+import { type BoardTask, withBelongings } from './task-rows.ts'
 import { type Tx, transact } from './transaction.ts'
-import { type Claimer, touchWorker } from './workers.ts'
+import type { Claimer } from './workers.ts'
 
 export interface LeaseOptions {
   /** How long a claim holds, in milliseconds, unless it is renewed. */
@@ -43,36 +44,39 @@ export function queueOn(store: Store, { leaseMs, maxExpiries }: LeaseOptions) {
     return count
   }
 
+  /** When there is nothing to be had, a run whose lease is over may be: looked for only then, since it costs a query. */
+  async function orAfterSweep<T>(ask: () => Promise<T | null>): Promise<T | null> {
+    return (await ask()) ?? ((await sweep()) > 0 ? ask() : null)
+  }
+
   return {
     sweep,
 
     /** The next task that this agent could take, or null. Takes nothing. Throws NOT_FOUND for the project. */
     async look({ customer }: Asker, claimer: Claimer, where: { projectId?: string } = {}): Promise<BoardTask | null> {
-      await sweep()
-      return store.read(async db => {
-        if (where.projectId !== undefined) await projectOf(db, customer, where.projectId)
-        return look(db, scopeOf(customer, where), claimer)
-      })
+      return orAfterSweep(() =>
+        store.read(async db => {
+          if (where.projectId !== undefined) await projectOf(db, customer, where.projectId)
+          return look(db, scopeOf(customer, where), claimer)
+        }),
+      )
     },
 
     /** Takes the next task, or answers what this agent holds already; null when there is none. `runId` is for a task without a waiting run. */
     async next({ customer }: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
-      await sweep()
-      return transact(store, async tx => {
-        if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
-        const held = await heldBy(tx, customer, claimer.id)
-        const id = held ?? (await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
-        if (held !== null) await touchWorker(tx, customer ?? '', claimer)
-        return id === null ? null : claimed(tx, id)
-      })
+      return orAfterSweep(() =>
+        transact(store, async tx => {
+          if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
+          const held = await heldBy(tx, customer, claimer.id)
+          if (held) return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
+          return shown(tx, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
+        }),
+      )
     },
 
     /** Takes this task; null when it is not to be had. What this agent holds already stays its own. */
     async claim({ customer }: Asker, claimer: Claimer, taskId: string, runId: string): Promise<Claimed | null> {
-      await sweep()
-      return transact(store, async tx =>
-        (await claim(tx, customer, claimer, taskId, runId, leaseMs)) === 'ours' ? claimed(tx, taskId) : null,
-      )
+      return orAfterSweep(() => transact(store, async tx => shown(tx, await claim(tx, customer, claimer, taskId, runId, leaseMs))))
     },
   }
 }
@@ -81,20 +85,17 @@ function scopeOf(customer: string | null, { projectId }: { projectId?: string })
   return projectId === undefined ? { customer: customer ?? '' } : { projectId }
 }
 
-async function heldBy(tx: Tx, customer: string | null, agentId: string): Promise<string | null> {
-  const held = await tx.db
+function heldBy(tx: Tx, customer: string | null, agentId: string): Promise<TaskRow | undefined> {
+  const held = tx.db
     .selectFrom('tasks')
-    .select('id')
+    .selectAll()
     .where('locked_by', '=', agentId)
     .where('customer', '=', customer ?? '')
-    .orderBy('seq')
-    .limit(1)
-    .executeTakeFirst()
-  return held?.id ?? null
+  return tx.differs.held(held.orderBy('seq').limit(1)).executeTakeFirst()
 }
 
-async function claimed(tx: Tx, taskId: string): Promise<Claimed | null> {
-  const task = await taskOf(tx.db, null, taskId)
-  const run = task.runId === null ? undefined : await runNamed(tx.db, task.runId)
-  return run ? { task, run: toRun(run), lease: leaseOf(run) } : null
+async function shown(tx: Tx, taken: Taken | null): Promise<Claimed | null> {
+  if (!taken) return null
+  const [task] = await withBelongings(tx.db, [taken.task])
+  return { task: task!, run: toRun(taken.run), lease: leaseOf(taken.run) }
 }

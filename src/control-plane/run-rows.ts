@@ -169,3 +169,20 @@ export async function transition(
   tx.happened(run.seq, event.type, event.data ?? {}, event.origin)
   return moved
 }
+
+/** A QUEUED run becomes RUNNING under its holder, in one statement; the same as a transition. Its task must be held. */
+export async function startRun(
+  tx: Tx,
+  id: string,
+  holder: UpdateObject<Schema, 'runs'> & { id: string; agent_id: string },
+): Promise<RunRow> {
+  const run = await tx.db
+    .updateTable('runs')
+    .set(eb => ({ ...holder, status: 'RUNNING', error: null, started_at: eb.fn.coalesce('started_at', eb.val(tx.at)) }))
+    .where('id', '=', id)
+    .where('status', '=', 'QUEUED')
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  tx.happened(run.seq, 'RUN_STARTED', { agent: holder.agent_id, attempt: run.attempt, ...(id !== run.id && { was: id }) })
+  return run
+}

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
-import { newTaskId } from '../core/ids.ts'
+import { newRunId, newTaskId } from '../core/ids.ts'
 import type { TaskStatus } from '../core/task.ts'
 import { parseDraft, type TaskDraft } from './draft.ts'
 import { writeMentions } from './mentions.ts'
@@ -34,7 +34,8 @@ export async function addTask(
       throw new RunnerError('USAGE', `dependsOn: ${needed} is cancelled, so the new task would never start`)
   }
   const id = newTaskId()
-  const facts = { ...task, id, project_id: place.projectId, customer: place.customer }
+  const runId = isWaiting(task) ? newRunId() : null
+  const facts = { ...task, id, project_id: place.projectId, customer: place.customer, waiting_run: runId }
   const row = await tx.db
     .insertInto('tasks')
     .values({ ...facts, criteria: JSON.stringify(criteria), max_cost_usd: maxCostUsd, notes: '', created_at: tx.at, updated_at: tx.at })
@@ -49,10 +50,10 @@ export async function addTask(
       .execute()
   const line = { task_id: id, kind: 'added', note: null, run_id: null, epoch: 0 } as const
   await writeHistory(tx, { ...line, who: by, from_status: null, to_status: task.status })
-  return { id, run: isWaiting(row) ? await addWaitingRun(tx, row, wish) : null }
+  return { id, run: runId === null ? null : await addRun(tx, row, { ...wish, id: runId }) }
 }
 
-/** A new QUEUED run for a task that waits, like the run before it unless said otherwise. */
+/** A new QUEUED run for a task that waits again, like the run before it unless said otherwise. */
 export async function addWaitingRun(tx: Tx, task: TaskRow, wish: RunWish = {}, like?: RunRow): Promise<RunRow> {
   const run = await addRun(tx, task, wish, like ?? (await latestRun(tx.db, task.id)))
   await tx.db.updateTable('tasks').set({ waiting_run: run.id, on_hold: 0 }).where('id', '=', task.id).execute()

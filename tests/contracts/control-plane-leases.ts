@@ -78,6 +78,7 @@ export function leasePromises(newDatabase: NewDatabase): void {
       const { id, taskId } = await create()
       const { holder: old } = await take()
       await leaseEnds(id)
+      await plane.queue.sweep()
       const { holder: now } = await take()
       expect(now).toEqual({ ...old, epoch: 2 })
       await refused(plane.queue.renew(me, old), 'LEASE_LOST')
