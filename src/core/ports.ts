@@ -218,6 +218,8 @@ export interface WorkspaceRequest {
 
 /** Prepares, reads and removes the places where attempts work. Uncommitted work is never deleted. */
 export interface Workspaces {
+  /** Loads what `prepare` will need and looks at the repository, so that it takes less time. Never fails: `prepare` will say what is wrong. */
+  ready(request: WorkspaceRequest): Promise<void>
   /** What `prepare` would do, for --dry-run; touches nothing. */
   plan(
     request: WorkspaceRequest,

@@ -25,8 +25,11 @@ const steps: Record<StepName, Step> = {
   claim: {
     async run(task) {
       const { record, context } = task
-      // Its start takes as long as all that comes before its attempt.
-      if (record.attempts.length === 0) context.supervision.ready(record.runId)
+      // Taking a task is mostly waiting; meanwhile what it will need gets ready. Nothing of this touches anything.
+      if (record.attempts.length === 0) {
+        context.supervision.ready(record.runId)
+        void context.workspaces.ready(task.request)
+      }
       const answer = await untilAnswered('taking the task', context, signal =>
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -8,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
  * means nothing after the next boot need not survive a power cut, and is written without fsync.
  */
 export function replaceFile(path: string, text: string, survives: 'power cut' | 'kill' = 'power cut'): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  const temporary = temporaryName(path)
   try {
     const file = openSync(temporary, 'wx', 0o600)
     try {
@@ -57,7 +56,14 @@ export function removeLeftoversBelow(folder: string): void {
     if (LEFTOVER.test(basename(name))) rmSync(join(folder, name), { force: true })
 }
 
-/** A name that `replaceFile` gives. */
+/** A name beside a file for what is not yet to be found under its own. What stays of it after a kill is a leftover. */
+export function temporaryName(path: string): string {
+  // Not by node:crypto: to load it takes a supervisor longer than all the rest.
+  const random = Math.floor(Math.random() * 2 ** 32)
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${random.toString(16).padStart(8, '0')}.tmp`)
+}
+
+/** A name that `temporaryName` gives. */
 const LEFTOVER = /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/
 
 /** Makes a folder that only its owner can read (0700), with its parents. */

@@ -17,6 +17,8 @@ import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
 const START_MS = 30_000
 /** How long past the deadline a supervisor is trusted to act; then the runner ends the tree itself. */
 const OVERDUE_MS = 15_000
+/** How long a supervisor that is about to go is waited for before it is made to. */
+const LEAVING_MS = 500
 /** So much output is read before signals, heartbeats and the clock get their turn. */
 const TURN_BYTES = 2 * 1024 * 1024
 
@@ -29,6 +31,8 @@ export function openSupervision(options: { home: string; self: string[]; env: No
 
   const launchOf = (runId: string) => ({ home: options.home, self: options.self, env: options.env, runId })
   const ready = new Map<string, ReadySupervisor>()
+  /** Supervisors that have seen their attempt to its end, by run. */
+  const leaving = new Map<string, ProcessIdentity>()
 
   async function start(spec: AttemptSpec): Promise<ProcessIdentity | null> {
     const folder = privateFolder(folderOf(spec.runId, spec.attempt))
@@ -60,8 +64,9 @@ export function openSupervision(options: { home: string; self: string[]; env: No
           `${supervisor.failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`,
         )
       }
-      await delay(waited < 200 ? 4 : 25)
-      waited += waited < 200 ? 4 : 25
+      const pause = waited < 50 ? 1 : waited < 200 ? 4 : 25
+      await delay(pause)
+      waited += pause
     }
     throw new RunnerError('SUPERVISOR_FAILED', `the supervisor did not start the agent within ${START_MS / 1000} s`)
   }
@@ -87,6 +92,8 @@ export function openSupervision(options: { home: string; self: string[]; env: No
         const exit = readAttemptFile(folder, 'exit')
         if (exit) {
           await readAll()
+          const started = readAttemptFile(folder, 'started')
+          if (started) leaving.set(runId, started.supervisor)
           return exit
         }
         const bytes = lines.read(onLine, TURN_BYTES)
@@ -129,7 +136,13 @@ export function openSupervision(options: { home: string; self: string[]; env: No
   }
 
   /** TERM reaches the supervisor too; it then ends its agent in order, so the grace must outlast the supervisor's own. */
-  const sweep = (runId: string) => endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)
+  async function sweep(runId: string): Promise<number> {
+    const supervisor = leaving.get(runId)
+    leaving.delete(runId)
+    // It has written its last record and is ending what its agent left, and then itself: quicker than to be asked for it.
+    for (let waited = 0; supervisor && waited < LEAVING_MS && isAlive(supervisor); waited++) await delay(1)
+    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)
+  }
 
   return {
     ready(runId) {

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTEMPT_FILES } from './attempt-files.ts'
-import { privateFolder } from './durable-file.ts'
+import { privateFolder, temporaryName } from './durable-file.ts'
 import { RUN_TAG } from './processes.ts'
 import { runFolder } from './run-files.ts'
 
@@ -49,7 +48,7 @@ export class ReadySupervisor {
   constructor(launch: SupervisorLaunch) {
     const folder = privateFolder(runFolder(launch.home, launch.runId))
     // A name that the end of the run tidies away, should this process die before it has another.
-    this.#log = join(folder, `.${ATTEMPT_FILES.log}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+    this.#log = temporaryName(join(folder, ATTEMPT_FILES.log))
     const log = openSync(this.#log, 'ax', 0o600)
     try {
       this.#child = begin(launch, [folder, 'wait'], ['pipe', 'ignore', log])

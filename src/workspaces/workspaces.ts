@@ -23,7 +23,7 @@ export type { WorkspaceOptions } from './options.ts'
 
 /** The workspaces of one repository: in place for minor tasks, a worktree for major ones. Opening does no work. */
 export function openWorkspaces(options: WorkspaceOptions): Workspaces {
-  const workspaces: Workspaces = {
+  const workspaces: Omit<Workspaces, 'ready'> = {
     async plan(request) {
       const place = await open(request)
       if (!place) return { kind: 'in-place', path: realpathSync(options.repo), branch: null, base: null, remark: noGit(options.repo) }
@@ -104,6 +104,11 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   }
 
   return {
+    ready: request =>
+      open(request).then(
+        () => {},
+        () => {},
+      ),
     plan: request => workspaces.plan(request).catch(fail),
     prepare: request => workspaces.prepare(request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),

@@ -49,6 +49,11 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
 
   return {
     workspaces: {
+      ready: request =>
+        placeOf(request.task).then(
+          ({ workspaces }) => workspaces.ready(request),
+          () => {},
+        ),
       plan: async request => (await placeOf(request.task)).workspaces.plan(request),
       prepare: async request => (await placeOf(request.task)).workspaces.prepare(request),
       collect: async (workspace, request, success) => (await placeOf(request.task)).workspaces.collect(workspace, request, success),
