@@ -18,6 +18,7 @@ import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { tellUncaught } from './last-words.ts'
+import { careForMemory } from './memory-care.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
 
@@ -40,7 +41,11 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, process.stdout, process.env), process.stdout)
   const stops = new Stops()
   const files = openRunFiles(home)
-  const emit = openTimeline(identity.id, files, event => printer.print(event))
+  const care = single ? null : careForMemory()
+  const emit = openTimeline(identity.id, files, event => {
+    printer.print(event)
+    care?.(event)
+  })
   const deaf = listenToSignals(stops, emit)
   const calm = tellUncaught(emit)
   const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true
