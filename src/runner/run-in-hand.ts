@@ -7,6 +7,8 @@ import { hookDocument } from './hook-document.ts'
 import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
 
+const READY_AFTER_MS = 10
+
 /** One run in the hands of this runner: its journal, and what the steps share. */
 export class RunInHand {
   readonly record: RunRecord
@@ -15,6 +17,7 @@ export class RunInHand {
   /** When the tracker last proved here that the task is ours, on the boot clock; null when it has not yet. */
   provenAt: number | null = null
   #mirror: MirrorFeed | null = null
+  #readying: NodeJS.Timeout | undefined
 
   constructor(record: RunRecord, context: RunnerContext) {
     this.record = record
@@ -35,6 +38,22 @@ export class RunInHand {
 
   hide() {
     this.#mirror?.end()
+  }
+
+  /** Loads and looks at what the coming steps will need, and touches nothing. */
+  getReady() {
+    const { supervision, workspaces } = this.context
+    // Not at once: a claim begins with two questions and then waits.
+    this.#readying = setTimeout(() => {
+      supervision.ready(this.record.runId)
+      void workspaces.ready(this.request)
+    }, READY_AFTER_MS)
+  }
+
+  /** Lets go of what was ready and not needed. */
+  letGo() {
+    clearTimeout(this.#readying)
+    this.context.supervision.unready(this.record.runId)
   }
 
   /** The reason that the agent step came to. */

@@ -25,11 +25,8 @@ const steps: Record<StepName, Step> = {
   claim: {
     async run(task) {
       const { record, context } = task
-      // Taking a task is mostly waiting; meanwhile what it will need gets ready. Nothing of this touches anything.
-      if (record.attempts.length === 0) {
-        context.supervision.ready(record.runId)
-        void context.workspaces.ready(task.request)
-      }
+      // Taking a task is mostly waiting; meanwhile what it will need gets ready.
+      if (record.attempts.length === 0) task.getReady()
       const answer = await untilAnswered('taking the task', context, signal =>
         context.tracker.claim(context.identity, record.task, record.runId, signal),
       )
@@ -197,7 +194,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
     }
   } finally {
     task.hide()
-    context.supervision.unready(record.runId)
+    task.letGo()
   }
   const { reason } = record.disposition!
   const stops = task.stopsClaiming || end(reason).claiming === 'stops'
