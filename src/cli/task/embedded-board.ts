@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
-import { type Board, openBoard } from '../../control-plane/board.ts'
+import type { Board } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { privateFolder } from '../../system/durable-file.ts'
 import type { CommandIo } from '../command-io.ts'
@@ -31,6 +31,8 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, act: (board: 
       advice: 'Add --tracker embedded to use the embedded board all the same.',
     })
   privateFolder(config.values.home)
+  // Who only asks for the file's name loads no database.
+  const { openBoard } = await import('../../control-plane/board.ts')
   const board = await openBoard(boardFile(config.values.home), { project: config.values.repo })
   try {
     return await act(board)
