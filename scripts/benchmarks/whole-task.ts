@@ -43,7 +43,10 @@ export async function wholeTask(program: string): Promise<Row[]> {
   }
 }
 
-/** The same calls in the same order as the runner makes them, one after the other, without a journal and without recovery. */
+/**
+ * The same steps in the same order as the runner takes them, one after the other, as a careful hand would write them: every question is
+ * asked once, and again only where the agent may have changed the answer. There is no journal, no recovery and no wait for a rival's lock.
+ */
 const BY_HAND = String.raw`#!/bin/sh
 set -eu
 api() { curl -fsS -H "X-API-Key: $HEADLESS_PM_API_KEY" -H 'Content-Type: application/json' "$@"; }
@@ -56,34 +59,30 @@ api -X POST "$url/tasks/$id/lock?agent_id=shell" >/dev/null
 api "$url/tasks" | grep -q '"locked_by":"shell"'
 api -X PUT "$url/tasks/$id/status?agent_id=shell" -d '{"status":"under_work"}' >/dev/null
 "$HOOKS/pre_task" </dev/null
-api "$url/mentions?agent_id=shell&unread_only=true" >/dev/null
 cd "$REPO"
-facts() { git rev-parse --is-inside-work-tree --is-bare-repository --absolute-git-dir --git-common-dir >/dev/null; git rev-parse --show-toplevel >/dev/null; }
-state() { git status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=dirty >/dev/null; git ls-files -s -z >/dev/null; }
-known() { git rev-parse -q --verify "$1^{commit}" >/dev/null; }
+state() { git status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=dirty >/dev/null; }
 kept() { git for-each-ref refs/agent-runner/by-hand/ >/dev/null; }
 branch=feature/task-$id
-facts
+git rev-parse --is-inside-work-tree --is-bare-repository --absolute-git-dir --git-common-dir --show-cdup >/dev/null
 git worktree list --porcelain >/dev/null
 git check-ref-format --branch "$branch" >/dev/null
-known "refs/heads/$branch" || known "refs/remotes/origin/$branch" || git symbolic-ref -q refs/remotes/origin/HEAD || known HEAD
-known "refs/heads/$branch" || true
+git for-each-ref "refs/heads/$branch" "refs/remotes/origin/$branch" refs/remotes/origin/HEAD >/dev/null
+git rev-parse -q --verify "refs/heads/$branch^{commit}" >/dev/null || true
 git worktree add --quiet --no-track -b "$branch" ".worktrees/task-$id" main
 cd ".worktrees/task-$id"
 run=$HEADLESS_PM_HOME/by-hand/$id
 mkdir -p "$run"
+api "$url/mentions?agent_id=shell&unread_only=true" >/dev/null
 echo "Do task $id" >"$run/prompt.md"
 setsid timeout 600 "$AGENT" -p --output-format stream-json <"$run/prompt.md" >"$run/stdout.jsonl" 2>"$run/stderr.log"
 grep -q '"is_error":false' "$run/stdout.jsonl"
-facts
 state
-known "refs/heads/$branch"
 kept
 api "$url/tasks" | grep -q '"locked_by":"shell"'
 api -X PUT "$url/tasks/$id/status?agent_id=shell" -d '{"status":"dev_done","notes":"done by hand"}' >/dev/null
 "$HOOKS/post_task" </dev/null
-facts
 state
+git ls-files -s -z >/dev/null
 cd "$REPO"
 git worktree remove ".worktrees/task-$id"
 kept
