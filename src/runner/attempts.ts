@@ -176,12 +176,18 @@ function shareLimit(ended: AttemptEnd, record: RunRecord, { usageLimit }: Runner
   if (end(ended.reason).wait === 'reset' && record.notBefore !== null && !ended.ofModelAlone) usageLimit.reached(record.notBefore)
 }
 
+/** Clocks are set by less than this all the time. */
+const CLOCK_SLACK_MS = 60_000
+
 /** Waits until the attempt may start. A drain ends the wait and keeps the task: nothing runs that would have to be finished. */
 async function pause(record: RunRecord, context: RunnerContext, lost: AbortSignal): Promise<void> {
-  const { stops, usageLimit } = context
+  const { stops, usageLimit, clock } = context
   const cut = AbortSignal.any([stops.draining, lost])
-  const reason = record.attempts.at(-1)?.ended?.reason
-  let waited = await waitOut(() => record.notBefore, reason ? end(reason).says : 'waiting', context, cut, record.runId)
+  const last = record.attempts.at(-1)
+  const reason = last?.ended?.reason
+  // An attempt that began in the future says that the clock was set back since: then the time to wait for means nothing.
+  const until = () => (last && Date.parse(last.startedAt) > clock.now() + CLOCK_SLACK_MS ? null : record.notBefore)
+  let waited = await waitOut(until, reason ? end(reason).says : 'waiting', context, cut, record.runId)
   // Another runner may have met the account's limit meanwhile.
   if (waited === 'over') waited = await waitOut(() => usageLimit.until(), end('usage_limit').says, context, cut, record.runId)
   if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')

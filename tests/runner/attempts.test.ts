@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { RunnerContext } from '../../src/runner/context.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { RESULT_LINE } from '../support/agent-program.ts'
 import { processesOf, type RunnerStage, runnerStage } from '../support/runner-stage.ts'
@@ -59,6 +60,31 @@ test('a drain ends the wait at a usage limit at once, and the next start goes on
     },
   })
   expect(later.exitCode).toBe(0)
+})
+
+test('a wait that was decided before the clock was set back an hour is not prolonged by it, also for the next runner', async () => {
+  const stage = await runnerStage(byStart(limited(Math.ceil(Date.now() / 1000) + 60), done))
+  const { id } = await stage.board.addTask(draft)
+  const stops = new Stops()
+  const early = {
+    change: (context: RunnerContext) => {
+      context.clock = { ...context.clock, now: () => Date.now() - 3_600_000 }
+      // Its own file tells the same; here it is about the journal.
+      context.usageLimit = { until: () => null, reached() {} }
+    },
+  }
+  await stage.run({
+    stops,
+    change: context => {
+      const { emit } = context
+      context.emit = (event, runId) => {
+        emit(event, runId)
+        if (event.type === 'waiting') stops.request()
+      }
+    },
+  })
+  expect((await stage.run(early)).exitCode).toBe(0)
+  expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done' })
 })
 
 test('an agent that crashes is resumed with the news of what it left, and its work goes on in the same workspace', async () => {
