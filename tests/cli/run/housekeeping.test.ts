@@ -30,6 +30,8 @@ test('the limits are those of the configuration', async () => {
   const config = await loadConfig({ flags: {}, env: { HEADLESS_PM_HOME: home, HEADLESS_PM_KEEP_RUNS_DAYS: '2' }, cwd: home })
   const end = startHousekeeping(config.values, message => expect.fail(message))
   await waitFor('the old run deleted', () => !existsSync(run))
+  // It is over once it has noted down when it looked; before that its folder is still in use.
+  await waitFor('noted down', () => existsSync(join(home, 'runs', '.pruned')))
   end()
 })
 
