@@ -25,6 +25,7 @@ export function toPolicy({ values }: Pick<Config, 'values'>, roleInstructions: s
     silentAfterMs: ms(values.silentAfter),
     resultGraceMs: ms(values.resultGrace),
     killGraceMs: ms(values.killGrace),
+    wishGraceMs: ms(values.wishGrace),
     heartbeatMs: ms(values.heartbeatInterval),
     healthCheckMs: ms(values.healthCheckInterval),
     taskCheckMs: ms(values.taskCheckInterval),

@@ -23,6 +23,8 @@ export interface Policy {
   silentAfterMs: number
   resultGraceMs: number
   killGraceMs: number
+  /** The grace of an agent that is interrupted because somebody wishes it. */
+  wishGraceMs: number
   heartbeatMs: number
   healthCheckMs: number
   taskCheckMs: number

@@ -202,8 +202,11 @@ export interface Supervision {
   follow(runId: string, attempt: number, onLine: (line: string) => void, signal: AbortSignal): Promise<ExitRecord | null>
   /** The last 8 KiB of the attempt's stderr. */
   stderr(runId: string, attempt: number): string
-  /** Asks the supervisor to end the attempt: TERM to the tree, grace, KILL. Resolves when it has ended. */
-  stop(runId: string, attempt: number): Promise<void>
+  /**
+   * Asks the supervisor to end the attempt: TERM to the tree, grace, KILL. Resolves when it has ended. The grace is the attempt's own, or
+   * `graceMs` where somebody waits for the end and that is shorter.
+   */
+  stop(runId: string, attempt: number, graceMs?: number): Promise<void>
   /** Ends every process that carries the run's tag, and proves that none is left. Returns how many were ended. */
   sweep(runId: string): Promise<number>
 }

@@ -12,7 +12,7 @@ import { firstPrompt, laterPrompt, type PromptParts, partPrompt } from './prompt
 import { untilAnswered } from './retry.ts'
 import { type Steering, startSteering } from './steering.ts'
 import { waitOut } from './waiting.ts'
-import { isToStop, undelivered } from './wishes.ts'
+import { halts, isToStop, undelivered } from './wishes.ts'
 
 /** For so long a proof that the task is ours counts, in milliseconds. A lock lives for many minutes. */
 const PROOF_MS = 3_000
@@ -61,11 +61,9 @@ export async function runAttempts(
           throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
         continue
       }
-      const halt = steering.interrupt()
-      await pause(record, context, AbortSignal.any([heartbeat.lost, halt]))
-      if (record.paused || isToStop(record)) continue
       // A directive does not end a wait.
-      if (halt.aborted) await pause(record, context, heartbeat.lost)
+      await pause(record, context, AbortSignal.any([heartbeat.lost, steering.halt()]))
+      if (halts(record)) continue
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
       const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
       const notOurs = fresh ? null : await keepTask(record, context)

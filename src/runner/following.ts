@@ -58,7 +58,8 @@ export async function followAttempt(
     return (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
   } catch (error) {
     if (!cut.aborted || stops.detaching.aborted) throw error
-    await supervision.stop(runId, attempt.number)
+    // A person who waits for what was wished gets it soon, also from an agent that does not listen.
+    await supervision.stop(runId, attempt.number, interrupt.aborted ? context.policy.wishGraceMs : undefined)
     // What it wrote on its way out is read too: it may have finished just then.
     const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
     if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }

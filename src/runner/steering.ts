@@ -2,7 +2,7 @@ import { backoff } from '../core/backoff.ts'
 import { asRunnerError } from '../core/errors.ts'
 import type { RunRecord, Wish } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
-import { interrupts } from './wishes.ts'
+import { halts, interrupts } from './wishes.ts'
 
 /** How long one question for wishes waits at the tracker, in seconds. */
 const ASK_SECONDS = 25
@@ -11,6 +11,8 @@ const ASK_SECONDS = 25
 export interface Steering {
   /** A signal that fires when the attempt that runs now is to be interrupted; at once when it is so already. */
   interrupt(): AbortSignal
+  /** A signal that fires when no attempt is to run: not for a directive. At once when it is so already. */
+  halt(): AbortSignal
   /** Resolves at the next wish. Rejects when the signal fires. */
   next(signal: AbortSignal): Promise<void>
   end(): void
@@ -19,8 +21,18 @@ export interface Steering {
 /** Listens for wishes until ended. A tracker without steering has none; one that is away is asked again. */
 export function startSteering(record: RunRecord, context: RunnerContext, save: () => void): Steering {
   const over = new AbortController()
-  let turn = new AbortController()
+  /** What a signal that was asked for waits for. */
+  let turn = { signal: new AbortController(), isDue: interrupts }
   let arrival = Promise.withResolvers<void>()
+
+  const fireIfDue = () => {
+    if (turn.isDue(record)) turn.signal.abort()
+  }
+  const signalOf = (isDue: typeof interrupts) => {
+    turn = { signal: new AbortController(), isDue }
+    fireIfDue()
+    return turn.signal.signal
+  }
 
   const take = (wishes: Wish[]) => {
     if (wishes.length === 0) return
@@ -30,18 +42,15 @@ export function startSteering(record: RunRecord, context: RunnerContext, save: (
       if (wish.kind === 'resume') record.paused = false
     }
     save()
-    if (interrupts(record)) turn.abort()
+    fireIfDue()
     arrival.resolve()
     arrival = Promise.withResolvers()
   }
 
   void listen(record, context, take, over.signal)
   return {
-    interrupt() {
-      turn = new AbortController()
-      if (interrupts(record)) turn.abort()
-      return turn.signal
-    },
+    interrupt: () => signalOf(interrupts),
+    halt: () => signalOf(halts),
     next(signal) {
       const stopped = Promise.withResolvers<never>()
       const stop = () => stopped.reject(signal.reason)

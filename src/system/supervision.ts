@@ -10,7 +10,7 @@ import { privateFolder, replaceFile } from './durable-file.ts'
 import { lastBytes } from './file-chunks.ts'
 import { FileLines } from './file-lines.ts'
 import { isLocked } from './os-lock.ts'
-import { endTagged, isAlive, RUN_TAG, signalProcess } from './processes.ts'
+import { endTagged, isAlive, RUN_TAG, signalProcess, taggedProcesses } from './processes.ts'
 import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
 
 /** How long a supervisor may take to start the agent before that counts as a fault of this machine. */
@@ -127,11 +127,15 @@ export function openSupervision(options: { home: string; self: string[]; env: No
     }
   }
 
-  async function stop(runId: string, attempt: number): Promise<void> {
-    const folder = folderOf(runId, attempt)
-    const started = readAttemptFile(folder, 'started')
-    if (started && signalProcess(started.supervisor, 'SIGTERM'))
-      for (let waited = 0; waited < options.killGraceMs + 5_000 && isAlive(started.supervisor); waited += 25) await delay(25)
+  async function stop(runId: string, attempt: number, graceMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const supervisor = readAttemptFile(folderOf(runId, attempt), 'started')?.supervisor
+    const asked = systemClock.uptime()
+    if (supervisor && signalProcess(supervisor, 'SIGTERM'))
+      for (let ms = 0; ms < options.killGraceMs + 5_000 && isAlive(supervisor); ms = systemClock.uptime() - asked) {
+        // Not the supervisor, which knows the longer grace alone: it still has to write down how the agent ended.
+        if (ms >= graceMs) for (const row of taggedProcesses(RUN_TAG, runId)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
+        await delay(25)
+      }
     await sweep(runId)
   }
 

@@ -18,6 +18,7 @@ test('the policy has the configured rules in milliseconds and bytes', async () =
     taskCheckMs: 30_000,
     usageLimitWaitMs: 900_000,
     killGraceMs: 10_000,
+    wishGraceMs: 1_000,
     resultGraceMs: 10_000,
     diffBytes: 2048,
     onHookFailure: 'give_back',

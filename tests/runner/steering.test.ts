@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { StampedEvent } from '../../src/core/event.ts'
 import type { Wish } from '../../src/core/run.ts'
 import type { RunnerContext } from '../../src/runner/context.ts'
@@ -15,6 +15,12 @@ const done = `echo '${RESULT_LINE}'`
 /** Counts its starts, keeps its prompts, works until it is let go; its session can be resumed. */
 const worker = `n=$(ls "$HOME" | grep -c '^start-'); touch "$HOME/start-$n"; echo "$@" > "$HOME/args-$n"; cat > "$HOME/prompt-$n"
 while [ ! -e "$HOME/go" ]; do sleep 0.02; done; ${done}`
+
+/** Meets a usage limit of an hour. */
+const limited = `cat > "$HOME/prompt-$(ls "$HOME" | grep -c '^prompt-')"
+echo '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","rateLimitType":"five_hour","resetsAt":'$(($(date +%s) + 3600))'}}'
+echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"limit","session_id":"s","total_cost_usd":0,"num_turns":1,"duration_ms":1,"usage":{"input_tokens":0,"output_tokens":0}}'
+exit 1`
 
 /** A tracker that wishes what a test puts into the list, as a control plane does. */
 function steered(wishes: Wish[], stopped: string[] = []) {
@@ -49,8 +55,8 @@ const file = (stage: RunnerStage, name: string) => {
   }
 }
 
-async function begun(options: { stops?: Stops } = {}) {
-  const stage = await runnerStage(worker)
+async function begun({ script = worker, env, ...options }: { stops?: Stops; script?: string; env?: Record<string, string> } = {}) {
+  const stage = await runnerStage(script, { env })
   const { id } = await stage.board.addTask(draft)
   const wishes: Wish[] = []
   const stopped: string[] = []
@@ -102,6 +108,67 @@ test('a stop ends the run for good, tells the tracker, and keeps the work', asyn
   expect((await running).exitCode).toBe(12)
   expect(stopped).toHaveLength(1)
   expect(readFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'utf8')).toBe('half')
+})
+
+describe('an agent that ignores TERM', () => {
+  /** What a wish may take until it is really done, in milliseconds. */
+  const SOON_MS = 2_000
+  const deaf = () => begun({ script: `trap '' TERM\n${worker}`, env: { HEADLESS_PM_KILL_GRACE: '60', HEADLESS_PM_WISH_GRACE: '0.5' } })
+
+  test('is paused soon, and resumed in its session', async () => {
+    const { stage, wishes, running, letGo } = await deaf()
+    const asked = performance.now()
+    wishes.push(wish('w1', 'pause'))
+    await waitFor('paused', () => timeline(stage).some(event => event.type === 'run_paused'))
+    expect(performance.now() - asked).toBeLessThan(SOON_MS)
+    expect(processesOf(timeline(stage))).toBe(0)
+    wishes.push(wish('w2', 'resume'))
+    await waitFor('resumed', () => file(stage, 'prompt-1'))
+    letGo()
+    expect((await running).exitCode).toBe(0)
+  })
+
+  test('is stopped soon, with what it wrote kept', async () => {
+    const { stage, wishes, stopped, running, id } = await deaf()
+    writeFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'half')
+    const asked = performance.now()
+    wishes.push(wish('w1', 'stop'))
+    await waitFor('stopped', () => stopped.length > 0)
+    expect(performance.now() - asked).toBeLessThan(SOON_MS)
+    expect((await running).exitCode).toBe(12)
+    expect(readFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'utf8')).toBe('half')
+  })
+
+  test('hears a directive soon', async () => {
+    const { stage, wishes, running, letGo } = await deaf()
+    const asked = performance.now()
+    wishes.push(wish('w1', 'directive', 'Use tabs, please.'))
+    await waitFor('delivered', () => file(stage, 'prompt-1')?.includes('Use tabs, please.'))
+    expect(performance.now() - asked).toBeLessThan(SOON_MS)
+    letGo()
+    expect((await running).exitCode).toBe(0)
+  })
+})
+
+test('a wait for a usage limit is ended by a pause and by a stop, and by no directive', async () => {
+  const stage = await runnerStage(limited)
+  await stage.board.addTask(draft)
+  const wishes: Wish[] = []
+  const stopped: string[] = []
+  const running = stage.run({ change: steered(wishes, stopped) })
+  const seen = (type: StampedEvent['type']) => timeline(stage).filter(event => event.type === type).length
+  await waitFor('the wait', () => seen('waiting') === 1)
+  wishes.push(wish('w1', 'directive', 'Use tabs, please.'))
+  await waitFor('taken', () => file(stage, 'locks/agent-dev_001.lock')?.includes('Use tabs'))
+  expect(seen('attempt_started')).toBe(1)
+  wishes.push(wish('w2', 'pause'))
+  await waitFor('paused', () => seen('run_paused') === 1)
+  wishes.push(wish('w3', 'resume'))
+  await waitFor('it waits again', () => seen('waiting') === 2)
+  wishes.push(wish('w4', 'stop'))
+  expect((await running).exitCode).toBe(12)
+  expect(stopped).toHaveLength(1)
+  expect(file(stage, 'prompt-1')).toBeNull()
 })
 
 test('a pause survives the runner: the next one stays paused, and resumes when it is asked to', async () => {

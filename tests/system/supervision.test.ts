@@ -85,6 +85,22 @@ test('stopping ends the tree and leaves an exit record that says so', async () =
   expect(taggedProcesses(RUN_TAG, runId)).toEqual([])
 })
 
+test('stopping with a grace of its own is quick with an agent that ignores TERM, children in other sessions included', async () => {
+  const { supervision, spec, follow, runId } = stage(
+    "trap '' TERM; setsid sh -c \"trap '' TERM; while :; do sleep 1; done\" & while :; do sleep 1; done",
+    {
+      killGraceMs: 60_000,
+    },
+  )
+  await supervision.start(spec)
+  await waitFor('agent and child', () => taggedProcesses(RUN_TAG, runId).length >= 5)
+  const began = performance.now()
+  await supervision.stop(runId, 1, 200)
+  expect(performance.now() - began).toBeLessThan(2_000)
+  expect(await follow()).toMatchObject({ cause: 'stopped', signal: 'SIGKILL' })
+  expect(taggedProcesses(RUN_TAG, runId)).toEqual([])
+})
+
 test('daemons that an agent leaves are ended when it has ended', async () => {
   const { supervision, spec, follow, runId, home } = stage('(setsid sh -c "echo $$ > daemon; exec sleep 300" &) ; sleep 0.2; exit 0')
   await supervision.start(spec)

@@ -67,6 +67,13 @@ export const RULES = {
     default: 10,
     says: 'How long a process has between TERM and KILL.',
   },
+  wishGrace: {
+    ...grace,
+    flag: '--wish-grace <seconds>',
+    env: ['HEADLESS_PM_WISH_GRACE'],
+    default: 1,
+    says: 'How long an agent has between TERM and KILL when somebody pauses, stops or directs its run; never longer than the kill grace.',
+  },
   resultGrace: {
     ...grace,
     flag: '--result-grace <seconds>',
