@@ -29,4 +29,5 @@ Examples:
   curl -X POST localhost:8000/runs -H 'content-type: application/json' -d '{"project_id":"prj_…","goal":"Fix the login"}'
 
 Lanes are agents named after --agent-id (lane-1, lane-2 …) with the role fullstack_dev, which runs have too unless they say otherwise.
-Each run is done in the repository of its project, by its own project file. Signals are as for \`run\`, for all lanes at once.`
+Each run is done in the repository of its project, by its own project file. Lanes work for projects that belong to no customer; a customer's
+runs are done by its own runners, since the paths of its projects are on its own machines. Signals are as for \`run\`, for all lanes at once.`

@@ -7,7 +7,7 @@ import type { TaskDraft } from './draft.ts'
 import { type Conclusion, conclude, type Holder } from './endings.ts'
 import { type EventFilter, eventsOfAll, eventsOfRun, lastCursor } from './event-rows.ts'
 import { type Answer, once, type Repeatable } from './idempotency.ts'
-import { createKey, findKey, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
+import { createKey, findKey, goodKeys, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
 import { renew } from './leases.ts'
 import { markMentionsRead, readMentions } from './mentions.ts'
 import { publish } from './mirror.ts'
@@ -26,7 +26,7 @@ import { readHistory, taskOf } from './task-rows.ts'
 import { addNote, addTask, listTasks, type TaskFilter } from './tasks.ts'
 import { transact } from './transaction.ts'
 import { openWishes } from './wish-rows.ts'
-import { countWorkers } from './worker-counts.ts'
+import { countBusy, countWorkers } from './worker-counts.ts'
 import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.ts'
 
 /** Who asks: `customer` null sees those of all, and `name` stands in histories. What belongs to another customer is as if it was not there. */
@@ -134,6 +134,8 @@ function partsOn(store: Store, options: LeaseOptions) {
         }),
       list: (caller: Caller, wish: PageWish = {}) => read(db => listWorkers(db, caller.customer, wish)),
       counts: (caller: Caller) => read(db => countWorkers(db, caller.customer)),
+      /** How many of these agents hold a run. */
+      busy: (caller: Caller, agentIds: readonly string[]) => read(db => countBusy(db, caller.customer, agentIds)),
     },
 
     queue: {
@@ -176,6 +178,8 @@ function partsOn(store: Store, options: LeaseOptions) {
         if (key && isUseDue(key)) await write(tx => markUsed(tx, key.id))
         return key
       },
+      /** Which of these keys (by id) still open something. */
+      good: (ids: readonly string[]) => read(db => goodKeys(db, ids)),
       list: (caller: Caller, wish: PageWish = {}) => read(db => listKeys(db, caller.customer, wish)),
       revoke: (caller: Caller, id: string) => write(tx => revokeKey(tx, caller.customer, id)),
     },

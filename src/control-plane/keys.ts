@@ -60,6 +60,12 @@ export async function findKey(db: Kysely<Schema>, text: string): Promise<Key | n
   return row && right && row.revoked_at === null ? toKey(row) : null
 }
 
+/** Which of these keys were not revoked. */
+export async function goodKeys(db: Kysely<Schema>, ids: readonly string[]): Promise<string[]> {
+  const rows = await db.selectFrom('api_keys').select('id').where('id', 'in', ids).where('revoked_at', 'is', null).execute()
+  return rows.map(row => row.id)
+}
+
 /** Whether it should be written down again that the key was used. */
 export const isUseDue = ({ lastUsedAt }: Key, now = Date.now()) => lastUsedAt === null || now - Date.parse(lastUsedAt) > USED_EVERY_MS
 

@@ -26,3 +26,11 @@ export async function countWorkers(
   const held = await busy.select(eb => eb.fn.count<number>('locked_by').distinct().as('busy')).executeTakeFirstOrThrow()
   return { workers: Number(counted.workers), seen: Number(counted.seen), busy: Number(held.busy) }
 }
+
+/** How many of these agents hold a run. */
+export async function countBusy(db: Kysely<Schema>, customer: string | null, agentIds: readonly string[]): Promise<number> {
+  let held = db.selectFrom('tasks').where('locked_by', 'in', agentIds)
+  if (customer !== null) held = held.where('customer', '=', customer)
+  const { busy } = await held.select(eb => eb.fn.count<number>('locked_by').distinct().as('busy')).executeTakeFirstOrThrow()
+  return Number(busy)
+}

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
 import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
@@ -24,7 +25,8 @@ async function started(...flags: string[]) {
     mall: gitRepo({ 'README.md': 'mall\n' }, join(root, 'mall')),
   }
   const env = { PATH: process.env.PATH, HOME: user, GIT_CONFIG_GLOBAL: '/dev/null', HEADLESS_PM_KILL_GRACE: '0.3' }
-  const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agentProgram(user, WORKER), ...flags]
+  const agent = agentProgram(user, WORKER)
+  const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agent, ...flags]
   const start = () => startProgram(words, { cwd: root, env })
   const up = start()
   const { url, lanes } = await listening(up)
@@ -34,7 +36,7 @@ async function started(...flags: string[]) {
     for (const id of ids) await endTagged(RUN_TAG, id, 0)
   })
   return {
-    ...{ up, api, lanes, repos, start },
+    ...{ up, api, url, lanes, repos, start, env, agent },
     letGo: () => writeFileSync(join(user, 'go'), ''),
     async run(name: keyof typeof repos, goal: string) {
       const [found] = await api.get(`/projects?name=${name}`)
@@ -65,6 +67,11 @@ test('lanes work at once, each run in the repository of its project, and end aft
   for (const { id } of runs) await waitFor('it runs', async () => (await s.status(id)) === 'RUNNING')
   expect(await s.api.get('/worker/status')).toMatchObject({ lanes: 2, running: 2, queued: 0 })
   expect(await s.api.post('/worker/process')).toEqual({ run_id: null })
+  const next = await s.run('mall', 'Waits for a lane')
+  const began = performance.now()
+  await expect(s.api.post('/worker/process')).rejects.toThrow(new RegExp(`409 .*all lanes are busy; ${next.id} is taken`))
+  expect(performance.now() - began).toBeLessThan(5_000)
+  await s.api.post(`/runs/${next.id}/stop`)
   s.up.signal('SIGTERM')
   const third = await s.run('shop', 'Comes too late')
   s.letGo()
@@ -96,6 +103,27 @@ test('a run can be asked for at once; killed, all goes on where it was', async (
   )
   again.signal('SIGTERM')
   expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+})
+
+test("lanes leave a customer's runs to the customer's own runners", async () => {
+  const s = await started()
+  s.letGo()
+  const project = await s.api.post('/projects', { name: 'theirs', local_path: s.repos.mall, customer: 'acme' })
+  const theirs = await s.api.post('/runs', { project_id: project.id, goal: 'Not for the lanes', priority: 100 })
+  const { id } = await s.run('shop', 'For the lanes')
+  await waitFor('the own run is done', async () => (await s.status(id)) === 'COMPLETED')
+  expect(await s.api.post('/worker/process')).toEqual({ run_id: null })
+  expect(await s.status(theirs.id)).toBe('QUEUED')
+  const plane = await openControlPlane(join(s.home, 'agent-runner.db'))
+  const { key } = await plane.keys.create({ kind: 'worker', customer: 'acme', name: 'theirs' })
+  await plane.close()
+  const words = ['--server', s.url, '--project', 'theirs', '--agent-id', 'dev_1', '--role', 'fullstack_dev', '--single-task']
+  const runner = startProgram([MAIN, 'run', ...words, '--home', tempFolder()], {
+    cwd: s.repos.mall,
+    env: { ...s.env, HEADLESS_PM_SERVER_KEY: key, HEADLESS_PM_CLAUDE_COMMAND: s.agent },
+  })
+  expect((await runner.exit).code, runner.output()).toBe(0)
+  expect(await s.status(theirs.id)).toBe('COMPLETED')
 })
 
 test('a lane that cannot start says so, and the others go on', async () => {

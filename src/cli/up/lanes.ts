@@ -1,12 +1,12 @@
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
-import type { Lanes } from '../../control-plane/api/context.ts'
+import type { Lanes, Taking } from '../../control-plane/api/context.ts'
 import type { ControlPlane } from '../../control-plane/control-plane.ts'
 
-/** Who asks for the lanes: the machine itself, whose projects belong to no customer. */
+/** Who asks for the lanes: the machine itself, whose projects belong to no customer. Paths of a customer's projects are paths on its own machines. */
 const HERE = { customer: '', name: 'lanes' }
-/** How long one wait for a lane to take the run lasts before it is looked at again, in milliseconds. */
-const LOOK_MS = 5_000
+/** How long a free lane may take to take a run, in milliseconds: it may just be ending another one, or be at its health check. */
+const MOST_MS = 10_000
 
 /** The agent ids of the lanes, and what the server asks of them. A lane takes what waits by itself; so to take one now is to see it taken. */
 export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: ControlPlane): Lanes {
@@ -22,20 +22,31 @@ export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: Co
     return null
   }
 
+  /** What came of a run that was waiting; null as long as it is not known. */
+  async function lookAt(runId: string, isLate: boolean): Promise<Taking | null> {
+    const { status } = await plane.runs.get(HERE, runId)
+    if (status === 'RUNNING') return { runId }
+    // Stopped or paused meanwhile.
+    if (status !== 'QUEUED') return { runId: null }
+    if (alive.size === 0) return { refusal: `no lane is left that could take ${runId}` }
+    if ((await plane.workers.busy(HERE, [...alive])) >= alive.size)
+      return { refusal: `all lanes are busy; ${runId} is taken as soon as one is free` }
+    return isLate ? { refusal: `no lane has taken ${runId} yet; their log says what they wait for` } : null
+  }
+
   return {
     count: () => alive.size,
     async takeOne(signal) {
       const runId = await waiting()
-      if (runId === null) return null
-      while (!signal.aborted) {
+      if (runId === null) return { runId: null }
+      const until = performance.now() + MOST_MS
+      for (;;) {
         const mark = plane.mark()
-        const { status } = await plane.runs.get(HERE, runId)
-        if (status === 'RUNNING') return runId
-        // Stopped or paused before a lane was free.
-        if (status !== 'QUEUED' || alive.size === 0) return null
-        await plane.changed(mark, LOOK_MS, signal).catch(() => {})
+        const left = until - performance.now()
+        const taking = await lookAt(runId, left <= 0 || signal.aborted)
+        if (taking) return taking
+        await plane.changed(mark, left, signal).catch(() => {})
       }
-      return null
     },
   }
 }

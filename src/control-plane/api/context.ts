@@ -18,9 +18,12 @@ export interface ApiContext {
 
 export interface Lanes {
   count(): number
-  /** Takes one queued run and answers its id once it is taken; null when none was waiting. */
-  takeOne(signal: AbortSignal): Promise<string | null>
+  /** Has one queued run taken, and answers within seconds what came of it. */
+  takeOne(signal: AbortSignal): Promise<Taking>
 }
+
+/** The run that a lane has taken, null when none was waiting; or why none of the lanes has taken the one that is. */
+export type Taking = { runId: string | null } | { refusal: string }
 
 /** An id in an address. What is not the form of an id is simply not there. */
 export const idParam = z.object({ id: z.string().max(200) })

@@ -1,17 +1,23 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ApiServer } from './server-types.ts'
 
-/** What is counted when somebody asks for the metrics. */
+/** What is counted when somebody asks for the metrics; `customer` null counts those of all. */
 export interface Measured {
   /** Runs by their status. */
-  runs(): Promise<Record<string, number>>
+  runs(customer: string | null): Promise<Record<string, number>>
   /** Workers that were seen lately. */
-  workers(): Promise<number>
+  workers(customer: string | null): Promise<number>
   subscribers(): number
 }
 
+export interface Metrics {
+  contentType: string
+  /** For who sees all customers: this process and all that is counted. For a customer: its own counts alone. */
+  of(customer: string | null): Promise<string>
+}
+
 /** The metrics of this process and of the control plane, for Prometheus. Requests are timed from here on. */
-export function measure(api: ApiServer, measured: Measured): Registry {
+export function measure(api: ApiServer, measured: Measured): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const requests = new Histogram({
@@ -26,24 +32,6 @@ export function measure(api: ApiServer, measured: Measured): Registry {
     requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
   })
   new Gauge({
-    name: 'agent_runner_runs',
-    help: 'Runs by status.',
-    labelNames: ['status'],
-    registers: [registry],
-    async collect() {
-      this.reset()
-      for (const [status, count] of Object.entries(await measured.runs())) this.set({ status }, count)
-    },
-  })
-  new Gauge({
-    name: 'agent_runner_workers',
-    help: 'Workers that were seen in the last two minutes.',
-    registers: [registry],
-    async collect() {
-      this.set(await measured.workers())
-    },
-  })
-  new Gauge({
     name: 'agent_runner_event_subscribers',
     help: 'Open event streams.',
     registers: [registry],
@@ -51,5 +39,22 @@ export function measure(api: ApiServer, measured: Measured): Registry {
       this.set(measured.subscribers())
     },
   })
-  return registry
+  return {
+    contentType: registry.contentType,
+    async of(customer) {
+      const counted = await countsOf(measured, customer)
+      return customer === null ? `${counted}\n${await registry.metrics()}` : counted
+    },
+  }
+}
+
+/** Made anew for each answer, since two that are asked for at once may be for different customers. */
+async function countsOf(measured: Measured, customer: string | null): Promise<string> {
+  const registry = new Registry()
+  const registers = [registry]
+  const runs = new Gauge({ name: 'agent_runner_runs', help: 'Runs by status.', labelNames: ['status'], registers })
+  const workers = new Gauge({ name: 'agent_runner_workers', help: 'Workers that were seen in the last two minutes.', registers })
+  for (const [status, count] of Object.entries(await measured.runs(customer))) runs.set({ status }, count)
+  workers.set(await measured.workers(customer))
+  return await registry.metrics()
 }

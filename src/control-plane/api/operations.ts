@@ -2,7 +2,7 @@ import type { RouteOptions } from 'fastify'
 import { RunnerError } from '../../core/errors.ts'
 import { alive, health, openapiDocument } from '../wire/operations.ts'
 import { ALL } from './auth.ts'
-import type { ApiContext } from './context.ts'
+import { type ApiContext, by } from './context.ts'
 import { measure } from './metrics.ts'
 import { openapiOf } from './openapi.ts'
 import type { ApiServer } from './server-types.ts'
@@ -13,9 +13,9 @@ const page = { needs: 'open', page: true } as const
 
 /** Health, metrics, and the document of the API with its page. `routes` are all routes, also those that are added later. */
 export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiContext, routes: RouteOptions[]): void {
-  const registry = measure(api, {
-    runs: () => plane.runs.counts(ALL),
-    workers: async () => (await plane.workers.counts(ALL)).seen,
+  const metrics = measure(api, {
+    runs: customer => plane.runs.counts({ ...ALL, customer }),
+    workers: async customer => (await plane.workers.counts({ ...ALL, customer })).seen,
     subscribers: () => feed.subscribers,
   })
 
@@ -55,10 +55,11 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
       config: { needs: 'read' },
       schema: {
         ...{ operationId: 'getMetrics', tags, summary: 'Read the metrics' },
-        produces: { 200: { contentType: 'text/plain', description: 'As Prometheus reads them. Over all customers.' } },
+        description: "Of this process and of all customers, for a key that sees all of them; else the customer's own counts alone.",
+        produces: { 200: { contentType: 'text/plain', description: 'As Prometheus reads them.' } },
       },
     },
-    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+    async (request, reply) => reply.type(metrics.contentType).send(await metrics.of(by(request).customer)),
   )
 
   let document: Record<string, unknown> | undefined

@@ -36,7 +36,7 @@ export class SseResponse {
   /** Writes a frame or a comment. A listener that is too slow is dropped. */
   write(text: string): void {
     if (this.#ended) return
-    if (this.#response.writableLength > MOST_UNREAD) this.#drop()
+    if (this.#response.writableLength > MOST_UNREAD) this.drop()
     else this.#response.write(text)
   }
 
@@ -51,7 +51,8 @@ export class SseResponse {
     this.#response.end()
   }
 
-  #drop(): void {
+  /** Ends it at once; what is not read yet is lost. */
+  drop(): void {
     this.#ended = true
     this.#response.destroy()
   }

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { eventStream } from '../wire/event.ts'
+import { callerOf } from './auth.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import type { Subscription } from './event-feed.ts'
+import { KeyWatch } from './key-watch.ts'
 import { Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 import { SseResponse } from './sse.ts'
@@ -10,10 +12,15 @@ const tags = ['events']
 const produces = { 200: { contentType: 'text/event-stream', description: 'Plain messages: `id` is the cursor, `data` an Event.' } }
 const description =
   'Server-sent events without event names, so `onmessage` gets them all. `Last-Event-ID` goes on without gap or repetition. ' +
-  'A comment comes every 15 s. A reader that falls far behind is cut off, and can come back.'
+  'A comment comes every 15 s. A reader that falls far behind is cut off, and can come back; one whose key is revoked is cut off for good.'
 
 /** What happens, as it happens. */
 export function streamRoutes(api: ApiServer, { plane, feed, onFault }: ApiContext): void {
+  const keys = new KeyWatch(
+    async ids => new Set(await plane.keys.good(ids)),
+    error => onFault(error, 'the watch over keys'),
+  )
+
   api.get(
     '/runs/:id/events/stream',
     {
@@ -57,13 +64,17 @@ export function streamRoutes(api: ApiServer, { plane, feed, onFault }: ApiContex
 
   async function follow(request: FastifyRequest, reply: FastifyReply, subscription: Subscription): Promise<FastifyReply> {
     const headers = reply.getHeaders() as Record<string, string>
+    const { keyId } = callerOf(request)
     reply.hijack()
     const sse = new SseResponse(reply.raw, headers)
+    const unwatch = keyId === null ? null : keys.watch(keyId, () => sse.drop())
     try {
       await feed.serve(sse, subscription)
     } catch (error) {
       onFault(error, `GET ${request.url}`)
       sse.end()
+    } finally {
+      unwatch?.()
     }
     return reply
   }

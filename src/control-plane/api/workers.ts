@@ -57,13 +57,21 @@ export function workerRoutes(api: ApiServer, { plane, lanes, closing }: ApiConte
       config: { needs: 'admin' },
       schema: {
         ...{ operationId: 'processNow', tags, summary: 'Take one queued run now', response: { 200: processAnswer } },
-        description: 'By the lanes of this very process.',
-        problems: { 409: 'This server has no lanes of its own: it was not started by `agent-runner up`.' },
+        description:
+          'By the lanes of this very process, which take what waits by themselves, so asking again does no harm. They work for projects that belong ' +
+          "to no customer: the paths of a customer's projects are on its own machines, where its own runners do them.",
+        problems: {
+          409: 'All lanes are busy, or this server has none: it was not started by `agent-runner up`.',
+        },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       if (!lanes) throw new Refusal(409, 'this server has no runner lanes; `agent-runner up` starts one with lanes')
-      return { run_id: await lanes.takeOne(gone(reply, closing)) }
+      const { customer } = by(request)
+      if (customer) throw new Refusal(403, "the lanes of this server do not work for a customer's projects; its own runners do")
+      const taking = await lanes.takeOne(gone(reply, closing))
+      if ('refusal' in taking) throw new Refusal(409, taking.refusal)
+      return { run_id: taking.runId }
     },
   )
 

@@ -129,6 +129,46 @@ test('each kind of key may do its part and no more, over all endpoints', async (
   }
 })
 
+test('the streams of a key that is revoked end soon, and those of others go on', async () => {
+  const { s, acme } = await twoCustomers()
+  const open = (key: string, path: string) => openStream(`${s.url}${path}`, { authorization: `Bearer ${key}` })
+  const theirs = await Promise.all([open(acme.read, '/events/stream'), open(acme.read, `/runs/${acme.run.id}/events/stream`)])
+  const other = await open(acme.worker, '/events/stream?after=0')
+  await s.plane.keys.revoke({ customer: null, name: 'user' }, acme.read.slice(0, 15))
+  await Promise.all(theirs.map(stream => stream.closed))
+  await s.post(`/runs/${acme.run.id}/pause`, undefined, { key: acme.admin })
+  await waitFor('the other stream goes on', () => other.messages.some(({ data }) => data.type === 'RUN_PAUSED'))
+  expect(theirs[0]!.messages).toEqual([])
+  other.leave()
+})
+
+test('metrics count what a key may see: all customers and the server, or one customer alone', async () => {
+  const { s, acme } = await twoCustomers()
+  await s.run(acme.project, 'another', {}, { key: acme.admin })
+  await s.get(POLL, { key: acme.worker })
+  const queued = async (key?: string) => /agent_runner_runs\{status="QUEUED"\} (\d+)/.exec((await s.get('/metrics', { key })).text)?.[1]
+  expect(await Promise.all([queued(), queued(await s.key('read', null)), queued(acme.read), queued(acme.admin)])).toEqual([
+    '2',
+    '2',
+    '1',
+    '1',
+  ])
+  const own = (await s.get('/metrics', { key: await s.key('read', 'other') })).text
+  expect(own).toContain('agent_runner_workers 0')
+  expect(own).not.toMatch(/subscribers|http_request|process_/)
+  const all = (await s.get('/metrics')).text
+  for (const name of ['agent_runner_event_subscribers 0', 'agent_runner_http_request_seconds_count', 'process_cpu'])
+    expect(all).toContain(name)
+})
+
+test("the lanes of a server are not for a customer's projects", async () => {
+  const lanes = { count: () => 1, takeOne: async () => ({ runId: null }) }
+  const s = await station({ lanes })
+  const ask = async (customer: string | null) =>
+    (await s.post('/worker/process', undefined, { key: await s.key('admin', customer) })).status
+  expect([await ask('acme'), await ask(''), await ask(null)]).toEqual([403, 200, 200])
+})
+
 test('a revoked key opens nothing from then on', async () => {
   const { s, acme } = await twoCustomers()
   expect((await s.get('/runs', { key: acme.read })).status).toBe(200)
