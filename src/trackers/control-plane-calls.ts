@@ -38,9 +38,11 @@ export function openCalls(options: { url: string; key: string | null; requestTim
   return {
     url: http.url,
     exchange,
+    read,
     get: async <T>(path: string, schema: z.ZodType<T>, asked: Asked) => read(schema, await exchange('GET', path, asked)),
     post: async <T>(path: string, schema: z.ZodType<T>, asked: Asked) => read(schema, await exchange('POST', path, asked)),
-    put: (path: string, text: string, asked: Omit<Asked, 'body'>) => exchange('PUT', path, { ...asked, body: text }),
+    put: async <T>(path: string, text: string, schema: z.ZodType<T>, asked: Omit<Asked, 'body'>) =>
+      read(schema, await exchange('PUT', path, { ...asked, body: text })),
     close: http.close,
   }
 }

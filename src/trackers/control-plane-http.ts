@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { project } from '../control-plane/wire/project.ts'
 import type { WireTask } from '../control-plane/wire/task.ts'
-import { completionAnswer, heartbeatAnswer, holdingAnswer, mention, polled } from '../control-plane/wire/worker.ts'
+import { completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../control-plane/wire/worker.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { StampedEvent } from '../core/event.ts'
 import type { Report, Tracker } from '../core/ports.ts'
@@ -74,7 +74,10 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     heartbeatMs: HEARTBEAT_MS,
     async register(agent, signal) {
       const { id: agent_id, role, level } = agent
-      await calls.post('/api/v1/workers', z.unknown(), { body: { agent_id, role, level, host: hostname() }, signal })
+      await calls.post('/api/v1/workers', z.looseObject({ agent_id: z.literal(agent_id) }), {
+        body: { agent_id, role, level, host: hostname() },
+        signal,
+      })
     },
     async look(agent, waitSeconds, signal) {
       const project_id = await projectId(signal)
@@ -123,7 +126,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
       async upload(agent, runId, name, text, signal) {
         const { agent_id, epoch } = await holders.ofRun(agent, runId, signal)
         const path = `/api/v1/runs/${encodeURIComponent(runId)}/artifacts/${encodeURIComponent(name)}`
-        await calls.put(path, text, { query: { agent_id, epoch: String(epoch) }, signal })
+        await calls.put(path, text, z.looseObject({ name: z.literal(name) }), { query: { agent_id, epoch: String(epoch) }, signal })
       },
     },
     async ping(signal) {
@@ -166,8 +169,8 @@ async function send(calls: ControlPlaneCalls, held: HolderWords, events: Stamped
   if (events.length === 0) return
   // The route is a task's, but what is meant is said by the run and its epoch.
   const path = `/api/v1/tasks/${encodeURIComponent(held.run_id)}/logs`
-  const { status } = await calls.exchange('POST', path, { body: { ...held, events }, accept: [413], signal })
-  if (status !== 413) return
+  const reply = await calls.exchange('POST', path, { body: { ...held, events }, accept: [413], signal })
+  if (reply.status !== 413) return void calls.read(logAnswer, reply)
   const [first] = events
   if (events.length === 1 && first) {
     const { at, seq, runId, agentId } = first

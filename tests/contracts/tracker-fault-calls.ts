@@ -4,8 +4,8 @@ import type { AgentIdentity, Task } from '../../src/core/task.ts'
 import { never, note, otherRun, runId, type TrackerFixture, times } from './tracker-fixture.ts'
 
 /** Where a call is made: one task, one agent, a client whose way to the server can fail. */
-export interface Scene {
-  fixture: TrackerFixture
+export interface Scene<F extends TrackerFixture = TrackerFixture> {
+  fixture: F
   tracker: Tracker
   agent: AgentIdentity
   /** Of the one task. */
@@ -13,13 +13,13 @@ export interface Scene {
 }
 
 /** A call of the tracker port, what must be true before, what it answers, and what must be true once after it. */
-export interface CallUnderFault {
+export interface CallUnderFault<F extends TrackerFixture = TrackerFixture> {
   name: string
   /** Makes the scene and hands out the call. */
-  prepare(scene: Scene): Promise<(signal: AbortSignal) => Promise<unknown>>
+  prepare(scene: Scene<F>): Promise<(signal: AbortSignal) => Promise<unknown>>
   answer: unknown
   /** The effect is there, and there once, as somebody else sees it. */
-  holds(scene: Scene): Promise<void>
+  holds(scene: Scene<F>): Promise<void>
 }
 
 async function registered({ tracker, agent }: Scene): Promise<void> {

@@ -39,6 +39,8 @@ export interface ProxiedCall {
   path: string
   fault: ProxyFault
   at: number
+  /** The length of the server's answer; null while there is none. */
+  bytes: number | null
 }
 
 export interface FaultProxy {
@@ -90,9 +92,10 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   }
 
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = { method: incoming.method ?? 'GET', path: incoming.url ?? '/' }
-    const fault = proxy.plan(proxy.calls.length + 1, call)
-    proxy.calls.push({ ...call, fault, at: performance.now() })
+    const asked = { method: incoming.method ?? 'GET', path: incoming.url ?? '/' }
+    const fault = proxy.plan(proxy.calls.length + 1, asked)
+    const call: ProxiedCall = { ...asked, fault, at: performance.now(), bytes: null }
+    proxy.calls.push(call)
     const body = await bodyOf(incoming)
     if (fault === 'reset_before') return void incoming.socket.resetAndDestroy()
     if (fault === 'half_open') return
@@ -105,6 +108,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (typeof fault === 'object' && 'delayMs' in fault) await delay(fault.delayMs, undefined, { signal: ended.signal })
     if (fault === 'duplicate') await ask(incoming, body)
     const answer = await ask(incoming, body)
+    call.bytes = answer.body.length
     if (call.method === 'GET' && !known) oldest.set(call.path, answer)
     if (fault === 'drop_after') return void incoming.socket.resetAndDestroy()
     if (fault === 'silent_after') return

@@ -1,84 +1,12 @@
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
-import { startServer } from '../../src/control-plane/server.ts'
-import type { Tracker } from '../../src/core/ports.ts'
 import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
-import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
+import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
 import { postgresServer } from '../support/postgres.ts'
-import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { caller, controlPlaneFixture as fixture } from './control-plane-http-fixture.ts'
 
 const never = () => new AbortController().signal
 const agent: AgentIdentity = { id: 'dev_1', role: 'backend_dev', level: 'senior' }
-const caller = { customer: null, name: 'user' }
-
-/** A server on loopback over a database of its own, with the project `shop`, and what a person sees and does there. */
-async function fixture(drafts: TaskDraft[], { url, change }: Database = sqlite()) {
-  const plane = await openControlPlane(url)
-  const faults: unknown[] = []
-  const start = (port = 0) =>
-    startServer({ controlPlane: plane, host: '127.0.0.1', port, version: '0', onFault: error => faults.push(error) })
-  let server = await start()
-  const { id: projectId } = await plane.projects.create(caller, { name: 'shop', localPath: '/srv/shop' })
-  const trackers: Tracker[] = []
-  const add = async ({ role = 'backend_dev', status = 'created', seniority = 'junior', ...draft }: TaskDraft) =>
-    (await plane.tasks.add(caller, { ...draft, role, seniority, status: status as 'created', projectId })).id
-  const client = (more: Partial<ControlPlaneHttpOptions> = {}) => {
-    const tracker = openControlPlaneHttp({ url: server.url, key: null, requestTimeoutMs: 5_000, project: 'shop', ...more })
-    trackers.push(tracker)
-    return tracker
-  }
-  const ids: string[] = []
-  for (const draft of drafts) ids.push(await add(draft))
-  return {
-    ...{ ids, add, plane, client, change },
-    tracker: () => client(),
-    statusOf: async (id: string) => (await plane.tasks.get(caller, id)).status,
-    notesOf: async (id: string) => (await plane.tasks.get(caller, id)).notes,
-    holderOf: async (id: string) => (await plane.tasks.get(caller, id)).lockedBy,
-    move: async (id: string, status: string) => void (await plane.tasks.move(caller, id, status)),
-    async expire(agentId: string) {
-      await change('update runs set lease_until = 1 where agent_id = $1 and finished_at is null', agentId)
-      await plane.queue.sweep()
-    },
-    remove: (id: string) => change('delete from tasks where id = $1', id),
-    mention: async (agentId: string, text: string, taskId: string) =>
-      void (await plane.tasks.note({ customer: null, name: 'pm_1' }, taskId, `@${agentId} ${text}`)),
-    async restart() {
-      const port = Number(new URL(server.url).port)
-      await server.close()
-      server = await start(port)
-    },
-    async close() {
-      for (const tracker of trackers) tracker.close()
-      await server.close()
-      await plane.close()
-      expect(faults).toEqual([])
-    },
-  } satisfies TrackerFixture & Record<string, unknown>
-}
-
-/** Where the control plane keeps what it knows, and how to change that behind its back. */
-interface Database {
-  url: string
-  change(statement: string, value: string): Promise<void>
-}
-
-function sqlite(): Database {
-  const url = join(tempFolder(), 'agent-runner.db')
-  return {
-    url,
-    async change(statement, value) {
-      const database = new DatabaseSync(url)
-      database.prepare(statement.replace('$1', '?')).run(value)
-      database.close()
-    },
-  }
-}
-
 const postgres = postgresServer()
 
 trackerKeepsItsPromises("a control plane's server on SQLite", drafts => fixture(drafts))
