@@ -14,7 +14,7 @@ export function addRunOptions(command: Command, keys: readonly Key[] = RUNNER_KE
       if (row.flag === null || !keys.includes(key)) continue
       const option = command.createOption(row.flag, sentence(key)).helpGroup(`${topic.title}:`)
       // Choices are for the help and for completion; choices() would also refuse, before the configuration can name the source.
-      if (row.choices) option.choices(row.choices).argParser(value => value)
+      if (row.choices && row.flagMeans === undefined) option.choices(row.choices).argParser(value => value)
       command.addOption(option)
     }
   }

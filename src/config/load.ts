@@ -6,7 +6,7 @@ import { contradictions } from './contradictions.ts'
 import { type DotEnv, fromEnvironment, readDotEnv } from './environment.ts'
 import { absolute, type Bases, realFolder, repositoryAround } from './places.ts'
 import { findProjectFile, readProjectFile } from './project-file.ts'
-import { flagAttribute, flagName, KEYS, type Key, setting, type Values } from './schema.ts'
+import { flagName, flagValue, KEYS, type Key, setting, type Values } from './schema.ts'
 import type { Z } from './setting.ts'
 import { DEFAULT_SOURCE, type Found, type Problem, type Source, sayProblem } from './source.ts'
 import { readUserFile, userFilePath } from './user-file.ts'
@@ -84,7 +84,7 @@ function settle(z: Z, key: Key, layers: Layer[], bases: Bases, problems: Problem
 function fromFlags(flags: Record<string, unknown>): Layer {
   const found: Layer = new Map()
   for (const key of KEYS) {
-    const raw = flags[flagAttribute(key) ?? '']
+    const raw = flagValue(key, flags)
     if (raw === undefined) continue
     found.set(key, { raw, asText: true, source: { kind: 'flag', name: flagName(key) ?? '', path: null, line: null } })
   }

@@ -47,10 +47,20 @@ export function isKey(name: string): name is Key {
   return Object.hasOwn(SETTINGS, name)
 }
 
-/** The name under which commander keeps a flag: `--agent-id <id>` is `agentId`; null without a flag. */
+/** What the flags that commander has read say of a setting; undefined when they do not. */
+export function flagValue(key: Key, flags: Record<string, unknown>): unknown {
+  const value = flags[flagAttribute(key) ?? '']
+  const { flagMeans } = setting(key)
+  if (flagMeans === undefined) return value
+  return value === false ? flagMeans : undefined
+}
+
+/** The name under which commander keeps a flag: `--agent-id <id>` is `agentId`, `--no-diff` is `diff`, which is false then; null without a flag. */
 export function flagAttribute(key: Key): string | null {
   const name = flagName(key)
-  return name === null ? null : name.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  if (name === null) return null
+  const words = setting(key).flagMeans === undefined ? name.slice('--'.length) : name.slice('--no-'.length)
+  return words.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** The flag without its placeholder: `--agent-id`; null when there is none. */

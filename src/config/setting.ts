@@ -10,6 +10,8 @@ export interface Setting {
   kind: Kind
   /** The flag with its placeholder, as commander reads it; null when only files and the environment carry it. */
   flag: string | null
+  /** What a flag without a value (`--no-…`) means. */
+  flagMeans?: string
   /** Environment names; the first that is set wins. */
   env: readonly string[]
   /** Null means: not set. */

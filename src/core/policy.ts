@@ -30,7 +30,7 @@ export interface Policy {
   taskCheckMs: number
   usageLimitWaitMs: number
   diffBytes: number
-  /** Whether a control plane is sent the diff; without it code stays on this machine. */
+  /** Whether a control plane is sent the diff and what else may hold code; without it code stays on this machine. */
   sendsDiff: boolean
 }
 

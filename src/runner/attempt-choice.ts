@@ -40,6 +40,11 @@ export function budgetUsd(record: Pick<RunRecord, 'task'>, policy: Pick<Policy, 
   return record.task.maxCostUsd ?? policy.maxCostUsd
 }
 
+/** Whether a part of the task's plan is a shell command; else it is the agent's. */
+export function isCommand(part: number, record: Pick<RunRecord, 'task'>): boolean {
+  return record.task.plan?.parts?.[part]?.command != null
+}
+
 /** How many parts the task's plan has. */
 export function partsOf(record: Pick<RunRecord, 'task'>): number {
   return record.task.plan?.parts?.length ?? 1

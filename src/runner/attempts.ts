@@ -3,7 +3,7 @@ import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../core/run.ts'
-import { type AttemptChoice, chooseAttempt, partsOf, spent } from './attempt-choice.ts'
+import { type AttemptChoice, chooseAttempt, isCommand, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { followAttempt, promptName } from './following.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -158,8 +158,6 @@ function announcePart({ part, ended }: AttemptRecord, record: RunRecord, { emit 
   if (!parts || !ended || end(ended.reason).next !== 'report') return
   emit({ type: 'part_finished', part: part + 1, of: parts.length, name: parts[part]!.name }, record.runId)
 }
-
-const isCommand = (part: number, record: RunRecord) => record.task.plan?.parts?.[part]?.command != null
 
 /** When the next attempt may start, by the table; null for at once. */
 function pauseUntil(ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): number | null {

@@ -2,7 +2,7 @@ import { end } from '../core/ends.ts'
 import { rolePolicy } from '../core/policy.ts'
 import type { Agent, AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
-import { budgetUsd, partsOf, spent } from './attempt-choice.ts'
+import { budgetUsd, isCommand, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { markMentionsRead } from './mentions.ts'
 import { isToStop } from './wishes.ts'
@@ -82,7 +82,7 @@ const LAST_WORDS_MS = 30_000
 
 /** Who does an attempt: the agent CLI, or a shell where its part is a command. */
 function agentFor(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): Agent {
-  return record.task.plan?.parts?.[attempt.part]?.command == null ? context.agent : context.shell
+  return isCommand(attempt.part, record) ? context.shell : context.agent
 }
 
 function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): AttemptSpec {

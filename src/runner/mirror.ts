@@ -4,6 +4,7 @@ import type { StampedEvent } from '../core/event.ts'
 import type { Mirror } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
+import { outgoingEvent } from './outgoing.ts'
 import { untilAnswered } from './retry.ts'
 
 /** How often a run's timeline is sent on, in milliseconds, and how many events go at once. */
@@ -40,7 +41,7 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
       await mirror.publish(
         identity,
         runId,
-        events.map(event => redacted(event, redact)),
+        events.map(event => outgoingEvent(event, context)),
         signal,
       )
       offset = end
@@ -99,8 +100,4 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
     },
     end: () => over.abort(),
   }
-}
-
-function redacted(event: StampedEvent, redact: (text: string) => string): StampedEvent {
-  return JSON.parse(redact(JSON.stringify(event)))
 }

@@ -6,6 +6,7 @@ import { disposition } from './disposition.ts'
 import { hookDocument } from './hook-document.ts'
 import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
+import { outgoingNote, outgoingOutput } from './outgoing.ts'
 
 const READY_AFTER_MS = 10
 
@@ -67,8 +68,9 @@ export class RunInHand {
   /** Writes down what the tracker will be told. From here on only the closing steps run. */
   decide = (reason: EndReason, text?: string) => {
     const { record, context } = this
-    const note = writeNote(record, reason, { durationMs: context.clock.now() - Date.parse(record.lockedAt), text })
-    record.disposition = disposition(reason, record.task.id, note, context)
+    const durationMs = context.clock.now() - Date.parse(record.lockedAt)
+    const note = writeNote(record, reason, { durationMs, text: text ?? outgoingOutput(record, context) })
+    record.disposition = disposition(reason, record.task.id, outgoingNote(note, context), context)
   }
 
   async hook(hook: HookName) {

@@ -8,7 +8,8 @@ test('every setting has an environment name, a default, a sentence, and a flag u
     expect(row.env.length, key).toBeGreaterThan(0)
     expect(row, key).toHaveProperty('default')
     expect(row.says, key).toMatch(/^[A-Z{].{10,}\.$/)
-    if (!row.secret && key !== 'roles') expect(row.flag, key).toMatch(/^--[a-z-]+ <[a-z]+>$/)
+    const flag = row.flagMeans === undefined ? /^--[a-z-]+ <[a-z]+>$/ : /^--no-[a-z-]+$/
+    if (!row.secret && key !== 'roles') expect(row.flag, key).toMatch(flag)
   }
 })
 
@@ -59,5 +60,6 @@ test('a flag is found under the name that commander gives it', () => {
   expect(flagAttribute('agentId')).toBe('agentId')
   expect(flagAttribute('models.junior')).toBe('modelJunior')
   expect(flagAttribute('apiKey')).toBeNull()
+  expect(flagAttribute('sendDiff')).toBe('diff')
   expect(isKey('constructor')).toBe(false)
 })

@@ -53,10 +53,11 @@ export const WORKSPACE = {
   },
   sendDiff: {
     ...choice('yes', 'no'),
-    flag: '--send-diff <answer>',
+    flag: '--no-diff',
+    flagMeans: 'no',
     env: ['HEADLESS_PM_SEND_DIFF'],
     default: 'yes',
-    says: 'Whether a control plane is sent the diff of a run; with no, code never leaves this machine.',
+    says: 'Whether a control plane is sent the diff of a run, and what else may hold code; with no, which is what the flag says, code never leaves this machine.',
   },
   minFreeDisk: {
     ...megabytes,

@@ -1,0 +1,63 @@
+import type { StampedEvent } from '../core/event.ts'
+import type { RunRecord } from '../core/run.ts'
+import { isCommand } from './attempt-choice.ts'
+import type { RunnerContext } from './context.ts'
+
+type Home = Pick<RunnerContext, 'policy' | 'redact'>
+
+/** What stands in the place of code that stays at home. */
+const KEPT = '(kept at home)'
+/** A fenced block of Markdown, also one that is not closed; a block that is indented as code; a long piece between backticks. */
+const CODE = [
+  /^ {0,3}(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^ {0,3}\1[`~]*[ \t]*$|(?![\s\S]))/gm,
+  /(?:^(?: {4}|\t)[^\n]*(?:\n|$))+/gm,
+  /`[^`]{40,}`/g,
+]
+/** The name of a file or a command, and nothing that such a thing holds. */
+const NAME = /^[\w./~@:+-]{0,300}$/
+
+/** An event as it may leave this machine: without the secrets that are known here, and without code where that stays at home. */
+export function outgoingEvent(event: StampedEvent, { policy, redact }: Home): StampedEvent {
+  return redacted(policy.sendsDiff ? event : withoutCode(event), redact) as StampedEvent
+}
+
+/** What people are told at a run's end, as it may leave this machine. */
+export function outgoingNote(note: string, { policy, redact }: Home): string {
+  return redact(policy.sendsDiff ? note : cutCode(note))
+}
+
+/** What stands for the output of a run's last command where it must not go into the note; undefined where it may, and after an agent. */
+export function outgoingOutput(record: Pick<RunRecord, 'task' | 'attempts'>, { policy }: Home): string | undefined {
+  const last = record.attempts.at(-1)
+  return !policy.sendsDiff && last && isCommand(last.part, record) ? KEPT : undefined
+}
+
+/** What an agent or a hook prints may be a file, so all of it stays. Who looks on still sees what is done, and with which file. */
+function withoutCode(event: StampedEvent): StampedEvent {
+  switch (event.type) {
+    case 'agent_thinking':
+    case 'agent_text':
+    case 'tool_result':
+      return { ...event, text: KEPT }
+    case 'tool_used':
+      return { ...event, argument: NAME.test(event.argument) ? event.argument : KEPT }
+    case 'attempt_ended':
+      return { ...event, end: { ...event.end, text: KEPT, verdict: null } }
+    case 'hook_finished':
+      return { ...event, message: KEPT }
+    default:
+      return event
+  }
+}
+
+function cutCode(text: string): string {
+  return CODE.reduce((left, pattern) => left.replace(pattern, `${KEPT}\n`), text)
+}
+
+/** Text by text: in the JSON of an event what looks like a secret could be half an escape. */
+function redacted(value: unknown, redact: (text: string) => string): unknown {
+  if (typeof value === 'string') return redact(value)
+  if (Array.isArray(value)) return value.map(item => redacted(item, redact))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, redacted(item, redact)]))
+}
