@@ -1,8 +1,9 @@
-import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { newRunId } from '../core/ids.ts'
 import type { Holding } from '../core/ports.ts'
-import type { AgentIdentity } from '../core/task.ts'
+import type { AgentIdentity, Level } from '../core/task.ts'
 import type { Differences } from './differences.ts'
+import { preparedByShape } from './prepared.ts'
 import { fullProjects } from './projects.ts'
 import { isLabelled, isOffered, isUnblocked, offerFor } from './rules.ts'
 import { addRun, latestRun, runNamed, startRun } from './run-rows.ts'
@@ -47,8 +48,29 @@ export interface Taken {
 /** What a claim must know of a task before it tries. */
 type Candidate = Pick<TaskRow, 'id' | 'project_id' | 'waiting_run'> & Pick<ProjectRow, 'max_running'>
 
-const maxRunning = (eb: ExpressionBuilder<Schema, 'tasks'>) =>
-  eb.selectFrom('projects').select('max_running').whereRef('projects.id', '=', 'tasks.project_id').as('max_running')
+/** Of agents whose claims are written alike, and who have no labels, the queries differ in values alone. */
+type Shape = `${'project' | 'customer'} ${Level}${'' | ' qa'}`
+
+const shapeOf = (scope: QueueScope, { level, role }: AgentIdentity): Shape =>
+  `${'projectId' in scope ? 'project' : 'customer'} ${level}${role === 'qa' ? ' qa' : ''}`
+
+/** An agent of that shape, with the place of its role. */
+const agentOf = (shape: Shape, role: string): Claimer => {
+  const [, level, qa] = shape.split(' ') as [string, Level, string?]
+  return { id: '', role: qa ?? role, level }
+}
+
+const candidate = (tx: Pick<Tx, 'db' | 'differs'>, scope: QueueScope, agent: Claimer, full: readonly string[] = []) =>
+  tx.differs.skippingHeld(
+    firstInQueue(tx.db.selectFrom('tasks'), scope, agent, full)
+      .select(['tasks.id', 'tasks.project_id', 'tasks.waiting_run'])
+      .select(eb => eb.selectFrom('projects').select('max_running').whereRef('projects.id', '=', 'tasks.project_id').as('max_running')),
+    'tasks',
+  )
+
+const nextCandidate = preparedByShape((tx: Pick<Tx, 'db' | 'differs'>, v: { scope: string; role: string }, shape: Shape) =>
+  candidate(tx, shape.startsWith('project') ? { projectId: v.scope } : { customer: v.scope }, agentOf(shape, v.role)),
+)
 
 /** Takes the first task of the queue that nobody else is taking at this moment; null when there is none. */
 export async function takeNext(
@@ -59,10 +81,13 @@ export async function takeNext(
   lease: LeaseMs,
 ): Promise<Taken | null> {
   for (let full: string[] = []; ; ) {
-    const query = firstInQueue(tx.db.selectFrom('tasks'), scope, agent, full)
-      .select(['tasks.id', 'tasks.project_id', 'tasks.waiting_run'])
-      .select(maxRunning)
-    const [first] = (await tx.differs.skippingHeld(query, 'tasks').execute()) as Candidate[]
+    const [first] =
+      full.length > 0 || agent.labels?.length
+        ? await candidate(tx, scope, agent, full).execute()
+        : await nextCandidate(tx, shapeOf(scope, agent), {
+            scope: 'projectId' in scope ? scope.projectId : scope.customer,
+            role: agent.role,
+          })
     const taken = first && (await take(tx, agent, first, runId, lease))
     if (!first || taken) return taken ?? null
     // Its project is full, or the run id that was brought is another run's; only the first can be passed by.
@@ -98,32 +123,39 @@ async function take(tx: Tx, agent: Claimer, candidate: Candidate, runId: string 
   if (max_running !== null && (await isFull(tx, project_id))) return null
   if (runId !== undefined && runId !== waiting && (await runNamed(tx.db, runId))) return null
   const id = runId ?? waiting ?? newRunId()
-  const task = await tx.db
+  const how = { agent: agent.id, run: id, task: taskId, at: tx.at, role: agent.role }
+  const [task] = agent.labels?.length ? await locking(tx, how, agent).execute() : await locked(tx, shapeOf({ customer: '' }, agent), how)
+  if (!task) return null
+  const worker = await touchWorker(tx, task.customer, agent)
+  const from = waiting ?? (await addRun(tx, task, { id }, await latestRun(tx.db, taskId))).id
+  const run = await startRun(tx, from, { id, agent: agent.id, worker, epoch: task.epoch, leaseMs: lease })
+  await claimLine(tx, task, agent, id, task.claimed_from)
+  return { task, run }
+}
+
+interface Lock {
+  agent: string
+  run: string
+  task: string
+  at: string
+}
+
+/** Finds the task free, and then it is this agent's. */
+const locking = ({ db }: Pick<Tx, 'db'>, { agent: locked_by, run, task, at }: Lock, agent: Claimer) =>
+  db
     .updateTable('tasks')
     .set(eb => ({
-      status: 'under_work',
-      locked_by: agent.id,
-      locked_at: tx.at,
-      run_id: id,
+      ...{ status: 'under_work', locked_by, locked_at: at, run_id: run, waiting_run: null, updated_at: at },
       claimed_from: eb.ref('status'),
-      waiting_run: null,
       epoch: eb('epoch', '+', 1),
-      updated_at: tx.at,
     }))
-    .where('tasks.id', '=', taskId)
+    .where('tasks.id', '=', task)
     .where(eb => isOffered(eb, offerFor(agent)))
     .where(eb => isLabelled(eb, agent.labels ?? []))
     .where(isUnblocked)
     .returningAll()
-    .executeTakeFirst()
-  if (!task) return null
-  const worker = await touchWorker(tx, task.customer, agent)
-  const from = waiting ?? (await addRun(tx, task, { id }, await latestRun(tx.db, taskId))).id
-  const held = { id, agent_id: agent.id, worker_id: worker, epoch: task.epoch, lease_until: leaseUntil(tx.differs, lease) }
-  const run = await startRun(tx, from, held)
-  await claimLine(tx, task, agent, id, task.claimed_from)
-  return { task, run }
-}
+
+const locked = preparedByShape((on: Pick<Tx, 'db'>, v: Lock & { role: string }, shape: Shape) => locking(on, v, agentOf(shape, v.role)))
 
 /** The project's row is held, so that of claims in a limited project one after the other counts. */
 async function isFull(tx: Tx, projectId: string): Promise<boolean> {

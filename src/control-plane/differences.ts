@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type AddEvents, addToPostgres, addToSqlite } from './event-insert.ts'
 import type { Schema } from './schema.ts'
 
 /** All in which the databases differ where queries are concerned: one small function per difference. */
@@ -17,6 +18,7 @@ export interface Differences {
    * seen one has seen all before it. Tells everybody who waits, once the transaction is committed.
    */
   inOrderOfCommit(db: Kysely<Schema>): Promise<void>
+  addEvents: AddEvents
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any select, whatever its tables and columns.
@@ -27,11 +29,12 @@ const pattern = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`
 /** SQLite has one writer at a time, so nothing needs holding, and commits are in order by themselves. Waiting processes look at its change counter. */
 export const SQLITE: Differences = {
   kind: 'sqlite',
-  later: ms => sql<number>`${Date.now() + ms}`,
+  later: ms => sql<number>`cast(round(unixepoch('subsec') * 1000) as integer) + ${ms}`,
   held: query => query,
   skippingHeld: query => query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
   inOrderOfCommit: async () => {},
+  addEvents: addToSqlite,
 }
 
 /** The name under which PostgreSQL tells that something was committed. */
@@ -49,4 +52,5 @@ export const POSTGRES: Differences = {
   inOrderOfCommit: async db => {
     await sql`select pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)}), pg_notify(${sql.lit(CHANNEL)}, '')`.execute(db)
   },
+  addEvents: addToPostgres,
 }

@@ -1,5 +1,7 @@
-import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Differences } from './differences.ts'
+import { type EventRow, MOST_AT_ONCE } from './event-insert.ts'
+import { prepared } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 /** One line of a run's timeline. Never changed once written. */
@@ -27,22 +29,18 @@ export interface NewEvent {
   origin?: { source: string; seq: number; at: string }
 }
 
-/** SQLite takes 32,766 values in one statement. */
-const CHUNK = 500
-
 /** Writes events in their order, at the end of their transaction. */
 export async function writeEvents(db: Kysely<Schema>, differs: Differences, events: NewEvent[]): Promise<void> {
   await differs.inOrderOfCommit(db)
-  for (let i = 0; i < events.length; i += CHUNK) {
-    const counts = new Map<number, number>()
-    const rows = events.slice(i, i + CHUNK).map(({ run, type, data, at, origin }) => {
-      const count = (counts.get(run) ?? 0) + 1
-      counts.set(run, count)
-      const last = sql<number>`coalesce((select e.seq from run_events as e where e.run = ${run} order by e.cursor desc limit 1), 0)`
+  for (let i = 0; i < events.length; ) {
+    const { run } = events[i]!
+    const rows: EventRow[] = []
+    for (; i < events.length && events[i]!.run === run && rows.length < MOST_AT_ONCE; i++) {
+      const { type, data, at, origin } = events[i]!
       const from = { source: origin?.source ?? null, source_seq: origin?.seq ?? null }
-      return { run, seq: sql<number>`${last} + ${sql.lit(count)}`, type, at: origin?.at ?? at, data: JSON.stringify(data), ...from }
-    })
-    await db.insertInto('run_events').values(rows).execute()
+      rows.push({ type, at: origin?.at ?? at, data: JSON.stringify(data), ...from })
+    }
+    await differs.addEvents(db, run, rows)
   }
 }
 
@@ -110,17 +108,20 @@ export async function lastCursor(db: Kysely<Schema>): Promise<number> {
 
 /** The number of the last event that this agent has told of the run; 0 when none. */
 export async function lastTold(db: Kysely<Schema>, run: number, source: string): Promise<number> {
-  const last = await db
+  const [last] = await told({ db }, { run, source })
+  return last?.source_seq ?? 0
+}
+
+const told = prepared(({ db }: { db: Kysely<Schema> }, { run, source }: { run: number; source: string }) =>
+  db
     .selectFrom('run_events')
     .select('source_seq')
     .where('run', '=', run)
     .where('source', '=', source)
     .where('source_seq', 'is not', null)
     .orderBy('source_seq', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return last?.source_seq ?? 0
-}
+    .limit(1),
+)
 
 interface EventColumns {
   cursor: number

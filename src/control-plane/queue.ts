@@ -1,5 +1,6 @@
 import { claim, claimAgain, look, type QueueScope, type Taken, takeNext } from './claims.ts'
 import { expire, type Lease, leaseOf, overdue } from './leases.ts'
+import { prepared } from './prepared.ts'
 import { projectOf } from './projects.ts'
 import { type Run, toRun } from './run-rows.ts'
 import type { TaskRow } from './schema.ts'
@@ -85,17 +86,16 @@ function scopeOf(customer: string | null, { projectId }: { projectId?: string })
   return projectId === undefined ? { customer: customer ?? '' } : { projectId }
 }
 
-function heldBy(tx: Tx, customer: string | null, agentId: string): Promise<TaskRow | undefined> {
-  const held = tx.db
-    .selectFrom('tasks')
-    .selectAll()
-    .where('locked_by', '=', agentId)
-    .where('customer', '=', customer ?? '')
-  return tx.differs.held(held.orderBy('seq').limit(1)).executeTakeFirst()
+async function heldBy(tx: Tx, customer: string | null, agent: string): Promise<TaskRow | undefined> {
+  return (await held(tx, { customer: customer ?? '', agent }))[0]
 }
+
+const held = prepared(({ db, differs }: Tx, { customer, agent }: { customer: string; agent: string }) =>
+  differs.held(db.selectFrom('tasks').selectAll().where('locked_by', '=', agent).where('customer', '=', customer).orderBy('seq').limit(1)),
+)
 
 async function shown(tx: Tx, taken: Taken | null): Promise<Claimed | null> {
   if (!taken) return null
-  const [task] = await withBelongings(tx.db, [taken.task])
+  const [task] = await withBelongings(tx.db, [taken.task], [taken.run])
   return { task: task!, run: toRun(taken.run), lease: leaseOf(taken.run) }
 }

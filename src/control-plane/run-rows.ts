@@ -2,6 +2,7 @@ import type { Kysely, UpdateObject } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newRunId } from '../core/ids.ts'
 import type { Commit, Tokens } from '../core/run.ts'
+import { prepared, preparedByShape } from './prepared.ts'
 import { guard, isOver, type RunStatus } from './run-states.ts'
 import type { NewRunRow, RunRow, RunType, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
@@ -106,14 +107,20 @@ export function latestRun(db: Kysely<Schema>, taskId: string): Promise<RunRow | 
 }
 
 /** The run with this id, if there is one. */
-export function runNamed(db: Kysely<Schema>, id: string): Promise<RunRow | undefined> {
-  return db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst()
+export async function runNamed(db: Kysely<Schema>, id: string): Promise<RunRow | undefined> {
+  return (await named({ db }, { id }))[0]
 }
 
+const named = prepared(({ db }: Pick<Tx, 'db'>, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id))
+
 /** The same, held until the transaction ends. Whoever needs its task too holds that first. */
-export function heldRunNamed(tx: Tx, id: string): Promise<RunRow | undefined> {
-  return tx.differs.held(tx.db.selectFrom('runs').selectAll().where('id', '=', id)).executeTakeFirst()
+export async function heldRunNamed(tx: Tx, id: string): Promise<RunRow | undefined> {
+  return (await heldNamed(tx, { id }))[0]
 }
+
+const heldNamed = prepared(({ db, differs }: Tx, { id }: { id: string }) =>
+  differs.held(db.selectFrom('runs').selectAll().where('id', '=', id)),
+)
 
 /** What a run is made with, beside its task. */
 export type RunWish = Partial<Pick<NewRunRow, 'id' | 'name' | 'goal' | 'run_type' | 'options' | 'metadata' | 'steps' | 'retry_of'>>
@@ -170,19 +177,35 @@ export async function transition(
   return moved
 }
 
-/** A QUEUED run becomes RUNNING under its holder, in one statement; the same as a transition. Its task must be held. */
-export async function startRun(
-  tx: Tx,
-  id: string,
-  holder: UpdateObject<Schema, 'runs'> & { id: string; agent_id: string },
-): Promise<RunRow> {
-  const run = await tx.db
-    .updateTable('runs')
-    .set(eb => ({ ...holder, status: 'RUNNING', error: null, started_at: eb.fn.coalesce('started_at', eb.val(tx.at)) }))
-    .where('id', '=', id)
-    .where('status', '=', 'QUEUED')
-    .returningAll()
-    .executeTakeFirstOrThrow()
-  tx.happened(run.seq, 'RUN_STARTED', { agent: holder.agent_id, attempt: run.attempt, ...(id !== run.id && { was: id }) })
-  return run
+/** Who takes a run, and for how long in milliseconds; null without an end. */
+export interface Start {
+  id: string
+  agent: string
+  worker: string
+  epoch: number
+  leaseMs: number | null
 }
+
+/** A QUEUED run becomes RUNNING under its holder, in one statement; the same as a transition. Its task must be held. */
+export async function startRun(tx: Tx, was: string, start: Start): Promise<RunRow> {
+  const shape = `${start.id === was ? 'as it is' : 'renamed'}, ${start.leaseMs === null ? 'for ever' : 'for a time'}` as const
+  const [run] = await started(tx, shape, { ...start, was, at: tx.at })
+  tx.happened(run!.seq, 'RUN_STARTED', { agent: start.agent, attempt: run!.attempt, ...(was !== run!.id && { was }) })
+  return run!
+}
+
+const started = preparedByShape(
+  ({ db, differs }: Tx, v: Start & { was: string; at: string }, shape: `${'as it is' | 'renamed'}, ${'for ever' | 'for a time'}`) =>
+    db
+      .updateTable('runs')
+      .set(eb => ({
+        // Setting an indexed column costs, also to what it is.
+        ...(shape.startsWith('renamed') && { id: v.id }),
+        ...{ agent_id: v.agent, worker_id: v.worker, epoch: v.epoch, status: 'RUNNING', error: null },
+        lease_until: shape.endsWith('for ever') ? null : differs.later(v.leaseMs!),
+        started_at: eb.fn.coalesce('started_at', eb.val(v.at)),
+      }))
+      .where('id', '=', v.was)
+      .where('status', '=', 'QUEUED')
+      .returningAll(),
+)

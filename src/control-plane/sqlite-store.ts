@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { SQLITE } from './differences.ts'
+import { groupCommit } from './group-commit.ts'
 import type { Schema } from './schema.ts'
 import { NodeSqliteDialect } from './sqlite-dialect.ts'
 import { migrate } from './sqlite-migrations.ts'
@@ -77,11 +78,12 @@ function storeOn(database: DatabaseSync, file: string): Store {
     }
   }
   const wakeups = new Wakeups(mark, LOOK_MS)
+  const write = groupCommit(database, db)
   return {
     url: file,
     differs: SQLITE,
     read: query => named(query(db)),
-    write: change => named(db.transaction().execute(change)).finally(() => wakeups.wake()),
+    write: change => named(write(change)).finally(() => wakeups.wake()),
     mark,
     changed: (since, ms, signal) => wakeups.wait(since, ms, signal),
     async close() {

@@ -1,9 +1,10 @@
-import type { Insertable, Kysely, SelectQueryBuilder } from 'kysely'
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import type { Plan, Task } from '../core/task.ts'
 import { planOf } from './plan.ts'
+import { prepared, preparedForOne } from './prepared.ts'
 import { isUnfinished } from './rules.ts'
-import type { HistoryKind, HistoryRow, Schema, TaskRow } from './schema.ts'
+import type { HistoryKind, HistoryRow, RunRow, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
 /** A task with what only the board knows of it. Times are ISO 8601 UTC. */
@@ -49,66 +50,83 @@ export async function readTasks(db: Kysely<Schema>, narrow: (tasks: TaskQuery) =
   return withBelongings(db, await narrow(db.selectFrom('tasks')).selectAll('tasks').execute())
 }
 
-/** The rows as they are shown, with what belongs to them. */
-export async function withBelongings(db: Kysely<Schema>, rows: TaskRow[]): Promise<BoardTask[]> {
-  const needs = new Map<string, Need[]>(rows.map(row => [row.id, []]))
-  const labels = new Map<string, string[]>(rows.map(row => [row.id, []]))
-  const projects = new Map<string, string>()
+/** The rows as they are shown, with what belongs to them. `runs` are those of theirs that are known already. */
+export async function withBelongings(db: Kysely<Schema>, rows: TaskRow[], runs: readonly RunRow[] = []): Promise<BoardTask[]> {
+  const belongings = new Map<string, Belongings>(rows.map(row => [row.id, { project: '', labels: [], needs: [] }]))
   for (let i = 0; i < rows.length; i += CHUNK) {
-    const chunk = rows.slice(i, i + CHUNK)
-    const ids = chunk.map(row => row.id)
-    for (const need of await readNeeds(db, ids))
-      needs.get(need.task_id)!.push({ id: need.depends_on, unfinished: Boolean(need.unfinished) })
-    const found = await db.selectFrom('task_labels').selectAll().where('task_id', 'in', ids).orderBy('label').execute()
-    for (const { task_id, label } of found) labels.get(task_id)!.push(label)
-    const unknown = [...new Set(chunk.map(row => row.project_id))].filter(id => !projects.has(id))
-    if (unknown.length === 0) continue
-    const named = await db.selectFrom('projects').select(['id', 'name', 'local_path']).where('id', 'in', unknown).execute()
-    for (const { id, name, local_path } of named) projects.set(id, local_path || name)
-  }
-  const plans = await readPlans(db, rows)
-  return rows.map(row => ({
-    ...boardTask(row, needs.get(row.id)!, labels.get(row.id)!, projects.get(row.project_id) ?? ''),
-    plan: plans.get(runOf(row) ?? '') ?? null,
-  }))
-}
-
-/** The run that waits for somebody to take the task, or works on it now. */
-const runOf = (row: TaskRow): string | null => row.waiting_run ?? (row.locked_by === null ? null : row.run_id)
-
-/** How the runs of these tasks are to be done, by run id; most have nothing to say. */
-async function readPlans(db: Kysely<Schema>, rows: TaskRow[]): Promise<Map<string, Plan>> {
-  const ids = rows.flatMap(row => runOf(row) ?? [])
-  const plans = new Map<string, Plan>()
-  for (let i = 0; i < ids.length; i += CHUNK) {
-    const runs = await db
-      .selectFrom('runs')
-      .select(['id', 'steps', 'options'])
-      .where('id', 'in', ids.slice(i, i + CHUNK))
-      .execute()
-    for (const { id, steps, options } of runs) {
-      const plan = planOf(steps, options)
-      if (plan) plans.set(id, plan)
+    const ids = rows.slice(i, i + CHUNK).map(row => row.id)
+    for (const { task_id, kind, text, place, unfinished } of await readBelongings(db, ids)) {
+      const its = belongings.get(task_id)!
+      if (kind === 'project') its.project = text
+      else if (kind === 'label') its.labels.push(text)
+      else its.needs.push({ id: text, place, unfinished: unfinished !== 0 })
     }
   }
-  return plans
+  const plans = await readPlans(db, rows, runs)
+  return rows.map(row => {
+    const { project, labels, needs } = belongings.get(row.id)!
+    const inOrder = needs.sort((a, b) => a.place - b.place)
+    return { ...boardTask(row, inOrder, labels.sort(), project), plan: plans.get(runOf(row) ?? '') ?? null }
+  })
+}
+
+interface Belongings {
+  project: string
+  labels: string[]
+  needs: Need[]
 }
 
 interface Need {
   id: string
+  place: number
   unfinished: boolean
 }
 
-function readNeeds(db: Kysely<Schema>, ids: string[]) {
-  return db
-    .selectFrom('task_dependencies')
-    .innerJoin('tasks as needed', 'needed.id', 'task_dependencies.depends_on')
-    .select(['task_dependencies.task_id', 'task_dependencies.depends_on'])
-    .select(eb => isUnfinished(eb).as('unfinished'))
-    .where('task_dependencies.task_id', 'in', ids)
-    .orderBy('needed.seq')
-    .execute()
+/** Project, labels and needed tasks of some tasks, in one walk to the database and in no order. */
+const readBelongings = preparedForOne((db, ids) =>
+  db
+    .selectFrom('tasks')
+    .innerJoin('projects', 'projects.id', 'tasks.project_id')
+    .select(['tasks.id as task_id', kind('project'), sql<string>`coalesce(nullif(projects.local_path, ''), projects.name)`.as('text')])
+    .select([sql.lit(0).as('place'), sql.lit(0).as('unfinished')])
+    .where('tasks.id', 'in', ids)
+    .unionAll(
+      db
+        .selectFrom('task_labels')
+        .select(['task_id', kind('label'), 'label as text', sql.lit(0).as('place'), sql.lit(0).as('unfinished')])
+        .where('task_id', 'in', ids),
+    )
+    .unionAll(
+      db
+        .selectFrom('task_dependencies')
+        .innerJoin('tasks as needed', 'needed.id', 'task_dependencies.depends_on')
+        .select(['task_id', kind('need'), 'depends_on as text', 'needed.seq as place'])
+        .select(eb => eb.case().when(isUnfinished(eb)).then(sql.lit(1)).else(sql.lit(0)).end().as('unfinished'))
+        .where('task_id', 'in', ids),
+    ),
+)
+
+const kind = (word: 'project' | 'label' | 'need') => sql.lit<string>(word).as('kind')
+
+/** The run that waits for somebody to take the task, or works on it now. */
+const runOf = (row: TaskRow): string | null => row.waiting_run ?? (row.locked_by === null ? null : row.run_id)
+
+type Planned = Pick<RunRow, 'id' | 'steps' | 'options'>
+
+/** How the runs of these tasks are to be done, by run id; most have nothing to say. */
+async function readPlans(db: Kysely<Schema>, rows: TaskRow[], known: readonly Planned[]): Promise<Map<string, Plan>> {
+  const ids = rows.flatMap(row => runOf(row) ?? []).filter(id => !known.some(run => run.id === id))
+  const runs = [...known]
+  for (let i = 0; i < ids.length; i += CHUNK) runs.push(...(await readPlanned(db, ids.slice(i, i + CHUNK))))
+  return new Map(
+    runs.flatMap(({ id, steps, options }) => {
+      const plan = planOf(steps, options)
+      return plan ? [[id, plan] as const] : []
+    }),
+  )
 }
+
+const readPlanned = preparedForOne<Planned>((db, ids) => db.selectFrom('runs').select(['id', 'steps', 'options']).where('id', 'in', ids))
 
 function boardTask(row: TaskRow, needs: Need[], labels: string[], project: string): Omit<BoardTask, 'plan'> {
   return {
@@ -172,12 +190,16 @@ function historyEntry(row: HistoryRow): HistoryEntry {
 }
 
 /** Writes one line of history. It belongs into the transaction of the change that it tells of. */
-export async function writeHistory(tx: Tx, line: Omit<Insertable<Schema['task_history']>, 'at'>): Promise<void> {
-  await tx.db
-    .insertInto('task_history')
-    .values({ ...line, at: tx.at })
-    .execute()
+export async function writeHistory(tx: Tx, line: Omit<HistoryRow, 'seq' | 'at'>): Promise<void> {
+  await written(tx, { ...line, at: tx.at })
 }
+
+const written = prepared(({ db }: Tx, v: Omit<HistoryRow, 'seq'>) =>
+  db.insertInto('task_history').values({
+    ...{ task_id: v.task_id, at: v.at, kind: v.kind, who: v.who, from_status: v.from_status, to_status: v.to_status },
+    ...{ note: v.note, run_id: v.run_id, epoch: v.epoch },
+  }),
+)
 
 /** The task's notes with one more, as its readers see them. */
 export function withNote(notes: string, who: string, note: string): string {

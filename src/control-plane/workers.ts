@@ -1,7 +1,8 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { newWorkerId } from '../core/ids.ts'
-import type { AgentIdentity } from '../core/task.ts'
+import type { AgentIdentity, Level } from '../core/task.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { prepared } from './prepared.ts'
 import type { Schema, WorkerRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -28,15 +29,33 @@ export interface Worker {
 
 /** Makes the worker known, or refreshes what is said of it and that it was seen. Answers its id. */
 export async function touchWorker(tx: Tx, customer: string, { id, role, level, labels, host }: Claimer): Promise<string> {
-  const said = { role, level, last_seen: tx.at, ...(labels && { labels: JSON.stringify(labels) }), ...(host !== undefined && { host }) }
-  const worker = await tx.db
-    .insertInto('workers')
-    .values({ id: newWorkerId(), customer, agent_id: id, registered_at: tx.at, ...said })
-    .onConflict(conflict => conflict.columns(['customer', 'agent_id']).doUpdateSet(said))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return worker.id
+  const said = { role, level, labels: labels ? JSON.stringify(labels) : null, host: host ?? null }
+  const [worker] = await touched(tx, { id: newWorkerId(), customer, agent: id, at: tx.at, ...said })
+  return worker!.id
 }
+
+/** What is not said stays as it is. */
+const touched = prepared(
+  (
+    { db }: Pick<Tx, 'db'>,
+    v: { id: string; customer: string; agent: string; at: string; role: string; level: Level; labels: string | null; host: string | null },
+  ) =>
+    db
+      .insertInto('workers')
+      .values({
+        ...{ id: v.id, customer: v.customer, agent_id: v.agent, registered_at: v.at, last_seen: v.at, role: v.role, level: v.level },
+        labels: sql`coalesce(${v.labels}, '[]')`,
+        host: sql`coalesce(${v.host}, '')`,
+      })
+      .onConflict(conflict =>
+        conflict.columns(['customer', 'agent_id']).doUpdateSet({
+          ...{ role: v.role, level: v.level, last_seen: v.at },
+          labels: sql`coalesce(${v.labels}, workers.labels)`,
+          host: sql`coalesce(${v.host}, workers.host)`,
+        }),
+      )
+      .returning('id'),
+)
 
 /** The worker of this agent. */
 export async function workerNamed(db: Kysely<Schema>, customer: string, agentId: string): Promise<Worker> {

@@ -89,3 +89,10 @@ test('look, claim and report take as long with 10,000 finished tasks as with 10'
   const many = await median()
   expect(many / few).toBeLessThan(2.5)
 })
+
+test('a limit stands in the statement itself, since SQLite plans one with a place for it anew each time', async () => {
+  const { board, database } = await boardWithDatabase()
+  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, board.url) })
+  const { sql, parameters } = db.selectFrom('tasks').select('id').limit(7).compile()
+  expect([sql, parameters]).toEqual(['select "id" from "tasks" limit 7', []])
+})

@@ -1,0 +1,37 @@
+import { CompiledQuery, type Kysely } from 'kysely'
+import { prepared } from './prepared.ts'
+import type { Schema } from './schema.ts'
+
+/** An event of a run, but for its number. */
+export type EventRow = Pick<Schema['run_events'], 'type' | 'at' | 'data' | 'source' | 'source_seq'>
+
+/** SQLite takes 32,766 values in one statement. */
+export const MOST_AT_ONCE = 500
+
+/** Adds events of one run, numbered from where it stands. They are many, so the statements are written by hand: building them takes longer than running them. */
+export type AddEvents = (db: Kysely<Schema>, run: number, rows: readonly EventRow[]) => Promise<void>
+
+const lastSeq = prepared(({ db }: { db: Kysely<Schema> }, { run }: { run: number }) =>
+  db.selectFrom('run_events').select('seq').where('run', '=', run).orderBy('cursor', 'desc').limit(1),
+)
+
+const INSERT = 'insert into run_events (run, seq, type, at, data, source, source_seq)'
+
+/** One row of values per event, the quickest that SQLite knows. Nobody else can write between the two statements. */
+export const addToSqlite: AddEvents = async (db, run, rows) => {
+  const last = (await lastSeq({ db }, { run }))[0]?.seq ?? 0
+  const values = rows.flatMap(({ type, at, data, source, source_seq }, i) => [run, last + i + 1, type, at, data, source, source_seq])
+  await db.executeQuery(CompiledQuery.raw(`${INSERT} values ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}`, values))
+}
+
+/** One list of values per column, so that the statement is the same for any number. */
+export const addToPostgres: AddEvents = async (db, run, rows) => {
+  const column = <K extends keyof EventRow>(name: K) => rows.map(row => row[name])
+  const values = [run, column('type'), column('at'), column('data'), column('source'), column('source_seq')]
+  await db.executeQuery(CompiledQuery.raw(POSTGRES_INSERT, values))
+}
+
+const POSTGRES_INSERT = `${INSERT}
+  select $1, coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq
+  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) with ordinality as e (type, at, data, source, source_seq, place)
+  order by place`
