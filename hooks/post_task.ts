@@ -7,7 +7,8 @@ const LOOK_BACK = 64 * 1024
 
 /**
  * After a task: appends one JSON line about it to `metrics.jsonl` in the state folder. One append is one write, so lines of
- * several runners do not mix. After a crash the hook is called again for the same run; the line is there once all the same.
+ * several runners do not mix. After a crash the hook is called again for the same run; the line is there once all the same. A run that was
+ * given back and taken again has a line for each end that it came to.
  */
 export async function main(document: HookInput): Promise<number> {
   const { result, task } = document
@@ -27,8 +28,9 @@ export async function main(document: HookInput): Promise<number> {
     const from = Math.max(0, size - LOOK_BACK)
     const buffer = Buffer.alloc(size - from)
     const end = buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, from))
-    if (end.includes(`"run_id":${JSON.stringify(document.run_id)}`)) {
-      console.log(`${path} has a line of this run already`)
+    const signs = [`"run_id":${JSON.stringify(document.run_id)}`, `"reason":${JSON.stringify(result.reason)}`]
+    if (end.split('\n').some(line => signs.every(sign => line.includes(sign)))) {
+      console.log(`${path} has a line of this end already`)
       return 0
     }
     const line = JSON.stringify({

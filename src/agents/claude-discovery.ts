@@ -38,7 +38,8 @@ function firstExecutable(folders: string[], name: string): string | null {
   return found === undefined ? null : resolve(found)
 }
 
-function isExecutable(path: string): boolean {
+/** Whether this is a file that may be executed. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return statSync(path).isFile()

@@ -1,6 +1,7 @@
 import { RunnerError } from '../core/errors.ts'
 import type { Agent, AttemptPlan, Command } from '../core/ports.ts'
 import { claudeAccount } from './claude-account.ts'
+import { isExecutable } from './claude-discovery.ts'
 import { verdictJsonSchema } from './claude-outcome.ts'
 import { ClaudeReader } from './claude-reader.ts'
 import { findTranscript } from './claude-transcript.ts'
@@ -55,6 +56,7 @@ export function openClaude(options: ClaudeOptions): Agent {
   return {
     name: 'claude',
     resultLine: { key: 'type', value: 'result' },
+    ensureThere: () => ensureThere(options.command),
     command: plan => commandOf(plan, options),
     canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
     account: () => claudeAccount(options.env),
@@ -62,8 +64,14 @@ export function openClaude(options: ClaudeOptions): Agent {
   }
 }
 
+function ensureThere(command: string | null): asserts command is string {
+  if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
+  if (!isExecutable(command))
+    throw new RunnerError('AGENT_CLI_MISSING', `the claude CLI ${command} is gone, or cannot be executed any more`)
+}
+
 function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: ClaudeOptions): Command {
-  if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found')
+  if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
   if (plan.dryRun) args.push('--permission-mode', 'plan')

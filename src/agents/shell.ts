@@ -16,6 +16,7 @@ export function openShell(): Agent {
   return {
     name: 'shell',
     resultLine: null,
+    ensureThere: () => {},
     command: () => ({ file: '/bin/sh', args: ['-s'], env: {} }),
     canResume: () => false,
     account: () => 'shell',

@@ -12,11 +12,11 @@ import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
 import type { RunnerContext } from '../runner/context.ts'
-import { Patience } from '../runner/patience.ts'
 import type { Stops } from '../runner/shutdown.ts'
 import { systemClock } from '../system/clock.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
+import { openPatience } from '../system/patience.ts'
 import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
@@ -33,6 +33,8 @@ export interface Outside {
   env: NodeJS.ProcessEnv
   /** The words that start this program again. */
   self: string[]
+  /** Only for a look: nothing on this machine may change. */
+  look?: boolean
   /** For a lane beside a server: the control plane that both share, and the flags and folder it was started with. Left out: as configured. */
   beside?: { plane: ControlPlane; flags: Record<string, unknown>; cwd: string }
 }
@@ -44,8 +46,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
   const { openShell } = await import('../agents/shell.ts')
-  const { findClaude } = await import('../agents/claude-discovery.ts')
-  const agentCommand = findClaude({ configured: values.claudeCommand, env: outside.env, home: outside.env.HOME ?? home })
+  const agentCommand = await findAgentCommand(config, outside.env)
   const agent = openClaude({
     ...{ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode },
     env: outside.env,
@@ -54,9 +55,10 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const warn = (message: string) => outside.emit({ type: 'warning', message })
   const { beside, env, self } = outside
   const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
+  const tracker = beside ? await besideServer(beside.plane) : await openTracker(config, { look: outside.look })
   return {
     identity,
-    tracker: beside ? await besideServer(beside.plane) : await openTracker(config),
+    tracker,
     agent,
     shell: openShell(),
     supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
@@ -68,10 +70,10 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     clock: systemClock,
     policy: toPolicy(config, roleInstructions(config, identity.role).text),
     stops: outside.stops,
-    patience: new Patience(),
+    patience: openPatience({ home, agentId: identity.id, tracker: tracker.url, now: systemClock.now }),
     random: Math.random,
     // Keys may also come from files and flags.
-    redact: redactor({ ...outside.env, PM_KEY: values.apiKey ?? '', SERVER_KEY: values.serverKey ?? '' }),
+    redact: redactor({ ...outside.env, PM_KEY: values.apiKey ?? '', SERVER_KEY: configuredServerKey(config) ?? '' }),
     newRunId,
     newSessionId: randomUUID,
     emit: outside.emit,
@@ -82,17 +84,23 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   }
 }
 
+/** The path of the agent CLI; null when there is none. Throws AGENT_CLI_MISSING when the configured one cannot be executed. */
+export async function findAgentCommand({ values }: Config, env: NodeJS.ProcessEnv): Promise<string | null> {
+  const { findClaude } = await import('../agents/claude-discovery.ts')
+  return findClaude({ configured: values.claudeCommand, env, home: env.HOME ?? values.home })
+}
+
 async function openRunJournal(home: string, agentId: string, fault: string | undefined): Promise<Journal> {
   const journal = openJournal(home, agentId)
   return fault ? (await import('./compose/fault.ts')).withFault(journal, fault) : journal
 }
 
-/** The tracker that the configuration means. */
-export async function openTracker(config: Config): Promise<Tracker> {
+/** The tracker that the configuration means; for `look`, one that changes nothing on this machine. */
+export async function openTracker(config: Config, { look = false } = {}): Promise<Tracker> {
   const { values } = config
   if (trackerChoice(config).tracker === 'embedded') {
     const { openEmbedded } = await import('../trackers/control-plane.ts')
-    return openEmbedded(boardFile(values.home), { project: values.repo })
+    return openEmbedded(boardFile(values.home), { project: values.repo, look })
   }
   if (trackerChoice(config).tracker === 'control-plane') {
     const { openControlPlaneHttp } = await import('../trackers/control-plane-http.ts')
@@ -113,6 +121,9 @@ async function besideServer(plane: ControlPlane): Promise<Tracker> {
   const { openEmbedded } = await import('../trackers/control-plane.ts')
   return openEmbedded(plane.board({ everywhere: true }))
 }
+
+/** The key of the control plane that tasks come from; null when they come from elsewhere, or without a key. */
+const configuredServerKey = (config: Config) => (trackerChoice(config).tracker === 'control-plane' ? serverKey(config.values) : null)
 
 /** The key of the control plane, also from its file. Throws CONFIG_INVALID when that cannot be read. */
 function serverKey({ serverKey: key, serverKeyFile: file }: Config['values']): string | null {

@@ -8,7 +8,7 @@ import type { TaskDraft } from './draft.ts'
 import { type Conclusion, conclude } from './endings.ts'
 import { markMentionsRead, readMentions } from './mentions.ts'
 import { publish } from './mirror.ts'
-import { openStore } from './open-store.ts'
+import { openLook, openStore } from './open-store.ts'
 import { findProjectAt, projectAt } from './projects.ts'
 import { restingStatusNamed } from './rules.ts'
 import { runNamed } from './run-rows.ts'
@@ -42,11 +42,13 @@ export interface BoardOptions {
   project?: string
   /** Hand out the tasks of all repositories instead; each then says in which it is to be done. */
   everywhere?: boolean
+  /** Only look: nothing is made or changed, a missing board is an empty one, and what would change something fails. */
+  look?: boolean
 }
 
 /** The board in this SQLite file; it is made when missing. Other processes may have it open. Throws STATE_UNUSABLE. */
 export async function openBoard(file: string, options: BoardOptions = {}): Promise<Board> {
-  return boardOn(await openStore(file), options)
+  return boardOn(await (options.look ? openLook(file) : openStore(file)), options)
 }
 
 /** The board of one repository over an open store. */

@@ -9,3 +9,8 @@ export async function openStore(url: string): Promise<Store> {
   if (isPostgres(url)) return (await import('./postgres-store.ts')).openPostgresStore(url)
   return (await import('./sqlite-store.ts')).openSqliteStore(url)
 }
+
+/** Opens a SQLite file for looking alone, as if it were empty when it is missing. Nothing is touched. Throws STATE_UNUSABLE. */
+export async function openLook(file: string): Promise<Store> {
+  return (await import('./sqlite-look.ts')).openSqliteLook(file)
+}

@@ -89,17 +89,12 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
  */
 export function migrate(database: DatabaseSync, file: string, migrations: readonly Migration[] = SQLITE_MIGRATIONS): void {
   // Almost every opening finds nothing to do, and must not wait for somebody else's write to see that.
-  if (versionOf(database) === migrations.length) return
+  if (isUpToDate(database, file, migrations)) return
   database.exec('begin immediate')
   try {
-    const version = versionOf(database)
-    if (version > migrations.length)
-      throw new RunnerError(
-        'STATE_UNUSABLE',
-        `${file} was made by a newer agent-runner: its version is ${version}, this one knows ${migrations.length}`,
-        { advice: 'Use the newer agent-runner, or another HEADLESS_PM_HOME.' },
-      )
-    for (const step of migrations.slice(version)) typeof step === 'string' ? database.exec(step) : step(database)
+    // Somebody else may have been quicker.
+    const steps = isUpToDate(database, file, migrations) ? [] : migrations.slice(versionOf(database))
+    for (const step of steps) typeof step === 'string' ? database.exec(step) : step(database)
     database.exec(`pragma user_version = ${migrations.length}`)
     database.exec('commit')
   } catch (error) {
@@ -107,6 +102,17 @@ export function migrate(database: DatabaseSync, file: string, migrations: readon
     if (database.isTransaction) database.exec('rollback')
     throw error
   }
+}
+
+/** Whether the tables are today's. Throws STATE_UNUSABLE when they are of a newer version. */
+export function isUpToDate(database: DatabaseSync, file: string, migrations: readonly Migration[] = SQLITE_MIGRATIONS): boolean {
+  const version = versionOf(database)
+  if (version <= migrations.length) return version === migrations.length
+  throw new RunnerError(
+    'STATE_UNUSABLE',
+    `${file} was made by a newer agent-runner: its version is ${version}, this one knows ${migrations.length}`,
+    { advice: 'Use the newer agent-runner, or another HEADLESS_PM_HOME.' },
+  )
 }
 
 /** The version of the tables in a file. */

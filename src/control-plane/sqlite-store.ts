@@ -54,8 +54,9 @@ async function useWal(database: DatabaseSync): Promise<void> {
   }
 }
 
-function storeOn(database: DatabaseSync, file: string): Store {
-  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, realpathSync(file)) })
+/** The store over an open database with today's tables. `queue` names the file for the connections of this process that take turns. */
+export function storeOn(database: DatabaseSync, file: string, queue = realpathSync(file)): Store {
+  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, queue) })
   // The first counts what other connections changed, the second what this one did.
   const others = database.prepare('pragma data_version')
   const own = database.prepare('select total_changes() as changes')

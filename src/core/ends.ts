@@ -178,6 +178,15 @@ export const ENDS = {
     says: 'no safe workspace could be prepared',
     advice: 'See the reason in the note; commit or stash what is uncommitted, or allow it in the configuration.',
   },
+  step_failed: {
+    ...base,
+    next: 'park',
+    counts: 'nothing',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the runner could not bring the task to its end here',
+    advice: 'Mend what the note names; the work is kept. Then move the task back to created.',
+  },
   stopped: {
     ...base,
     next: 'keep',

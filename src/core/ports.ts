@@ -147,6 +147,8 @@ export interface Agent {
   readonly name: string
   /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`; null when its exit is. */
   readonly resultLine: ResultLine | null
+  /** Throws AGENT_CLI_MISSING when there is nothing that an attempt could start. */
+  ensureThere(): void
   /** The command of an attempt. Throws AGENT_CLI_MISSING when there is none. */
   command(plan: AttemptPlan): Command
   /** Whether the session can be resumed in this working directory (its transcript is there). */
@@ -305,12 +307,24 @@ export interface UsageLimit {
   reached(until: number): void
 }
 
+/** How often each task was given back, over the life of this runner and of those before it. */
+export interface Patience {
+  /**
+   * Counts one more time, unless the same claim was counted already; false when the task has used up our patience. `claimedAt`: ISO 8601 UTC.
+   */
+  again(taskId: string, claimedAt: string): boolean
+  /** The task came to another end: from now on it is counted anew. */
+  forget(taskId: string): void
+}
+
 /** Files that belong to one run, under `runs/{run}/`. */
 export interface RunFiles {
   /** The folder; made on first use. */
   folder(runId: string): string
   /** Replaces a file of the run durably and answers its path. */
   write(runId: string, name: string, text: string): string
+  /** Deletes a file of the run; one that is not there is as good as deleted. */
+  drop(runId: string, name: string): void
   /** Deletes what a kill left half written in the run's folder. For the end of a run, when nobody writes there. */
   tidy(runId: string): void
   /** The path of a file in the state folder that belongs to no run. */

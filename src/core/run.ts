@@ -12,6 +12,8 @@ export interface StepRecord {
   finishedAt: string | null
   /** One word for what came of it, for people. */
   result: string | null
+  /** How often it failed of itself so far; left out for never. */
+  failures?: number | undefined
 }
 
 /** Who a process is. A pid alone proves nothing: pids are used again, also across reboots. */

@@ -1,3 +1,4 @@
+import type { StampedEvent } from '../core/event.ts'
 import { modelFor } from '../core/policy.ts'
 import type { RunRecord } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
@@ -9,11 +10,17 @@ export function announceTask(record: RunRecord, context: RunnerContext): void {
   context.emit({ type: 'task_taken', task: record.task, model }, record.runId)
 }
 
+/** Whether an end was told since the task was taken last: a run that was given back and taken again keeps its id. */
+function isTold(events: StampedEvent[]): boolean {
+  const taken = events.findLastIndex(event => event.type === 'step_started' && event.step === 'claim')
+  return events.findLastIndex(event => event.type === 'run_finished') > taken
+}
+
 /** The end for people and for `status`: the last event, and `result.json`. */
 export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clock' | 'identity' | 'files' | 'emit'>): void {
   const { disposition, work, workspace, task, runId, kept } = record
   // A release that was interrupted is taken again; the end is told once.
-  if (context.files.events(runId).some(event => event.type === 'run_finished')) return
+  if (isTold(context.files.events(runId))) return
   const reason = disposition!.reason
   const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
   const durationMs = context.clock.now() - Date.parse(record.lockedAt)

@@ -1,8 +1,19 @@
 import type { RunnerEvent } from '../core/event.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Agent, AskHookRefusal, Clock, Hooks, Journal, RunFiles, Supervision, Tracker, UsageLimit, Workspaces } from '../core/ports.ts'
+import type {
+  Agent,
+  AskHookRefusal,
+  Clock,
+  Hooks,
+  Journal,
+  Patience,
+  RunFiles,
+  Supervision,
+  Tracker,
+  UsageLimit,
+  Workspaces,
+} from '../core/ports.ts'
 import type { AgentIdentity } from '../core/task.ts'
-import type { Patience } from './patience.ts'
 import type { Stops } from './shutdown.ts'
 
 /** All that a runner works with. Composed once; the rules see nothing of the outside but this. */

@@ -123,7 +123,10 @@ async function nextTask(
   // A look takes nothing, so it need not wait for the verdict.
   const [task, healthy] = await Promise.all([looking, mode.single ? health.verdict() : true])
   if (!healthy) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
-  return task && newRun(task, context)
+  if (!task) return null
+  // Before it is taken, so that a CLI that is being replaced, or was removed, costs no task its place.
+  if (!task.plan?.parts || task.plan.parts.some(part => part.command === null)) context.agent.ensureThere()
+  return newRun(task, context)
 }
 
 /** Keeps the agent known at the tracker: at the start, and again when the last time is a heartbeat ago. */

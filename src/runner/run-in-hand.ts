@@ -70,7 +70,7 @@ export class RunInHand {
     const { record, context } = this
     const durationMs = context.clock.now() - Date.parse(record.lockedAt)
     const note = writeNote(record, reason, { durationMs, text: text ?? outgoingOutput(record, context) })
-    record.disposition = disposition(reason, record.task.id, outgoingNote(note, context), context)
+    record.disposition = disposition(reason, record, outgoingNote(note, context), context)
   }
 
   async hook(hook: HookName) {

@@ -7,6 +7,7 @@ import { runAttempts } from './attempts.ts'
 import type { RunnerContext } from './context.ts'
 import { untilAnswered } from './retry.ts'
 import { RunInHand } from './run-in-hand.ts'
+import { afterFault } from './step-faults.ts'
 
 /*
  * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task
@@ -33,6 +34,8 @@ const steps: Record<StepName, Step> = {
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
       else {
         task.provenAt = context.clock.uptime()
+        // A run that was given back and is taken again has the end of its earlier life still in its folder.
+        context.files.drop(record.runId, 'result.json')
         announceTask(record, context)
         task.show()
       }
@@ -152,6 +155,7 @@ const steps: Record<StepName, Step> = {
       await showRest()
       // Nor are its half-written files ours to remove.
       if (begun('preHook')) context.files.tidy(record.runId)
+      if (record.disposition?.kind !== 'give_back') context.patience.forget(record.task.id)
       context.journal.remove()
       return 'released'
     },
@@ -188,7 +192,11 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       // One write says that the step before is done and that this one begins: nothing happens in between.
       task.save()
       context.emit({ type: 'step_started', step: name }, record.runId)
-      entry.result = await steps[name].run(task)
+      try {
+        entry.result = await steps[name].run(task)
+      } catch (thrown) {
+        entry.result = afterFault(entry, thrown, task)
+      }
       entry.finishedAt = task.now()
       context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
     }

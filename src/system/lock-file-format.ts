@@ -108,7 +108,13 @@ const ours = z.object({
   agent: z.object({ id: z.string().regex(AGENT_ID), role: z.string(), level }),
   pm: z.object({ name: z.string(), url: z.string() }),
   steps: z.array(
-    z.object({ name: z.enum(STEPS), startedAt: z.string(), finishedAt: z.string().nullable(), result: z.string().nullable() }),
+    z.object({
+      name: z.enum(STEPS),
+      startedAt: z.string(),
+      finishedAt: z.string().nullable(),
+      result: z.string().nullable(),
+      failures: z.number().int().nonnegative().optional(),
+    }),
   ),
   attempts: z.array(attempt),
   workspace: workspace.nullable(),

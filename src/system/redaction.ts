@@ -3,8 +3,8 @@ const MASK = '[redacted]'
 
 /** Names of environment entries whose values are secrets. */
 const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTH)$/i
-/** Shorter values are words that occur everywhere. */
-const SHORTEST = 8
+/** Shorter values are words that occur everywhere; in their place would stand what the text is about. */
+export const SHORTEST_SECRET = 6
 
 /** Forms of secrets that are known by their look: API keys of model vendors and forges, authorisation headers, passwords in URLs, private keys. */
 const PATTERNS: [RegExp, string][] = [
@@ -18,11 +18,11 @@ const PATTERNS: [RegExp, string][] = [
 
 /**
  * A function that takes secrets out of a text: the values of secret-looking entries of the environment, as they are, as JSON
- * and URI text write them and in base64, and whatever looks like a key. Text without secrets comes back as it is.
+ * and URI text write them and in base64, unless they have fewer than 6 characters, and whatever looks like a key. Text without secrets comes back as it is.
  */
 export function redactor(env: NodeJS.ProcessEnv): (text: string) => string {
   const values = Object.entries(env).flatMap(([name, value]) =>
-    value && value.length >= SHORTEST && SECRET_NAMES.test(name) ? [value] : [],
+    value && value.length >= SHORTEST_SECRET && SECRET_NAMES.test(name) ? [value] : [],
   )
   const forms = new Set(values.flatMap(formsOf))
   // Longer ones first, so that one that holds another goes as a whole.
@@ -36,7 +36,7 @@ export function redactor(env: NodeJS.ProcessEnv): (text: string) => string {
 }
 
 function formsOf(value: string): string[] {
-  const lines = value.split('\n').filter(line => line.length >= SHORTEST)
+  const lines = value.split('\n').filter(line => line.length >= SHORTEST_SECRET)
   const base64 = Buffer.from(value).toString('base64').replace(/=+$/, '')
   return [value, ...lines, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), base64]
 }

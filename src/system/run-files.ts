@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StampedEvent } from '../core/event.ts'
 import type { RunFiles } from '../core/ports.ts'
@@ -20,6 +20,7 @@ export function openRunFiles(home: string): RunFiles {
       replaceFile(path, text)
       return path
     },
+    drop: (runId, name) => rmSync(join(runFolder(home, runId), name), { force: true }),
     tidy: runId => removeLeftoversBelow(folder(runId)),
     stateFile: name => join(home, name),
     append(event) {

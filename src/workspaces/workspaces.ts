@@ -84,7 +84,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
     async cleanup(workspace, request, success) {
       const place = await open(request, workspace.repo)
-      if (!place) return { kept: null, rescued: [] }
+      if (!place) return { kept: workspace.kind === 'worktree' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
       if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
       else if (!success) kept = existsSync(workspace.path) ? workspace.path : null

@@ -108,4 +108,6 @@ load runner
   HEADLESS_PM_CLAUDE_COMMAND=/no/such/claude run -78 --separate-stderr single
   [[ "$stderr$output" == *"/no/such/claude"* ]]
   [ "$(task_status "$TASK")" = created ]
+  HEADLESS_PM_HOME="$BATS_TEST_TMPDIR/new" run -78 --separate-stderr single --claude-command /no/such/claude
+  [ ! -e "$BATS_TEST_TMPDIR/new" ]
 }

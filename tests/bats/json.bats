@@ -56,7 +56,7 @@ load runner
 
 # Everything that could have been touched: names, times, rights and contents.
 everything() {
-  find "$HOME" "$REPO" -type d -printf '%p %m\n' -o -printf '%p %m %s %T@\n' | sort
+  find "$HOME" "$REPO" -type d -printf '%p %m %T@\n' -o -printf '%p %m %s %T@\n' | sort
   find "$HOME" "$REPO" -type f -exec sha1sum {} + | sort
 }
 
@@ -90,4 +90,24 @@ everything() {
   run -0 "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --dry-run
   diff <(echo "$before") <(everything)
   says - 'Write the parser' 'in-place' 'sonnet' 'How to finish'
+}
+
+@test "what only looks makes no state folder and touches no board" {
+  run -0 --separate-stderr "$AGENT_RUNNER" task list --json
+  [ "$output" = '[]' ]
+  run -2 "$AGENT_RUNNER" task show tsk_nothing
+  run -2 "$AGENT_RUNNER" task cancel tsk_nothing
+  run -2 "$AGENT_RUNNER" task requeue tsk_nothing
+  run -14 single --dry-run
+  run -2 "$AGENT_RUNNER" why tsk_nothing
+  [ ! -e "$HEADLESS_PM_HOME" ]
+  shell_agent 'result'
+  add_task 'Write the parser'
+  local before
+  before=$(everything)
+  run -0 "$AGENT_RUNNER" task list
+  run -0 "$AGENT_RUNNER" task show "$TASK"
+  run -0 "$AGENT_RUNNER" why "$TASK"
+  run -0 "$AGENT_RUNNER" status
+  diff <(echo "$before") <(everything)
 }

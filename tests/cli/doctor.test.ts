@@ -124,8 +124,8 @@ test.runIf(process.getuid?.() === 0)(
 
 test('a PM server that answers and accepts the key is ok; a refused key and a dead server are failures', async () => {
   const { doctor } = machine()
-  const server = await pm({ key: 'right' })
-  const good = await doctor(WHO, { HEADLESS_PM_API_URL: server.url, HEADLESS_PM_API_KEY: 'right' })
+  const server = await pm({ key: 'the right key' })
+  const good = await doctor(WHO, { HEADLESS_PM_API_URL: server.url, HEADLESS_PM_API_KEY: 'the right key' })
   expect(good.check('tracker')).toMatchObject({ verdict: 'ok', says: `${server.url} answers and accepts the key` })
   expect(good.check('key').says).toBe('from HEADLESS_PM_API_KEY (environment)')
   expect(good.check('clock').says).toContain('as at the PM server')
@@ -137,7 +137,7 @@ test('a PM server that answers and accepts the key is ok; a refused key and a de
   expect(JSON.stringify(wrong.checks)).not.toContain('"wrong"')
 
   await server.close()
-  const dead = await doctor(WHO, { HEADLESS_PM_API_URL: server.url, API_KEY: 'right' })
+  const dead = await doctor(WHO, { HEADLESS_PM_API_URL: server.url, API_KEY: 'the right key' })
   expect(dead.check('tracker')).toMatchObject({ verdict: 'fail', advice: expect.stringContaining('HEADLESS_PM_API_URL') })
   expect(dead.exitCode).toBe(69)
 })
@@ -253,6 +253,14 @@ test('a key in the repository, and a missing role, are warnings', async () => {
   const { check, exitCode } = await machine().doctor()
   expect(check('configuration').says).toBe('valid, but a run needs --role and --agent-id too')
   expect(exitCode).toBe(0)
+})
+
+test('a key that is too short to be told from a word is a warning', async () => {
+  const HEADLESS_PM_API_URL = 'http://127.0.0.1:1'
+  const { doctor } = machine()
+  const { check } = await doctor(WHO, { HEADLESS_PM_API_URL, HEADLESS_PM_API_KEY: 'devel' })
+  expect(check('key')).toMatchObject({ verdict: 'warn', says: expect.stringContaining('fewer than 6 characters') })
+  expect((await doctor(WHO, { HEADLESS_PM_API_URL, HEADLESS_PM_API_KEY: 'devel0' })).check('key').verdict).toBe('ok')
 })
 
 test("a role's instructions are told by their file", async () => {

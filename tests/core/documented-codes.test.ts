@@ -45,6 +45,7 @@ test('the README tells of each end what the table of ends does', () => {
   const told: [string, (keyof typeof ENDS)[]][] = [
     ['done, or sent back', ['completed', 'sent_back']],
     ['agent failed three times', ['crashed', 'silent', 'api_error', 'killed', 'session_lost', 'over_budget', 'blocked']],
+    ['git, or the runner itself', ['step_failed']],
     ['deadline passed', ['timed_out']],
     ['refused by `pre_task`', ['refused_by_hook', 'no_workspace']],
     ['stopped by you', ['stopped']],

@@ -47,6 +47,14 @@ test('a run leaves one line of metrics, for its owner alone, however often the h
   expect(statSync(join(state, 'metrics.jsonl')).mode & 0o777).toBe(0o600)
 })
 
+test('a run that was given back and taken again leaves a line for each of its ends', async () => {
+  const state = tempFolder()
+  await postTask(state, { result: { ...result, success: false, reason: 'refused_by_hook' } })
+  await postTask(state)
+  await postTask(state)
+  expect(lines(state).map(line => JSON.parse(line).reason)).toEqual(['refused_by_hook', 'completed'])
+})
+
 test('many runs at once leave whole lines', async () => {
   const state = tempFolder()
   await Promise.all(Array.from({ length: 6 }, (_, n) => postTask(state, { run_id: `run_${n}` })))

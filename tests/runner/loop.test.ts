@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RunnerError } from '../../src/core/errors.ts'
+import type { RunnerContext } from '../../src/runner/context.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { RESULT_LINE } from '../support/agent-program.ts'
 import { runnerStage } from '../support/runner-stage.ts'
@@ -118,6 +119,60 @@ test('a task that is given back three times is parked, so that others get their 
   stops.request()
   await running
   expect((await stage.board.showTask(poison.id)).status).toBe('pending')
+})
+
+test('restarts do not refresh the patience with a task that is given back; whoever puts it back into the queue does', async () => {
+  const hooks = { 'README.md': '', 'hooks/pre_task.sh': 'exit 1\n' }
+  const stage = await runnerStage(done, { files: hooks })
+  const { id } = await stage.board.addTask(draft)
+  const once = async () => {
+    expect((await stage.run()).exitCode).toBe(10)
+    return (await stage.board.showTask(id)).status
+  }
+  expect([await once(), await once(), await once(), await once()]).toEqual(['created', 'created', 'created', 'pending'])
+  expect((await stage.run()).exitCode).toBe(14)
+  await stage.board.requeueTask(id)
+  expect(await once()).toBe('created')
+})
+
+test('what is wrong with the runner itself parks no task, however often it is started', async () => {
+  const line =
+    '{"type":"result","subtype":"success","is_error":true,"result":"Not logged in · Please run /login","api_error_status":null,"session_id":"s","total_cost_usd":0,"num_turns":0,"duration_ms":1,"usage":{"input_tokens":0,"output_tokens":0}}'
+  const stage = await runnerStage(`echo '${line}'; exit 1`)
+  const { id } = await stage.board.addTask(draft)
+  for (let start = 0; start < 5; start++) expect((await stage.run()).exitCode).toBe(77)
+  expect((await stage.board.showTask(id)).status).toBe('created')
+})
+
+test('while the agent CLI is gone no task is taken; when it is back, tasks are', async () => {
+  const stage = await runnerStage(done)
+  const { id } = await stage.board.addTask(draft)
+  const gone = (context: RunnerContext) => {
+    context.random = () => 0
+    rmSync(context.agentCommand!)
+  }
+  await expect(stage.run({ change: gone })).rejects.toMatchObject({ code: 'AGENT_CLI_MISSING', exitCode: 78 })
+  stage.agentDoes(done)
+  const stops = new Stops()
+  let told = 0
+  const running = stage.run({
+    single: false,
+    stops,
+    change: context => {
+      gone(context)
+      const { emit } = context
+      context.emit = (event, runId) => {
+        emit(event, runId)
+        if (event.type === 'warning' && event.message.includes('is gone')) told++
+      }
+    },
+  })
+  await waitFor('told several times', () => told > 2)
+  expect(await stage.board.showTask(id)).toMatchObject({ status: 'created', history: [{ kind: 'added' }] })
+  stage.agentDoes(done)
+  await waitFor('done', async () => (await stage.board.showTask(id)).status === 'dev_done')
+  stops.request()
+  expect((await running).exitCode).toBe(0)
 })
 
 test('a full disk at a save keeps the run; when there is room it goes on by itself and nothing is done twice', async () => {

@@ -66,6 +66,30 @@ test('a task that pre_task refuses goes back as it was found, and the agent neve
   expect(existsSync(join(stage.home, 'started'))).toBe(false)
 })
 
+test('a task that was given back and is taken again is told at its new end, although its run keeps its id', async () => {
+  const stage = await runnerStage(done, { files: { 'README.md': '', 'hooks/pre_task.sh': 'exit 1\n' } })
+  await stage.board.addTask(draft)
+  const first = await stage.run()
+  writeFileSync(join(stage.repo, 'hooks/pre_task.sh'), 'exit 0\n')
+  const second = await stage.run()
+  const ends = [first, second].map(({ events }) => events.flatMap(event => (event.type === 'run_finished' ? [event] : [])))
+  expect(ends.map(found => found.map(event => event.reason))).toEqual([['refused_by_hook'], ['completed']])
+  const runId = ends[1]![0]!.runId!
+  expect(ends[0]![0]!.runId).toBe(runId)
+  expect(JSON.parse(readFileSync(join(stage.home, 'runs', runId, 'result.json'), 'utf8'))).toMatchObject({ reason: 'completed' })
+})
+
+test('a known secret in what the agent said does not get into the note', async () => {
+  const stage = await runnerStage(done.replace('"result":"done"', '"result":"the key is hidden-key-1"'), {
+    env: { DEPLOY_TOKEN: 'hidden-key-1' },
+  })
+  const { id } = await stage.board.addTask(draft)
+  await stage.run()
+  const { notes } = await stage.board.showTask(id)
+  expect(notes).toContain('the key is [redacted]')
+  expect(notes).not.toContain('hidden-key-1')
+})
+
 test('a failing post_task hook does not fail the task', async () => {
   const hook = `import { readFileSync, writeFileSync } from 'node:fs'
 const text = readFileSync(0, 'utf8')

@@ -33,7 +33,7 @@ export async function askTracker(
   const impatient = { ...config, values: { ...values, apiTimeout: Math.min(values.apiTimeout, waitMs / 1000) } }
   const where = trackerPlace(config)
   try {
-    const tracker = await openTracker(impatient)
+    const tracker = await openTracker(impatient, { look: true })
     try {
       if (from && from.url !== '' && (from.name !== tracker.name || from.url !== tracker.url)) {
         const message = `the task belongs to ${from.name} at ${from.url}, and this configuration points to ${tracker.name} at ${tracker.url}`

@@ -3,6 +3,7 @@ import { roleInstructions } from '../../config/role-instructions.ts'
 import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { ERRORS } from '../../core/errors.ts'
+import { SHORTEST_SECRET } from '../../system/redaction.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 /** That it loads was proven before; here is what should not be in it, or is missing for a run. */
@@ -56,7 +57,7 @@ export const key: Check = {
     const { tracker } = trackerChoice(config)
     if (tracker === 'embedded') return ok('none needed: the board is embedded')
     if (tracker === 'control-plane') return serverKey(config)
-    if (config.values.apiKey !== null) return ok(`from ${sayWhere(config.sources.apiKey)}`)
+    if (config.values.apiKey !== null) return strong(config.values.apiKey, sayWhere(config.sources.apiKey))
     return warn('there is no key for the PM server', 'Set HEADLESS_PM_API_KEY, or `agent-runner config set apiKey -`.')
   },
 }
@@ -70,5 +71,12 @@ function serverKey({ values, sources }: Config) {
       'the key stands on the command line, which other users of this machine can read',
       'Use --key-file or HEADLESS_PM_SERVER_KEY.',
     )
-  return ok(`from ${sayWhere(source)}`)
+  return values.serverKey === null ? ok(`from ${sayWhere(source)}`) : strong(values.serverKey, sayWhere(source))
+}
+
+/** A key must be long enough to be told from a word: else it is not taken out of what leaves the machine. */
+function strong(value: string, where: string) {
+  if (value.length >= SHORTEST_SECRET) return ok(`from ${where}`)
+  const says = `from ${where}, with fewer than ${SHORTEST_SECRET} characters: easy to guess, and not taken out of logs and notes`
+  return warn(says, 'Use a longer key, at the server and here.')
 }

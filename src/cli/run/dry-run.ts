@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
-import { trackerChoice } from '../../config/tracker-choice.ts'
 import { dryRun } from '../../runner/dry-run.ts'
 import { NOTHING_TO_DO } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
@@ -8,12 +6,9 @@ import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { composeRunner } from '../compose.ts'
 import { oneLine, printable } from '../output/clean.ts'
-import { boardFile } from '../task/embedded-board.ts'
 
 /** `run --dry-run`: prints what would be taken and how. Exit code 14 when there is nothing to take. */
 export async function showDryRun(config: Config, json: boolean): Promise<number> {
-  // Opening a board makes its file; a dry run makes nothing.
-  if (trackerChoice(config).tracker === 'embedded' && !existsSync(boardFile(config.values.home))) return tellNothing(config, json)
   const stops = new Stops()
   const context = await composeRunner(config, {
     stops,
@@ -24,6 +19,7 @@ export async function showDryRun(config: Config, json: boolean): Promise<number>
     env: process.env,
     self: selfCommand(),
     askHookRefusal: null,
+    look: true,
   })
   try {
     const found = await dryRun(context)

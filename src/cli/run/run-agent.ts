@@ -12,7 +12,7 @@ import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
-import { composeRunner } from '../compose.ts'
+import { composeRunner, findAgentCommand } from '../compose.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
@@ -33,8 +33,10 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   if (flags.json && config.values.logFormat !== 'auto' && config.values.logFormat !== 'json')
     throw new RunnerError('USAGE', `--json and --log-format ${config.values.logFormat} contradict each other`)
   const { home, repo, logFormat } = config.values
-  // For its refusal alone, as long as nothing is touched.
+  // For their refusals alone, as long as nothing is touched.
   findHooks(hookOptions(config))
+  if ((await findAgentCommand(config, process.env)) === null)
+    throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   const tightened = openStateFolder(home, selfCommand())
   const single = flags.singleTask === true
   const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })

@@ -41,7 +41,7 @@ export async function addTask(flags: AddFlags, io: CommandIo, source: string): P
     model: flags.model ?? null,
   }
   parseDraft(draft)
-  const task = await onBoard(flags, io, board => board.addTask(draft))
+  const task = await onBoard(flags, io, 'add', board => board.addTask(draft))
   print(io, flags.json ? json(task) : `${taskLine('added', task)}\n`)
   if (!flags.json && io.stdout.isTTY) {
     print(io, `Next: agent-runner --role ${task.role} --agent-id dev_001 --level ${task.seniority} --single-task\n`)
@@ -50,7 +50,7 @@ export async function addTask(flags: AddFlags, io: CommandIo, source: string): P
 
 /** `task list`. */
 export async function listTasks(flags: Flags & { status?: string; role?: string }, io: CommandIo): Promise<void> {
-  const tasks = await onBoard(flags, io, board => board.listTasks({ status: flags.status, role: flags.role }))
+  const tasks = await onBoard(flags, io, 'look', board => board.listTasks({ status: flags.status, role: flags.role }))
   print(io, flags.json ? json(tasks) : await taskTable(tasks, io))
   if (tasks.length === 0 && !flags.json) {
     const filtered = flags.status !== undefined || flags.role !== undefined
@@ -61,7 +61,7 @@ export async function listTasks(flags: Flags & { status?: string; role?: string 
 
 /** `task show ID`. */
 export async function showTask(flags: Flags, io: CommandIo, id: string): Promise<void> {
-  const task = await onBoard(flags, io, board => board.showTask(id))
+  const task = await onBoard(flags, io, 'look', board => board.showTask(id))
   print(io, flags.json ? json(task) : await taskPage(task, io))
 }
 
@@ -75,8 +75,8 @@ export function requeueTask(flags: Flags, io: CommandIo, id: string): Promise<vo
   return changed('back in the queue:', flags, io, board => board.requeueTask(id))
 }
 
-async function changed(what: string, flags: Flags, io: CommandIo, change: Parameters<typeof onBoard<BoardTask>>[2]): Promise<void> {
-  const task = await onBoard(flags, io, change)
+async function changed(what: string, flags: Flags, io: CommandIo, change: Parameters<typeof onBoard<BoardTask>>[3]): Promise<void> {
+  const task = await onBoard(flags, io, 'change', change)
   print(io, flags.json ? json(task) : `${taskLine(what, task)}\n`)
 }
 

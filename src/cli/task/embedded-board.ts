@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
@@ -18,11 +19,14 @@ export interface BoardFlags {
   tracker?: string
 }
 
+/** What is wanted of the board. Only `add` makes one: where there is none, there is nothing to look at and nothing to change. */
+export type BoardPurpose = 'look' | 'change' | 'add'
+
 /**
  * Does something on the embedded board of the configured repository and closes it. Throws USAGE when tasks come from
  * elsewhere: a task that no runner would ever see helps nobody.
  */
-export async function onBoard<T>(flags: BoardFlags, io: CommandIo, act: (board: Board) => Promise<T>): Promise<T> {
+export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: BoardPurpose, act: (board: Board) => Promise<T>): Promise<T> {
   const { home, repo, tracker } = flags
   const config = await loadConfig({ flags: { home, repo, tracker }, env: io.env, cwd: io.cwd })
   const choice = trackerChoice(config)
@@ -30,10 +34,12 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, act: (board: 
     throw new RunnerError('USAGE', `tasks come from ${choice.tracker} (${choice.because}), not from the embedded board`, {
       advice: 'Add --tracker embedded to use the embedded board all the same.',
     })
-  privateFolder(config.values.home)
+  const file = boardFile(config.values.home)
+  const look = purpose === 'look' || (purpose === 'change' && !existsSync(file))
+  if (!look) privateFolder(config.values.home)
   // Who only asks for the file's name loads no database.
   const { openBoard } = await import('../../control-plane/board.ts')
-  const board = await openBoard(boardFile(config.values.home), { project: config.values.repo })
+  const board = await openBoard(file, { project: config.values.repo, look })
   try {
     return await act(board)
   } finally {

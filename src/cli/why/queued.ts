@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import type { BoardTask, HistoryEntry } from '../../control-plane/board.ts'
@@ -26,10 +25,9 @@ export interface Queued {
 /** The task of the embedded board with this id; null when there is no such board, or no such task. */
 export async function findQueued(config: Config, id: string): Promise<Queued | null> {
   const { home, repo } = config.values
-  // Opening a board makes its file; a look makes nothing.
-  if (trackerChoice(config).tracker !== 'embedded' || !existsSync(boardFile(home))) return null
+  if (trackerChoice(config).tracker !== 'embedded') return null
   const { openBoard } = await import('../../control-plane/board.ts')
-  const board = await openBoard(boardFile(home), { project: repo })
+  const board = await openBoard(boardFile(home), { project: repo, look: true })
   try {
     const task = await board.showTask(id)
     const waiting = task.status === 'created' ? await board.listTasks({ status: 'created' }) : []

@@ -25,6 +25,7 @@ const DIAGNOSTIC = new Set<unknown>([
   'killed',
   'not_logged_in',
   'session_lost',
+  'step_failed',
   'unknown_model',
   'usage_limit',
 ] satisfies EndReason[])

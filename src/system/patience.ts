@@ -1,0 +1,53 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Patience } from '../core/ports.ts'
+import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
+
+/** How often a task is given back before it is parked instead. */
+const GIVE_BACKS = 3
+/** After a day without one, what made an agent give a task back has most likely changed. */
+const FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
+const LARGEST = 256 * 1024
+
+const given = z.object({ version: z.literal(1), tasks: z.record(z.string(), z.array(z.iso.datetime())) })
+
+/**
+ * What an agent gave back, as a file of the state folder, so that neither a restart nor a loop around `--single-task` hands a task that cannot
+ * be done round for ever. `tracker` keeps the tasks of two trackers apart. A file that is broken is as good as none.
+ */
+export function openPatience(options: { home: string; agentId: string; tracker: string; now: () => number }): Patience {
+  const { home, agentId, tracker, now } = options
+  const folder = join(home, 'given-back')
+  const path = join(folder, `${agentId}.json`)
+  const key = (taskId: string) => `${tracker} ${taskId}`
+  return {
+    again(taskId, claimedAt) {
+      const tasks = recent(read(path), now() - FORGOTTEN_AFTER_MS)
+      const times = [...new Set([...(tasks[key(taskId)] ?? []), claimedAt])]
+      privateFolder(folder)
+      replaceFile(path, JSON.stringify({ version: 1, tasks: { ...tasks, [key(taskId)]: times } } satisfies z.input<typeof given>))
+      return times.length <= GIVE_BACKS
+    },
+    forget(taskId) {
+      const tasks = read(path)
+      if (tasks[key(taskId)] === undefined) return
+      delete tasks[key(taskId)]
+      if (Object.keys(tasks).length === 0) removeFile(path)
+      else replaceFile(path, JSON.stringify({ version: 1, tasks }))
+    },
+  }
+}
+
+function read(path: string): Record<string, string[]> {
+  try {
+    if (statSync(path).size > LARGEST) return {}
+    return given.parse(JSON.parse(readFileSync(path, 'utf8'))).tasks
+  } catch {
+    return {}
+  }
+}
+
+function recent(tasks: Record<string, string[]>, since: number): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(tasks).filter(([, times]) => times.some(time => Date.parse(time) > since)))
+}
