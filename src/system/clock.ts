@@ -2,15 +2,17 @@ import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../core/ports.ts'
 
-/** The largest wait that a timer takes; Node fires at once above it. */
-const LONGEST = 2 ** 31 - 1
+/** A timer stands still while the machine is asleep, so a long wait looks at the time so often, in milliseconds. */
+const PIECE_MS = 5_000
 
-/** The machine's clock. `uptime` counts from boot, suspend included, and does not follow jumps of the wall clock. */
+/** The machine's clock. `uptime` counts from boot, suspend included, and does not follow jumps of the wall clock; waits are over by it. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   uptime: () => uptime() * 1000,
   async sleep(ms, signal) {
-    for (let left = ms; left > 0; left -= LONGEST) await delay(Math.min(left, LONGEST), undefined, { signal })
+    const end = systemClock.uptime() + ms
+    for (let left = ms; left > 0; left = ms > PIECE_MS ? end - systemClock.uptime() : 0)
+      await delay(Math.min(left, PIECE_MS), undefined, { signal })
     signal?.throwIfAborted()
   },
 }

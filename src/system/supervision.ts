@@ -17,6 +17,8 @@ import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
 const START_MS = 30_000
 /** How long past the deadline a supervisor is trusted to act; then the runner ends the tree itself. */
 const OVERDUE_MS = 15_000
+/** Two looks further apart than this: we stood still, or the machine was asleep, and so perhaps did the supervisor. Milliseconds. */
+const STOOD_STILL_MS = 5_000
 /** How long a supervisor that is about to go is waited for before it is made to. */
 const LEAVING_MS = 500
 /** So much output is read before signals, heartbeats and the clock get their turn. */
@@ -87,6 +89,7 @@ export function openSupervision(options: { home: string; self: string[]; env: No
     const spec = readAttemptFile(folder, 'spec')
     const lines = new FileLines(join(folder, ATTEMPT_FILES.stdout), folder)
     try {
+      let awakeSince = 0
       for (let checkAt = 0; ; ) {
         // The order matters: what was written before the exit record is read after it.
         const exit = readAttemptFile(folder, 'exit')
@@ -100,6 +103,7 @@ export function openSupervision(options: { home: string; self: string[]; env: No
         signal.throwIfAborted()
         const now = systemClock.uptime()
         if (now >= checkAt) {
+          if (checkAt > 0 && now - checkAt > STOOD_STILL_MS) awakeSince = now
           checkAt = now + 1_000
           const started = readAttemptFile(folder, 'started')
           if (!(started && isAlive(started.supervisor)) && !isLocked(join(folder, ATTEMPT_FILES.lock))) {
@@ -107,7 +111,7 @@ export function openSupervision(options: { home: string; self: string[]; env: No
             await readAll()
             return null
           }
-          if (started && spec && now - started.startedUptime > spec.deadlineMs + spec.killGraceMs + OVERDUE_MS) {
+          if (started && spec && now - Math.max(started.startedUptime + spec.deadlineMs + spec.killGraceMs, awakeSince) > OVERDUE_MS) {
             await sweep(runId)
             await readAll()
             return overdue(started.startedAt, now - started.startedUptime)

@@ -19,6 +19,8 @@ import { endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
 
 /** How often files, clock and processes are looked at. */
 const TICK_MS = 500
+/** Two looks further apart than this, in seconds: the supervisor stood still, or the machine was asleep. */
+const STOOD_STILL_S = 2
 /** So much output is read at once. */
 const TURN_BYTES = 2 * 1024 * 1024
 /** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
@@ -99,6 +101,7 @@ class Watch {
   #cause: ExitRecord['cause'] = null
   /** The agent is in started.json; a disk that was full keeps it out for a while. */
   #onRecord = true
+  #lookedAt = uptime()
   #activeAt = uptime()
   #resultAt: number | null = null
   #cpu = { at: uptime(), ticks: 0, pids: '' }
@@ -158,10 +161,25 @@ class Watch {
 
   #tick(): void {
     this.#onRecord ||= kept(this.#record)
-    if (this.#cause) return
     const now = uptime()
+    const stoodStill = this.#stoodStill(now)
+    if (this.#cause || stoodStill) return
     const cause = this.#dueCause(now)
     if (cause) this.#end(cause)
+  }
+
+  /**
+   * Whether nobody was watching since the last look. Then the agent may have stood still as well, so that time is no silence of its; and
+   * that it has ended meanwhile is heard before anything is decided. A deadline that passed stays passed.
+   */
+  #stoodStill(now: number): boolean {
+    const away = now - this.#lookedAt
+    this.#lookedAt = now
+    if (away < STOOD_STILL_S) return false
+    this.#activeAt += away
+    if (this.#resultAt !== null) this.#resultAt += away
+    this.#cpu = { at: now, ticks: 0, pids: '' }
+    return true
   }
 
   /** Why the agent must be ended now; null while it may go on. */

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { TaskSeen } from '../../src/cli/chaos/findings.ts'
 import { openBoard } from '../../src/control-plane/board.ts'
-import { HeadlessPmBoard } from './headless-pm-board.ts'
 import { type HeadlessPmServer, startHeadlessPm } from './headless-pm-server.ts'
+import { addPmTask, boardForTasks, pmTaskSeen } from './pm-tasks.ts'
 
 /** A tracker as a crash test sees it: from outside, through its own record. */
 export interface CrashBoard {
@@ -44,31 +44,20 @@ export interface PmBoard extends CrashBoard {
 }
 
 export async function headlessPmBoard(): Promise<PmBoard> {
-  const board = new HeadlessPmBoard({ pollMs: 50 })
+  const board = boardForTasks()
   let server = await startHeadlessPm({ key: 'key-of-the-test', board })
   let away = false
   onTestFinished(async () => {
     if (!away) await server.close()
   })
-  board.register({ agent_id: 'pm_1', role: 'pm', level: 'principal' })
-  board.features.push({ id: 0, epic_id: 0, name: 'feature', description: '' })
   const port = Number(new URL(server.url).port)
   return {
     get server() {
       return server
     },
     env: { HEADLESS_PM_API_URL: server.url, HEADLESS_PM_API_KEY: 'key-of-the-test' },
-    async add(title, complexity) {
-      const about = { target_role: 'backend_dev', difficulty: 'junior', complexity, branch: 'feature/crash', feature_id: 0 }
-      const task = board.create({ title, description: 'All of it.', ...about }, 'pm_1')
-      task.status = 'created'
-      return String(task.id)
-    },
-    async task(id) {
-      const { status, locked_by, notes } = board.task(Number(id))
-      const moves = board.changelog.filter(change => change.task_id === Number(id)).map(change => change.new_status)
-      return { status, holder: locked_by, notes: notes ?? '', moves }
-    },
+    add: async (title, complexity) => addPmTask(board, title, complexity),
+    task: async id => pmTaskSeen(board, id),
     async takeAway(id) {
       board.register({ agent_id: STEALER.id, role: STEALER.role, level: STEALER.level })
       Object.assign(board.task(Number(id)), { status: 'under_work', locked_by: STEALER.id, locked_at: board.now() })

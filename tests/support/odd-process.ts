@@ -1,18 +1,29 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
 
 /*
  * Loaded before the program (NODE_OPTIONS=--import) to bring about what no test can wait for: a wall clock that jumps by the milliseconds
- * that stand in the file AGENT_RUNNER_TEST_CLOCK, and a promise that fails unseen once the file AGENT_RUNNER_TEST_FAULT is there.
+ * that stand in the file AGENT_RUNNER_TEST_CLOCK, a time since boot that grows by those in AGENT_RUNNER_TEST_UPTIME, and a promise that
+ * fails unseen once the file AGENT_RUNNER_TEST_FAULT is there.
  */
-const { AGENT_RUNNER_TEST_CLOCK: clockFile, AGENT_RUNNER_TEST_FAULT: faultFile } = process.env
+const { AGENT_RUNNER_TEST_CLOCK: clockFile, AGENT_RUNNER_TEST_UPTIME: uptimeFile, AGENT_RUNNER_TEST_FAULT: faultFile } = process.env
+
+const milliseconds = (file: string) => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0)
 
 if (clockFile) {
   const Real = Date
-  const now = () => Real.now() + (existsSync(clockFile) ? Number(readFileSync(clockFile, 'utf8')) : 0)
+  const now = () => Real.now() + milliseconds(clockFile)
   globalThis.Date = new Proxy(Real, {
     construct: (target, args, self) => Reflect.construct(target, args.length === 0 ? [now()] : args, self),
     get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
   })
+}
+
+if (uptimeFile) {
+  const real = os.uptime
+  os.uptime = () => real() + milliseconds(uptimeFile) / 1000
+  syncBuiltinESMExports()
 }
 
 if (faultFile && !process.argv.includes('supervise')) {

@@ -33,19 +33,39 @@ export function notToldOnce(task: TaskSeen, statuses: readonly string[]): string
 /** What an agent says it has written and that is neither in a commit that some ref holds nor in a file of a working tree. */
 export function lostWork(repo: string, written: readonly Written[]): Written[] {
   const lost = new Set(written)
-  const wanted = new Set(written.map(({ file }) => file))
-  for (const folder of workingTrees(repo)) settle(lost, file => textOf(join(folder, file)))
-  const objects = git(repo, 'rev-list', '--objects', '--all').split('\n')
-  for (const line of objects) {
-    if (lost.size === 0) break
-    const [sha = '', file = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
-    if (wanted.has(file)) settle(lost, name => (name === file ? git(repo, 'cat-file', 'blob', sha) : null))
+  const byFile = Map.groupBy(written, ({ file }) => file)
+  const settle = (file: string, text: string | null) => {
+    if (text !== null) for (const one of byFile.get(file) ?? []) if (text.includes(one.text)) lost.delete(one)
   }
+  for (const folder of workingTrees(repo)) for (const file of byFile.keys()) settle(file, textOf(join(folder, file)))
+  if (lost.size === 0) return []
+  const objects = git(repo, 'rev-list', '--objects', '--all').split('\n')
+  const wanted = objects.flatMap(line => {
+    const [sha = '', file = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
+    return byFile.has(file) ? { sha, file } : []
+  })
+  blobs(
+    repo,
+    wanted.map(({ sha }) => sha),
+  ).forEach((text, n) => {
+    settle(wanted[n]!.file, text)
+  })
   return [...lost]
 }
 
-function settle(lost: Set<Written>, read: (file: string) => string | null): void {
-  for (const one of lost) if (read(one.file)?.includes(one.text)) lost.delete(one)
+/** The texts of objects, by one git for all of them. */
+function blobs(repo: string, shas: readonly string[]): string[] {
+  const env = { ...withoutGit(process.env), ...NO_SETTINGS }
+  const input = shas.map(sha => `${sha}\n`).join('')
+  const output = execFileSync('git', ['cat-file', '--batch'], { cwd: repo, env, input, maxBuffer: 2 ** 30 })
+  let at = 0
+  return shas.map(() => {
+    // SHA TYPE SIZE, then the content and a newline.
+    const head = output.indexOf(10, at)
+    const size = Number(output.toString('latin1', at, head).split(' ')[2])
+    at = head + size + 2
+    return output.toString('utf8', head + 1, head + 1 + size)
+  })
 }
 
 /** Processes that carry the tag of one of these runs. */

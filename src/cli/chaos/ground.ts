@@ -8,6 +8,7 @@ import { endTagged, identify, isAlive, RUN_TAG } from '../../system/processes.ts
 import { boardFile } from '../task/embedded-board.ts'
 import { AGENT_SCRIPT } from './agent-script.ts'
 import { git, NO_SETTINGS, type TaskSeen } from './findings.ts'
+import { SILENT_S } from './plan.ts'
 
 /** The throwaway place of a chaos run: a repository, a state folder with its board, the agent, and a process that is nobody's business. */
 export interface Ground {
@@ -79,6 +80,7 @@ function environment(root: string, home: string, from: NodeJS.ProcessEnv): NodeJ
     HEADLESS_PM_LOG_FORMAT: 'json',
     HEADLESS_PM_KILL_GRACE: '1',
     HEADLESS_PM_CLAUDE_TIMEOUT: '120',
+    HEADLESS_PM_SILENT_AFTER: String(SILENT_S),
   }
 }
 

@@ -29,7 +29,8 @@ export interface Lane {
   runners: Runner[]
   /** The runner that works now; a started one when none does. */
   runner(): Runner
-  start(fault?: string): Runner
+  /** `single`: it does one task and ends, whatever the lane's other runners do. */
+  start(options?: { fault?: string; single?: boolean }): Runner
   /** The lock file; null when nothing is unfinished, or while it cannot be read. */
   lock(): RunRecord | null
   account(runId: string): Account
@@ -37,8 +38,8 @@ export interface Lane {
   attempt(): StartedRecord | null
 }
 
-/** A lane. Nothing is started. */
-export function openLane(ground: Ground, agentId: string): Lane {
+/** A lane, whose runners do one task each, or work on until they are ended. Nothing is started. */
+export function openLane(ground: Ground, agentId: string, { continuous = false } = {}): Lane {
   const { root, home, repo, self } = ground
   const user = join(root, 'users', agentId)
   mkdirSync(user, { recursive: true })
@@ -54,12 +55,12 @@ export function openLane(ground: Ground, agentId: string): Lane {
     }
   }
 
-  function start(fault?: string): Runner {
+  function start({ fault, single = !continuous }: { fault?: string; single?: boolean } = {}): Runner {
     const log = join(root, 'logs', `${agentId}-${starts++}.log`)
     const file = openSync(log, 'a')
     const unfinished = lock()
     const [program = '', ...words] = self
-    const args = [...words, 'run', '--role', 'backend_dev', '--agent-id', agentId, '--single-task']
+    const args = [...words, 'run', '--role', 'backend_dev', '--agent-id', agentId, ...(single ? ['--single-task'] : [])]
     const env = { ...ground.env, HOME: user, ...(fault && { AGENT_RUNNER_FAULT: fault }) }
     const found = unfinished && { runId: unfinished.runId, events: openRunFiles(home).events(unfinished.runId).length }
     const startedAt = Date.now()

@@ -28,7 +28,7 @@ export async function recoverMany(count: number, ground: Ground, watch: Watch, t
     tasks.push({ id, mayFail: false, trouble: null })
   }
   const atOnce = availableParallelism()
-  await each(lanes, atOnce, signal, async lane => void (await lane.start('started:agent').exit))
+  await each(lanes, atOnce, signal, async lane => void (await lane.start({ fault: 'started:agent' }).exit))
   const hasEnded = (lane: Lane) => {
     const record = lane.lock()
     return record !== null && existsSync(join(attemptFolder(ground.home, record.runId, 1), 'exit.json'))

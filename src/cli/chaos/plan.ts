@@ -11,7 +11,7 @@ export type Strike =
   | { kind: 'point'; point: string }
   | { kind: 'moment'; ms: number }
   | { kind: 'kill'; victims: Victim[]; piece: number }
-  | { kind: 'freeze'; victim: 'runner' | 'supervisor'; piece: number; ms: number }
+  | { kind: 'freeze'; victim: Victim | 'all'; piece: number; ms: number }
   | { kind: 'reboot'; piece: number }
   | { kind: 'decoy'; piece: number }
   | { kind: 'board'; piece: number; ms: number }
@@ -24,6 +24,11 @@ export interface CasePlan {
   trouble: Trouble | null
   strikes: Strike[]
 }
+
+/** An agent that is silent for so long, in seconds, is ended and resumed. */
+export const SILENT_S = 4
+/** Longer than anything that works waits for anything that stands still: a write for the board, a supervisor for its agent. */
+const LONG_MS = 6_500
 
 /** How many agents work at once. */
 export const LANES = 3
@@ -80,12 +85,14 @@ function allStrikes(chance: Chance): (() => Strike)[] {
     ...(['runner', 'supervisor'] as const).flatMap(victim =>
       Array.from({ length: 2 }, () => (): Strike => ({ kind: 'freeze', victim, piece: piece(), ms: wait() })),
     ),
+    ...(['runner', 'supervisor', 'agent', 'all'] as const).map(
+      victim => (): Strike => ({ kind: 'freeze', victim, piece: piece(), ms: LONG_MS }),
+    ),
     ...Array.from({ length: 2 }, () => (): Strike => ({ kind: 'reboot', piece: piece() })),
     ...Array.from({ length: 2 }, () => (): Strike => ({ kind: 'decoy', piece: piece() })),
     ...Array.from({ length: 2 }, () => (): Strike => ({ kind: 'second', piece: piece() })),
     ...Array.from({ length: 2 }, () => (): Strike => ({ kind: 'board', piece: piece(), ms: wait() })),
-    // Longer than a write waits for its turn.
-    () => ({ kind: 'board', piece: piece(), ms: 6_000 }),
+    () => ({ kind: 'board', piece: piece(), ms: LONG_MS }),
     () => ({ kind: 'signal', signal: 'SIGUSR2', times: 1, piece: piece() }),
     () => ({ kind: 'signal', signal: 'SIGTERM', times: 1, piece: piece() }),
     () => ({ kind: 'signal', signal: 'SIGTERM', times: 2, piece: piece() }),
@@ -102,7 +109,7 @@ export function named(strike: Strike): string {
     case 'kill':
       return `${strike.victims.join(', ')} killed at piece ${strike.piece}`
     case 'freeze':
-      return `${strike.victim} stopped for ${strike.ms} ms at piece ${strike.piece}`
+      return `${strike.victim === 'all' ? 'all of them' : strike.victim} stopped for ${strike.ms} ms at piece ${strike.piece}`
     case 'reboot':
       return `reboot at piece ${strike.piece}`
     case 'decoy':

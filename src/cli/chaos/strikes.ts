@@ -10,7 +10,7 @@ import { endTagged, isAlive, RUN_TAG, signalProcess } from '../../system/process
 import { boardFile } from '../task/embedded-board.ts'
 import type { Ground } from './ground.ts'
 import { type Lane, type Runner, until } from './lane.ts'
-import type { Strike, Victim } from './plan.ts'
+import { SILENT_S, type Strike, type Victim } from './plan.ts'
 
 /** How long the agent's work is waited for before a strike is given up as missed, in milliseconds. */
 const PATIENCE_MS = 20_000
@@ -38,7 +38,7 @@ export async function strike(blow: Strike, lane: Lane, ground: Ground, damage: D
 async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): Promise<boolean> {
   if (blow.kind === 'point') {
     await lane.runners.at(-1)?.exit
-    return (await lane.start(blow.point).exit).signal === 'SIGKILL'
+    return (await lane.start({ fault: blow.point }).exit).signal === 'SIGKILL'
   }
   const runner = lane.runner()
   if (blow.kind === 'moment') {
@@ -53,17 +53,10 @@ async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): P
       if (blow.victims.some(victim => victim !== 'runner')) damage.harmed.add(record.runId)
       for (const victim of blow.victims) await kill(victim, runner, attempt)
       return true
-    case 'freeze': {
-      const send = (name: NodeJS.Signals) => {
-        if (blow.victim === 'supervisor') return signalProcess(attempt.supervisor, name)
-        if (runner.running()) runner.signal(name)
-        return runner.running()
-      }
-      const hit = send('SIGSTOP')
-      await delay(blow.ms)
-      send('SIGCONT')
-      return hit
-    }
+    case 'freeze':
+      // An agent that stands still for so long is silent, unless nobody watched it meanwhile.
+      if (blow.victim === 'agent' && blow.ms > SILENT_S * 1_000) damage.harmed.add(record.runId)
+      return await freeze(blow, runner, attempt)
     case 'reboot':
     case 'decoy':
       damage.harmed.add(record.runId)
@@ -97,6 +90,25 @@ async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): P
       }
       return true
   }
+}
+
+/** Stops whoever is meant for a while; all of them as when the machine is asleep. Answers whether there was anybody. */
+async function freeze({ victim, ms }: Strike & { kind: 'freeze' }, runner: Runner, { supervisor, agent }: StartedRecord): Promise<boolean> {
+  const send = (name: NodeJS.Signals) => {
+    const isMeant = (who: Victim) => victim === who || victim === 'all'
+    const lives = runner.running()
+    if (lives && isMeant('runner')) runner.signal(name)
+    const sent = [
+      isMeant('runner') && lives,
+      isMeant('supervisor') && signalProcess(supervisor, name),
+      isMeant('agent') && agent !== null && signalProcess(agent, name),
+    ]
+    return sent.some(Boolean)
+  }
+  const hit = send('SIGSTOP')
+  await delay(ms)
+  send('SIGCONT')
+  return hit
 }
 
 /** Waits until the agent of the run in hand has done so many pieces; null when the work is over before. */

@@ -12,13 +12,15 @@ export interface Outcome {
   kept: string | null
   /** It was ended before its time. */
   cutShort: boolean
+  /** What else was measured. */
+  more?: [what: string, value: string][]
 }
 
 /** The table and the measures as Markdown, which reads well at a terminal too. */
-export function outcomeText({ seed, seconds, tally, findings, kept, cutShort }: Outcome): string {
+export function outcomeText({ seed, seconds, tally, findings, kept, cutShort, more = [] }: Outcome): string {
   const names = Object.keys(PROMISES) as PromiseName[]
   const rows = names.map((name, n) => [`${n + 1}. ${PROMISES[name]}`, String(tally.held[name].checked), String(tally.held[name].failed)])
-  const figures = measures(tally).map(([what, value]) => [what, value])
+  const figures = [...measures(tally), ...more]
   return [
     ...table([['what must hold', 'checked', 'failed'], ...rows]),
     '',

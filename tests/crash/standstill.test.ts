@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { attemptFolder } from '../../src/system/attempt-files.ts'
+import { isAlive, signalProcess } from '../../src/system/processes.ts'
+import { openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
+import { apiClient } from '../support/api-client.ts'
+import { freePort, startProgram } from '../support/child-program.ts'
+import { embeddedStage, headlessPmStage } from '../support/crash-stage.ts'
+import { expectDoneOnce, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
+import { standStill } from '../support/stand-still.ts'
+import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** Every timeout that a runner has for somebody else, short; and for so long its processes are stopped, in milliseconds. */
+const SHORT = { HEADLESS_PM_API_TIMEOUT: '1', HEADLESS_PM_HEARTBEAT_INTERVAL: '0.2', HEADLESS_PM_SILENT_AFTER: '1' }
+const LONG_MS = 2_500
+
+async function atWork(env: Record<string, string> = {}) {
+  const stage = await headlessPmStage({ env: { ...SHORT, ...env } })
+  const id = await stage.board.add('Make it so', 'major')
+  stage.agent.hold(2)
+  const runner = stage.start()
+  const attempt = await waitFor('an agent at work', () =>
+    stage.agent.written().length === 2 && stage.attempt()?.agent ? stage.attempt() : null,
+  )
+  const { board } = stage.board.server
+  /** For so long the PM has not heard of the agent that its locks are open. */
+  const locksExpire = () => {
+    board.clockOffsetMs += 31 * 60_000
+    board.freeStaleLocks()
+  }
+  return { stage, id, runner, attempt, locksExpire }
+}
+
+test('a runner that is stopped for longer than every timeout goes on with the agent that went on without it', async () => {
+  const { stage, id, runner, locksExpire } = await atWork()
+  runner.signal('SIGSTOP')
+  await delay(LONG_MS)
+  locksExpire()
+  expect(await stage.board.task(id)).toMatchObject({ holder: null })
+  runner.signal('SIGCONT')
+  await waitFor('the lock is ours again', async () => (await stage.board.task(id)).holder === 'dev_001')
+  stage.agent.letGo()
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()).toHaveLength(1)
+  await expectDoneOnce(stage, id)
+})
+
+test('a runner that was stopped while its agent came to the end and its lock expired still tells it once', async () => {
+  const { stage, id, runner, locksExpire } = await atWork()
+  runner.signal('SIGSTOP')
+  stage.agent.letGo()
+  await waitFor('the agent has ended', () => existsSync(join(attemptFolder(stage.home, stage.runs()[0]!, 1), 'exit.json')))
+  await delay(LONG_MS)
+  locksExpire()
+  runner.signal('SIGCONT')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()).toHaveLength(1)
+  await expectDoneOnce(stage, id)
+})
+
+test('a runner that was stopped for so long that another took its task ends its agent, tells nothing and keeps the work', async () => {
+  const { stage, id, runner, locksExpire } = await atWork()
+  runner.signal('SIGSTOP')
+  await delay(LONG_MS)
+  locksExpire()
+  await stage.board.takeAway(id)
+  runner.signal('SIGCONT')
+  expect((await runner.exit).code, runner.output()).toBe(12)
+  expect(await stage.board.task(id)).toMatchObject({ status: 'under_work', holder: 'dev_999', notes: '' })
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+})
+
+test.for(['supervisor', 'all'] as const)(
+  '%s stopped for longer than every timeout: the agent is neither ended nor started again',
+  async who => {
+    const { stage, id, runner, attempt } = await atWork()
+    const wake = who === 'all' ? standStill(stage, runner) : () => void signalProcess(attempt.supervisor, 'SIGCONT')
+    if (who === 'supervisor') signalProcess(attempt.supervisor, 'SIGSTOP')
+    await delay(LONG_MS)
+    wake()
+    // Some looks of the supervisor later it is still there.
+    await delay(1_500)
+    expect(isAlive(attempt.agent!)).toBe(true)
+    stage.agent.letGo()
+    expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+    expect(stage.agent.starts()).toHaveLength(1)
+    await expectDoneOnce(stage, id)
+  },
+)
+
+test('an agent that ends in time while its supervisor is stopped until after the deadline has not timed out', async () => {
+  const { stage, id, runner, attempt } = await atWork({ HEADLESS_PM_CLAUDE_TIMEOUT: '2' })
+  signalProcess(attempt.supervisor, 'SIGSTOP')
+  stage.agent.letGo()
+  await waitFor('the last word', () => stage.agent.starts()[0]!.ended)
+  await delay(LONG_MS)
+  signalProcess(attempt.supervisor, 'SIGCONT')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  await expectDoneOnce(stage, id)
+})
+
+test('an agent that is stopped for so long that it counts as silent is ended, and its session is resumed', async () => {
+  const { stage, id, runner, attempt } = await atWork()
+  process.kill(-attempt.agent!.pid, 'SIGSTOP')
+  await waitFor('a second attempt', () => stage.agent.starts().length === 2)
+  expect(isAlive(attempt.agent!)).toBe(false)
+  stage.agent.letGo()
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()[1]).toMatchObject({ mode: 'resume' })
+  await expectDoneOnce(stage, id)
+})
+
+/** A control plane with leases of a second and a half, and runners of it. */
+async function fleet() {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const server = join(import.meta.dirname, '../fixtures/server-program.ts')
+  startProgram([server, join(tempFolder(), 'agent-runner.db'), String(port), '1500'])
+  const api = apiClient(url)
+  await api.ready()
+  const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
+  const stage = await embeddedStage({ env: { ...SHORT, ...tracker } })
+  const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
+  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so' })
+  stage.agent.hold(2)
+  onTestFinished(() => stage.agent.letGo())
+  const completions = async () => (await api.events(run.id)).filter(({ type }) => type === 'RUN_COMPLETED').length
+  const runner = stage.start({ role: 'fullstack_dev' })
+  await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
+  const wake = standStill(stage, runner)
+  await waitFor('the lease is over', async () => (await api.get(`/runs/${run.id}`)).status === 'QUEUED')
+  return { stage, runner, wake, url, run: run.id as string, shown: () => api.get(`/runs/${run.id}`), completions }
+}
+
+test('a lease that is over because everything was stopped is taken again when nobody else has taken the run', async () => {
+  const { stage, runner, wake, shown, completions } = await fleet()
+  wake()
+  await waitFor('ours again', async () => (await shown()).status === 'RUNNING')
+  stage.agent.letGo()
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_001' })
+  expect(stage.agent.starts()).toHaveLength(1)
+  expect(await completions()).toBe(1)
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+})
+
+test('a run that another took while everything of it was stopped is told by that one alone', async () => {
+  const { stage, runner, wake, url, run, shown, completions } = await fleet()
+  const other = { id: 'dev_002', role: 'fullstack_dev', level: 'senior' } as const
+  const tracker = openControlPlaneHttp({ url, key: null, requestTimeoutMs: 5_000, project: 'shop' })
+  onTestFinished(() => tracker.close())
+  const never = new AbortController().signal
+  const task = (await tracker.look(other, 0, never))!
+  expect(await tracker.claim(other, task, run, never)).toBe('ours')
+  expect(await tracker.report(other, task, { status: 'dev_done', note: `done\n\n${run}`, runId: run }, never)).toBe('reported')
+  const before = await shown()
+  expect(before).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+  wake()
+  expect((await runner.exit).code, runner.output()).toBe(12)
+  expect(await shown()).toEqual(before)
+  expect(await completions()).toBe(1)
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+})
