@@ -42,10 +42,14 @@ export class FileLines {
   /** Waits until something in the folder changes, at most `ms`. Rejects when the signal fires. */
   changed(ms: number, signal: AbortSignal): Promise<void> {
     try {
-      this.#watcher ??= watch(this.#folder, () => {
-        this.#changed = true
-        this.#wake?.()
-      }).on('error', () => {})
+      if (!this.#watcher) {
+        this.#watcher = watch(this.#folder, () => {
+          this.#changed = true
+          this.#wake?.()
+        }).on('error', () => {})
+        // What changed between the last read and now has told nobody: it is looked at again.
+        return Promise.resolve()
+      }
     } catch {
       // No watches left on this machine: looking every 100 ms will do.
       ms = Math.min(ms, 100)
