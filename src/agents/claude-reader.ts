@@ -2,7 +2,7 @@ import type { AgentEvent } from '../core/event.ts'
 import type { AttemptReader, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, Tokens } from '../core/run.ts'
 import { classify } from './claude-outcome.ts'
-import { type ClaudeBlock, type ClaudeLine, type ClaudeResult, type ClaudeUsage, parseClaudeLine } from './claude-stream.ts'
+import { type ClaudeBlock, type ClaudeLine, type ClaudeResult, type ClaudeUsage, claudeLines, parseClaudeLine } from './claude-stream.ts'
 import { cut, mainArgument, resultText } from './claude-words.ts'
 
 /** How many messages are remembered so that each is counted once; its lines lie close together. */
@@ -28,6 +28,10 @@ export class ClaudeReader implements AttemptReader {
   /** Counted by the CLI; added up, for it writes one result per turn that it was woken for. */
   #told = { turns: 0, costUsd: 0, tokens: none() }
   #messages = new Map<string, ClaudeUsage>()
+
+  constructor() {
+    claudeLines()
+  }
 
   read(source: string): AgentEvent[] {
     const line = parseClaudeLine(source)

@@ -6,97 +6,113 @@ import { z } from 'zod'
  * a new version of the CLI must not cost us a finished task.
  */
 
-const text = z.string().catch('')
-const number = z.number().catch(0)
+/** Built when an attempt is read for the first time: a start has no use for it, and while an agent starts there is time. */
+export function claudeLines() {
+  built ??= build()
+  return built
+}
+let built: ReturnType<typeof build> | undefined
 
-const usage = z
-  .object({ input_tokens: number, output_tokens: number, cache_read_input_tokens: number, cache_creation_input_tokens: number })
-  .catch({ input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 })
+function build() {
+  const text = z.string().catch('')
+  const number = z.number().catch(0)
 
-/** What was used of one model, by the CLI's own count. Sub-agents are in it. */
-const modelUsage = z.record(
-  z.string(),
-  z.object({
-    inputTokens: number,
-    outputTokens: number,
-    cacheReadInputTokens: number,
-    cacheCreationInputTokens: number,
-    costUSD: number,
-  }),
-)
+  const usage = z
+    .object({ input_tokens: number, output_tokens: number, cache_read_input_tokens: number, cache_creation_input_tokens: number })
+    .catch({ input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 })
 
-const block = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text }),
-  z.object({ type: z.literal('thinking'), thinking: text }),
-  z.object({ type: z.literal('tool_use'), id: text, name: text, input: z.record(z.string(), z.unknown()).catch({}) }),
-  z.object({ type: z.literal('tool_result'), tool_use_id: text, content: z.unknown(), is_error: z.boolean().catch(false) }),
-  z.object({ type: z.literal('other') }),
-])
+  /** What was used of one model, by the CLI's own count. Sub-agents are in it. */
+  const modelUsage = z.record(
+    z.string(),
+    z.object({
+      inputTokens: number,
+      outputTokens: number,
+      cacheReadInputTokens: number,
+      cacheCreationInputTokens: number,
+      costUSD: number,
+    }),
+  )
 
-/** Blocks of kinds that we do not know are passed over, not the whole line. */
-const blocks = z
-  .array(block.catch({ type: 'other' }))
-  .or(z.string().transform(said => [{ type: 'text' as const, text: said }]))
-  .catch([])
+  const block = z.discriminatedUnion('type', [
+    z.object({ type: z.literal('text'), text }),
+    z.object({ type: z.literal('thinking'), thinking: text }),
+    z.object({ type: z.literal('tool_use'), id: text, name: text, input: z.record(z.string(), z.unknown()).catch({}) }),
+    z.object({ type: z.literal('tool_result'), tool_use_id: text, content: z.unknown(), is_error: z.boolean().catch(false) }),
+    z.object({ type: z.literal('other') }),
+  ])
 
-const line = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('system'),
-    subtype: text,
-    session_id: text,
-    model: text,
-    tools: z.array(z.string()).catch([]),
-    attempt: number,
-    max_retries: number,
-    error_status: z.number().nullable().catch(null),
-  }),
-  z.object({
-    type: z.literal('assistant'),
-    session_id: text,
-    parent_tool_use_id: z.string().nullable().catch(null),
-    is_api_error_message: z.boolean().catch(false),
-    /** One word for an error of the API: `authentication_failed`, `model_not_found`, `rate_limit`, `server_error`, … */
-    error: text,
-    message: z.object({ id: text, model: text, content: blocks, usage }),
-  }),
-  z.object({ type: z.literal('user'), session_id: text, message: z.object({ content: blocks }) }),
-  z.object({
-    type: z.literal('rate_limit_event'),
-    rate_limit_info: z.object({ status: text, rateLimitType: text, resetsAt: z.number().nullable().catch(null) }),
-  }),
-  z.object({
-    type: z.literal('result'),
-    subtype: text,
-    is_error: z.boolean().catch(true),
-    api_error_status: z.number().nullable().catch(null),
-    terminal_reason: text,
-    result: text,
-    errors: z.array(z.string()).catch([]),
-    num_turns: number,
-    total_cost_usd: number,
-    session_id: text,
-    usage,
-    /** Over the whole session: a resumed one brings what its earlier processes used. */
-    modelUsage: modelUsage.catch({}),
-    /** Of this process alone, since its last result line. The only one that may be added up over attempts. */
-    model_usage_since_last_result: modelUsage.nullable().catch(null),
-    structured_output: z.unknown().optional(),
-  }),
-])
+  /** Blocks of kinds that we do not know are passed over, not the whole line. */
+  const blocks = z
+    .array(block.catch({ type: 'other' }))
+    .or(z.string().transform(said => [{ type: 'text' as const, text: said }]))
+    .catch([])
 
-export type ClaudeLine = z.output<typeof line>
-export type ClaudeBlock = z.output<typeof block>
+  const line = z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('system'),
+      subtype: text,
+      session_id: text,
+      model: text,
+      tools: z.array(z.string()).catch([]),
+      attempt: number,
+      max_retries: number,
+      error_status: z.number().nullable().catch(null),
+    }),
+    z.object({
+      type: z.literal('assistant'),
+      session_id: text,
+      parent_tool_use_id: z.string().nullable().catch(null),
+      is_api_error_message: z.boolean().catch(false),
+      /** One word for an error of the API: `authentication_failed`, `model_not_found`, `rate_limit`, `server_error`, … */
+      error: text,
+      message: z.object({ id: text, model: text, content: blocks, usage }),
+    }),
+    z.object({ type: z.literal('user'), session_id: text, message: z.object({ content: blocks }) }),
+    z.object({
+      type: z.literal('rate_limit_event'),
+      rate_limit_info: z.object({ status: text, rateLimitType: text, resetsAt: z.number().nullable().catch(null) }),
+    }),
+    z.object({
+      type: z.literal('result'),
+      subtype: text,
+      is_error: z.boolean().catch(true),
+      api_error_status: z.number().nullable().catch(null),
+      terminal_reason: text,
+      result: text,
+      errors: z.array(z.string()).catch([]),
+      num_turns: number,
+      total_cost_usd: number,
+      session_id: text,
+      usage,
+      /** Over the whole session: a resumed one brings what its earlier processes used. */
+      modelUsage: modelUsage.catch({}),
+      /** Of this process alone, since its last result line. The only one that may be added up over attempts. */
+      model_usage_since_last_result: modelUsage.nullable().catch(null),
+      structured_output: z.unknown().optional(),
+    }),
+  ])
+
+  return { line, block, usage }
+}
+
+type Schemas = ReturnType<typeof build>
+export type ClaudeLine = z.output<Schemas['line']>
+export type ClaudeBlock = z.output<Schemas['block']>
 export type ClaudeResult = Extract<ClaudeLine, { type: 'result' }>
-export type ClaudeUsage = z.output<typeof usage>
+export type ClaudeUsage = z.output<Schemas['usage']>
 
 /** Longer lines are passed over: parsing them would take more memory than a runner may have. Characters. */
 const LONGEST_LINE = 16 * 1024 * 1024
+
+/** To compile the schemas takes as long as to read so many lines without. */
+const WORTH_COMPILING = 200
+let read = 0
 
 /** One stdout line as what it says; null for everything that is not understood. Never throws. */
 export function parseClaudeLine(source: string): ClaudeLine | null {
   if (source.length > LONGEST_LINE || !source.trimStart().startsWith('{')) return null
   try {
-    return line.safeParse(JSON.parse(source)).data ?? null
+    return claudeLines().line.safeParse(JSON.parse(source), { jitless: ++read < WORTH_COMPILING }).data ?? null
   } catch {
     return null
   }
