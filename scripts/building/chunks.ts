@@ -28,6 +28,22 @@ const lazyChildProcess: Plugin = {
   },
 }
 
+/** undici loads HTTP/2 at once; a server that speaks it is met later, if ever. It takes 2 ms. */
+const lazyHttp2: Plugin = {
+  name: 'lazy-http2',
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/undici\/lib\/dispatcher\/client\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const contents = text.replace(
+        /^const connectH2 = require\('\.\/client-h2\.js'\)$/m,
+        "const connectH2 = (...args) => require('./client-h2.js')(...args)",
+      )
+      if (contents === text) throw new Error('undici no longer loads HTTP/2 as expected: look at lazyHttp2')
+      return { contents, loader: 'js' }
+    })
+  },
+}
+
 /** Of a CommonJS package behind `await import()` esbuild exports nothing but `default` when it splits; Node gives the names as well. */
 const NAMED_EXPORTS = `for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(module.exports.default)))
   if (!(name in module.exports)) Object.defineProperty(module.exports, name, property)`
@@ -49,7 +65,7 @@ export async function chunksOf(root: string, entry: string, version: string): Pr
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [lazyChildProcess],
+    plugins: [lazyChildProcess, lazyHttp2],
     define: { 'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
   })
   const { inputs, outputs } = result.metafile

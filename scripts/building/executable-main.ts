@@ -5,9 +5,12 @@ import { runChunks } from './chunk-loader.ts'
 const kept = new Set(getAssetKeys())
 const asset = (name: string) => Buffer.from(getRawAsset(name))
 
+/** Loaded when something of it is used: it takes 4 ms of a start, and a start has no use for it. */
+const lateCrypto = new Proxy({}, { get: (_, name) => Reflect.get(require('node:crypto'), name) })
+
 runChunks('agent-runner.cjs', {
   text: name => asset(name).toString(),
   compiled: name => (kept.has(`${name}.compiled`) ? asset(`${name}.compiled`) : undefined),
   filename: process.execPath,
-  builtin: require,
+  builtin: name => (name === 'node:crypto' ? lateCrypto : require(name)),
 })

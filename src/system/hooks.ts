@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -80,7 +79,7 @@ async function call(hook: FoundHook, document: HookDocument, logFile: string, op
   if (document.run_id) env[RUN_TAG] = document.run_id
   return runHookProcess(
     {
-      id: randomUUID(),
+      id: callId(),
       command: hook.command,
       cwd,
       env,
@@ -93,6 +92,11 @@ async function call(hook: FoundHook, document: HookDocument, logFile: string, op
     signal,
   )
 }
+
+let calls = 0
+
+/** Unique for each call on this machine. Not by node:crypto: to load it takes longer than a hook. */
+const callId = () => `${process.pid}-${Date.now().toString(36)}-${Math.floor(Math.random() * 2 ** 32).toString(36)}-${++calls}`
 
 /** The document as it stands on the wire: snake_case throughout. */
 function toWire({ task, ...document }: HookDocument): HookWire {
