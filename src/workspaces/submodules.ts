@@ -18,14 +18,20 @@ export async function initSubmodules(git: Git): Promise<string | null> {
   }
 }
 
+/** The paths at which a checkout's index has a repository of its own. */
+export async function nestedLinks(git: Git): Promise<string[]> {
+  const entries = (await git.run(['ls-files', '-s', '-z'], { slow: true })).split('\0')
+  return entries.filter(line => line.startsWith('160000 ')).map(line => line.slice(line.indexOf('\t') + 1))
+}
+
 /**
  * Repositories inside a checkout that hold work of their own, which no commit of the outer one keeps: uncommitted changes, or commits that are
- * on no remote. They would go with the worktree.
+ * on no remote. They would go with the worktree. `known`: the links of the index, for who has just read them.
  */
-export async function nestedWork(git: Git, status: Status): Promise<string[]> {
-  const links = (await git.run(['ls-files', '-s', '-z'], { slow: true })).split('\0').filter(line => line.startsWith('160000 '))
+export async function nestedWork(git: Git, status: Status, known?: string[]): Promise<string[]> {
+  const links = known ?? (await nestedLinks(git))
   const untracked = status.entries.filter(entry => entry.path.endsWith('/'))
-  const folders = [...links.map(line => line.slice(line.indexOf('\t') + 1)), ...untracked.map(entry => entry.path.slice(0, -1))]
+  const folders = [...links, ...untracked.map(entry => entry.path.slice(0, -1))]
   const found: string[] = []
   for (const folder of folders) {
     const path = join(git.cwd, folder)

@@ -27,7 +27,14 @@ export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
   const short = shortRun(request.runId)
   const own = `feature/task-${id}-${short}`
   const otherNames = [own, `task-${id}-${short}`]
-  const worktrees = await listWorktrees(git, repository)
+  const named = request.task.branch
+  const names = [named ?? `feature/task-${id}`, own]
+  // Three questions at once, since each is a process. The answer to the last means nothing for a name that is none.
+  const [worktrees, wanted, tips] = await Promise.all([
+    listWorktrees(git, repository),
+    named ? namedBranch(git, named) : names[0]!,
+    refTips(git, [...names.flatMap(name => [`refs/heads/${name}`, `refs/remotes/origin/${name}`]), ORIGIN_HEAD]),
+  ])
   const standing = (path: string) => stand(repository.commonDir, path, worktrees)
 
   const intent = readIntent(repository.commonDir, request.runId)
@@ -37,7 +44,6 @@ export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
       return { ...intent, there: typeof found === 'object', otherNames, vanished: null }
   }
 
-  const wanted = request.task.branch ? await namedBranch(git, request.task.branch) : `feature/task-${id}`
   const paths = [`task-${id}`, `task-${id}-${short}`, ...[2, 3, 4, 5, 6, 7, 8, 9].map(n => `task-${id}-${short}-${n}`)]
   const candidates = paths.map(name => join(place.base, name)).map(path => ({ path, found: standing(path) }))
 
@@ -62,12 +68,11 @@ export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
   const branch = elsewhere ? own : wanted
   if (elsewhere) remarks.push(`the branch ${wanted} is checked out in ${holder.path}, so the work goes on from it on ${own}`)
 
-  const tips = await refTips(git, [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`, ORIGIN_HEAD])
   const tip = tips.get(`refs/heads/${branch}`) ?? (elsewhere ? null : tips.get(`refs/remotes/origin/${branch}`))
   const head = worktrees.find(one => realPath(one.path) === repository.root)?.head
   const seen = head ? { head, originHead: tips.get(ORIGIN_HEAD)?.symref ?? null } : undefined
   const base =
-    tip?.sha ?? (elsewhere ? await branchTip(git, `refs/heads/${wanted}`) : null) ?? (await baseCommit(git, place.options.baseBranch, seen))
+    tip?.sha ?? (elsewhere ? tips.get(`refs/heads/${wanted}`)?.sha : null) ?? (await baseCommit(git, place.options.baseBranch, seen))
   const remark = remarks.length > 0 ? remarks.join('; ') : null
   return { path: free.path, branch, base, continued: Boolean(tip), remark, there: false, otherNames, vanished }
 }

@@ -10,7 +10,7 @@ import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
-import { nestedWork } from './submodules.ts'
+import { nestedLinks, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { adminFolders, halfRemovedAdminFolders } from './worktree-list.ts'
 import { GOING, mendWorktree, readLock, wholeWorktree } from './worktree-repair.ts'
@@ -41,8 +41,8 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
     rmSync(join(gitDir, 'locked'), { force: true })
   }
   const at = gitAt(place, path)
-  const { status } = await readCheckout(at, gitDir, workspace)
-  const obstacle = await keepAll(place, at, gitDir, workspace, status)
+  const [{ status }, links] = await Promise.all([readCheckout(at, gitDir, workspace), nestedLinks(at)])
+  const obstacle = await keepAll(place, at, gitDir, workspace, status, links)
   if (obstacle) return obstacle
   writeFileSync(join(gitDir, GOING), '')
   // Without --force git itself looks once more whether anything is uncommitted, at the last moment.
@@ -60,7 +60,14 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
 }
 
 /** Puts all that would be lost under `refs/agent-runner/`. Answers what cannot be kept that way, or null. */
-async function keepAll(place: Place, git: Git, gitDir: string, workspace: WorkspaceRecord, status: Status): Promise<string | null> {
+async function keepAll(
+  place: Place,
+  git: Git,
+  gitDir: string,
+  workspace: WorkspaceRecord,
+  status: Status,
+  links?: string[],
+): Promise<string | null> {
   const { request, options } = place
   const operation = unfinishedOperation(gitDir)
   const run = safeRun(request.runId)
@@ -77,6 +84,6 @@ async function keepAll(place: Place, git: Git, gitDir: string, workspace: Worksp
   }
   await keepLooseCommits(git, gitDir, request.runId, status, workspace.base)
   if (operation) return `there is an unfinished ${operation} in it`
-  const nested = await nestedWork(git, status)
+  const nested = await nestedWork(git, status, links)
   return nested.length > 0 ? `there are repositories with work of their own in it: ${somePaths(nested)}` : null
 }

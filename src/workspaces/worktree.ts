@@ -45,9 +45,10 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     }
     const { path, branch, base, continued, remark } = choice
     writeIntent(repository.commonDir, request.runId, { path, branch, base, continued, remark })
-    if (await mendWorktree(place, path, base)) return
+    // The answer of git comes while is looked for what is in the way.
+    const [whole, there] = await Promise.all([mendWorktree(place, path, base), branchTip(git, `refs/heads/${branch}`)])
+    if (whole) return
     await clearRefLock(repository.commonDir, path, `refs/heads/${branch}`)
-    const there = await branchTip(git, `refs/heads/${branch}`)
     try {
       const what = there ? [path, branch] : ['--no-track', '-b', branch, path, base]
       await git.run(['worktree', 'add', '--quiet', ...what], { slow: true })
