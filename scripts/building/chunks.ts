@@ -28,6 +28,17 @@ const lazyChildProcess: Plugin = {
   },
 }
 
+/** zod's messages in fifty languages, of which only the English ones are used: more than half of what a start would have to read. */
+const oneLanguage: Plugin = {
+  name: 'one-language',
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+      loader: 'js',
+    }))
+  },
+}
+
 /** undici loads HTTP/2 at once; a server that speaks it is met later, if ever. It takes 2 ms. */
 const lazyHttp2: Plugin = {
   name: 'lazy-http2',
@@ -65,7 +76,7 @@ export async function chunksOf(root: string, entry: string, version: string): Pr
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [lazyChildProcess, lazyHttp2],
+    plugins: [lazyChildProcess, oneLanguage, lazyHttp2],
     define: { 'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
   })
   const { inputs, outputs } = result.metafile

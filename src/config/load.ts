@@ -26,7 +26,7 @@ type Settled = { value: unknown; source: Source }
  * CONFIG_INVALID; the message has one line per problem, and each names its place.
  */
 export async function loadConfig(input: ConfigInput): Promise<Config> {
-  const z = await import('zod')
+  const { z } = await import('./zod.ts')
   const problems: Problem[] = []
   const { repo, home, bases, dotenv, layers } = await settlePlaces(z, input, problems)
   const project = findProjectFile(bases.repo)
@@ -47,7 +47,7 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
 /** Only where things are; for what must also work while the rest of the configuration is wrong. Same errors as `loadConfig`. */
 export async function loadPlaces(input: ConfigInput): Promise<{ repo: string; home: string; project: string | null }> {
   const problems: Problem[] = []
-  const { bases } = await settlePlaces(await import('zod'), input, problems)
+  const { bases } = await settlePlaces((await import('./zod.ts')).z, input, problems)
   refuse(problems)
   return { repo: bases.repo, home: bases.home, project: findProjectFile(bases.repo) }
 }
