@@ -15,6 +15,6 @@ if (word === 'supervise') {
 } else {
   // What was asked for is done: a timer that a library left behind (simple-git's waits 2 s after each command) keeps nobody
   // waiting. What is still on its way to a slow reader is waited for.
-  const exit = () => process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+  const exit = (flush: boolean) => (flush ? process.stdout.write('', () => process.stderr.write('', () => process.exit())) : process.exit())
   void import('./program.ts').then(({ main }) => main(process.argv)).then(exit)
 }

@@ -8,6 +8,7 @@ import { hooksCommand } from './hooks.ts'
 import { initCommand } from './init.ts'
 import { keysCommand } from './keys.ts'
 import { logsCommand } from './logs.ts'
+import { writerAtOnce } from './output/at-once.ts'
 import { tell } from './output/tell.ts'
 import { rescueCommand } from './rescue.ts'
 import { runCommand } from './run.ts'
@@ -77,24 +78,35 @@ function commandOf(word: string | undefined): string | undefined {
   // Completion tells of all of them.
   if (word === 'completion') return undefined
   if (word !== undefined && Object.hasOwn(COMMANDS, word)) return word
-  const general = ['-h', '--help', '-V', '--version']
-  return word?.startsWith('-') && !general.includes(word) ? 'run' : undefined
+  return word?.startsWith('-') && !GENERAL.has(word) ? 'run' : undefined
 }
 
-/** Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. */
-export async function main(argv: string[]): Promise<void> {
+const GENERAL = new Set<string | undefined>(['-h', '--help', '-V', '--version'])
+
+/**
+ * Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. Answers whether
+ * something may still be on its way in the streams.
+ */
+export async function main(argv: string[]): Promise<boolean> {
+  const program = buildProgram(commandOf(argv[2]))
+  const write = GENERAL.has(argv[2]) && argv.length === 3 ? writerAtOnce() : null
+  if (write) {
+    program.configureOutput({ writeOut: write, getOutHelpWidth: () => 80, getOutHasColors: () => false })
+    await program.parseAsync(argv).catch(thrown => (process.exitCode = tell(thrown)))
+    return false
+  }
   // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
   // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
-  const program = buildProgram(commandOf(argv[2]))
   try {
     refuseUnknownCommand(program, argv[2])
     await program.parseAsync(argv)
   } catch (thrown) {
     process.exitCode = tell(thrown)
   }
+  return true
 }
 
 /** Without this, a mistyped command would be an argument too many of `run`. */

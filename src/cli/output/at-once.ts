@@ -1,0 +1,28 @@
+import { fstatSync, writeSync } from 'node:fs'
+
+/**
+ * A writer to stdout where that is a file, a pipe or a socket; null for a terminal and what else needs a stream. It writes all before it returns, and
+ * nothing once the reader has gone. For short answers: to make the stream takes longer than all else of `--version`.
+ */
+export function writerAtOnce(): ((text: string) => void) | null {
+  try {
+    const stat = fstatSync(STDOUT)
+    return stat.isFile() || stat.isFIFO() || stat.isSocket() ? writeAll : null
+  } catch {
+    return null
+  }
+}
+
+const STDOUT = 1
+
+function writeAll(text: string): void {
+  for (let rest = Buffer.from(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(STDOUT, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      // A pipe that whoever gave it to us made non-blocking, and that is full.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
+}
