@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { leftBehind, lostWork, notToldOnce } from '../../src/cli/chaos/findings.ts'
@@ -10,6 +10,7 @@ import { commandIo } from '../support/command-io.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { SELF } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const never = new AbortController().signal
 
@@ -82,14 +83,28 @@ test('the same seed gives the same plan, and a round through the deck has every 
   expect(new Set(points)).toEqual(new Set(FAULT_POINTS))
 })
 
-test('ended before its time, it leaves nothing and says so by its exit code', async () => {
-  const user = new AbortController()
-  setTimeout(() => user.abort(), 1_500)
-  const { exitCode, text } = await run({ minutes: '5', seed: '2' }, SELF, user.signal)
-  expect(exitCode).toBe(12)
-  const folder = /everything is in (\S+)/.exec(text)![1]!
-  expect(existsSync(folder)).toBe(false)
-}, 120_000)
+test.for([1, 2, 4, 5, 6])(
+  'ended before its time, at start %i of a runner, it leaves nothing and says so by its exit code',
+  { timeout: 120_000 },
+  async starts => {
+    const user = new AbortController()
+    const home = tempFolder()
+    const io = commandIo(home)
+    const ended = chaos(
+      { minutes: '5', seed: '1', unfinished: '0' },
+      { ...io, env: { ...io.env, NODE_COMPILE_CACHE: COMPILED } },
+      user.signal,
+      SELF,
+    )
+    const folder = await waitFor('a place', () => /everything is in (\S+)/.exec(io.stdout.text())?.[1])
+    const logs = join(folder, 'logs')
+    await waitFor(`start ${starts}`, () => readdirSync(logs).length >= starts, 60_000)
+    user.abort()
+    expect(await ended).toBe(12)
+    expect(io.stdout.text()).not.toContain('NOT HELD')
+    expect(existsSync(folder)).toBe(false)
+  },
+)
 
 test.for([{ cases: '0' }, { cases: 'many' }, { cases: '1.5' }, { seed: '-1' }, { minutes: '' }, { unfinished: '1e9' }])(
   'a number that makes no sense is refused before anything is made: %o',

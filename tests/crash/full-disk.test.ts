@@ -157,14 +157,23 @@ test.skipIf(!canMount()).for([
 async function fullAt(point: string): Promise<boolean> {
   const stage = await headlessPmStage({ makeHome: smallDisk })
   const id = await stage.board.add('Make it so', 'major')
+  // Else it might end, and that be written down, before the disk is full.
+  const held = point === 'started:agent'
+  if (held) stage.agent.hold(2)
   const runner = stage.start({ continuous: true, fault: `stop@${point}` })
   await waitFor(`stopped at ${point}`, () => /^State:\s+T/m.test(readFileSync(`/proc/${runner.pid}/status`, 'utf8')))
   const before = stage.lock()
   const free = fill(stage.home)
+  if (held) stage.agent.letGo()
   runner.signal('SIGCONT')
   const over = async () => (await stage.board.task(id)).status === 'dev_done' && stage.lock() === null
-  // Its supervisor waits with how it ended, and the runner for that.
-  const unwritten = () => stage.agent.starts().some(start => start.ended) && stage.lock()?.attempts.at(-1)?.ended === null
+  // Its supervisor waits with how the agent ended, and the runner for that. Once it is written the runner goes on, and has to complain.
+  const unwritten = () => {
+    const [run] = stage.runs()
+    return (
+      run !== undefined && stage.agent.starts().some(start => start.ended) && !readAttemptFile(attemptFolder(stage.home, run, 1), 'exit')
+    )
+  }
   await waitFor(`no way on at ${point}`, async () => complaints(runner) > 0 || unwritten() || (await over()))
   const said = complaints(runner) > 0
   // What was on record is whole and is still there.

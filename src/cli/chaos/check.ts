@@ -35,8 +35,11 @@ const EXIT_CODES = [0, 10, 11, 12, 14]
 /** While the board cannot be written or reached: the state folder, or the PM, is not usable. */
 const LOCKED_CODES = [69, 73]
 
-/** Checks all eight promises from outside, and counts what it looked at. Answers what does not hold. */
-export async function check(played: Played, tally: Tally): Promise<Finding[]> {
+/**
+ * Checks all eight promises from outside, and counts what it looked at. Answers what does not hold. At the signal, which ends the lanes'
+ * runners, it leaves out what further starts would show.
+ */
+export async function check(played: Played, tally: Tally, signal: AbortSignal): Promise<Finding[]> {
   const { ground, lanes, tasks, runs, damage, doubled } = played
   const found: Finding[] = []
   const note = (promise: PromiseName, checked: number, says: string[]) => {
@@ -99,8 +102,10 @@ export async function check(played: Played, tally: Tally): Promise<Finding[]> {
   }
 
   const before = await picture(ground, tasks)
+  if (signal.aborted) return found
   const codes = await Promise.all(lanes.map(async lane => (await lane.start({ single: true }).exit).code))
   const after = await picture(ground, tasks)
+  if (signal.aborted) return found
   note('twice', lanes.length, [
     ...codes.filter(code => code !== 14).map(code => `a further start ended with ${code}, not 14`),
     ...(before === after ? [] : ['a further start changed a task, a run or the repository']),

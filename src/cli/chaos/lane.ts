@@ -38,8 +38,11 @@ export interface Lane {
   attempt(): StartedRecord | null
 }
 
-/** A lane, whose runners do one task each, or work on until they are ended. Nothing is started. */
-export function openLane(ground: Ground, agentId: string, { continuous = false } = {}): Lane {
+/**
+ * A lane, whose runners do one task each, or work on until they are ended. Nothing is started. At the signal its runner is killed, and
+ * `start` throws what the signal says.
+ */
+export function openLane(ground: Ground, agentId: string, signal: AbortSignal, { continuous = false } = {}): Lane {
   const { root, home, repo, self } = ground
   const user = join(root, 'users', agentId)
   mkdirSync(user, { recursive: true })
@@ -56,6 +59,7 @@ export function openLane(ground: Ground, agentId: string, { continuous = false }
   }
 
   function start({ fault, single = !continuous }: { fault?: string; single?: boolean } = {}): Runner {
+    signal.throwIfAborted()
     const log = join(root, 'logs', `${agentId}-${starts++}.log`)
     const file = openSync(log, 'a')
     const unfinished = lock()
@@ -66,11 +70,14 @@ export function openLane(ground: Ground, agentId: string, { continuous = false }
     const startedAt = Date.now()
     const child = spawn(program, args, { cwd: repo, env, stdio: ['ignore', file, file], detached: true })
     closeSync(file)
+    const end = () => void child.kill('SIGKILL')
+    signal.addEventListener('abort', end)
     const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
       child.once('error', reject)
-      child.once('exit', (code, signal) => {
+      child.once('exit', (code, by) => {
         runner.endedAt = Date.now()
-        resolve({ code, signal })
+        signal.removeEventListener('abort', end)
+        resolve({ code, signal: by })
       })
     })
     const runner: Runner = {

@@ -17,10 +17,10 @@ const LIMIT_MS = 10_000
 /**
  * Leaves a number of runs unfinished, each of an agent id of its own whose runner was killed when its agent had just started, lets the
  * agents end, and starts all runners again. What is held to the limit is the sum of what the runners do from their first word until their
- * runs go on; the start of the program itself is not recovery.
+ * runs go on; the start of the program itself is not recovery. Throws what the signal says when that comes first.
  */
 export async function recoverMany(count: number, ground: Ground, watch: Watch, tally: Tally, signal: AbortSignal): Promise<Finding[]> {
-  const lanes = Array.from({ length: count }, (_, n) => openLane(ground, `many_${String(n + 1).padStart(3, '0')}`))
+  const lanes = Array.from({ length: count }, (_, n) => openLane(ground, `many_${String(n + 1).padStart(3, '0')}`, signal))
   const before = new Set(ground.runs())
   const tasks: Played['tasks'] = []
   for (let n = 0; n < count; n++) {
@@ -40,14 +40,14 @@ export async function recoverMany(count: number, ground: Ground, watch: Watch, t
   )
   const started = performance.now()
   await each(lanes, atOnce, signal, async lane => void (await lane.start().exit))
-  if (signal.aborted) return []
+  signal.throwIfAborted()
   const wallMs = Math.round(performance.now() - started)
   const times = lanes.flatMap(lane => recoveryTimes(lane, ground.home, []))
   const workMs = times.reduce((sum, time) => sum + time.workMs, 0)
   tally.many = { runs: times.length, workMs, wallMs, atOnce }
   const damage: Damage = { harmed: new Set(), boardLocked: [], seconds: [], struck: 0, missed: 0 }
   const runs = ground.runs().filter(run => !before.has(run))
-  const found = await check({ ground, lanes, tasks, runs, damage, doubled: watch.doubled() }, tally)
+  const found = await check({ ground, lanes, tasks, runs, damage, doubled: watch.doubled() }, tally, signal)
   tally.held.twice.checked++
   const late = [
     ...(times.length === count ? [] : [`of ${count} unfinished runs ${times.length} were recovered`]),

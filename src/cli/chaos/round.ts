@@ -13,12 +13,18 @@ import type { Watch } from './watch.ts'
 const STARTS = 12
 
 /** The lanes of a chaos run. Their agents work at the same time, on one board and one repository. */
-export function openLanes(ground: Ground): Lane[] {
-  return Array.from({ length: LANES }, (_, n) => openLane(ground, `chaos_${n + 1}`))
+export function openLanes(ground: Ground, signal: AbortSignal): Lane[] {
+  return Array.from({ length: LANES }, (_, n) => openLane(ground, `chaos_${n + 1}`, signal))
 }
 
-/** Plays some cases at once, a lane for each, until their tasks have come to an end; then checks everything. */
-export async function playRound(cases: CasePlan[], ground: Ground, lanes: Lane[], watch: Watch, tally: Tally): Promise<Finding[]> {
+/**
+ * Plays some cases at once, a lane for each, until their tasks have come to an end; then checks everything. A round that the signal cuts
+ * short throws what the signal says: its runners were killed by us, so it proves nothing.
+ */
+export async function playRound(
+  cases: CasePlan[],
+  { ground, lanes, watch, tally, signal }: { ground: Ground; lanes: Lane[]; watch: Watch; tally: Tally; signal: AbortSignal },
+): Promise<Finding[]> {
   const used = lanes.slice(0, cases.length)
   for (const lane of used) lane.runners.length = 0
   const damage: Damage = { harmed: new Set(), boardLocked: [], seconds: [], struck: 0, missed: 0 }
@@ -39,12 +45,13 @@ export async function playRound(cases: CasePlan[], ground: Ground, lanes: Lane[]
   for (const one of played) if (one.status === 'rejected') throw one.reason
   // What a lane was killed before it could take is left to the first.
   for (let n = 0; n < STARTS && (await open(ground, tasks)); n++) await finish(used[0]!, true)
+  signal.throwIfAborted()
   tally.cases += cases.length
   tally.strikes += damage.struck
   tally.missed += damage.missed
   tally.recoveries.push(...used.flatMap(lane => recoveryTimes(lane, ground.home, damage.boardLocked).map(({ wholeMs }) => wholeMs)))
   const runs = ground.runs().filter(run => !before.has(run))
-  return await check({ ground, lanes: used, tasks, runs, damage, doubled: watch.doubled() }, tally)
+  return await check({ ground, lanes: used, tasks, runs, damage, doubled: watch.doubled() }, tally, signal)
 }
 
 /** Starts the lane's runner until nothing is unfinished; `first` starts it in any case. */

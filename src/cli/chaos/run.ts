@@ -50,12 +50,9 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
   }
   const ground = await openGround(self, io.env)
   const watch = startWatch(ground)
-  const lanes = openLanes(ground)
-  // Whatever works is ended at once; the rounds then come to their ends by themselves.
-  const end = () => {
-    for (const lane of lanes) lane.runners.at(-1)?.signal('SIGKILL')
-  }
-  signal.addEventListener('abort', end)
+  const over = new AbortController()
+  const ended = AbortSignal.any([signal, over.signal])
+  const lanes = openLanes(ground, ended)
   let held = false
   let keep = false
   try {
@@ -67,16 +64,17 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
       round++
       for (const { complexity, trouble, strikes } of now)
         say(`${round}. ${complexity}${trouble ? `, agent: ${trouble}` : ''}: ${strikes.map(named).join('; then ')}`)
-      note(`round ${round}`, await playRound(now, ground, lanes, watch, tally))
+      note(`round ${round}`, await playRound(now, { ground, lanes, watch, tally, signal: ended }))
     }
     if (unfinished > 0 && !signal.aborted) {
       say(`${unfinished} unfinished runs are made and recovered`)
-      note('many unfinished runs', await recoverMany(unfinished, ground, watch, tally, signal))
+      note('many unfinished runs', await recoverMany(unfinished, ground, watch, tally, ended))
     }
     held = findings.length === 0
+  } catch (error) {
+    if (!signal.aborted) throw error
   } finally {
-    signal.removeEventListener('abort', end)
-    end()
+    over.abort()
     watch.end()
     // What was only ended before its time has nothing to show.
     keep = !held && (findings.length > 0 || !signal.aborted)

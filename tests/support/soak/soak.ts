@@ -47,7 +47,8 @@ export async function soak({ seconds, seed, self, env, say = () => {} }: SoakOpt
   const bare = await openGround(self, env)
   const ground: Ground = { ...bare, env: { ...bare.env, ...SETTINGS, ...pm.env }, task: async id => pm.task(id) }
   const watch = startWatch({ ...ground, runs: () => ground.runs().toSorted().slice(-LATEST) })
-  const lanes = Array.from({ length: AGENTS }, (_, n) => openLane(ground, `soak_${n + 1}`, { continuous: true }))
+  const closed = new AbortController()
+  const lanes = Array.from({ length: AGENTS }, (_, n) => openLane(ground, `soak_${n + 1}`, closed.signal, { continuous: true }))
   const spared = lanes.at(-1)!
   const gauge = startGauge(lanes)
   const damage: Damage = { harmed: new Set(), boardLocked: [], seconds: [], struck: 0, missed: 0 }
@@ -82,7 +83,7 @@ export async function soak({ seconds, seed, self, env, say = () => {} }: SoakOpt
     tally.missed = damage.missed
     tally.recoveries.push(...lanes.flatMap(lane => recoveryTimes(lane, ground.home, []).map(({ wholeMs }) => wholeMs)))
     const played: Played = { ground, lanes, tasks, runs: ground.runs(), damage, doubled: watch.doubled(), trackerFailed: true }
-    findings.push(...(await check(played, tally)).map(finding => ({ round: 'soak', ...finding })))
+    findings.push(...(await check(played, tally, closed.signal)).map(finding => ({ round: 'soak', ...finding })))
     return {
       ...{ seed, seconds: passed(), tally, findings, cutShort: false },
       kept: findings.length > 0 ? ground.root : null,
@@ -92,7 +93,7 @@ export async function soak({ seconds, seed, self, env, say = () => {} }: SoakOpt
     over.abort()
     gauge.end()
     watch.end()
-    for (const lane of lanes) lane.runners.at(-1)?.signal('SIGKILL')
+    closed.abort()
     await ground.close(findings.length > 0)
     await pm.close()
   }
