@@ -16,6 +16,7 @@ import type { Stops } from '../runner/shutdown.ts'
 import { systemClock } from '../system/clock.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
+import { machineName } from '../system/machine-name.ts'
 import { openPatience } from '../system/patience.ts'
 import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
@@ -55,7 +56,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const warn = (message: string) => outside.emit({ type: 'warning', message })
   const { beside, env, self } = outside
   const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
-  const tracker = beside ? await besideServer(beside.plane) : await openTracker(config, { look: outside.look })
+  const tracker = beside ? await besideServer(beside.plane, home) : await openTracker(config, { look: outside.look })
   return {
     identity,
     tracker,
@@ -110,6 +111,7 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
       key: serverKey(values),
       requestTimeoutMs: apiTimeout * 1000,
       project: project ?? repo,
+      machine: machineName(values.home),
     })
   }
   const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
@@ -117,9 +119,9 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
 }
 
 /** The tasks of all projects of a control plane in this very process. */
-async function besideServer(plane: ControlPlane): Promise<Tracker> {
-  const { openEmbedded } = await import('../trackers/control-plane.ts')
-  return openEmbedded(plane.board({ everywhere: true }))
+async function besideServer(plane: ControlPlane, home: string): Promise<Tracker> {
+  const { openBeside } = await import('../trackers/control-plane-beside.ts')
+  return openBeside(plane, machineName(home))
 }
 
 /** The key of the control plane that tasks come from; null when they come from elsewhere, or without a key. */

@@ -40,8 +40,6 @@ export type Board = ReturnType<typeof boardOn>
 export interface BoardOptions {
   /** The repository whose tasks these are. Added tasks belong to it, and only its tasks are listed and handed out. */
   project?: string
-  /** Hand out the tasks of all repositories instead; each then says in which it is to be done. */
-  everywhere?: boolean
   /** Only look: nothing is made or changed, a missing board is an empty one, and what would change something fails. */
   look?: boolean
 }
@@ -52,7 +50,7 @@ export async function openBoard(file: string, options: BoardOptions = {}): Promi
 }
 
 /** The board of one repository over an open store. */
-export function boardOn(store: Store, { project = '', everywhere = false }: BoardOptions) {
+export function boardOn(store: Store, { project = '' }: BoardOptions) {
   const { read } = store
   const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
   const here = (db: Parameters<typeof findProjectAt>[0]) => findProjectAt(db, CUSTOMER, project)
@@ -113,20 +111,16 @@ export function boardOn(store: Store, { project = '', everywhere = false }: Boar
     register: (agent: AgentIdentity): Promise<void> => write(async tx => void (await touchWorker(tx, CUSTOMER, agent))),
     look: (agent: AgentIdentity): Promise<BoardTask | null> =>
       read(async db => {
-        if (everywhere) {
-          const any = await look(db, { customer: CUSTOMER }, agent)
-          return any && { ...any, repo: any.project }
-        }
         const found = await here(db)
         return found ? look(db, { projectId: found.id }, agent) : null
       }),
     claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> =>
       write(async tx => ((await claim(tx, CUSTOMER, agent, id, runId, null)) ? 'ours' : 'taken')),
-    holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, CUSTOMER, agent, id)),
+    holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, store.differs, CUSTOMER, agent, id)),
     heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
       write(async tx => {
         await touchWorker(tx, CUSTOMER, agent)
-        return holding(tx.db, CUSTOMER, agent, id)
+        return holding(tx.db, store.differs, CUSTOMER, agent, id)
       }),
     report: (agent: AgentIdentity, id: string, { status, note, runId }: Report) =>
       end(agent, id, runId, { kind: 'reported', status, note }),

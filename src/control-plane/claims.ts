@@ -128,7 +128,7 @@ async function take(tx: Tx, agent: Claimer, candidate: Candidate, runId: string 
   if (!task) return null
   const worker = await touchWorker(tx, task.customer, agent)
   const from = waiting ?? (await addRun(tx, task, { id }, await latestRun(tx.db, taskId))).id
-  const run = await startRun(tx, from, { id, agent: agent.id, worker, epoch: task.epoch, leaseMs: lease })
+  const run = await startRun(tx, from, { id, agent: agent.id, worker, machine: agent.machine ?? null, epoch: task.epoch, leaseMs: lease })
   await claimLine(tx, task, agent, id, task.claimed_from)
   return { task, run }
 }
@@ -168,15 +168,21 @@ export function leaseUntil(differs: Differences, lease: LeaseMs) {
   return lease === null ? null : differs.later(lease)
 }
 
-/** What this agent holds already stays its own, for another lease. A new run of it takes over from the old one, whose words count no more. */
+/**
+ * What this agent holds already stays its own, for another lease. A new run of it takes over from the old one, whose words count no more;
+ * so does another machine under the same agent id, once the lease of the first one is over and not before: null until then.
+ */
 export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<Taken | null> {
+  const elsewhere = await machineElsewhere(tx.db, tx.differs, agent, task)
+  if (elsewhere === 'alive') return null
   await touchWorker(tx, task.customer, agent)
-  const renewed = tx.db.updateTable('runs').set({ lease_until: leaseUntil(tx.differs, lease) })
-  if (task.run_id === runId) {
+  const held = { lease_until: leaseUntil(tx.differs, lease), ...(agent.machine !== undefined && { machine: agent.machine }) }
+  const renewed = tx.db.updateTable('runs').set(held)
+  if (task.run_id === runId && !elsewhere) {
     const run = await renewed.where('id', '=', runId).returningAll().executeTakeFirst()
     return run ? { task, run } : null
   }
-  if (await runNamed(tx.db, runId)) return null
+  if (task.run_id !== runId && (await runNamed(tx.db, runId))) return null
   const next = await tx.db
     .updateTable('tasks')
     .set({ run_id: runId, epoch: task.epoch + 1, updated_at: tx.at })
@@ -189,20 +195,49 @@ export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: s
   return { task: next, run }
 }
 
+/** Whether another machine under the same agent id holds the task: `alive` by its lease, or `over`; null when it is this one, or nobody said. */
+async function machineElsewhere(
+  db: Kysely<Schema>,
+  differs: Differences,
+  agent: Claimer,
+  task: Pick<TaskRow, 'run_id'>,
+): Promise<'alive' | 'over' | null> {
+  if (agent.machine === undefined || task.run_id === null) return null
+  const other = await db
+    .selectFrom('runs')
+    .select(eb => eb('lease_until', '<', differs.later(0)).as('over'))
+    .where('id', '=', task.run_id)
+    .where('machine', '!=', agent.machine)
+    .where('lease_until', 'is not', null)
+    .executeTakeFirst()
+  if (!other) return null
+  return other.over ? 'over' : 'alive'
+}
+
 function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, from: TaskRow['claimed_from']): Promise<void> {
   const what = { task_id: task.id, kind: 'claimed', run_id: runId, epoch: task.epoch, note: null } as const
   return writeHistory(tx, { ...what, who: agent.id, from_status: from, to_status: 'under_work' })
 }
 
 /** How the task stands with regard to this agent. What this agent could not be given any more is `finished` for it. */
-export async function holding(db: Kysely<Schema>, customer: string | null, agent: AgentIdentity, taskId: string): Promise<Holding> {
+export async function holding(
+  db: Kysely<Schema>,
+  differs: Differences,
+  customer: string | null,
+  agent: Claimer,
+  taskId: string,
+): Promise<Holding> {
   const task = await db
     .selectFrom('tasks')
-    .select(['locked_by', 'customer'])
+    .select(['locked_by', 'customer', 'run_id'])
     .select(eb => isOffered(eb, offerFor(agent)).as('offered'))
     .where('id', '=', taskId)
     .executeTakeFirst()
   if (!task || (customer !== null && task.customer !== customer)) return 'gone'
-  if (task.locked_by !== null) return task.locked_by === agent.id ? 'ours' : 'someone_else'
+  if (task.locked_by !== null && task.locked_by !== agent.id) return 'someone_else'
+  if (task.locked_by !== null) {
+    const elsewhere = await machineElsewhere(db, differs, agent, task)
+    return elsewhere === null ? 'ours' : elsewhere === 'over' ? 'free' : 'someone_else'
+  }
   return task.offered ? 'free' : 'finished'
 }

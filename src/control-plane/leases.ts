@@ -87,7 +87,7 @@ export async function expire(tx: Tx, id: string, maxExpiries: number): Promise<b
     return true
   }
   // Without its agent: whoever comes back late is told that it is lost.
-  const again = await backToQueue(tx, run, event, { agent_id: null, expiries, attempt: run.attempt + 1 })
+  const again = await backToQueue(tx, run, event, { agent_id: null, machine: null, expiries, attempt: run.attempt + 1 })
   if (again.status === 'STOPPED') await letGo(tx, task, { status: 'cancelled' }, null)
   else
     await letGo(tx, task, { status: task.claimed_from ?? 'created', waiting_run: run.id, on_hold: again.status === 'PAUSED' ? 1 : 0 }, null)

@@ -225,4 +225,5 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   );
   create index idempotency_by_age on idempotency (created_at);
   `,
+  'alter table runs add column machine text;',
 ]

@@ -5,7 +5,7 @@ import { projectOf } from './projects.ts'
 import { type Run, toRun } from './run-rows.ts'
 import type { TaskRow } from './schema.ts'
 import type { Store } from './store.ts'
-import { type BoardTask, withBelongings } from './task-rows.ts'
+import { type BoardTask, type TaskQuery, withBelongings } from './task-rows.ts'
 import { type Tx, transact } from './transaction.ts'
 import type { Claimer } from './workers.ts'
 
@@ -68,7 +68,7 @@ export function queueOn(store: Store, { leaseMs, maxExpiries }: LeaseOptions) {
       return orAfterSweep(() =>
         transact(store, async tx => {
           if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
-          const held = await heldBy(tx, customer, claimer.id)
+          const held = await heldBy(tx, customer, claimer)
           if (held) return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
           return shown(tx, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
         }),
@@ -86,12 +86,34 @@ function scopeOf(customer: string | null, { projectId }: { projectId?: string })
   return projectId === undefined ? { customer: customer ?? '' } : { projectId }
 }
 
-async function heldBy(tx: Tx, customer: string | null, agent: string): Promise<TaskRow | undefined> {
-  return (await held(tx, { customer: customer ?? '', agent }))[0]
+async function heldBy(tx: Tx, customer: string | null, { id, machine }: Claimer): Promise<TaskRow | undefined> {
+  const who = { customer: customer ?? '', agent: id }
+  return (machine === undefined ? await held(tx, who) : await heldHere(tx, { ...who, machine }))[0]
 }
 
-const held = prepared(({ db, differs }: Tx, { customer, agent }: { customer: string; agent: string }) =>
-  differs.held(db.selectFrom('tasks').selectAll().where('locked_by', '=', agent).where('customer', '=', customer).orderBy('seq').limit(1)),
+interface Holds {
+  customer: string
+  agent: string
+}
+
+const holding = ({ db, differs }: Tx, { customer, agent }: Holds, narrowed: (tasks: TaskQuery) => TaskQuery = all => all) =>
+  differs.held(
+    narrowed(db.selectFrom('tasks').where('locked_by', '=', agent).where('customer', '=', customer))
+      .selectAll()
+      .orderBy('seq')
+      .limit(1),
+  )
+
+const held = prepared((tx: Tx, who: Holds) => holding(tx, who))
+
+/** What another machine under the same agent id holds is not this one's. */
+const heldHere = prepared((tx: Tx, who: Holds & { machine: string }) =>
+  holding(tx, who, tasks =>
+    tasks.where(eb => {
+      const run = eb.selectFrom('runs').select('runs.seq').whereRef('runs.id', '=', 'tasks.run_id')
+      return eb.not(eb.exists(run.where('machine', '!=', who.machine).where('lease_until', 'is not', null)))
+    }),
+  ),
 )
 
 async function shown(tx: Tx, taken: Taken | null): Promise<Claimed | null> {

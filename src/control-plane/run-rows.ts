@@ -42,6 +42,8 @@ export interface Run {
   toolCalls: number
   leaseUntil: string | null
   epoch: number
+  /** The machine of its holder, by the name that it gave itself. */
+  machine: string | null
   error: string | null
   retryOf: string | null
   createdAt: string
@@ -77,6 +79,7 @@ export function toRun(row: RunRow): Run {
     toolCalls: row.tool_calls,
     leaseUntil: row.lease_until === null ? null : new Date(row.lease_until).toISOString(),
     epoch: row.epoch,
+    machine: row.machine,
     error: row.error,
     retryOf: row.retry_of,
     createdAt: row.created_at,
@@ -182,6 +185,7 @@ export interface Start {
   id: string
   agent: string
   worker: string
+  machine: string | null
   epoch: number
   leaseMs: number | null
 }
@@ -201,7 +205,7 @@ const started = preparedByShape(
       .set(eb => ({
         // Setting an indexed column costs, also to what it is.
         ...(shape.startsWith('renamed') && { id: v.id }),
-        ...{ agent_id: v.agent, worker_id: v.worker, epoch: v.epoch, status: 'RUNNING', error: null },
+        ...{ agent_id: v.agent, worker_id: v.worker, machine: v.machine, epoch: v.epoch, status: 'RUNNING', error: null },
         lease_until: shape.endsWith('for ever') ? null : differs.later(v.leaseMs!),
         started_at: eb.fn.coalesce('started_at', eb.val(v.at)),
       }))

@@ -127,6 +127,8 @@ interface RunsTable {
   lease_until: number | null
   /** The task's at the claim. */
   epoch: Generated<number>
+  /** The machine of its holder, by the name that it gave itself; null when it gave none. Two that bear one agent id are told apart by it. */
+  machine: Generated<string | null>
   /** How many leases of this run have expired. */
   expiries: Generated<number>
   error: string | null

@@ -81,6 +81,7 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   create index mentions_by_task on mentions (task_id);
   `,
   toRuns,
+  'alter table runs add column machine text;',
 ]
 
 /**

@@ -10,6 +10,8 @@ import type { Tx } from './transaction.ts'
 export interface Claimer extends AgentIdentity {
   labels?: readonly string[]
   host?: string
+  /** The machine that it works on, by a name that stays the same; left out, it counts as the only one that bears the agent id. */
+  machine?: string
 }
 
 /** A runner as it made itself known. Times are ISO 8601 UTC. */

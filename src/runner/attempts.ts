@@ -6,7 +6,6 @@ import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../c
 import { type AttemptChoice, chooseAttempt, isCommand, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { followAttempt, promptName } from './following.ts'
-import { startHeartbeat } from './heartbeat.ts'
 import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts, partPrompt } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
@@ -21,23 +20,23 @@ const PROOF_MS = 3_000
  * Attempts until there is an outcome: start, follow, resume. The journal is saved before every start, so that after any
  * death the next runner adopts what lives, harvests what ended, and starts nothing twice.
  * Resolves with the reason that stands. Throws ABORTED when the task is kept for the next start. `provenAt`: when the task was last proven
- * to be ours, on the boot clock.
+ * to be ours, on the boot clock; `lost` fires when it no longer is.
  */
 export async function runAttempts(
   record: RunRecord,
   context: RunnerContext,
   save: () => void,
   provenAt: number | null,
+  lost: AbortSignal,
 ): Promise<EndReason> {
   const found = record.attempts.length
   const steering = startSteering(record, context, save)
-  const heartbeat = startHeartbeat(record, context, record.attempts.at(-1)?.ended === null)
   try {
     for (;;) {
       const choice = chooseAttempt(record, context.policy)
       if (choice.do === 'finish') return choice.reason
       if (choice.do === 'rest') {
-        const notOurs = await rest(record, context, steering, heartbeat.lost)
+        const notOurs = await rest(record, context, steering, lost)
         if (notOurs) return notOurs
         continue
       }
@@ -49,7 +48,7 @@ export async function runAttempts(
           const notOurs = await keepTask(record, context)
           if (notOurs) return notOurs
         }
-        const ended = await followAttempt(attempt, foundNow, record, context, heartbeat.lost, steering.interrupt(), save)
+        const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
         attempt.ended = ended
         record.notBefore = pauseUntil(ended, record, context)
         save()
@@ -62,8 +61,9 @@ export async function runAttempts(
         continue
       }
       // A directive does not end a wait.
-      await pause(record, context, AbortSignal.any([heartbeat.lost, steering.halt()]))
+      await pause(record, context, AbortSignal.any([lost, steering.halt()]))
       if (halts(record)) continue
+      if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
       // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
       const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
       const notOurs = fresh ? null : await keepTask(record, context)
@@ -74,7 +74,6 @@ export async function runAttempts(
       save()
     }
   } finally {
-    heartbeat.end()
     steering.end()
   }
 }

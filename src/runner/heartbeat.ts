@@ -6,7 +6,8 @@ import type { RunnerContext } from './context.ts'
 export interface Heartbeat {
   /** Fires when the task is lost; its reason is `cancelled` (it was ended there) or `lost`. */
   readonly lost: AbortSignal
-  end(): void
+  /** Resolves when no beat is under way any more: one that is could take the task again after it was given back. */
+  end(): Promise<void>
 }
 
 /**
@@ -16,8 +17,14 @@ export interface Heartbeat {
 export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce: boolean): Heartbeat {
   const lost = new AbortController()
   const over = new AbortController()
-  void beat(record, context, atOnce, lost, over.signal)
-  return { lost: lost.signal, end: () => over.abort() }
+  const beating = beat(record, context, atOnce, lost, over.signal)
+  return {
+    lost: lost.signal,
+    end: () => {
+      over.abort()
+      return beating
+    },
+  }
 }
 
 async function beat(record: RunRecord, context: RunnerContext, atOnce: boolean, lost: AbortController, over: AbortSignal): Promise<void> {

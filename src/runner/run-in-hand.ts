@@ -3,6 +3,7 @@ import type { HookName } from '../core/ports.ts'
 import type { RunRecord, StepName } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { disposition } from './disposition.ts'
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 import { hookDocument } from './hook-document.ts'
 import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
@@ -18,6 +19,7 @@ export class RunInHand {
   /** When the tracker last proved here that the task is ours, on the boot clock; null when it has not yet. */
   provenAt: number | null = null
   #mirror: MirrorFeed | null = null
+  #heartbeat: Heartbeat | null = null
   #readying: NodeJS.Timeout | undefined
 
   constructor(record: RunRecord, context: RunnerContext) {
@@ -33,6 +35,15 @@ export class RunInHand {
     const { mirror } = this.context.tracker
     if (mirror) this.#mirror ??= startMirror(mirror, this.record, this.context)
   }
+
+  /** Keeps the task ours at the tracker from now on. */
+  beat = (): Heartbeat => {
+    // An agent may be at work already, and nobody knows for how long it was without a runner.
+    this.#heartbeat ??= startHeartbeat(this.record, this.context, this.record.attempts.at(-1)?.ended === null)
+    return this.#heartbeat
+  }
+
+  endBeat = async () => await this.#heartbeat?.end()
 
   /** Sends what people have not seen yet. */
   showRest = async () => await this.#mirror?.finish()

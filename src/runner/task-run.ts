@@ -38,6 +38,7 @@ const steps: Record<StepName, Step> = {
         context.files.drop(record.runId, 'result.json')
         announceTask(record, context)
         task.show()
+        task.beat()
       }
       return answer
     },
@@ -78,8 +79,8 @@ const steps: Record<StepName, Step> = {
 
   /** Supervised attempts until there is an outcome. */
   agent: {
-    async run({ record, context, save, provenAt }) {
-      return await runAttempts(record, context, save, provenAt)
+    async run({ record, context, save, provenAt, beat }) {
+      return await runAttempts(record, context, save, provenAt, beat().lost)
     },
   },
 
@@ -99,8 +100,9 @@ const steps: Record<StepName, Step> = {
   /** Exactly once as the tracker sees it. A tracker that is away is waited for; the result stands in the journal. */
   report: {
     always: true,
-    async run({ record, context }) {
+    async run({ record, context, endBeat }) {
       const { disposition, task, runId } = record
+      await endBeat()
       if (!disposition || disposition.kind === 'abandon') return 'nothing to report'
       const report: Report = { status: disposition.kind === 'report' ? disposition.status : '', note: disposition.note, runId }
       const answer = await untilAnswered('reporting', context, signal => {
@@ -181,6 +183,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
     if (task.begun('preHook')) {
       announceTask(record, context)
       task.show()
+      if (!task.begun('report')) task.beat()
     }
     for (const name of STEPS) {
       const known = record.steps.find(step => step.name === name)
@@ -201,6 +204,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
     }
   } finally {
+    await task.endBeat()
     task.hide()
     task.letGo()
   }

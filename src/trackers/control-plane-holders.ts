@@ -1,37 +1,43 @@
-import { z } from 'zod'
-import { claimAnswer } from '../control-plane/wire/worker.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
-import type { ControlPlaneCalls } from './control-plane-calls.ts'
+
+/** A lease is over after 90 s of silence; three beats fit into it. In milliseconds. */
+export const HEARTBEAT_MS = 30_000
 
 /** By what a holder proves itself with every write. */
-export interface HolderWords {
-  agent_id: string
-  run_id: string
+export interface HeldRun {
+  agentId: string
+  runId: string
   epoch: number
 }
 
-const seenTask = z.object({ run_id: z.string().nullable(), locked_by: z.string().nullable(), epoch: z.number() })
-const seenRun = z.object({ agent_id: z.string().nullable(), epoch: z.number() })
+/** What a control plane tells of who holds what. */
+export interface HoldingSource {
+  run(runId: string, signal: AbortSignal): Promise<{ agentId: string | null; epoch: number; machine: string | null }>
+  task(taskId: string, signal: AbortSignal): Promise<{ runId: string | null; lockedBy: string | null }>
+  /** The epoch of the claim; null when another was quicker. */
+  claim(agent: AgentIdentity, taskId: string, runId: string, signal: AbortSignal): Promise<number | null>
+}
 
 /**
- * What this process holds, by run. It is kept in memory alone: after a restart the server is asked, and tells the epoch of a run only while
- * it is still this agent's. A claim that was lost to another one is never told, so nothing can be written by it.
+ * What this process holds, by run. It is kept in memory alone: after a restart the control plane is asked, and tells the epoch of a run only
+ * while it is still this agent's on this machine. A claim that was lost to another one is never told, so nothing can be written by it.
  */
-export function openHolders(calls: ControlPlaneCalls) {
-  const byRun = new Map<string, HolderWords>()
+export function openHolders(source: HoldingSource, machine: string) {
+  const byRun = new Map<string, HeldRun>()
   const runOfTask = new Map<string, string>()
 
-  async function ofRun(agent: AgentIdentity, runId: string, signal: AbortSignal): Promise<HolderWords> {
+  async function ofRun(agent: AgentIdentity, runId: string, signal: AbortSignal): Promise<HeldRun> {
     const known = byRun.get(runId)
     if (known) return known
-    const run = await calls.get(`/runs/${encodeURIComponent(runId)}`, seenRun, { signal })
-    if (run.agent_id !== agent.id) throw new RunnerError('LEASE_LOST', `${agent.id} no longer holds ${runId}`)
-    return keep({ agent_id: agent.id, run_id: runId, epoch: run.epoch })
+    const run = await source.run(runId, signal)
+    if (run.agentId !== agent.id || (run.machine !== null && run.machine !== machine))
+      throw new RunnerError('LEASE_LOST', `${agent.id} no longer holds ${runId}`)
+    return keep({ agentId: agent.id, runId, epoch: run.epoch })
   }
 
-  function keep(held: HolderWords): HolderWords {
-    byRun.set(held.run_id, held)
+  function keep(held: HeldRun): HeldRun {
+    byRun.set(held.runId, held)
     return held
   }
 
@@ -39,25 +45,37 @@ export function openHolders(calls: ControlPlaneCalls) {
     ofRun,
 
     /** The holder of a task, by its run when that is known. Throws LEASE_LOST when it is not this agent's. */
-    async of(agent: AgentIdentity, task: Task, runId: string | null, signal: AbortSignal): Promise<HolderWords> {
-      const run = runId ?? runOfTask.get(task.id)
-      if (run !== undefined) return ofRun(agent, run, signal)
-      const seen = await calls.get(`/api/v1/tasks/${encodeURIComponent(task.id)}`, seenTask, { signal })
-      if (seen.locked_by !== agent.id || seen.run_id === null) throw new RunnerError('LEASE_LOST', `${agent.id} does not hold ${task.id}`)
-      runOfTask.set(task.id, seen.run_id)
-      return keep({ agent_id: agent.id, run_id: seen.run_id, epoch: seen.epoch })
+    async of(agent: AgentIdentity, task: Task, runId: string | null, signal: AbortSignal): Promise<HeldRun> {
+      const known = runId ?? runOfTask.get(task.id)
+      if (known !== undefined) return ofRun(agent, known, signal)
+      const seen = await source.task(task.id, signal)
+      if (seen.lockedBy !== agent.id || seen.runId === null) throw new RunnerError('LEASE_LOST', `${agent.id} does not hold ${task.id}`)
+      const held = await ofRun(agent, seen.runId, signal)
+      runOfTask.set(task.id, held.runId)
+      return held
     },
 
     async claim(agent: AgentIdentity, task: Task, runId: string, signal: AbortSignal): Promise<'ours' | 'taken'> {
-      const body = { agent_id: agent.id, role: agent.role, level: agent.level, run_id: runId }
-      const answer = await calls.post(`/api/v1/tasks/${encodeURIComponent(task.id)}/claim`, claimAnswer, { body, signal })
+      const epoch = await source.claim(agent, task.id, runId, signal)
       // One runner holds one task at a time; what it held before is over.
       byRun.clear()
       runOfTask.clear()
-      if (answer.claim !== 'ours' || answer.lease === null) return 'taken'
-      keep({ agent_id: agent.id, run_id: runId, epoch: answer.lease.epoch })
+      if (epoch === null) return 'taken'
+      keep({ agentId: agent.id, runId, epoch })
       runOfTask.set(task.id, runId)
       return 'ours'
     },
+  }
+}
+
+const isLost = (error: unknown) => error instanceof RunnerError && error.kind === 'lost'
+
+/** What the act answers, or `lost` when it fails because somebody else holds the run now. */
+export async function orLost<T>(act: () => Promise<T>): Promise<T | 'lost'> {
+  try {
+    return await act()
+  } catch (error) {
+    if (isLost(error)) return 'lost'
+    throw error
   }
 }

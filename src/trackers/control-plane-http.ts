@@ -2,13 +2,13 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { project } from '../control-plane/wire/project.ts'
 import type { WireTask } from '../control-plane/wire/task.ts'
-import { completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../control-plane/wire/worker.ts'
+import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../control-plane/wire/worker.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { StampedEvent } from '../core/event.ts'
 import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Plan, Task } from '../core/task.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
-import { type HolderWords, openHolders } from './control-plane-holders.ts'
+import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
 
 export interface ControlPlaneHttpOptions {
   /** Such as `http://localhost:8000`. */
@@ -18,12 +18,12 @@ export interface ControlPlaneHttpOptions {
   requestTimeoutMs: number
   /** The project whose tasks are taken: its name, or the path that it has at the server. */
   project: string
+  /** The name of this machine, by which two that bear one agent id are told apart. */
+  machine: string
 }
 
 /** One poll waits at most so long at the server, in seconds. */
 const LONGEST_POLL = 30
-/** A lease is over after 90 s of silence; three beats fit into it. */
-const HEARTBEAT_MS = 30_000
 
 /**
  * A control plane's server as a tracker, for runners elsewhere. What is taken is held by a lease, whose number goes along with every
@@ -32,12 +32,13 @@ const HEARTBEAT_MS = 30_000
  */
 export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker {
   const calls = openCalls(options)
-  const holders = openHolders(calls)
+  const { machine } = options
+  const holders = openHolders(holdingsAt(calls, machine), machine)
   const projectId = projectOf(calls, options.project)
 
   async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
     const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/holding`
-    return (await calls.get(path, holdingAnswer, { query: who(agent), signal })).holding
+    return (await calls.get(path, holdingAnswer, { query: { ...who(agent), machine }, signal })).holding
   }
 
   /** One heartbeat: renews the lease, and hears what is wished. */
@@ -50,7 +51,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
   ) {
     const held = await holders.of(agent, task, runId, signal)
     const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/heartbeat`
-    return calls.post(path, heartbeatAnswer, { body: { ...held, ...asked }, waitSeconds: asked.wait, signal })
+    return calls.post(path, heartbeatAnswer, { body: { ...wordsOf(held), ...asked }, waitSeconds: asked.wait, signal })
   }
 
   async function conclude(
@@ -64,7 +65,8 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     return orLost(async () => {
       const held = await holders.of(agent, task, runId, signal)
       const path = `/api/v1/tasks/${encodeURIComponent(task.id)}/complete`
-      return (await calls.post(path, completionAnswer, { body: { ...held, outcome, note, ...(status && { status }) }, signal })).result
+      return (await calls.post(path, completionAnswer, { body: { ...wordsOf(held), outcome, note, ...(status && { status }) }, signal }))
+        .result
     })
   }
 
@@ -85,7 +87,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
       for (;;) {
         const left = Math.max(0, (until - performance.now()) / 1000)
         const wait = Math.min(LONGEST_POLL, Math.ceil(left))
-        const query = { ...who(agent), project_id, peek: 'true', wait: String(wait) }
+        const query = { ...who(agent), machine, project_id, peek: 'true', wait: String(wait) }
         const found = await calls.get('/api/v1/tasks/poll', polled.nullable(), { query, waitSeconds: wait, signal })
         if (found) return taskFromWire(found.task)
         if (performance.now() >= until) return null
@@ -94,11 +96,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
     holding,
     async heartbeat(agent, task, signal) {
-      try {
-        await beat(agent, task, null, { known: [], wait: 0 }, signal)
-      } catch (error) {
-        if (!isLost(error)) throw error
-      }
+      await orLost(() => beat(agent, task, null, { known: [], wait: 0 }, signal))
       return holding(agent, task, signal)
     },
     report: (agent, task, report, signal) => conclude(agent, task, 'reported', report, signal),
@@ -124,9 +122,12 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
         await send(calls, held, events, signal)
       },
       async upload(agent, runId, name, text, signal) {
-        const { agent_id, epoch } = await holders.ofRun(agent, runId, signal)
+        const { agentId, epoch } = await holders.ofRun(agent, runId, signal)
         const path = `/api/v1/runs/${encodeURIComponent(runId)}/artifacts/${encodeURIComponent(name)}`
-        await calls.put(path, text, z.looseObject({ name: z.literal(name) }), { query: { agent_id, epoch: String(epoch) }, signal })
+        await calls.put(path, text, z.looseObject({ name: z.literal(name) }), {
+          query: { agent_id: agentId, epoch: String(epoch) },
+          signal,
+        })
       },
     },
     async ping(signal) {
@@ -138,14 +139,27 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
 
 const who = ({ id, role, level }: AgentIdentity) => ({ agent_id: id, role, level })
 
-const isLost = (error: unknown) => error instanceof RunnerError && error.kind === 'lost'
+const wordsOf = ({ agentId, runId, epoch }: HeldRun) => ({ agent_id: agentId, run_id: runId, epoch })
 
-async function orLost<T>(act: () => Promise<T>): Promise<T | 'lost'> {
-  try {
-    return await act()
-  } catch (error) {
-    if (isLost(error)) return 'lost'
-    throw error
+const seenTask = z.object({ run_id: z.string().nullable(), locked_by: z.string().nullable() })
+const seenRun = z.object({ agent_id: z.string().nullable(), epoch: z.number(), machine: z.string().nullish() })
+
+/** Who holds what, as a server tells it. */
+function holdingsAt(calls: ControlPlaneCalls, machine: string): HoldingSource {
+  return {
+    async run(runId, signal) {
+      const seen = await calls.get(`/runs/${encodeURIComponent(runId)}`, seenRun, { signal })
+      return { agentId: seen.agent_id, epoch: seen.epoch, machine: seen.machine ?? null }
+    },
+    async task(taskId, signal) {
+      const seen = await calls.get(`/api/v1/tasks/${encodeURIComponent(taskId)}`, seenTask, { signal })
+      return { runId: seen.run_id, lockedBy: seen.locked_by }
+    },
+    async claim(agent, taskId, runId, signal) {
+      const body = { ...who(agent), machine, host: hostname(), run_id: runId }
+      const answer = await calls.post(`/api/v1/tasks/${encodeURIComponent(taskId)}/claim`, claimAnswer, { body, signal })
+      return answer.claim === 'ours' ? (answer.lease?.epoch ?? null) : null
+    },
   }
 }
 
@@ -165,11 +179,11 @@ function projectOf(calls: ControlPlaneCalls, wanted: string) {
 }
 
 /** Sends events; halves of them when all at once are too large for the server, and of one that is too large alone that it was so. */
-async function send(calls: ControlPlaneCalls, held: HolderWords, events: StampedEvent[], signal: AbortSignal): Promise<void> {
+async function send(calls: ControlPlaneCalls, held: HeldRun, events: StampedEvent[], signal: AbortSignal): Promise<void> {
   if (events.length === 0) return
   // The route is a task's, but what is meant is said by the run and its epoch.
-  const path = `/api/v1/tasks/${encodeURIComponent(held.run_id)}/logs`
-  const reply = await calls.exchange('POST', path, { body: { ...held, events }, accept: [413], signal })
+  const path = `/api/v1/tasks/${encodeURIComponent(held.runId)}/logs`
+  const reply = await calls.exchange('POST', path, { body: { ...wordsOf(held), events }, accept: [413], signal })
   if (reply.status !== 413) return void calls.read(logAnswer, reply)
   const [first] = events
   if (events.length === 1 && first) {

@@ -29,7 +29,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     async look(agent, waitSeconds, signal) {
       const open = await board(signal)
       const found = await waited(open, waitSeconds, signal, () => open.look(agent))
-      return found && plain(found)
+      return found && plainTask(found)
     },
     claim: async (agent, task, runId, signal) => (await board(signal)).claim(agent, task.id, runId),
     holding: async (agent, task, signal) => (await board(signal)).holding(agent, task.id),
@@ -42,7 +42,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     steering: {
       wanted: async (_agent, _task, runId, known, waitSeconds, signal) => {
         const open = await board(signal)
-        return (await waited(open, waitSeconds, signal, async () => unknown(await open.wanted(runId), known))) ?? []
+        return (await waited(open, waitSeconds, signal, async () => unknownWishes(await open.wanted(runId), known))) ?? []
       },
       stopped: async (agent, task, report, signal) => (await board(signal)).stopped(agent, task.id, report),
     },
@@ -58,7 +58,12 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
 }
 
 /** Looks, and looks again whenever anybody has changed anything, until there is something or the time is over. */
-async function waited<T>(board: Board, seconds: number, signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> {
+export async function waited<T>(
+  board: Pick<Board, 'mark' | 'changed'>,
+  seconds: number,
+  signal: AbortSignal,
+  look: () => Promise<T | null>,
+): Promise<T | null> {
   const until = performance.now() + seconds * 1_000
   for (;;) {
     // Taken before the look: a change in between is then seen by the next one.
@@ -71,17 +76,19 @@ async function waited<T>(board: Board, seconds: number, signal: AbortSignal, loo
   }
 }
 
-function unknown(wishes: Wish[], known: readonly string[]): Wish[] | null {
+/** Those wishes that are not known yet; null when there is none. */
+export function unknownWishes(wishes: Wish[], known: readonly string[]): Wish[] | null {
   const fresh = wishes.filter(wish => !known.includes(wish.id))
   return fresh.length > 0 ? fresh : null
 }
 
-function throwIfAborted(signal: AbortSignal): void {
+/** Throws ABORTED after the signal. */
+export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new RunnerError('ABORTED', 'stopped')
 }
 
 /** The task as every tracker shows it; what only the board knows stays there. */
-function plain(task: Task): Task {
+export function plainTask(task: Task): Task {
   const { id, title, description, criteria, role, seniority, complexity, branch } = task
   const { priority, dependsOn, maxCostUsd, model, status, notes, runId, plan, repo } = task
   const about = { id, title, description, criteria, role, seniority, complexity, branch }

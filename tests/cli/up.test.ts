@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
@@ -99,6 +100,36 @@ test('a run can be asked for at once; killed, all goes on where it was', async (
   s.letGo()
   await waitFor('it is done', async () => (await api.get(`/runs/${id}`)).status === 'COMPLETED')
   expect((await api.get(`/runs/${id}/events?limit=500`)).filter((event: { type: string }) => event.type === 'RUN_COMPLETED')).toHaveLength(
+    1,
+  )
+  again.signal('SIGTERM')
+  expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+})
+
+test('lanes of two machines on one database bear the same name and share the work; what a dead one had is done by the other', async () => {
+  const database = join(tempFolder(), 'shared.db')
+  const one = await started('--database', database)
+  const { id, task_id } = await one.run('shop', 'Mend the shop')
+  const begun = join(one.repos.shop, '.worktrees', `task-${task_id}`, 'work.txt')
+  await waitFor('it runs', () => existsSync(begun))
+  const two = await started('--database', database)
+  expect([one.lanes, two.lanes]).toEqual([['lane-1'], ['lane-1']])
+  const other = await two.run('mall', 'Mend the mall')
+  await waitFor('the other lane works too', async () => (await two.status(other.id)) === 'RUNNING')
+  expect((await two.api.get(`/runs/${id}`)).lease_until).not.toBeNull()
+  await one.up.kill()
+  await endTagged(RUN_TAG, id, 0)
+  two.letGo()
+  await waitFor('the other is done', async () => (await two.status(other.id)) === 'COMPLETED')
+  expect(await two.status(id)).toBe('RUNNING')
+  // As after ninety seconds.
+  const rows = new DatabaseSync(database)
+  rows.prepare('update runs set lease_until = 1 where id = ?').run(id)
+  rows.close()
+  await waitFor('the dead one is replaced', async () => (await two.status(id)) === 'COMPLETED', 30_000)
+  const again = one.start()
+  await waitFor('the first is back, and lets go of what it had', () => again.output().includes('lost') || again.output().includes('taken'))
+  expect((await two.api.get(`/runs/${id}/events?limit=500`)).filter(({ type }: { type: string }) => type === 'RUN_COMPLETED')).toHaveLength(
     1,
   )
   again.signal('SIGTERM')

@@ -42,6 +42,25 @@ export function leasePromises(newDatabase: NewDatabase): void {
       expect((await take(dev('dev_2'))).run.id).toBe(id)
     })
 
+    test('is of one machine: another under the same agent id gets other work, and this run only when it is over', async () => {
+      const { create, plane, leaseEnds, statusOf } = await bench(newDatabase)
+      const [one, two] = [await create(), await create()]
+      const on = (machine?: string) => ({ ...dev(), machine })
+      const taken = async (machine?: string) => (await plane.queue.next(me, on(machine)))?.run
+      expect((await taken('a'))?.id).toBe(one.id)
+      expect((await taken('b'))?.id).toBe(two.id)
+      expect(await Promise.all(['a', 'b'].map(async machine => (await taken(machine))?.id))).toEqual([one.id, two.id])
+      expect(await plane.queue.holding(me, on('a'), two.taskId)).toBe('someone_else')
+      expect(await plane.queue.claim(me, on('a'), two.taskId, two.id)).toBeNull()
+      const { run: first } = (await plane.queue.claim(me, on('a'), one.taskId, one.id))!
+      await leaseEnds(one.id)
+      expect(await plane.queue.holding(me, on('b'), one.taskId)).toBe('free')
+      const { run, lease } = (await plane.queue.claim(me, on('b'), one.taskId, one.id))!
+      expect([run.machine, lease.epoch]).toEqual(['b', first.epoch + 1])
+      await refused(plane.queue.renew(me, { agentId: 'dev_1', runId: one.id, epoch: first.epoch }), 'LEASE_LOST')
+      expect(await statusOf(one.id)).toBe('RUNNING')
+    })
+
     test('once another has taken over, nothing of the old holder is taken, and nothing changes', async () => {
       const { create, plane, take, leaseEnds, database } = await bench(newDatabase)
       const { id, taskId } = await create()

@@ -152,7 +152,7 @@ test('a lease that is over because everything was stopped is taken again when no
 test('a run that another took while everything of it was stopped is told by that one alone', async () => {
   const { stage, runner, wake, url, run, shown, completions } = await fleet()
   const other = { id: 'dev_002', role: 'fullstack_dev', level: 'senior' } as const
-  const tracker = openControlPlaneHttp({ url, key: null, requestTimeoutMs: 5_000, project: 'shop' })
+  const tracker = openControlPlaneHttp({ url, key: null, requestTimeoutMs: 5_000, project: 'shop', machine: 'here' })
   onTestFinished(() => tracker.close())
   const never = new AbortController().signal
   const task = (await tracker.look(other, 0, never))!

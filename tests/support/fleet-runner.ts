@@ -43,7 +43,7 @@ export class FleetRunner {
   }
 
   async #live(life: AbortSignal): Promise<void> {
-    const tracker = openControlPlaneHttp({ url: this.#url, key: null, requestTimeoutMs: 3_000, project: 'shop' })
+    const tracker = openControlPlaneHttp({ url: this.#url, key: null, requestTimeoutMs: 3_000, project: 'shop', machine: this.agent.id })
     const { agent } = this
     const journal = this.#journal
     while (!life.aborted) {

@@ -22,7 +22,7 @@ export async function controlPlaneFixture(drafts: TaskDraft[], { url, change }: 
   const add = async ({ role = 'backend_dev', status = 'created', seniority = 'junior', ...draft }: TaskDraft) =>
     (await plane.tasks.add(caller, { ...draft, role, seniority, status: status as 'created', projectId })).id
   const client = (more: Partial<ControlPlaneHttpOptions> = {}) => {
-    const tracker = openControlPlaneHttp({ url: server.url, key: null, requestTimeoutMs: 5_000, project: 'shop', ...more })
+    const tracker = openControlPlaneHttp({ url: server.url, key: null, requestTimeoutMs: 5_000, project: 'shop', machine: 'here', ...more })
     trackers.push(tracker)
     return tracker
   }

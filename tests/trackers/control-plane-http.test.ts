@@ -70,6 +70,29 @@ describe('the tracker over HTTP', () => {
     expect(await at.plane.artifacts.list(caller, run)).toEqual([])
   })
 
+  test('of two machines under one agent id one holds the run, and the other works on something else', async () => {
+    const { at, tracker, task, run } = await claimed()
+    const other = at.client({ machine: 'elsewhere' })
+    expect(await other.claim(agent, task, run, never())).toBe('taken')
+    expect(await other.holding(agent, task, never())).toBe('someone_else')
+    await expect(other.steering!.wanted(agent, task, run, [], 0, never())).rejects.toMatchObject({ kind: 'lost' })
+    expect(await at.client().claim(agent, task, run, never())).toBe('ours')
+    await at.add({ title: 'two' })
+    const second = (await other.look(agent, 0, never())) as Task
+    expect(second.title).toBe('two')
+    expect(await other.claim(agent, second, second.runId!, never())).toBe('ours')
+    for (const [who, what] of [
+      [tracker, task],
+      [other, second],
+    ] as const)
+      expect(await who.heartbeat(agent, what, never())).toBe('ours')
+    // As soon as the lease of the first is over it is the other's, by a claim of its own.
+    await at.change('update runs set lease_until = 1 where id = $1', run)
+    expect(await other.claim(agent, task, run, never())).toBe('ours')
+    expect(await at.plane.runs.get(caller, run)).toMatchObject({ epoch: 2, machine: 'elsewhere' })
+    expect(await tracker.report(agent, task, { status: 'dev_done', note: 'late', runId: run }, never())).toBe('lost')
+  })
+
   test('a wish reaches the runner that waits for one at once, and is told only until it is known', async () => {
     const { at, tracker, task, run } = await claimed()
     const waiting = tracker.steering!.wanted(agent, task, run, [], 20, never())

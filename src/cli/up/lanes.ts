@@ -11,12 +11,11 @@ const MOST_MS = 10_000
 /** The agent ids of the lanes, and what the server asks of them. A lane takes what waits by itself; so to take one now is to see it taken. */
 export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: ControlPlane): Lanes {
   const identities = configs.map(config => agentIdentity(config))
-  const board = plane.board({ everywhere: true })
 
   async function waiting(): Promise<string | null> {
     for (const identity of identities) {
       if (!alive.has(identity.id)) continue
-      const task = await board.look(identity)
+      const task = await plane.queue.look(HERE, identity)
       if (task?.runId) return task.runId
     }
     return null

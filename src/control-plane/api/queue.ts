@@ -31,8 +31,8 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
       },
     },
     async (request, reply) => {
-      const { agent_id, role, level, labels, project_id, wait, peek, run_id } = request.query
-      const claimer = { id: agent_id, role, level, labels }
+      const { agent_id, role, level, labels, machine, project_id, wait, peek, run_id } = request.query
+      const claimer = { id: agent_id, role, level, labels, machine }
       const where = { projectId: project_id, runId: run_id }
       const caller = by(request)
       const found = await waited(plane, wait, gone(reply, closing), async () => {
@@ -63,8 +63,9 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
     },
     (request, reply) =>
       once(plane, request, reply, 200, async within => {
-        const { agent_id, role, level, labels, host, run_id } = request.body
-        const won = await within.queue.claim(by(request), { id: agent_id, role, level, labels, host }, request.params.id, run_id)
+        const { agent_id, role, level, labels, host, machine, run_id } = request.body
+        const claimer = { id: agent_id, role, level, labels, host, machine }
+        const won = await within.queue.claim(by(request), claimer, request.params.id, run_id)
         return won
           ? { claim: 'ours' as const, run: runShape(won.run), lease: won.lease }
           : { claim: 'taken' as const, run: null, lease: null }
@@ -83,8 +84,8 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
       },
     },
     async request => {
-      const { agent_id, role, level } = request.query
-      return { holding: await plane.queue.holding(by(request), { id: agent_id, role, level }, request.params.id) }
+      const { agent_id, role, level, machine } = request.query
+      return { holding: await plane.queue.holding(by(request), { id: agent_id, role, level, machine }, request.params.id) }
     },
   )
 }

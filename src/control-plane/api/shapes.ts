@@ -45,6 +45,7 @@ export function runShape(run: Run): WireRun {
     tool_calls: run.toolCalls,
     lease_until: run.leaseUntil,
     epoch,
+    machine: run.machine,
     error,
     retry_of: run.retryOf,
     created_at: run.createdAt,

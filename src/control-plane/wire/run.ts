@@ -68,6 +68,7 @@ export const run = z
     tool_calls: z.number(),
     lease_until: time.nullable().meta({ description: 'Until then its runner need not be heard of; null without a runner elsewhere.' }),
     epoch: z.number().meta({ description: 'Grows with each claim.' }),
+    machine: z.string().nullable().meta({ description: 'The machine of its runner, by the name that it gave itself.' }),
     error: z.string().nullable().meta({ description: 'Why it failed.' }),
     retry_of: runId.nullable().meta({ description: 'The run that this one repeats.' }),
     created_at: time,

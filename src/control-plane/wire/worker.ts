@@ -54,7 +54,13 @@ export const processAnswer = z
   .object({ run_id: runId.nullable().meta({ description: 'The run that was taken; null when none was waiting.' }) })
   .meta({ id: 'Processed' })
 
-const who = { agent_id: agentId, role, level: level.default('senior') }
+const machine = z
+  .string()
+  .regex(/^[\w.:-]{1,100}$/, 'must be up to 100 letters, digits and . : _ -')
+  .optional()
+  .meta({ description: 'The machine, by a name that stays the same: two that bear one agent id are told apart by it.' })
+
+const who = { agent_id: agentId, role, level: level.default('senior'), machine }
 
 export const poll = z.object({
   ...who,

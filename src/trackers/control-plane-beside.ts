@@ -1,0 +1,99 @@
+import type { ControlPlane } from '../control-plane/control-plane.ts'
+import type { Conclusion } from '../control-plane/endings.ts'
+import type { Report, Tracker } from '../core/ports.ts'
+import type { AgentIdentity, Task } from '../core/task.ts'
+import { plainTask, throwIfAborted, unknownWishes, waited } from './control-plane.ts'
+import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
+
+/** Projects of this machine belong to no customer. */
+const HERE = { customer: '', name: 'lanes' }
+
+/**
+ * A control plane in this very process as a tracker, for the tasks of all projects of this machine. What is taken is held by a lease, as by
+ * a runner elsewhere: others that share the database take over when this process is gone for long. The control plane stays its owner's.
+ */
+export function openBeside(plane: ControlPlane, machine: string): Tracker {
+  const holders = openHolders(holdingsIn(plane, machine), machine)
+  const { queue } = plane
+
+  const conclude = (agent: AgentIdentity, task: Task, { runId, ...report }: Omit<Report, 'status'> & Conclusion, signal: AbortSignal) =>
+    orLost(async () => queue.conclude(HERE, await holders.of(agent, task, runId, signal), task.id, report))
+
+  const holding = (agent: AgentIdentity, task: Task, signal: AbortSignal) => {
+    throwIfAborted(signal)
+    return queue.holding(HERE, { ...agent, machine }, task.id)
+  }
+
+  return {
+    name: 'embedded',
+    url: plane.url,
+    heartbeatMs: HEARTBEAT_MS,
+    async register(agent, signal) {
+      throwIfAborted(signal)
+      await plane.workers.register(HERE, agent)
+    },
+    async look(agent, waitSeconds, signal) {
+      throwIfAborted(signal)
+      const found = await waited(plane, waitSeconds, signal, () => queue.look(HERE, { ...agent, machine }))
+      return found && plainTask({ ...found, repo: found.project })
+    },
+    claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
+    holding,
+    async heartbeat(agent, task, signal) {
+      await orLost(async () => queue.renew(HERE, await holders.of(agent, task, null, signal)))
+      return holding(agent, task, signal)
+    },
+    report: (agent, task, report, signal) => conclude(agent, task, { kind: 'reported', ...report }, signal),
+    giveBack: (agent, task, report, signal) => conclude(agent, task, { kind: 'given_back', ...report }, signal),
+    park: (agent, task, report, signal) => conclude(agent, task, { kind: 'parked', ...report }, signal),
+    async mentions(agent, signal) {
+      throwIfAborted(signal)
+      return plane.mentions.unread(HERE, agent.id)
+    },
+    async markRead(agent, ids, signal) {
+      throwIfAborted(signal)
+      await plane.mentions.markRead(HERE, agent.id, ids)
+    },
+    steering: {
+      async wanted(agent, task, runId, known, waitSeconds, signal) {
+        await queue.renew(HERE, await holders.of(agent, task, runId, signal))
+        const look = async () => unknownWishes(await queue.wanted(HERE, runId), known)
+        return (await waited(plane, waitSeconds, signal, look)) ?? []
+      },
+      stopped: (agent, task, report, signal) => conclude(agent, task, { kind: 'stopped', ...report }, signal),
+    },
+    mirror: {
+      async publish(agent, runId, events, signal) {
+        await queue.publish(HERE, await holders.ofRun(agent, runId, signal), events)
+      },
+      async upload(agent, runId, name, text, signal) {
+        const contentType = name.endsWith('.json') ? 'application/json' : 'text/plain'
+        await plane.artifacts.put(HERE, await holders.ofRun(agent, runId, signal), { name, contentType, body: text })
+      },
+    },
+    ping: async signal => {
+      throwIfAborted(signal)
+      plane.mark()
+    },
+    close() {},
+  }
+}
+
+/** Who holds what, as the control plane itself has it. */
+function holdingsIn(plane: ControlPlane, machine: string): HoldingSource {
+  return {
+    async run(runId, signal) {
+      throwIfAborted(signal)
+      return plane.runs.get(HERE, runId)
+    },
+    async task(taskId, signal) {
+      throwIfAborted(signal)
+      const { lastRunId, lockedBy } = await plane.tasks.get(HERE, taskId)
+      return { runId: lastRunId, lockedBy }
+    },
+    async claim(agent, taskId, runId, signal) {
+      throwIfAborted(signal)
+      return (await plane.queue.claim(HERE, { ...agent, machine }, taskId, runId))?.lease.epoch ?? null
+    },
+  }
+}
