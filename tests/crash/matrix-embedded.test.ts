@@ -1,4 +1,4 @@
 import { embeddedStage } from '../support/crash-stage.ts'
 import { killMatrix } from './matrix.ts'
 
-killMatrix(() => embeddedStage())
+killMatrix(embeddedStage)

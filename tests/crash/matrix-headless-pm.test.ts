@@ -1,4 +1,4 @@
 import { headlessPmStage } from '../support/crash-stage.ts'
 import { killMatrix } from './matrix.ts'
 
-killMatrix(() => headlessPmStage())
+killMatrix(headlessPmStage)
