@@ -9,7 +9,7 @@ import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
 import { isNoRoom } from './room.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
-import type { Status } from './status.ts'
+import { conflictsOf, type Status } from './status.ts'
 import { emptyTree, indexChanges, indexInfo, type TreeChange, treeChanges } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
 
@@ -42,7 +42,7 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   try {
     const snapshot = await takeSnapshot(git, gitDir, run)
     if (snapshot.incomplete) remarks.push(`Not everything could be read: ${snapshot.incomplete}.`)
-    const conflicts = status.entries.filter(entry => entry.kind === 'unmerged').map(entry => entry.path)
+    const conflicts = conflictsOf(status)
     if (conflicts.length > 0 || unfinishedOperation(gitDir) === 'rebase') {
       const ref = await rescueTree(git, runId, snapshot.tree, status.head, `Unfinished work of task ${task.id}`, env)
       const what = conflicts.length > 0 ? `conflicts in ${somePaths(conflicts)}` : 'an unfinished rebase'

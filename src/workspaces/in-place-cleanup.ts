@@ -5,6 +5,7 @@ import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { usersPathsTouched } from './in-place.ts'
 import { gitAt, type Place } from './place.ts'
+import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun, startRef } from './rescue.ts'
 import { quitOperation, restorePaths } from './restore.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
@@ -13,7 +14,7 @@ import { emptyTree, treeChanges } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
 
 /**
- * Lets go of the repository's checkout. After a failure the agent's uncommitted changes move to `refs/agent-runner/`; its commits stay on
+ * Lets go of the repository's checkout. After a failure, or when a merge or the like is left unfinished, the agent's uncommitted changes move to `refs/agent-runner/`; its commits stay on
  * the branch, and the user's own paths are never touched. A checkout that is clean goes back to the branch that it was on.
  */
 export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<void> {
@@ -24,9 +25,11 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
   if (workspace.dirtyAtStart.length > 0 && touched.length === 0) await git.ask(['update-ref', '-d', startRef(request.runId)])
   const { status } = await readCheckout(git, repository.gitDir, workspace)
   await keepLooseCommits(git, repository.gitDir, request.runId, status, workspace.base)
-  if (!success && status.entries.length > 0) await moveAway(place, git, workspace, status)
-  if (!success) await quitOperation(git, repository.gitDir)
-  const after = success || status.entries.length === 0 ? status : await readStatus(git)
+  // A success does not leave a merge in the way of the next task either.
+  const asItIs = success && unfinishedOperation(repository.gitDir) === null
+  if (!asItIs && status.entries.length > 0) await moveAway(place, git, workspace, status)
+  if (!asItIs) await quitOperation(git, repository.gitDir)
+  const after = asItIs || status.entries.length === 0 ? status : await readStatus(git)
   if (workspace.branch === null || after.branch === workspace.branch) return
   if (after.entries.length === 0 && (await git.ask(['checkout', '--quiet', workspace.branch, '--'], { slow: true })) !== null)
     options.warn(`the agent had left ${repository.root} on ${after.branch ?? 'a detached HEAD'}; it is back on ${workspace.branch}`)

@@ -11,7 +11,7 @@ import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
-import { readStatus, type Status } from './status.ts'
+import { readStatus, type Status, withConflicts } from './status.ts'
 import { emptyTree, treeChanges } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
 
@@ -86,7 +86,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
   else {
     const isUsers = usersPaths(workspace.dirtyAtStart)
     const left = usersChanges(place, status).filter(path => !isUsers(path))
-    if (left.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(left)}.`)
+    if (left.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(left)}${withConflicts(status)}.`)
   }
   const touched = await usersPathsTouched(place, workspace)
   if (touched.length > 0)

@@ -1,4 +1,5 @@
 import type { Git } from './git.ts'
+import { somePaths } from './users-paths.ts'
 
 export interface StatusEntry {
   path: string
@@ -34,4 +35,15 @@ function afterFields(line: string, fields: number): string {
   let at = 0
   for (let field = 0; field < fields; field++) at = line.indexOf(' ', at) + 1
   return line.slice(at)
+}
+
+/** The paths of a merge that git could not put together. */
+export function conflictsOf({ entries }: Status): string[] {
+  return entries.filter(entry => entry.kind === 'unmerged').map(entry => entry.path)
+}
+
+/** The end of a sentence that names conflicts; '' without any. */
+export function withConflicts(status: Status): string {
+  const conflicts = conflictsOf(status)
+  return conflicts.length > 0 ? `, with conflicts in ${somePaths(conflicts)}` : ''
 }

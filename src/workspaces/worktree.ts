@@ -9,6 +9,7 @@ import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { gitAt, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
+import { withConflicts } from './status.ts'
 import { initSubmodules, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { readWork } from './work-report.ts'
@@ -96,7 +97,7 @@ export async function collectWorktree(place: Place, workspace: WorkspaceRecord, 
       remarks.push(`${somePaths(nested)}: repositories of their own with work that no commit here keeps; the worktree stays.`)
   }
   if (!success && status.entries.length > 0) {
-    remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}.`)
+    remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}${withConflicts(status)}.`)
   }
   const report = await reportWork(place, at, gitDir, workspace, left)
   return { ...report, remarks: [...remarks, ...report.remarks] }
