@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FAULT_POINTS } from '../../src/cli/compose/fault.ts'
@@ -6,7 +6,7 @@ import { attemptFolder, readAttemptFile } from '../../src/system/attempt-files.t
 import { isAlive } from '../../src/system/processes.ts'
 import { headlessPmStage, type RunnerProcess } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
-import { canMount, mountTmpfs } from '../support/mounted.ts'
+import { canMount, fill, mountTmpfs } from '../support/mounted.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** A disk of its own, full soon. */
@@ -23,27 +23,6 @@ function smallWorktrees(folder: string): void {
 
 /** How often the runner has said that it cannot go on for want of room. What it cannot put into the timeline is another matter. */
 const complaints = (runner: RunnerProcess) => runner.output().match(/cannot write: ENOSPC|the disk of the repository is full/g)?.length ?? 0
-
-/** Takes every byte that is left; answers how to give them back. */
-function fill(folder: string): () => void {
-  // Without a small disk of its own this would take the machine's.
-  const { blocks, bsize } = statfsSync(folder)
-  expect(blocks * bsize).toBeLessThan(16 * 1024 ** 2)
-  const path = join(folder, 'filler')
-  const file = openSync(path, 'w')
-  try {
-    for (let size = 65_536; size > 0; ) {
-      try {
-        if (writeSync(file, Buffer.alloc(size)) < size) size = Math.floor(size / 2)
-      } catch {
-        size = Math.floor(size / 2)
-      }
-    }
-  } finally {
-    closeSync(file)
-  }
-  return () => rmSync(path)
-}
 
 test.skipIf(!canMount())('a disk that is full when the agent ends: all goes on by itself once there is room', async () => {
   const stage = await headlessPmStage({ makeHome: smallDisk })

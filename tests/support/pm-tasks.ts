@@ -21,6 +21,8 @@ export function addPmTask(board: HeadlessPmBoard, title: string, complexity: Com
 /** A task by the server's own record. */
 export function pmTaskSeen(board: HeadlessPmBoard, id: string): TaskSeen {
   const { status, locked_by, notes } = board.task(Number(id))
-  const moves = board.changelog.filter(change => change.task_id === Number(id)).map(change => change.new_status)
+  const changes = board.changelog.filter(change => change.task_id === Number(id))
+  // The first one is that it was made.
+  const moves = changes.slice(1).map(change => change.new_status)
   return { status, holder: locked_by, notes: notes ?? '', moves }
 }
