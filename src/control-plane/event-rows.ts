@@ -50,16 +50,19 @@ export interface EventFilter {
   after?: number
   limit?: number
   types?: readonly string[]
+  /** Only what runners have told. */
+  told?: boolean
 }
 
 /** The events of one run in their order; with `newest` the last ones of them instead of the first. */
 export async function eventsOfRun(
   db: Kysely<Schema>,
   run: { seq: number; id: string; project_id: string; customer: string },
-  { after = 0, limit = 200, types, newest = false }: EventFilter & { newest?: boolean },
+  { after = 0, limit = 200, types, told = false, newest = false }: EventFilter & { newest?: boolean },
 ): Promise<RunEvent[]> {
   let query = db.selectFrom('run_events').selectAll().where('run', '=', run.seq).where('cursor', '>', after)
   if (types) query = query.where('type', 'in', types)
+  if (told) query = query.where('source', 'is not', null)
   const rows = await query
     .orderBy('cursor', newest ? 'desc' : 'asc')
     .limit(limit)
@@ -108,11 +111,11 @@ export async function lastCursor(db: Kysely<Schema>): Promise<number> {
 
 /** The number of the last event that this agent has told of the run; 0 when none. */
 export async function lastTold(db: Kysely<Schema>, run: number, source: string): Promise<number> {
-  const [last] = await told({ db }, { run, source })
+  const [last] = await newestTold({ db }, { run, source })
   return last?.source_seq ?? 0
 }
 
-const told = prepared(({ db }: { db: Kysely<Schema> }, { run, source }: { run: number; source: string }) =>
+const newestTold = prepared(({ db }: { db: Kysely<Schema> }, { run, source }: { run: number; source: string }) =>
   db
     .selectFrom('run_events')
     .select('source_seq')

@@ -18,6 +18,7 @@ import { streamRoutes } from './api/stream.ts'
 import { taskRoutes } from './api/tasks.ts'
 import { workerRoutes } from './api/workers.ts'
 import type { ControlPlane } from './control-plane.ts'
+import type { Ages } from './retention.ts'
 import { startUpkeep } from './upkeep.ts'
 
 export interface ServerOptions {
@@ -35,8 +36,8 @@ export interface ServerOptions {
   allowedHosts?: readonly string[]
   /** Requests per minute of one key or address. */
   rateLimit?: number
-  /** How long timelines of ended runs are kept; null for ever. */
-  keepEventsDays?: number | null
+  /** How long timelines of ended runs are kept; left out: for ever. */
+  keep?: Ages
   /** The runner lanes of this process, when it has some. */
   lanes?: Lanes | null
   /** Told of every failure that is our own fault. */
@@ -77,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await api.close()
     throw cannotListen(error, host, port)
   }
-  const upkeep = startUpkeep(plane, { keepEventsDays: options.keepEventsDays ?? null, onFault })
+  const upkeep = startUpkeep(plane, { keep: options.keep ?? {}, onFault })
   return {
     url: urlOf(host, (api.server.address() as AddressInfo).port),
     open,

@@ -1,11 +1,12 @@
 import type { ControlPlane } from './control-plane.ts'
+import type { Ages } from './retention.ts'
 
 const SWEEP_MS = 5_000
 const RETAIN_MS = 3_600_000
 
 interface UpkeepOptions {
-  /** Null keeps timelines for ever. */
-  keepEventsDays: number | null
+  /** How long timelines are kept. */
+  keep: Ages
   onFault(error: unknown, where: string): void
 }
 
@@ -13,7 +14,7 @@ interface UpkeepOptions {
  * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old. Any number of servers may do
  * it. Stopping waits for what is being done.
  */
-export function startUpkeep(plane: ControlPlane, { keepEventsDays, onFault }: UpkeepOptions): { stop(): Promise<void> } {
+export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
   const stops = [
     every(
       SWEEP_MS,
@@ -22,7 +23,7 @@ export function startUpkeep(plane: ControlPlane, { keepEventsDays, onFault }: Up
     ),
     every(
       RETAIN_MS,
-      () => plane.retain({ eventDays: keepEventsDays }),
+      () => plane.retain(keep),
       error => onFault(error, 'deleting old events'),
     ),
   ]

@@ -10,7 +10,7 @@ type Flags = Record<string, unknown> & { json?: boolean; requireKeys?: boolean }
 /** `server`: serves until TERM or INT, and answers the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
-  const { host, port, corsOrigins, allowedHosts, rateLimit, keepEvents } = config.values
+  const { host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.
   const user = endedByUser()
   const controlPlane = await openConfiguredPlane(config, io.cwd)
@@ -19,7 +19,7 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
       ...{ controlPlane, host, port, corsOrigins, allowedHosts, rateLimit },
       version: version(),
       keysRequired: flags.requireKeys === true,
-      keepEventsDays: keepEvents,
+      keep: { eventDays: keepEvents, logDays: keepLogs },
       onFault: (error, where) => io.stderr.write(`${faultLine(error, where)}\n`),
     })
     const { url, open } = server

@@ -30,7 +30,7 @@ const MOST_LANES = 64
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
   const base = await loadConfig({ flags, env: io.env, cwd: io.cwd })
-  const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, logFormat } = base.values
+  const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
   const tightened = openStateFolder(home, selfCommand())
   const plane = await openConfiguredPlane(base, io.cwd)
@@ -41,7 +41,7 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
       ...{ controlPlane: plane, host, port, corsOrigins, allowedHosts, rateLimit },
       version: version(),
       keysRequired: flags.requireKeys === true,
-      keepEventsDays: keepEvents,
+      keep: { eventDays: keepEvents, logDays: keepLogs },
       lanes: lanesOf(configs, alive, plane),
       onFault: (error, where) => io.stderr.write(`${faultLine(error, where)}\n`),
     })

@@ -68,6 +68,15 @@ export const SERVER = {
     flag: '--keep-events <days>',
     env: ['HEADLESS_PM_KEEP_EVENTS'],
     default: 90,
-    says: 'How long events and logs of ended runs are kept.',
+    says: 'How long the timelines and files of ended runs are kept.',
+  },
+  keepLogs: {
+    kind: 'number',
+    unit: 'days',
+    schema: (z: Z) => z.number({ error: DAYS }).min(1, { error: DAYS }).max(36_500, { error: DAYS }),
+    flag: '--keep-logs <days>',
+    env: ['HEADLESS_PM_KEEP_LOGS'],
+    default: 30,
+    says: 'How long of those timelines the lines are kept that only tell of the work: log, thoughts, single tools.',
   },
 } as const satisfies Record<string, Setting>

@@ -55,18 +55,16 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
       config: { needs: 'read' },
       schema: {
         ...{ operationId: 'listRunLogs', tags, summary: "List a run's log", params: idParam, querystring: logQuery },
-        description: `Only what tells of the work (\`LOG\`, \`AGENT_THINKING\`, \`TOOL_USED\`). ${description}`,
+        description: `What its runners sent (\`POST /api/v1/tasks/{id}/logs\`), line by line; what the control plane says itself stands among the events. ${description}`,
         response: { 200: z.array(event) },
         problems: unknown,
       },
     },
     async (request, reply) => {
       const { after, limit, tail } = request.query
-      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, types: LOG_TYPES, newest: tail })
+      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, told: true, newest: tail })
       if (found.length === limit && !tail) linkNext(request, reply, found.at(-1)!.cursor, 'after')
       return found.map(eventShape)
     },
   )
 }
-
-const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'TOOL_USED', 'PLAN_GENERATED']

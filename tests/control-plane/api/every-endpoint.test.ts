@@ -92,7 +92,12 @@ test('every endpoint is called through the life of a run, and each answer is as 
   expect((await get(`/runs/${run.json.id}/diff`)).text).toBe('+ mended\n')
   expect((await get(`/runs/${run.json.id}/artifacts`)).json).toMatchObject([{ name: 'diff.patch', size: 9 }])
   expect((await get(`/runs/${run.json.id}/artifacts/diff.patch`)).text).toBe('+ mended\n')
-  expect((await get(`/runs/${run.json.id}/logs?tail=true`)).json.map(({ type }: { type: string }) => type)).toContain('TOOL_USED')
+  const log = (await get(`/runs/${run.json.id}/logs`)).json
+  expect(log.map(({ data }: { data: object }) => data)).toEqual(events.map(event => ({ ...event, runId: run.json.id, agentId: 'dev_1' })))
+  const firstPage = await get(`/runs/${run.json.id}/logs?limit=1`)
+  const [, next] = /<(.*)>; rel="next"/.exec(firstPage.headers.link as string)!
+  expect([...firstPage.json, ...(await get(next!)).json]).toEqual(log)
+  expect((await get(`/runs/${run.json.id}/logs?tail=true&limit=1`)).json).toEqual(log.slice(-1))
   expect((await get('/worker/status')).json).toEqual({ workers: 1, seen: 1, busy: 1, lanes: 0, queued: 0, running: 1, paused: 0 })
   expect((await get('/workers')).json).toMatchObject([{ agent_id: 'dev_1', current_run: run.json.id, labels: [] }])
   expect((await post('/worker/process')).status).toBe(409)
