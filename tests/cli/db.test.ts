@@ -5,6 +5,8 @@ import { Command } from 'commander'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { dbCommand } from '../../src/cli/db.ts'
 import { openBoard } from '../../src/control-plane/board.ts'
+import { POSTGRES_MIGRATIONS } from '../../src/control-plane/postgres-migrations.ts'
+import { SQLITE_MIGRATIONS } from '../../src/control-plane/sqlite-migrations.ts'
 import { commandIo } from '../support/command-io.ts'
 import { gitRepo } from '../support/git-repo.ts'
 import { postgresServer } from '../support/postgres.ts'
@@ -36,13 +38,13 @@ async function desk() {
 test('check says that it is sound and what is in it', async () => {
   const { file, run } = await desk()
   expect(await run('check')).toMatch(
-    new RegExp(`^${file}: sound\nversion 2, .*KiB\nprojects 1, tasks 3, runs 3, events 3, workers 0, keys 0\n$`),
+    new RegExp(`^${file}: sound\nversion ${SQLITE_MIGRATIONS.length}, .*KiB\nprojects 1, tasks 3, runs 3, events 3, workers 0, keys 0\n$`),
   )
   expect(process.exitCode).toBe(0)
   expect(JSON.parse(await run('check', '--json'))).toMatchObject({
     url: file,
     kind: 'sqlite',
-    version: 2,
+    version: SQLITE_MIGRATIONS.length,
     counts: { tasks: 3 },
     problems: [],
   })
@@ -130,7 +132,11 @@ test('a PostgreSQL database is checked; for the rest it says what to use instead
     problems: [],
   })
   await (await openBoard(url)).close()
-  expect(JSON.parse(await run('check', '--json', '--database', url))).toMatchObject({ version: 1, knows: 1, counts: { tasks: 0, runs: 0 } })
+  expect(JSON.parse(await run('check', '--json', '--database', url))).toMatchObject({
+    version: POSTGRES_MIGRATIONS.length,
+    knows: POSTGRES_MIGRATIONS.length,
+    counts: { tasks: 0, runs: 0 },
+  })
   await expect(run('backup', 'copy.db', '--database', url)).rejects.toMatchObject({
     code: 'USAGE',
     message: expect.stringContaining('pg_dump'),

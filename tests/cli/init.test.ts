@@ -41,6 +41,29 @@ test('the key goes into the user file, never into the repository', async () => {
   expect(statSync(user).mode & 0o777).toBe(0o600)
 })
 
+test('a control plane is asked for by its address, its project and its key, and a runner could start with it', async () => {
+  const { run, repo, env, user, project } = place()
+  const rest = ['--target', 'project', '--tracker', 'control-plane', ...WHO]
+  await expect(run(rest)).rejects.toThrow(/missing: --server, --api-key-file \(or --no-api-key\)$/)
+  await expect(run([...rest, '--server', 'http://x:1', '--api-url', 'http://pm:1'])).rejects.toThrow('--api-url: is for another tracker')
+  await run([...rest, '--server', 'http://build:8000', '--project', 'shop', '--api-key-file', '-'], 'hunter2\n')
+  expect(readFileSync(project, 'utf8')).toBe(
+    'tracker: control-plane\nserver: http://build:8000\nproject: shop\nrole: backend_dev\nagentId: dev_001\nlevel: senior\n',
+  )
+  expect(JSON.parse(readFileSync(user, 'utf8'))).toEqual({ serverKey: 'hunter2' })
+  const { values } = await loadConfig({ flags: {}, env, cwd: repo })
+  expect(values).toMatchObject({ tracker: 'control-plane', server: 'http://build:8000', serverKey: 'hunter2', project: 'shop' })
+})
+
+test('an address says which tracker is meant, and no project means the one of the repository', async () => {
+  const { run, user } = place()
+  await run(['--yes', '--role', 'qa', '--agent-id', 'qa_1', '--server', 'http://build:8000'])
+  expect(JSON.parse(readFileSync(user, 'utf8'))).toEqual({
+    ...{ tracker: 'control-plane', server: 'http://build:8000' },
+    ...{ role: 'qa', agentId: 'qa_1', level: 'senior' },
+  })
+})
+
 test('without a terminal missing answers are told by their flags, and nothing is written', async () => {
   const { run, home, project } = place()
   await expect(run(['--tracker', 'headless-pm', '--role', 'qa'])).rejects.toMatchObject({
@@ -66,7 +89,9 @@ test('a bad answer is refused before anything is written', async () => {
     message: expect.stringMatching(/^--role \.\.\/x: expected/),
   })
   await expect(run([...rest, '--role', 'qa', '--target', 'both'])).rejects.toThrow('--target both: expected one of user, project')
-  await expect(run([...rest, '--role', 'qa', '--api-url', 'http://pm'])).rejects.toThrow('the tracker is embedded')
+  await expect(run([...rest, '--role', 'qa', '--api-url', 'http://pm'])).rejects.toThrow(
+    '--api-url: is for another tracker, but the tracker is embedded',
+  )
   await expect(run([...rest, '--role', 'qa', '--api-key-file', 'nowhere'])).rejects.toThrow('cannot be read (ENOENT)')
   expect(existsSync(home)).toBe(false)
 })
@@ -83,8 +108,8 @@ test('comments and other settings of a project file stay', async () => {
   expect(readFileSync(project, 'utf8')).toBe('level: [\n')
 })
 
-test('on a terminal it asks only for what is missing, and asks again after a bad answer', async () => {
-  const { repo, env, user } = place()
+/** A terminal at which `init` runs, and somebody who answers its questions. */
+function terminalAt({ repo, env }: { repo: string; env: NodeJS.ProcessEnv }, args: string[]) {
   // Like a terminal's streams, they do not end when a prompt is done with them.
   const terminal = () => Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24, end: () => {} })
   const [stdin, stdout, stderr] = [terminal(), terminal(), terminal()]
@@ -92,20 +117,28 @@ test('on a terminal it asks only for what is missing, and asks again after a bad
   stderr.on('data', piece => {
     seen += piece
   })
-  const answer = async (question: string, keys: string) => {
-    await waitFor(question, () => seen.includes(question))
-    stdin.write(keys)
-  }
   const program = new Command().exitOverride()
   initCommand(program, () => ({ stdin, stdout, stderr, env, cwd: repo }))
-  const done = program.parseAsync(['init', '--target', 'user', '--role', 'qa', '--api-url', 'http://pm:1'], { from: 'user' })
+  return {
+    done: program.parseAsync(['init', ...args], { from: 'user' }),
+    seen: () => seen,
+    async answer(question: string, keys: string) {
+      await waitFor(question, () => seen.includes(question))
+      stdin.write(keys)
+    },
+  }
+}
+
+test('on a terminal it asks only for what is missing, and asks again after a bad answer', async () => {
+  const at = place()
+  const { done, answer, seen } = terminalAt(at, ['--target', 'user', '--role', 'qa', '--api-url', 'http://pm:1'])
   await answer('Where do tasks come from?', '\r')
   await answer('Under which name does it work?', '../x\r')
   await answer('expected 1 to 64 letters', '\u0008\u0008\u0008\u0008qa_1\r')
   await answer('What is the highest seniority', '\r')
   await answer('What is its key?', 'hunter2\r')
   await done
-  expect(JSON.parse(readFileSync(user, 'utf8'))).toEqual({
+  expect(JSON.parse(readFileSync(at.user, 'utf8'))).toEqual({
     tracker: 'headless-pm',
     apiUrl: 'http://pm:1',
     role: 'qa',
@@ -113,6 +146,21 @@ test('on a terminal it asks only for what is missing, and asks again after a bad
     level: 'senior',
     apiKey: 'hunter2',
   })
-  expect(seen).not.toContain('hunter2')
-  expect(seen).not.toContain('Which role')
+  expect(seen()).not.toContain('hunter2')
+  expect(seen()).not.toContain('Which role')
+  expect(seen()).not.toContain('control plane?')
+})
+
+test('on a terminal it asks for the address and key of a control plane, and a project may be left open', async () => {
+  const at = place()
+  const { done, answer, seen } = terminalAt(at, ['--target', 'user', '--tracker', 'control-plane', ...WHO])
+  await answer('What is the address of the control plane?', 'http://build:8000\r')
+  await answer('Which of its projects?', '\r')
+  await answer('What is its key?', 'hunter2\r')
+  await done
+  expect(JSON.parse(readFileSync(at.user, 'utf8'))).toEqual({
+    ...{ tracker: 'control-plane', server: 'http://build:8000', serverKey: 'hunter2' },
+    ...{ role: 'backend_dev', agentId: 'dev_001', level: 'senior' },
+  })
+  expect(seen()).not.toContain('Headless PM server?')
 })

@@ -3,7 +3,7 @@ import { type Key, setting } from '../../config/schema.ts'
 import type { Z } from '../../config/setting.ts'
 import { KNOWN_ROLES } from '../../core/task.ts'
 import type { CommandIo } from '../command-io.ts'
-import { type InitKey, QUESTIONS } from './questions.ts'
+import { type InitKey, isOptional, QUESTIONS } from './questions.ts'
 
 /** Asks on the terminal. Rejects when the user leaves with Ctrl-C. */
 export async function openPrompts(z: Z, io: CommandIo) {
@@ -33,7 +33,15 @@ export async function openPrompts(z: Z, io: CommandIo) {
       if (choices.length > 0)
         return select({ message, choices: choices.map(value => ({ value, name: value })), default: usual ?? undefined }, context)
       const hint = key === 'role' ? ` (${KNOWN_ROLES.join(', ')} or another)` : ''
-      return input({ message: message + hint, default: usual ?? undefined, required: true, validate: fits(key) }, context)
+      return input(
+        {
+          message: message + hint,
+          default: usual ?? undefined,
+          required: !isOptional(key),
+          validate: text => (text === '' && isOptional(key)) || fits(key)(text),
+        },
+        context,
+      )
     },
     apiKey: () => password({ message: 'What is its key? (empty: none)', mask: true }, context),
   }

@@ -7,7 +7,7 @@ import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
 import { checkedFlag } from './checked-flag.ts'
 import { openPrompts } from './prompts.ts'
-import { INIT_KEYS, type InitKey } from './questions.ts'
+import { belongs, INIT_KEYS, type InitKey, isOptional, serverOf } from './questions.ts'
 import { writeAnswers } from './write.ts'
 
 type Flags = Record<string, unknown>
@@ -26,8 +26,9 @@ export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
     const text = flags[flagAttribute(key) ?? ''] ?? (flags.yes ? usual(key, flags) : undefined)
     if (text !== undefined && text !== null) given[key] = checkedFlag(z, key, String(text))
   }
-  if (given.tracker === 'embedded' && flags.apiUrl !== undefined)
-    throw new RunnerError('USAGE', '--api-url: is for a Headless PM server, but the tracker is embedded')
+  for (const key of INIT_KEYS)
+    if (given.tracker !== undefined && flags[flagAttribute(key) ?? ''] !== undefined && !belongs(key, given.tracker))
+      throw new RunnerError('USAGE', `${flagName(key)}: is for another tracker, but the tracker is ${given.tracker}`)
 
   const asks = io.stdin.isTTY === true && (io.stderr as { isTTY?: boolean }).isTTY === true
   const missing = unanswered(target, given, flags, io.env)
@@ -36,7 +37,7 @@ export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
   const key = await apiKeyOf(flags, io)
   const answers =
     missing.length > 0 ? await ask(target, given, key, flags, io) : { target: target as 'user' | 'project', settings: given, key }
-  if (answers.settings.tracker === 'embedded') delete answers.settings.apiUrl
+  for (const key of INIT_KEYS) if (!belongs(key, answers.settings.tracker)) delete answers.settings[key]
   const written = await writeAnswers(answers, places)
 
   if (flags.json) io.stdout.write(`${JSON.stringify({ written })}\n`)
@@ -44,12 +45,19 @@ export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
   if (!flags.json) io.stdout.write('next: agent-runner doctor\n')
 }
 
-/** The flags that would answer what is still open. */
+/** The flags that would answer what is still open. As long as the tracker is open too, so is what would be asked for a PM. */
 function unanswered(target: unknown, given: Partial<Record<Key, unknown>>, flags: Flags, env: NodeJS.ProcessEnv): string[] {
-  const isEmbedded = given.tracker === 'embedded'
-  const open = INIT_KEYS.filter(key => given[key] === undefined && !(key === 'apiUrl' && isEmbedded)).map(key => String(flagName(key)))
+  const tracker = given.tracker ?? 'headless-pm'
+  const server = serverOf(tracker)
+  const open = INIT_KEYS.filter(key => given[key] === undefined && belongs(key, tracker) && !isOptional(key)).map(key =>
+    String(flagName(key)),
+  )
   const keyKnown =
-    isEmbedded || flags.apiKey === false || flags.apiKeyFile !== undefined || flags.yes || setting('apiKey').env.some(name => env[name])
+    server === null ||
+    flags.apiKey === false ||
+    flags.apiKeyFile !== undefined ||
+    flags.yes ||
+    setting(server.key).env.some(name => env[name])
   return [...(target === undefined ? ['--target'] : []), ...open, ...(keyKnown ? [] : ['--api-key-file (or --no-api-key)'])]
 }
 
@@ -59,10 +67,11 @@ async function ask(target: unknown, given: Partial<Record<Key, unknown>>, key: s
     const chosen = (target ?? (await prompts.target())) as 'user' | 'project'
     const settings = { ...given }
     for (const name of INIT_KEYS) {
-      if (name === 'apiUrl' && settings.tracker === 'embedded') continue
-      settings[name] ??= checkedFlag(z, name, await prompts.setting(name, usual(name, flags)))
+      if (settings[name] !== undefined || !belongs(name, settings.tracker)) continue
+      const text = await prompts.setting(name, usual(name, flags))
+      if (text !== '') settings[name] = checkedFlag(z, name, text)
     }
-    const keyOpen = settings.tracker !== 'embedded' && key === null && flags.apiKey !== false && !flags.yes
+    const keyOpen = serverOf(settings.tracker) !== null && key === null && flags.apiKey !== false && !flags.yes
     return { target: chosen, settings, key: keyOpen ? (await prompts.apiKey()).trim() || null : key }
   } catch (thrown) {
     if (thrown instanceof Error && thrown.name === 'ExitPromptError') throw new RunnerError('ABORTED', 'left; nothing was written')
@@ -72,6 +81,7 @@ async function ask(target: unknown, given: Partial<Record<Key, unknown>>, key: s
 
 /** What is offered, or taken with --yes. Who gives an address or a key means a server. */
 function usual(key: InitKey, flags: Flags): string | null {
+  if (key === 'tracker' && flags.server !== undefined) return 'control-plane'
   if (key === 'tracker') return flags.apiUrl === undefined && flags.apiKeyFile === undefined ? 'embedded' : 'headless-pm'
   return setting(key).default as string | null
 }

@@ -5,6 +5,7 @@ import { projectFileWith } from '../../config/project-file-text.ts'
 import type { Problem } from '../../config/source.ts'
 import { writeUserFile } from '../../config/user-file.ts'
 import { RunnerError } from '../../core/errors.ts'
+import { serverOf } from './questions.ts'
 
 export interface Answers {
   target: 'user' | 'project'
@@ -14,7 +15,8 @@ export interface Answers {
 
 /** Writes the answers and tells the files. What the files say beside them stays. The key never goes into the repository. */
 export async function writeAnswers(answers: Answers, places: { repo: string; home: string; project: string | null }): Promise<string[]> {
-  const key = answers.key === null ? {} : { apiKey: answers.key }
+  const server = serverOf(answers.settings.tracker)
+  const key = answers.key === null || server === null ? {} : { [server.key]: answers.key }
   if (answers.target === 'user') return [await writeUserFile(places.home, { ...answers.settings, ...key })]
   const path = places.project ?? join(places.repo, PROJECT_FILES[0] as string)
   await writeProject(path, places.project !== null, answers.settings)

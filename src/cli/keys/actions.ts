@@ -45,7 +45,7 @@ export async function revokeKey(flags: Flags, io: CommandIo, id: string): Promis
 
 async function onPlane<T>({ home, repo, database }: Flags, io: CommandIo, act: (plane: ControlPlane) => Promise<T>): Promise<T> {
   const config = await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd })
-  const plane = await openConfiguredPlane(config, io.cwd)
+  const plane = await openConfiguredPlane(config, io)
   try {
     return await act(plane)
   } finally {

@@ -13,7 +13,7 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   const { host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.
   const user = endedByUser()
-  const controlPlane = await openConfiguredPlane(config, io.cwd)
+  const controlPlane = await openConfiguredPlane(config, io)
   try {
     const server = await startServer({
       ...{ controlPlane, host, port, corsOrigins, allowedHosts, rateLimit },

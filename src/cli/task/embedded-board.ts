@@ -4,8 +4,8 @@ import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import type { Board } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
-import { privateFolder } from '../../system/durable-file.ts'
 import type { CommandIo } from '../command-io.ts'
+import { openHome } from '../open-home.ts'
 
 /** The file of the embedded board in a state folder. */
 export function boardFile(home: string): string {
@@ -36,7 +36,7 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
     })
   const file = boardFile(config.values.home)
   const look = purpose === 'look' || (purpose === 'change' && !existsSync(file))
-  if (!look) privateFolder(config.values.home)
+  if (!look) openHome(config.values.home, io)
   // Who only asks for the file's name loads no database.
   const { openBoard } = await import('../../control-plane/board.ts')
   const board = await openBoard(file, { project: config.values.repo, look })

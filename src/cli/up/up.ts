@@ -33,7 +33,7 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
   const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
   const tightened = openStateFolder(home, selfCommand())
-  const plane = await openConfiguredPlane(base, io.cwd)
+  const plane = await openConfiguredPlane(base, io)
   const stops = new Stops()
   const alive = new Set(configs.map(({ values }) => values.agentId ?? ''))
   try {

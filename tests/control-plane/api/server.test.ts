@@ -104,6 +104,26 @@ describe('waiting', () => {
   })
 })
 
+test('a server deletes what is older than it is told to keep: log lines, or whole timelines', async () => {
+  const s = await station()
+  const run = await s.run(await s.project())
+  await s.get(POLL)
+  const task = `/api/v1/tasks/${run.task_id}`
+  const holder = { agent_id: DEV.agent_id, run_id: run.id, epoch: 1 }
+  await s.post(`${task}/logs`, { ...holder, events: [{ seq: 1, at: new Date().toISOString(), type: 'agent_text', text: 'hello' }] })
+  await s.post(`${task}/complete`, { ...holder, status: 'dev_done' })
+  const types = async () => (await s.get(`/runs/${run.id}/events`)).json.map(({ type }: { type: string }) => type)
+  expect(await types()).toEqual(['RUN_CREATED', 'RUN_STARTED', 'LOG', 'RUN_COMPLETED'])
+  await station({ controlPlane: s.plane, keep: { eventDays: 1, logDays: 1 } })
+  const second = await station({ controlPlane: s.plane, keep: { logDays: 0 } })
+  await waitFor('the log is gone', async () => (await types()).length === 3)
+  expect(await types()).toEqual(['RUN_CREATED', 'RUN_STARTED', 'RUN_COMPLETED'])
+  await second.close()
+  await station({ controlPlane: s.plane, keep: { eventDays: 0 } })
+  await waitFor('all is gone', async () => (await types()).length === 0)
+  expect((await s.get(`/runs/${run.id}`)).json.status).toBe('COMPLETED')
+})
+
 describe('the end', () => {
   test('who waits is let go of, streams end, what is under way is finished, and nothing is taken any more', async () => {
     const s = await station()

@@ -1,0 +1,9 @@
+import { selfCommand } from '../system/self.ts'
+import { openStateFolder } from '../system/state-folder.ts'
+import type { CommandIo } from './command-io.ts'
+import { openSink } from './output/sink.ts'
+
+/** Opens the state folder for a command as a runner does, and says on stderr what had to be changed in it. Throws STATE_UNUSABLE. */
+export function openHome(home: string, io: Pick<CommandIo, 'stderr'>): void {
+  for (const message of openStateFolder(home, selfCommand())) openSink(io.stderr).write(`${message}\n`)
+}
