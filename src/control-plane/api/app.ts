@@ -3,7 +3,8 @@ import { authorise, type Caller, identify } from './auth.ts'
 import { etag } from './etag.ts'
 import { type GuardOptions, guard } from './guard.ts'
 import { limitRates, limits } from './limits.ts'
-import { PROBLEM_TYPE, problemHandler, problemOf, Refusal } from './problem.ts'
+import { refuseUnknown } from './not-found.ts'
+import { problemHandler, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 import { jsonSerializer, zodValidator } from './validation.ts'
 
@@ -29,6 +30,8 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
     logger: false,
     exposeHeadRoutes: false,
     return503OnClosing: true,
+    // Such as an address that cannot be decoded: no hook and no handler sees it.
+    frameworkErrors: problemHandler((error, request) => options.onFault(error, nameOf(request))),
   }) as unknown as ApiServer
   api.setValidatorCompiler(zodValidator)
   api.setSerializerCompiler(jsonSerializer)
@@ -46,10 +49,7 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
     reply.header('x-content-type-options', 'nosniff')
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
   })
-  api.setNotFoundHandler({ preHandler: api.rateLimit() }, (request, reply) => {
-    const problem = problemOf(new Refusal(404, `there is nothing at ${request.method} ${request.url.split('?')[0]}`))
-    return reply.code(404).type(PROBLEM_TYPE).send(problem)
-  })
+  refuseUnknown(api)
   return api
 }
 

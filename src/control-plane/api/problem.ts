@@ -30,7 +30,7 @@ export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Refusal) return httpProblem(thrown.status, thrown.message, thrown.errors)
   const status = (thrown as FastifyError | null)?.statusCode
   if (!(thrown instanceof RunnerError) && status !== undefined && status >= 400 && status < 500)
-    return httpProblem(status, (thrown as Error).message)
+    return httpProblem(status, PLAINLY[(thrown as FastifyError).code] ?? (thrown as Error).message)
   const { code, message, advice } = asRunnerError(thrown)
   const { http, kind } = ERRORS[code]
   if (kind === 'usage' && http === 422) return httpProblem(http, message)
@@ -40,6 +40,14 @@ export function problemOf(thrown: unknown): Problem {
     .replaceAll('_', ' ')
     .replace(/^./, letter => letter.toUpperCase())
   return { type: problemType(code), title, status: http, detail: message, ...(advice ? { advice } : {}) }
+}
+
+/** What the framework refuses, in plain words. */
+const PLAINLY: Record<string, string> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be JSON: Content-Type: application/json',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'the body is too large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'Content-Length is not the length of the body',
+  FST_ERR_BAD_URL: 'the address cannot be decoded: a % must be followed by two hexadecimal digits',
 }
 
 const FAULT = 'something went wrong inside the server; its log says what'

@@ -95,6 +95,26 @@ describe('problems', () => {
     expect(faults).toEqual([])
   })
 
+  test('an address that is known takes its methods alone, and says which', async () => {
+    const { url } = await bare()
+    for (const method of ['PUT', 'DELETE', 'HEAD', 'OPTIONS']) {
+      const answer = await ask(`${url}/thing?x=1`, { method })
+      expect([method, answer.status, answer.headers.allow]).toEqual([method, 405, 'GET, POST'])
+      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
+    }
+    expect((await ask(`${url}/thing`, { method: 'PUT' })).json.detail).toBe('/thing takes GET, POST, and not PUT')
+    expect((await ask(`${url}/thing/more`, { method: 'PUT' })).status).toBe(404)
+  })
+
+  test('what the framework itself refuses is said in the same way', async () => {
+    const { url } = await bare()
+    const bad = await ask(`${url}/%ZZ`)
+    expect([bad.status, bad.headers['content-type'], bad.json.title]).toEqual([400, expect.stringContaining('problem+json'), 'Bad Request'])
+    expect(bad.json.detail).toContain('cannot be decoded')
+    const type = await ask(`${url}/thing`, { method: 'POST', body: '<a/>', headers: { 'content-type': 'application/xml' } })
+    expect([type.status, type.json.detail]).toEqual([415, 'the body must be JSON: Content-Type: application/json'])
+  })
+
   test('what is our own fault tells nothing of its inside, and is told to the operator', async () => {
     const { url, faults } = await bare()
     const { status, text } = await ask(`${url}/bug`)
