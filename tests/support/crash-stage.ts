@@ -170,8 +170,13 @@ async function stageWith<B extends CrashBoard>(
       return runner
     },
     lock() {
-      const path = lockFilePath(home, AGENT_ID)
-      return existsSync(path) ? readLockFile(path) : null
+      try {
+        return readLockFile(lockFilePath(home, AGENT_ID))
+      } catch (error) {
+        // It goes at the end of a run, also between two looks at it.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+        throw error
+      }
     },
     runs,
     events: () => runs().toSorted().flatMap(openRunFiles(home).events),
