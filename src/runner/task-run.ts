@@ -36,6 +36,7 @@ const steps: Record<StepName, Step> = {
         task.provenAt = context.clock.uptime()
         // A run that was given back and is taken again has the end of its earlier life still in its folder.
         context.files.drop(record.runId, 'result.json')
+        context.emit({ type: 'step_started', step: 'claim' }, record.runId)
         announceTask(record, context)
         task.show()
         task.beat()
@@ -155,8 +156,8 @@ const steps: Record<StepName, Step> = {
     async run({ record, context, begun, showRest }) {
       if (begun('preHook')) announceEnd(record, context)
       await showRest()
-      // Nor are its half-written files ours to remove.
-      if (begun('preHook')) context.files.tidy(record.runId)
+      // Nor are its half-written files ours to remove, unless nobody else can have the run's id.
+      if (begun('preHook') || record.task.runId === null) context.files.tidy(record.runId)
       if (record.disposition?.kind !== 'give_back') context.patience.forget(record.task.id)
       context.journal.remove()
       return 'released'
@@ -194,14 +195,17 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       if (!known) record.steps.push(entry)
       // One write says that the step before is done and that this one begins: nothing happens in between.
       task.save()
-      context.emit({ type: 'step_started', step: name }, record.runId)
+      // A task that another takes may be done under the same run id: until it is ours, so is its timeline not.
+      if (name !== 'claim') context.emit({ type: 'step_started', step: name }, task.begun('preHook') ? record.runId : undefined)
       try {
         entry.result = await steps[name].run(task)
       } catch (thrown) {
         entry.result = afterFault(entry, thrown, task)
       }
       entry.finishedAt = task.now()
-      context.emit({ type: 'step_finished', step: name, result: entry.result, ms: context.clock.uptime() - began }, record.runId)
+      const isOurs = name === 'claim' ? entry.result === 'ours' : task.begun('preHook')
+      const ms = context.clock.uptime() - began
+      context.emit({ type: 'step_finished', step: name, result: entry.result, ms }, isOurs ? record.runId : undefined)
     }
   } finally {
     await task.endBeat()

@@ -21,7 +21,9 @@ export function openRunFiles(home: string): RunFiles {
       return path
     },
     drop: (runId, name) => rmSync(join(runFolder(home, runId), name), { force: true }),
-    tidy: runId => removeLeftoversBelow(folder(runId)),
+    tidy(runId) {
+      if (existsSync(runFolder(home, runId))) removeLeftoversBelow(runFolder(home, runId))
+    },
     stateFile: name => join(home, name),
     append(event) {
       if (event.runId) appendFileSync(join(folder(event.runId), 'events.jsonl'), `${JSON.stringify(event)}\n`, { mode: 0o600 })

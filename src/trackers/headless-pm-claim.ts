@@ -17,7 +17,12 @@ export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, ta
   const found = foundStatus(agent, task)
   const before = await tasks.find(task, found, signal)
   const stands = standing(agent, task, before)
-  if (stands !== 'free') return stands === 'ours' ? 'ours' : 'taken'
+  if (stands === 'ours') return 'ours'
+  if (stands !== 'free') {
+    // Our lock on a task that is done: its answer was lost, and before it took effect somebody finished the task.
+    if (before?.locked_by === agent.id) await openAgain(tasks, agent, task, before.status, signal)
+    return 'taken'
+  }
   // With our lock on it already, an earlier claim was cut off here: locking again would be refused.
   if (!before?.locked_by) {
     const began = performance.now()
@@ -32,12 +37,17 @@ export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, ta
     if (after?.locked_by !== agent.id) return 'taken'
     if (after.status === 'under_work') return 'ours'
     if (after.status !== found) {
-      // It was finished between our look and our lock. There is no unlock; only a move out of `under_work` opens it.
-      for (const status of ['under_work', after.status]) await tasks.write(agent, task, { status }, signal)
+      // It was finished between our look and our lock.
+      await openAgain(tasks, agent, task, after.status, signal)
       return 'taken'
     }
   }
   // At once, since the lock of a task that leaves `created` by another way never opens. Without notes: they would be replaced.
   const written = await tasks.write(agent, task, { status: 'under_work' }, signal)
   return written !== null && written !== 'unknown_status' && written.locked_by === agent.id ? 'ours' : 'taken'
+}
+
+/** There is no unlock; only a move out of `under_work` opens a lock. */
+async function openAgain(tasks: HeadlessPmTasks, agent: AgentIdentity, task: Task, status: string, signal: AbortSignal): Promise<void> {
+  for (const word of ['under_work', status]) await tasks.write(agent, task, { status: word }, signal)
 }

@@ -58,16 +58,22 @@ test.for([JUMPS[0]!, JUMPS[3]!])('the clock jumps $name: the deadline comes when
   expectNothingRunning(stage)
 })
 
-test.for(JUMPS.filter(({ ms }) => ms < 0))('the clock jumps $name: a pause before the next attempt is not prolonged', async ({ ms }) => {
-  const { stage, jump } = await withClock(embeddedStage, { HEADLESS_PM_USAGE_LIMIT_WAIT: '3' })
-  const id = await stage.board.add('Make it so', 'major')
-  stage.agent.next('limit')
-  const runner = stage.start()
-  await waitFor('waiting', () => stage.lock()?.notBefore)
-  const began = performance.now()
-  jump(ms)
-  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
-  expect(performance.now() - began).toBeLessThan(9_000)
-  expect(stage.agent.starts()).toHaveLength(2)
-  await expectDoneOnce(stage, id)
-})
+test.for(JUMPS.filter(({ ms }) => ms < 0))(
+  'the clock jumps $name: a pause before the next attempt is neither prolonged nor cut short',
+  async ({ ms }) => {
+    const { stage, jump } = await withClock(embeddedStage, { HEADLESS_PM_USAGE_LIMIT_WAIT: '3' })
+    const id = await stage.board.add('Make it so', 'major')
+    stage.agent.next('limit')
+    const runner = stage.start()
+    await waitFor('waiting', () => stage.lock()?.notBefore)
+    const due = stage.lock()!.notBefore!
+    const began = performance.now()
+    jump(ms)
+    expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+    expect(performance.now() - began).toBeLessThan(9_000)
+    const started = stage.events().filter(event => event.type === 'attempt_started')
+    expect(Date.parse(started[1]!.at) - ms).toBeGreaterThanOrEqual(due)
+    expect(stage.agent.starts()).toHaveLength(2)
+    await expectDoneOnce(stage, id)
+  },
+)

@@ -5,12 +5,12 @@ import { expect, test } from 'vitest'
 import { openRunFiles } from '../../src/system/run-files.ts'
 import { runnerStage } from '../support/runner-stage.ts'
 
-test('who loses a claim to a quicker agent of this machine ends nothing and removes nothing of the run, which bears the same id', async () => {
+test('who loses a claim to a quicker agent of this machine ends, removes and tells nothing of the run, which bears the same id', async () => {
   const stage = await runnerStage('exit 1')
   const { id } = await stage.board.addTask({ title: 'Make it so', role: 'backend_dev' })
   const quicker = { id: 'dev_002', role: 'backend_dev', level: 'senior' } as const
-  let theirs: { agent: ReturnType<typeof spawn>; half: string } | null = null
-  const { exitCode } = await stage.run({
+  let theirs: { agent: ReturnType<typeof spawn>; half: string; runId: string } | null = null
+  const { exitCode, events } = await stage.run({
     change: context => {
       const { look } = context.tracker
       context.tracker.look = async (...args) => {
@@ -19,7 +19,7 @@ test('who loses a claim to a quicker agent of this machine ends nothing and remo
         const runId = task.runId!
         expect(await stage.board.claim(quicker, id, runId)).toBe('ours')
         const agent = spawn('sleep', ['60'], { stdio: 'ignore', env: { ...process.env, AGENT_RUNNER_RUN_ID: runId } })
-        theirs = { agent, half: join(openRunFiles(stage.home).folder(runId), `.prompt.md.${process.pid}.0a1b2c3d.tmp`) }
+        theirs = { agent, half: join(openRunFiles(stage.home).folder(runId), `.prompt.md.${process.pid}.0a1b2c3d.tmp`), runId }
         writeFileSync(theirs.half, '')
         return task
       }
@@ -28,5 +28,31 @@ test('who loses a claim to a quicker agent of this machine ends nothing and remo
   expect(exitCode).toBe(14)
   expect(theirs!.agent.exitCode ?? theirs!.agent.signalCode).toBeNull()
   expect(existsSync(theirs!.half)).toBe(true)
+  expect(openRunFiles(stage.home).events(theirs!.runId)).toEqual([])
+  // It is said all the same.
+  expect(events).toContainEqual(expect.objectContaining({ type: 'step_finished', step: 'claim', result: 'taken', runId: null }))
   expect(await stage.board.showTask(id)).toMatchObject({ status: 'under_work', lockedBy: 'dev_002' })
+})
+
+test('who loses a claim under a run id of its own leaves no half-written file of it', async () => {
+  const stage = await runnerStage('exit 1')
+  await stage.board.addTask({ title: 'Make it so', role: 'backend_dev' })
+  let half = ''
+  const { exitCode } = await stage.run({
+    change: context => {
+      const { look } = context.tracker
+      context.tracker.look = async (...args) => {
+        const task = await look(...args)
+        return task && { ...task, runId: null }
+      }
+      context.tracker.claim = async (_agent, _task, runId) => {
+        half = join(openRunFiles(stage.home).folder(runId), `.supervisor.log.${process.pid}.0a1b2c3d.tmp`)
+        writeFileSync(half, '')
+        return 'taken'
+      }
+    },
+  })
+  expect(exitCode).toBe(14)
+  expect(half).not.toBe('')
+  expect(existsSync(half)).toBe(false)
 })

@@ -60,6 +60,20 @@ describe('the traps of Headless PM', () => {
     expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
   })
 
+  test('a task that is finished just before a lock of which we never hear is left finished and open by the next try', async () => {
+    const { tracker, pm, ids } = await opened()
+    const [task, row] = [await look(tracker), pm.board.task(Number(ids[0]))]
+    pm.onRequest = request => {
+      if (!request.path.endsWith('/lock')) return 'pass'
+      row.status = 'dev_done'
+      return 'drop_after'
+    }
+    await expect(tracker.claim(agent, task, runId, never())).rejects.toMatchObject({ code: 'TRACKER_UNREACHABLE' })
+    expect(row).toMatchObject({ status: 'dev_done', locked_by: 'dev_1' })
+    expect(await tracker.claim(agent, task, runId, never())).toBe('taken')
+    expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
+  })
+
   test('a lock that is overwritten after we have read it back is not ours', async () => {
     const { tracker, pm, ids } = await opened()
     const [task, row] = [await look(tracker), pm.board.task(Number(ids[0]))]

@@ -70,9 +70,9 @@ while [ $piece -lt ${PIECES} ]; do
   if ! grep -q '^whole' "$file" 2> /dev/null; then
     note asked "$run" $piece
     sleep 0.04
-    echo "half $piece by $$" >> "$file"; note wrote "$run" "$file" "half $piece by $$"
+    echo "half $piece of $run by $$" >> "$file"; note wrote "$run" "$file" "half $piece of $run by $$"
     sleep 0.04
-    echo "whole $piece by $$" >> "$file"; note wrote "$run" "$file" "whole $piece by $$"
+    echo "whole $piece of $run by $$" >> "$file"; note wrote "$run" "$file" "whole $piece of $run by $$"
     if [ $piece = 1 ]; then git add "$file"; git -c user.name=Chaos -c user.email=chaos@example.com commit -qm 'first piece'; fi
     if [ $piece = 2 ]; then echo "line of $run by $$" >> README.md; note wrote "$run" README.md "line of $run by $$"; fi
     echo '{"type":"assistant","message":{"id":"m'$piece'","content":[{"type":"text","text":"piece '$piece' is there"}],"usage":{"input_tokens":1,"output_tokens":1}},"session_id":"'$session'"}'

@@ -56,8 +56,11 @@ export async function startFaultyPm(chance: Chance, share: number): Promise<Faul
     },
     add: (title, complexity, description) => addPmTask(board, title, complexity, description),
     task(id) {
-      // A write that the way doubled moves a task once: the second one finds it moved.
-      const moves = board.changelog.filter(change => change.task_id === Number(id) && change.old_status !== change.new_status)
+      // A write that the way doubled moves a task once: the second one finds it moved. And who locked a task that was done just then has
+      // to move it to open it again, since there is no unlock: those moves bear no note.
+      const moves = board.changelog.filter(
+        change => change.task_id === Number(id) && change.old_status !== change.new_status && change.notes !== null,
+      )
       return { ...pmTaskSeen(board, id), moves: moves.map(change => change.new_status) }
     },
     waiting: () => board.tasks.filter(({ status }) => status === 'created').length,
