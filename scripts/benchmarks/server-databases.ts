@@ -12,7 +12,7 @@ type Value = string | number | null
 export interface BareDatabase {
   url: string
   /** SQLite's and PostgreSQL's words where they differ. */
-  words: { begin: string; skippingHeld: string }
+  words: { begin: string; held: string; skippingHeld: string }
   /** One statement; its values stand in it as `?1`, `?2`. */
   run(sql: string, ...values: Value[]): Promise<Record<string, Value>[]>
   /** Does now what the database would do later beside the measurements: statistics, checkpoint, vacuum. */
@@ -40,7 +40,7 @@ export async function sqliteDatabases(): Promise<Databases> {
       const prepared = new Map<string, StatementSync>()
       return {
         url: file,
-        words: { begin: 'begin immediate', skippingHeld: '' },
+        words: { begin: 'begin immediate', held: '', skippingHeld: '' },
         async run(sql, ...values) {
           const statement = prepared.get(sql) ?? database.prepare(sql)
           prepared.set(sql, statement)
@@ -68,7 +68,7 @@ export async function postgresDatabases(): Promise<Databases> {
       const names = new Map<string, string>()
       return {
         url,
-        words: { begin: 'begin', skippingHeld: 'for update skip locked' },
+        words: { begin: 'begin', held: 'for update', skippingHeld: 'for update skip locked' },
         async run(sql, ...values) {
           if (!names.has(sql)) names.set(sql, `statement_${names.size}`)
           return (await client.query({ name: names.get(sql)!, text: sql.replaceAll('?', '$'), values })).rows

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hasProc, privateMemory } from './program.ts'
 import { type Row, sideBySide } from './row.ts'
-import { bareClaims, bareEvents } from './server-bare.ts'
+import { BARE, bareClaims, bareEvents } from './server-bare.ts'
 import { type BenchServer, startBenchServer } from './server-client.ts'
 import { EVENTS_EACH, fillQueue, fillWithHistory } from './server-data.ts'
 import { type BareDatabase, type Databases, postgresDatabases, sqliteDatabases } from './server-databases.ts'
@@ -88,7 +88,6 @@ async function claims(on: string, running: BenchServer, database: BareDatabase):
 
 async function events(on: string, running: BenchServer, database: BareDatabase): Promise<Row> {
   const writers = await holders(running, WRITERS)
-  const data = JSON.stringify({ type: 'agent_text', text: TEXT })
   const [ours, bare] = await turns(
     () =>
       timed(() =>
@@ -98,7 +97,7 @@ async function events(on: string, running: BenchServer, database: BareDatabase):
           }),
         ),
       ),
-    turn => timed(() => bareEvents(database, `bare-${turn}`, BATCHES, BATCH, data)),
+    turn => timed(() => bareEvents(database, `run_old${turn}`, BATCHES, BATCH, TEXT)),
   )
   return { what: `${on}: an event, sent by ${BATCH} ÷ bare SQL in a loop`, ...nextToBareSql(ours, bare, BATCHES * BATCH, 'events') }
 }
@@ -135,10 +134,10 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
 }
 
 /** Our time for one thing ÷ that of bare SQL. Twice as long is half as many in a second. */
-function nextToBareSql(ours: number, bare: number, each: number, things: string) {
+function nextToBareSql(ours: number, bare: number, each: number, things: keyof typeof BARE) {
   const perSecond = (ms: number) => (1000 * each * TURNS) / ms
   const [we, they] = [perSecond(ours), perSecond(bare)]
-  const detail = `${count(Math.round(we))} ${things}/s, ${Math.round((100 * we) / they)} % of the ${count(Math.round(they))}/s of bare SQL`
+  const detail = `${count(Math.round(we))} ${things}/s, ${Math.round((100 * we) / they)} % of the ${count(Math.round(they))}/s of bare SQL:\n  ${BARE[things]}`
   return { value: they / we, unit: '' as const, aim: 2, limit: 6, detail }
 }
 

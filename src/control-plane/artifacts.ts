@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import type { Holder } from './endings.ts'
 import { ofHolder } from './leases.ts'
-import { runNamed, runRow } from './run-rows.ts'
+import { heldRunNamed, runRow } from './run-rows.ts'
 import type { Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -24,7 +24,7 @@ export async function putArtifact(
   holder: Holder,
   { name, contentType, body }: { name: string; contentType: string; body: string },
 ): Promise<void> {
-  const run = ofHolder(await runNamed(tx.db, holder.runId), customer, holder)
+  const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   const size = Buffer.byteLength(body)
   if (size > LARGEST) throw new RunnerError('USAGE', `${name} is larger than 16 MiB`)
   // PostgreSQL keeps no NUL in a text.

@@ -126,10 +126,13 @@ async function take(tx: Tx, agent: Claimer, candidate: Candidate, runId: string 
   const how = { agent: agent.id, run: id, task: taskId, at: tx.at, role: agent.role }
   const [task] = agent.labels?.length ? await locking(tx, how, agent).execute() : await locked(tx, shapeOf({ customer: '' }, agent), how)
   if (!task) return null
-  const worker = await touchWorker(tx, task.customer, agent)
   const from = waiting ?? (await addRun(tx, task, { id }, await latestRun(tx.db, taskId))).id
-  const run = await startRun(tx, from, { id, agent: agent.id, worker, machine: agent.machine ?? null, epoch: task.epoch, leaseMs: lease })
-  await claimLine(tx, task, agent, id, task.claimed_from)
+  // In this order, and none waits for the answer to another.
+  const [, run] = await Promise.all([
+    touchWorker(tx, task.customer, agent),
+    startRun(tx, from, { id, agent: agent.id, machine: agent.machine ?? null, epoch: task.epoch, leaseMs: lease }),
+    claimLine(tx, task, agent, id, task.claimed_from),
+  ])
   return { task, run }
 }
 

@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { type AddEvents, addToPostgres, addToSqlite } from './event-insert.ts'
 import type { Schema } from './schema.ts'
 
@@ -13,11 +13,6 @@ export interface Differences {
   skippingHeld<Q extends Query>(query: Q, table: keyof Schema): Q
   /** Whether the text is found in the column, whatever its case. */
   contains(column: ReferenceExpression<Schema, 'runs'>, text: string): RawBuilder<SqlBool>
-  /**
-   * From here to its end the transaction is alone in adding events, so that cursors become visible in their order: a reader that has
-   * seen one has seen all before it. Tells everybody who waits, once the transaction is committed.
-   */
-  inOrderOfCommit(db: Kysely<Schema>): Promise<void>
   addEvents: AddEvents
 }
 
@@ -33,14 +28,8 @@ export const SQLITE: Differences = {
   held: query => query,
   skippingHeld: query => query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
-  inOrderOfCommit: async () => {},
   addEvents: addToSqlite,
 }
-
-/** The name under which PostgreSQL tells that something was committed. */
-export const CHANNEL = 'agent_runner_events'
-/** Any number, as long as no other program that shares the database uses it for its advisory locks. */
-const EVENTS_LOCK = 4_207_849_163
 
 /** PostgreSQL has many writers at a time. */
 export const POSTGRES: Differences = {
@@ -49,8 +38,5 @@ export const POSTGRES: Differences = {
   held: query => query.forUpdate() as typeof query,
   skippingHeld: (query, table) => query.forUpdate(table).skipLocked() as typeof query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} ilike ${pattern(text)}`,
-  inOrderOfCommit: async db => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)}), pg_notify(${sql.lit(CHANNEL)}, '')`.execute(db)
-  },
   addEvents: addToPostgres,
 }

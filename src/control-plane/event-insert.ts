@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely } from 'kysely'
-import { prepared } from './prepared.ts'
+import { named, prepared } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 /** An event of a run, but for its number. */
@@ -8,7 +8,11 @@ export type EventRow = Pick<Schema['run_events'], 'type' | 'at' | 'data' | 'sour
 /** SQLite takes 32,766 values in one statement. */
 export const MOST_AT_ONCE = 500
 
-/** Adds events of one run, numbered from where it stands. They are many, so the statements are written by hand: building them takes longer than running them. */
+/**
+ * Adds events of one run, which the transaction holds, numbered from where it stands. From here to its end the transaction is alone in adding
+ * events, so that cursors become visible in their order: a reader that has seen one has seen all before it. Tells everybody who waits, once the
+ * transaction is committed. The statements are written by hand: building so many rows takes longer than writing them.
+ */
 export type AddEvents = (db: Kysely<Schema>, run: number, rows: readonly EventRow[]) => Promise<void>
 
 const lastSeq = prepared(({ db }: { db: Kysely<Schema> }, { run }: { run: number }) =>
@@ -24,14 +28,22 @@ export const addToSqlite: AddEvents = async (db, run, rows) => {
   await db.executeQuery(CompiledQuery.raw(`${INSERT} values ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}`, values))
 }
 
-/** One list of values per column, so that the statement is the same for any number. */
+/** The name under which PostgreSQL tells that something was committed. */
+export const CHANNEL = 'agent_runner_events'
+/** Any number, as long as no other program that shares the database uses it for its advisory locks. */
+const EVENTS_LOCK = 4_207_849_163
+
+/** One list of values per column, so that the statement is the same for any number. No row comes about before the lock is there. */
+const POSTGRES_INSERT = named(`with alone as materialized (select pg_advisory_xact_lock(${EVENTS_LOCK}), pg_notify('${CHANNEL}', ''))
+  ${INSERT}
+  select $1, coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq
+  from alone cross join
+    unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) with ordinality as e (type, at, data, source, source_seq, place)
+  order by place`)
+
+/** Goes along with the commit, which fails if this does: the lock is held for as short a time as can be. */
 export const addToPostgres: AddEvents = async (db, run, rows) => {
   const column = <K extends keyof EventRow>(name: K) => rows.map(row => row[name])
   const values = [run, column('type'), column('at'), column('data'), column('source'), column('source_seq')]
-  await db.executeQuery(CompiledQuery.raw(POSTGRES_INSERT, values))
+  db.executeQuery(CompiledQuery.raw(POSTGRES_INSERT, values)).catch(() => {})
 }
-
-const POSTGRES_INSERT = `${INSERT}
-  select $1, coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq
-  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) with ordinality as e (type, at, data, source, source_seq, place)
-  order by place`

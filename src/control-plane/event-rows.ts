@@ -31,7 +31,6 @@ export interface NewEvent {
 
 /** Writes events in their order, at the end of their transaction. */
 export async function writeEvents(db: Kysely<Schema>, differs: Differences, events: NewEvent[]): Promise<void> {
-  await differs.inOrderOfCommit(db)
   for (let i = 0; i < events.length; ) {
     const { run } = events[i]!
     const rows: EventRow[] = []
@@ -109,17 +108,17 @@ export async function lastCursor(db: Kysely<Schema>): Promise<number> {
   return last?.cursor ?? 0
 }
 
-/** The number of the last event that this agent has told of the run; 0 when none. */
-export async function lastTold(db: Kysely<Schema>, run: number, source: string): Promise<number> {
-  const [last] = await newestTold({ db }, { run, source })
+/** The number of the last event that this agent has told of the run with this id; 0 when none. */
+export async function lastTold(db: Kysely<Schema>, runId: string, source: string): Promise<number> {
+  const [last] = await newestTold({ db }, { runId, source })
   return last?.source_seq ?? 0
 }
 
-const newestTold = prepared(({ db }: { db: Kysely<Schema> }, { run, source }: { run: number; source: string }) =>
+const newestTold = prepared(({ db }: { db: Kysely<Schema> }, { runId, source }: { runId: string; source: string }) =>
   db
     .selectFrom('run_events')
     .select('source_seq')
-    .where('run', '=', run)
+    .where('run', '=', eb => eb.selectFrom('runs').select('runs.seq').where('id', '=', runId))
     .where('source', '=', source)
     .where('source_seq', 'is not', null)
     .orderBy('source_seq', 'desc')

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as soon } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
+import type { Pinning } from './pinned.ts'
 import type { Schema } from './schema.ts'
 
 type Change<T> = (db: Kysely<Schema>) => Promise<T>
@@ -18,7 +19,11 @@ const LONGEST_MS = 25
  * one transaction, each inside of a savepoint: one that fails leaves no trace, and harms no other. All hear of it after the commit, as if each
  * had been alone. After `longestMs` of work a group is committed, so that writers in other processes get their turn too.
  */
-export function groupCommit(database: DatabaseSync, db: Kysely<Schema>, longestMs = LONGEST_MS): <T>(change: Change<T>) => Promise<T> {
+export function groupCommit(
+  database: DatabaseSync,
+  { db, pinnedTo }: Pinning,
+  longestMs = LONGEST_MS,
+): <T>(change: Change<T>) => Promise<T> {
   const waiting: Waiting[] = []
   let writing = false
 
@@ -27,7 +32,7 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Schema>, longestM
     while (waiting.length > 0) {
       // What came in together with the first is read from its sockets until then.
       await soon()
-      await db.connection().execute(connection => writeGroup(database, connection, waiting, longestMs))
+      await db.getExecutor().provideConnection(connection => writeGroup(database, pinnedTo(connection), waiting, longestMs))
     }
     writing = false
   }

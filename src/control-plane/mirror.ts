@@ -19,8 +19,10 @@ export async function publish(
   holder: Holder,
   events: readonly StampedEvent[],
 ): Promise<{ ackedSeq: number }> {
-  let run: RunRow = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
-  let acked = await lastTold(tx.db, run.seq, holder.agentId)
+  // The second is asked once the run is held, and waits for no answer to the first.
+  const [held, last] = await Promise.all([heldRunNamed(tx, holder.runId), lastTold(tx.db, holder.runId, holder.agentId)])
+  let run: RunRow = ofHolder(held, customer, holder)
+  let acked = last
   let known: Partial<RunRow> = {}
   for (const event of [...events].sort((a, b) => a.seq - b.seq)) {
     if (event.seq <= acked) continue

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { CHANNEL } from './differences.ts'
+import { CHANNEL } from './event-insert.ts'
 import { Wakeups } from './wakeups.ts'
 
 /** How long after a broken connection the next one is tried, in milliseconds. */

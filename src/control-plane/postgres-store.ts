@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { RunnerError } from '../core/errors.ts'
 import { POSTGRES } from './differences.ts'
+import { LiteralPostgresDialect } from './literal-limits.ts'
+import { kyselyOn } from './pinned.ts'
 import { openListener } from './postgres-listener.ts'
 import { POSTGRES_MIGRATIONS } from './postgres-migrations.ts'
-import type { Schema } from './schema.ts'
+import { transactionsOf } from './postgres-transaction.ts'
 import type { Store } from './store.ts'
 
 /** Connections of one process. More would only wait for each other. */
@@ -33,10 +34,12 @@ export async function openPostgresStore(url: string): Promise<Store> {
         id === INT8 ? Number : pg.types.getTypeParser(id, (format ?? TEXT) as 'text'),
     },
   }
-  const pool = new pg.Pool({ ...config, max: CONNECTIONS, allowExitOnIdle: true })
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  const pool = new pg.Pool({ ...config, max: CONNECTIONS, allowExitOnIdle: true, pipeline: true })
+  // A connection that breaks fails what was asked of it, and is replaced by the pool; without listeners it would end the process.
   pool.on('error', () => {})
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  pool.on('connect', client => void client.on('error', () => {}))
+  const kysely = kyselyOn(new LiteralPostgresDialect({ pool }))
+  const transaction = transactionsOf(pool, kysely)
   const named = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
@@ -55,12 +58,12 @@ export async function openPostgresStore(url: string): Promise<Store> {
   return {
     url: shown,
     differs: POSTGRES,
-    read: query => named(query(db)),
-    write: change => named(untilAlone(() => db.transaction().execute(change))),
+    read: query => named(query(kysely.db)),
+    write: change => named(untilAlone(() => transaction(change))),
     mark: listener.mark,
     changed: listener.changed,
     close() {
-      closing ??= Promise.all([listener.close(), db.destroy()]).then(() => {})
+      closing ??= Promise.all([listener.close(), kysely.db.destroy()]).then(() => {})
       return closing
     },
   }

@@ -13,6 +13,18 @@ class Place {
 /** Answers a place for each name that it is asked for. */
 const PLACES = new Proxy({}, { get: (_, name) => new Place(String(name)) })
 
+/** The names of statements that are asked thousands of times; there are a few dozen. */
+const names = new Map<string, string>()
+
+/** Keeps a statement's text by a name from now on, so that PostgreSQL reads and plans it once per connection. */
+export function named(sql: string): string {
+  if (!names.has(sql)) names.set(sql, `agent_runner_${names.size}`)
+  return sql
+}
+
+/** The name by which PostgreSQL knows a statement; undefined for one that is read anew each time. */
+export const nameOf = (sql: string): string | undefined => names.get(sql)
+
 interface On {
   db: Kysely<Schema>
 }
@@ -32,6 +44,7 @@ export function prepared<O extends On, V extends object, R>(
     if (!query) {
       query = build(on, PLACES as V).compile()
       compiled.set(adapter, query)
+      named(query.sql)
     }
     const parameters = query.parameters.map(value => (value instanceof Place ? values[value.name as keyof V] : value))
     return (await on.db.executeQuery<R>({ ...query, parameters })).rows

@@ -180,11 +180,10 @@ export async function transition(
   return moved
 }
 
-/** Who takes a run, and for how long in milliseconds; null without an end. */
+/** Which worker takes a run, and for how long in milliseconds; null without an end. */
 export interface Start {
   id: string
   agent: string
-  worker: string
   machine: string | null
   epoch: number
   leaseMs: number | null
@@ -205,7 +204,8 @@ const started = preparedByShape(
       .set(eb => ({
         // Setting an indexed column costs, also to what it is.
         ...(shape.startsWith('renamed') && { id: v.id }),
-        ...{ agent_id: v.agent, worker_id: v.worker, machine: v.machine, epoch: v.epoch, status: 'RUNNING', error: null },
+        ...{ agent_id: v.agent, machine: v.machine, epoch: v.epoch, status: 'RUNNING', error: null },
+        worker_id: eb.selectFrom('workers').select('id').where('agent_id', '=', v.agent).whereRef('workers.customer', '=', 'runs.customer'),
         lease_until: shape.endsWith('for ever') ? null : differs.later(v.leaseMs!),
         started_at: eb.fn.coalesce('started_at', eb.val(v.at)),
       }))

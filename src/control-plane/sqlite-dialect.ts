@@ -4,15 +4,13 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Kysely,
-  type LimitNode,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDriver,
   SqliteIntrospector,
-  SqliteQueryCompiler,
   type SqliteStatement,
-  ValueNode,
 } from 'kysely'
+import { SqliteCompiler } from './literal-limits.ts'
 
 /** Kysely on Node's own SQLite. `file` is the real path; it names the queue in which the connections of this process wait. */
 export class NodeSqliteDialect implements Dialect {
@@ -29,7 +27,7 @@ export class NodeSqliteDialect implements Dialect {
   }
 
   createQueryCompiler() {
-    return new LiteralLimits()
+    return new SqliteCompiler()
   }
 
   createAdapter() {
@@ -38,14 +36,6 @@ export class NodeSqliteDialect implements Dialect {
 
   createIntrospector(db: Kysely<unknown>) {
     return new SqliteIntrospector(db)
-  }
-}
-
-/** SQLite plans a statement anew each time its `limit ?` is given, which takes ten times as long as running it; `limit 1` it plans once. */
-class LiteralLimits extends SqliteQueryCompiler {
-  protected override visitLimit(node: LimitNode): void {
-    if (ValueNode.is(node.limit) && Number.isInteger(node.limit.value)) this.append(`limit ${node.limit.value}`)
-    else super.visitLimit(node)
   }
 }
 

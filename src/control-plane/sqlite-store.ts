@@ -2,11 +2,10 @@ import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { SQLITE } from './differences.ts'
 import { groupCommit } from './group-commit.ts'
-import type { Schema } from './schema.ts'
+import { kyselyOn } from './pinned.ts'
 import { NodeSqliteDialect } from './sqlite-dialect.ts'
 import { migrate } from './sqlite-migrations.ts'
 import type { Store } from './store.ts'
@@ -56,7 +55,7 @@ async function useWal(database: DatabaseSync): Promise<void> {
 
 /** The store over an open database with today's tables. `queue` names the file for the connections of this process that take turns. */
 export function storeOn(database: DatabaseSync, file: string, queue = realpathSync(file)): Store {
-  const db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, queue) })
+  const kysely = kyselyOn(new NodeSqliteDialect(database, queue))
   // The first counts what other connections changed, the second what this one did.
   const others = database.prepare('pragma data_version')
   const own = database.prepare('select total_changes() as changes')
@@ -79,11 +78,11 @@ export function storeOn(database: DatabaseSync, file: string, queue = realpathSy
     }
   }
   const wakeups = new Wakeups(mark, LOOK_MS)
-  const write = groupCommit(database, db)
+  const write = groupCommit(database, kysely)
   return {
     url: file,
     differs: SQLITE,
-    read: query => named(query(db)),
+    read: query => named(query(kysely.db)),
     write: change => named(write(change)).finally(() => wakeups.wake()),
     mark,
     changed: (since, ms, signal) => wakeups.wait(since, ms, signal),

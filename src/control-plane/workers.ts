@@ -29,11 +29,10 @@ export interface Worker {
   lastSeen: string
 }
 
-/** Makes the worker known, or refreshes what is said of it and that it was seen. Answers its id. */
-export async function touchWorker(tx: Tx, customer: string, { id, role, level, labels, host }: Claimer): Promise<string> {
+/** Makes the worker known, or refreshes what is said of it and that it was seen. */
+export async function touchWorker(tx: Tx, customer: string, { id, role, level, labels, host }: Claimer): Promise<void> {
   const said = { role, level, labels: labels ? JSON.stringify(labels) : null, host: host ?? null }
-  const [worker] = await touched(tx, { id: newWorkerId(), customer, agent: id, at: tx.at, ...said })
-  return worker!.id
+  await touched(tx, { id: newWorkerId(), customer, agent: id, at: tx.at, ...said })
 }
 
 /** What is not said stays as it is. */
@@ -55,8 +54,7 @@ const touched = prepared(
           labels: sql`coalesce(${v.labels}, workers.labels)`,
           host: sql`coalesce(${v.host}, workers.host)`,
         }),
-      )
-      .returning('id'),
+      ),
 )
 
 /** The worker of this agent. */

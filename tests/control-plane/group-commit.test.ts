@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { groupCommit } from '../../src/control-plane/group-commit.ts'
-import type { Schema } from '../../src/control-plane/schema.ts'
+import { kyselyOn } from '../../src/control-plane/pinned.ts'
 import { NodeSqliteDialect } from '../../src/control-plane/sqlite-dialect.ts'
 import { tempFolder } from '../support/temp.ts'
 
@@ -28,7 +28,7 @@ function bench(longestMs?: number) {
   database.exec(`create table names (name text primary key);
     create table late (name text references names (name) deferrable initially deferred);
     create trigger fatal before insert on names when new.name = 'fatal' begin select raise(rollback, 'no room'); end`)
-  const write = groupCommit(database, new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, file) }), longestMs)
+  const write = groupCommit(database, kyselyOn(new NodeSqliteDialect(database, file)), longestMs)
   return {
     database,
     write,

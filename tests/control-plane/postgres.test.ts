@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openPostgresStore } from '../../src/control-plane/postgres-store.ts'
 import { controlPlaneKeepsItsPromises, type Database } from '../contracts/control-plane.ts'
 import { bench, dev, me, told } from '../contracts/control-plane-fixture.ts'
 import { postgresServer } from '../support/postgres.ts'
@@ -65,6 +66,28 @@ describe('transactions of several connections', () => {
       })
     await Promise.all([inOrder([first.taskId, second.taskId], plane), inOrder([second.taskId, first.taskId], other)])
     for (const { taskId } of [first, second]) expect((await plane.tasks.get(me, taskId)).notes).toBe('user: slow\n\nuser: slow')
+  })
+})
+
+describe('a change', () => {
+  const event = { type: 'LOG', at: '2026-01-01T00:00:00.000Z', data: '{}', source: 'dev_1', source_seq: 1 }
+
+  test('whose events cannot be written fails with the reason, and leaves nothing', async () => {
+    const { url, ask } = await newDatabase()
+    const store = await openPostgresStore(url)
+    onTestFinished(() => store.close())
+    const add = (agent: string) =>
+      store.write(async db => {
+        const row = { id: agent, customer: '', agent_id: agent, role: 'qa', level: 'senior', registered_at: '', last_seen: '' } as const
+        await db.insertInto('workers').values(row).execute()
+        await store.differs.addEvents(db, 7, [event])
+      })
+    await add('dev_1')
+    await expect(add('dev_2')).rejects.toMatchObject({ code: '23505', message: expect.stringContaining('run_events_by_source') })
+    expect(await ask('select id from workers')).toEqual([{ id: 'dev_1' }])
+    // The connection is as good as before.
+    await store.write(async db => store.differs.addEvents(db, 7, [{ ...event, source_seq: 2 }]))
+    expect(await ask('select seq from run_events order by cursor')).toEqual([{ seq: 1 }, { seq: 2 }])
   })
 })
 
