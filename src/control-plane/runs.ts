@@ -60,35 +60,65 @@ export interface RunFilter extends PageWish {
   projectId?: string
   taskId?: string
   status?: readonly RunStatus[]
-  /** Only those with this text in name or goal, whatever its case. */
+  /** Only those with this text in name or goal, whatever its case. Looks through some thousands per page. */
   text?: string
 }
 
-/** Runs, newest first; null for all customers. However many there are, a page is one walk along an index per status asked for. */
+/** How many runs one page of a search looks through, for each status asked for; a few milliseconds' worth. */
+const SEARCHED = 5_000
+
+/**
+ * Runs, newest first; null for all customers. However many there are, a page is one walk along an index per status asked for. One that looks for
+ * a text ends its walk after some thousands, so it may have fewer than asked for, or none, and a next one all the same.
+ */
 export async function listRuns(db: Kysely<Schema>, differs: Differences, customer: string | null, filter: RunFilter): Promise<Page<Run>> {
-  const { limit = PAGE, status } = filter
-  const query = runQuery(db, differs, customer, filter)
-  const pages = await Promise.all((status?.length ? [...new Set(status)] : [undefined]).map(one => withStatus(query, one).execute()))
+  const { limit = PAGE, status, text } = filter
+  const query = runQuery(db, customer, filter)
+  const queries = (status?.length ? [...new Set(status)] : [undefined]).map(one => withStatus(query, one))
+  const end = text ? await searchEnd(queries) : null
+  const narrowed = text ? queries.map(one => withText(one, differs, text, end)) : queries
+  const pages = await Promise.all(
+    narrowed.map(one =>
+      one
+        .selectAll()
+        .limit(limit + 1)
+        .execute(),
+    ),
+  )
   const rows = pages.length === 1 ? pages[0]! : pages.flat().sort((a, b) => b.seq - a.seq)
-  return toPage(rows, limit, toRun)
+  const page = toPage(rows, limit, toRun)
+  return { ...page, next: page.next ?? end }
 }
 
-type RunQuery = SelectQueryBuilder<Schema, 'runs', RunRow>
+/** Where the walks of a search end that would be too long; null when none is. */
+async function searchEnd(queries: RunQuery[]): Promise<number | null> {
+  const ends = await Promise.all(
+    queries.map(query =>
+      query
+        .select('seq')
+        .limit(1)
+        .offset(SEARCHED - 1)
+        .executeTakeFirst(),
+    ),
+  )
+  return ends.reduce<number | null>((latest, end) => (end && end.seq > (latest ?? 0) ? end.seq : latest), null)
+}
 
-/** The query of a list, apart so that its plan can be shown. */
-export function runQuery(db: Kysely<Schema>, differs: Differences, customer: string | null, filter: RunFilter): RunQuery {
-  const { projectId, taskId, text, limit = PAGE, before = null } = filter
-  let query = db
-    .selectFrom('runs')
-    .selectAll()
-    .orderBy('seq', 'desc')
-    .limit(limit + 1)
+const withText = (query: RunQuery, differs: Differences, text: string, from: number | null) => {
+  const found = query.where(sql<SqlBool>`(${differs.contains('name', text)} or ${differs.contains('goal', text)})`)
+  return from === null ? found : found.where('seq', '>=', from)
+}
+
+type RunQuery = SelectQueryBuilder<Schema, 'runs', object>
+
+/** The query of a list without what it selects, apart so that its plan can be shown. */
+export function runQuery(db: Kysely<Schema>, customer: string | null, filter: Omit<RunFilter, 'text' | 'status' | 'limit'>): RunQuery {
+  const { projectId, taskId, before = null } = filter
+  let query = db.selectFrom('runs').orderBy('seq', 'desc')
   if (taskId !== undefined) query = query.where('task_id', '=', taskId)
   if (projectId !== undefined) query = query.where('project_id', '=', projectId)
   if (customer !== null) query = query.where('customer', '=', customer)
-  if (before !== null) query = query.where('seq', '<', before)
-  if (text) query = query.where(sql<SqlBool>`(${differs.contains('name', text)} or ${differs.contains('goal', text)})`)
-  return query
+  return before === null ? query : query.where('seq', '<', before)
 }
 
 /** Narrowed to one state. Several at once would have to be sorted. */

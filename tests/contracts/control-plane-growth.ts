@@ -10,7 +10,6 @@ import {
 } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { firstInQueue } from '../../src/control-plane/claims.ts'
-import { POSTGRES, SQLITE } from '../../src/control-plane/differences.ts'
 import { runQuery, withStatus } from '../../src/control-plane/runs.ts'
 import type { Schema } from '../../src/control-plane/schema.ts'
 import { bench, type Database, dev, me, type NewDatabase, qa, told } from './control-plane-fixture.ts'
@@ -101,19 +100,39 @@ export function growthPromises(newDatabase: NewDatabase): void {
       for (const [name, ms] of Object.entries(many)) expect(ms, name).toBeLessThan(4 * few[name]! + 5)
     })
 
+    test('a search comes page by page, each after some thousands of runs, until it has found the oldest', async () => {
+      const { create, plane, project, database } = await bench(newDatabase)
+      const { id } = await create('The needle')
+      await fill(database, project.id, 0, 12_000)
+      const found: string[] = []
+      let pages = 0
+      for (let before: number | null = null; pages === 0 || before !== null; pages++) {
+        const page: { items: { id: string }[]; next: number | null } = await plane.runs.list(me, { text: 'needle', before })
+        found.push(...page.items.map(run => run.id))
+        before = page.next
+      }
+      expect([found, pages]).toEqual([[id], 3])
+      expect(await plane.runs.list(me, { text: 'needle', status: ['QUEUED'] })).toMatchObject({ items: [{ id }], next: null })
+      const both = await plane.runs.list(me, { text: 'old', status: ['FAILED', 'COMPLETED'], limit: 300 })
+      expect(both.items.map(run => run.id)).toEqual(Array.from({ length: 300 }, (_, i) => `run_old${11_999 - i}`))
+    })
+
     test('lists and the queue walk along indexes in their order', async () => {
       const { plane, project, database } = await bench(newDatabase)
       const other = await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
       await fill(database, project.id, 0, 5_000)
       await fill(database, other.id, 5_000, 10_000)
       const db = compiler(plane.kind)
-      const differs = plane.kind === 'sqlite' ? SQLITE : POSTGRES
       const queries = [
-        runQuery(db, differs, '', { limit: 20, before: 2_000 }),
-        runQuery(db, differs, '', { limit: 20, projectId: project.id }),
-        withStatus(runQuery(db, differs, '', { limit: 20, projectId: project.id }), 'FAILED'),
-        withStatus(runQuery(db, differs, null, { limit: 20 }), 'FAILED'),
-        runQuery(db, differs, null, { taskId: 'tsk_old7' }),
+        runQuery(db, '', { before: 2_000 }).selectAll().limit(20),
+        runQuery(db, '', { projectId: project.id }).selectAll().limit(20),
+        withStatus(runQuery(db, '', { projectId: project.id }), 'FAILED')
+          .selectAll()
+          .limit(20),
+        withStatus(runQuery(db, null, {}), 'FAILED')
+          .selectAll()
+          .limit(20),
+        runQuery(db, null, { taskId: 'tsk_old7' }).selectAll().limit(20),
         firstInQueue(db.selectFrom('tasks'), { customer: '' }, dev()).selectAll('tasks'),
         firstInQueue(db.selectFrom('tasks'), { customer: '' }, qa()).selectAll('tasks'),
         firstInQueue(db.selectFrom('tasks'), { projectId: project.id }, dev()).selectAll('tasks'),
