@@ -13,8 +13,8 @@ import { waitOut } from './waiting.ts'
 export const NOTHING_TO_DO = 14
 /** How long unfinished work waits at most for the tracker to know us again. */
 const TRY_MS = 5_000
-/** Exit code of a single task that was kept for the next start. */
-const KEPT = 12
+/** Exit code of a single task that did not come to its end, or to its beginning, because the runner was asked to end. */
+const STOPPED = 12
 
 /**
  * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code and how many tasks came to an end.
@@ -29,6 +29,8 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
   let idle = false
   let tasks = 0
   const over = (exitCode: number) => ({ exitCode, tasks })
+  // Whoever asked for one task must not take it for done; whoever hands its agent to the next start knows.
+  const onRequest = () => (mode.single && !stops.detaching.aborted ? STOPPED : 0)
   try {
     for (;;) {
       try {
@@ -45,12 +47,12 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
         const done = await runTask(record, context)
         const { next, exitCode } = end(done.reason)
         if (!done.notOurs) tasks++
-        if (done.claiming === 'stops') return over(exitCode || KEPT)
+        if (done.claiming === 'stops') return over(exitCode || STOPPED)
         if (mode.single && !done.notOurs) return over(exitCode)
         failures = next === 'report' ? 0 : failures + 1
       } catch (thrown) {
         const error = asRunnerError(thrown)
-        if (error.code === 'ABORTED') return over(journal.load().record && mode.single && !stops.detaching.aborted ? KEPT : 0)
+        if (error.code === 'ABORTED') return over(onRequest())
         // While draining nothing is tried again: what is unfinished waits for the next start.
         if (mode.single || fatal(error) || stops.draining.aborted) throw error
         failures++
@@ -58,7 +60,7 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
         emit({ type: 'warning', message: error.message, advice: error.advice })
       }
       if (failures > 0) await clock.sleep(backoff(failures, context.random()), stops.draining).catch(() => {})
-      if (stops.draining.aborted && !journal.load().record) return over(0)
+      if (stops.draining.aborted && !journal.load().record) return over(onRequest())
     }
   } finally {
     health.end()

@@ -43,6 +43,16 @@ test('a request to end during a task finishes the task and takes no further one'
   expect((await stage.board.showTask(second.id)).status).toBe('created')
 })
 
+test('a single task that was not begun because the runner was asked to end is not told as done', async () => {
+  const stage = await runnerStage(done)
+  const { id } = await stage.board.addTask(draft)
+  const stops = new Stops()
+  stops.request()
+  expect((await stage.run({ stops })).exitCode).toBe(12)
+  expect((await stage.board.showTask(id)).status).toBe('created')
+  expect((await stage.run({ single: false, stops })).exitCode).toBe(0)
+})
+
 test('while the health check fails no task is taken; when it succeeds again, tasks are', async () => {
   const hooks = { 'README.md': '', 'hooks/health_check.sh': 'test ! -e "$AGENT_RUNNER_TEST_SICK"\n' }
   const sick = join(process.cwd(), `node_modules/.sick-${process.pid}-${Math.random()}`)
