@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { Config } from '../config/config.ts'
+import { HOOKS, type HookName } from '../core/ports.ts'
 import { type CommandIo, endedByUser, processIo } from './command-io.ts'
 import { addRunOptions } from './options.ts'
 
@@ -19,11 +20,11 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     })
 
   addRunOptions(hooks.command('run').description('calls a hook as the runner would, and shows what it says'), [...PLACES, ...DETAILS])
-    .argument('<name>', 'pre_task, post_task or health_check')
+    .addArgument(new Argument('<name>', 'which one').choices(HOOKS))
     .option('--task <file>', 'a task as JSON, at least {"title": "…"}; without it a sample')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, _flags, command: Command) => {
+    .action(async (name: HookName, _flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
       const place = io()
       const { actions, config, print } = await prepare(flags, place)

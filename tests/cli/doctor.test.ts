@@ -246,13 +246,13 @@ test('a configuration that does not hold is the one finding; a wrong flag is a w
   await expect(machine().doctor(['--level', 'expert'])).rejects.toMatchObject({ exitCode: 2 })
 })
 
-test('a key in the repository, and a missing role, are warnings', async () => {
+test('a key in the repository is a warning; without a role, a run would not start', async () => {
   const inRepository = await machine({ 'agent-runner.yaml': 'apiKey: hunter2\ntracker: embedded\n' }).doctor(WHO)
   expect(inRepository.check('configuration')).toMatchObject({ verdict: 'warn', advice: expect.stringContaining('config set apiKey -') })
   expect(JSON.stringify(inRepository)).not.toContain('hunter2')
   const { check, exitCode } = await machine().doctor()
-  expect(check('configuration').says).toBe('valid, but a run needs --role and --agent-id too')
-  expect(exitCode).toBe(0)
+  expect(check('configuration')).toMatchObject({ verdict: 'fail', says: 'valid, but a run needs --role and --agent-id too' })
+  expect(exitCode).toBe(2)
 })
 
 test('a key that is too short to be told from a word is a warning', async () => {

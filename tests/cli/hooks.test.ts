@@ -33,6 +33,12 @@ test('hooks are listed as the configuration has them', async () => {
   expect(code).toBe(0)
 })
 
+test('a hook that there is not is refused with the names of those that there are', async () => {
+  const { code, err } = await house({ a: 'x' }).call('run', 'pre-task')
+  expect(err).toMatch(/pre-task.*pre_task, post_task, health_check/)
+  expect(code).toBe(2)
+})
+
 test("a hook is told the configured agent, and the command ends with the hook's exit code", async () => {
   const { call, repo } = house({ 'hooks/pre_task.sh': 'cat; exit 42', 'task.json': '{"title":"Mine","seniority":"principal"}' })
   const { code, out } = await call('run', 'pre_task', '--agent-id', 'qa_001', '--role', 'qa', '--task', 'task.json')

@@ -18,7 +18,8 @@ export const configuration: Check = {
     const missing = (['role', 'agentId'] as const).filter(key => values[key] === null)
     if (missing.length > 0) {
       const flags = missing.map(key => (key === 'role' ? '--role' : '--agent-id'))
-      return warn(
+      return fail(
+        ERRORS.USAGE,
         `valid, but a run needs ${flags.join(' and ')} too`,
         'Give them to `agent-runner`, or write them down with `agent-runner init`.',
       )

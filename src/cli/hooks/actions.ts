@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
-import { HOOKS, type HookDocument, type HookName } from '../../core/ports.ts'
+import type { HookDocument, HookName } from '../../core/ports.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
 import { type HookOptions, openHooks } from '../../system/hooks.ts'
@@ -42,16 +42,14 @@ const ORIGINS = {
 
 /**
  * `hooks run NAME`: calls a hook as the runner would, with the task of a file or a sample, shows what it printed, and answers the hook's own
- * exit code (124 timed out, 125 ended by a signal or for printing too much, 126 and 127 as in a shell). Throws USAGE for an unknown name or an unfit file.
+ * exit code (124 timed out, 125 ended by a signal or for printing too much, 126 and 127 as in a shell). Throws USAGE for an unfit file.
  */
 export async function runHook(
-  name: string,
+  hook: HookName,
   options: HookOptions & HookFacts & { taskFile: string | null; json: boolean },
   print: Print,
   signal: AbortSignal,
 ): Promise<number> {
-  const hook = HOOKS.find(known => known === name)
-  if (!hook) throw new RunnerError('USAGE', `there is no hook ${oneLine(name, 80)}; the hooks are ${HOOKS.join(', ')}`)
   if (hook === 'health_check' && options.taskFile !== null)
     throw new RunnerError('USAGE', 'health_check is not about a task: leave out --task')
   const task = hook === 'health_check' ? null : await taskFrom(options.taskFile)
