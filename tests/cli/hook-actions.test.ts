@@ -2,7 +2,7 @@ import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { listHooks, printHookSchema, runHook } from '../../src/cli/hooks/actions.ts'
-import type { HookName } from '../../src/core/ports.ts'
+import { HOOKS, type HookName } from '../../src/core/ports.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { PROGRAM } from '../support/hook-document.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -74,7 +74,7 @@ test('--json is one document with output and verdict', async () => {
 
 test('the shipped hooks pass with the sample task, and a trial leaves no metrics', async () => {
   const { run, folder } = house({})
-  for (const name of ['pre_task', 'post_task', 'health_check']) expect(await run(name)).toMatchObject({ code: 0 })
+  for (const name of HOOKS) expect(await run(name)).toMatchObject({ code: 0 })
   expect(existsSync(join(folder, 'home/metrics.jsonl'))).toBe(false)
 })
 
