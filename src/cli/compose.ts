@@ -56,7 +56,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const warn = (message: string) => outside.emit({ type: 'warning', message })
   const { beside, env, self } = outside
   const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
-  const tracker = beside ? await besideServer(beside.plane, home) : await openTracker(config, { look: outside.look })
+  const tracker = beside ? await besideServer(beside.plane, config) : await openTracker(config, { look: outside.look })
   return {
     identity,
     tracker,
@@ -101,7 +101,7 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
   const { values } = config
   if (trackerChoice(config).tracker === 'embedded') {
     const { openEmbedded } = await import('../trackers/control-plane.ts')
-    return openEmbedded(boardFile(values.home), { project: values.repo, look })
+    return openEmbedded(boardFile(values.home), { project: values.repo, labels: values.labels, look })
   }
   if (trackerChoice(config).tracker === 'control-plane') {
     const { openControlPlaneHttp } = await import('../trackers/control-plane-http.ts')
@@ -112,6 +112,7 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
       requestTimeoutMs: apiTimeout * 1000,
       project: project ?? repo,
       machine: machineName(values.home),
+      labels: values.labels,
     })
   }
   const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
@@ -119,9 +120,9 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
 }
 
 /** The tasks of all projects of a control plane in this very process. */
-async function besideServer(plane: ControlPlane, home: string): Promise<Tracker> {
+async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tracker> {
   const { openBeside } = await import('../trackers/control-plane-beside.ts')
-  return openBeside(plane, machineName(home))
+  return openBeside(plane, { machine: machineName(values.home), labels: values.labels })
 }
 
 /** The key of the control plane that tasks come from; null when they come from elsewhere, or without a key. */

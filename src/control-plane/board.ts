@@ -40,6 +40,8 @@ export type Board = ReturnType<typeof boardOn>
 export interface BoardOptions {
   /** The repository whose tasks these are. Added tasks belong to it, and only its tasks are listed and handed out. */
   project?: string
+  /** What its agents have that tasks may ask for. */
+  labels?: readonly string[]
   /** Only look: nothing is made or changed, a missing board is an empty one, and what would change something fails. */
   look?: boolean
 }
@@ -50,7 +52,7 @@ export async function openBoard(file: string, options: BoardOptions = {}): Promi
 }
 
 /** The board of one repository over an open store. */
-export function boardOn(store: Store, { project = '' }: BoardOptions) {
+export function boardOn(store: Store, { project = '', labels = [] }: BoardOptions) {
   const { read } = store
   const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
   const here = (db: Parameters<typeof findProjectAt>[0]) => findProjectAt(db, CUSTOMER, project)
@@ -108,14 +110,14 @@ export function boardOn(store: Store, { project = '' }: BoardOptions) {
         return items.map(({ agentId, role, level, registeredAt, lastSeen }) => ({ id: agentId, role, level, registeredAt, lastSeen }))
       }),
 
-    register: (agent: AgentIdentity): Promise<void> => write(async tx => void (await touchWorker(tx, CUSTOMER, agent))),
+    register: (agent: AgentIdentity): Promise<void> => write(async tx => void (await touchWorker(tx, CUSTOMER, { ...agent, labels }))),
     look: (agent: AgentIdentity): Promise<BoardTask | null> =>
       read(async db => {
         const found = await here(db)
-        return found ? look(db, { projectId: found.id }, agent) : null
+        return found ? look(db, { projectId: found.id }, { ...agent, labels }) : null
       }),
     claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> =>
-      write(async tx => ((await claim(tx, CUSTOMER, agent, id, runId, null)) ? 'ours' : 'taken')),
+      write(async tx => ((await claim(tx, CUSTOMER, { ...agent, labels }, id, runId, null)) ? 'ours' : 'taken')),
     holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, store.differs, CUSTOMER, agent, id)),
     heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
       write(async tx => {

@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../control-plane/control-plane.ts'
 import type { Conclusion } from '../control-plane/endings.ts'
+import type { Claimer } from '../control-plane/workers.ts'
 import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import { plainTask, throwIfAborted, unknownWishes, waited } from './control-plane.ts'
@@ -12,8 +13,8 @@ const HERE = { customer: '', name: 'lanes' }
  * A control plane in this very process as a tracker, for the tasks of all projects of this machine. What is taken is held by a lease, as by
  * a runner elsewhere: others that share the database take over when this process is gone for long. The control plane stays its owner's.
  */
-export function openBeside(plane: ControlPlane, machine: string): Tracker {
-  const holders = openHolders(holdingsIn(plane, machine), machine)
+export function openBeside(plane: ControlPlane, here: { machine: string; labels?: readonly string[] }): Tracker {
+  const holders = openHolders(holdingsIn(plane, here), here.machine)
   const { queue } = plane
 
   const conclude = (agent: AgentIdentity, task: Task, { runId, ...report }: Omit<Report, 'status'> & Conclusion, signal: AbortSignal) =>
@@ -21,7 +22,7 @@ export function openBeside(plane: ControlPlane, machine: string): Tracker {
 
   const holding = (agent: AgentIdentity, task: Task, signal: AbortSignal) => {
     throwIfAborted(signal)
-    return queue.holding(HERE, { ...agent, machine }, task.id)
+    return queue.holding(HERE, { ...agent, ...here }, task.id)
   }
 
   return {
@@ -30,11 +31,11 @@ export function openBeside(plane: ControlPlane, machine: string): Tracker {
     heartbeatMs: HEARTBEAT_MS,
     async register(agent, signal) {
       throwIfAborted(signal)
-      await plane.workers.register(HERE, agent)
+      await plane.workers.register(HERE, { ...agent, ...here })
     },
     async look(agent, waitSeconds, signal) {
       throwIfAborted(signal)
-      const found = await waited(plane, waitSeconds, signal, () => queue.look(HERE, { ...agent, machine }))
+      const found = await waited(plane, waitSeconds, signal, () => queue.look(HERE, { ...agent, ...here }))
       return found && plainTask({ ...found, repo: found.project })
     },
     claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
@@ -80,7 +81,7 @@ export function openBeside(plane: ControlPlane, machine: string): Tracker {
 }
 
 /** Who holds what, as the control plane itself has it. */
-function holdingsIn(plane: ControlPlane, machine: string): HoldingSource {
+function holdingsIn(plane: ControlPlane, here: Pick<Claimer, 'machine' | 'labels'>): HoldingSource {
   return {
     async run(runId, signal) {
       throwIfAborted(signal)
@@ -93,7 +94,7 @@ function holdingsIn(plane: ControlPlane, machine: string): HoldingSource {
     },
     async claim(agent, taskId, runId, signal) {
       throwIfAborted(signal)
-      return (await plane.queue.claim(HERE, { ...agent, machine }, taskId, runId))?.lease.epoch ?? null
+      return (await plane.queue.claim(HERE, { ...agent, ...here }, taskId, runId))?.lease.epoch ?? null
     },
   }
 }

@@ -20,6 +20,8 @@ export interface ControlPlaneHttpOptions {
   project: string
   /** The name of this machine, by which two that bear one agent id are told apart. */
   machine: string
+  /** What the runner has that tasks may ask for. */
+  labels?: readonly string[]
 }
 
 /** One poll waits at most so long at the server, in seconds. */
@@ -32,8 +34,8 @@ const LONGEST_POLL = 30
  */
 export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker {
   const calls = openCalls(options)
-  const { machine } = options
-  const holders = openHolders(holdingsAt(calls, machine), machine)
+  const { machine, labels = [] } = options
+  const holders = openHolders(holdingsAt(calls, { machine, labels }), machine)
   const projectId = projectOf(calls, options.project)
 
   async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
@@ -77,7 +79,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     async register(agent, signal) {
       const { id: agent_id, role, level } = agent
       await calls.post('/api/v1/workers', z.looseObject({ agent_id: z.literal(agent_id) }), {
-        body: { agent_id, role, level, host: hostname() },
+        body: { agent_id, role, level, labels, host: hostname() },
         signal,
       })
     },
@@ -87,7 +89,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
       for (;;) {
         const left = Math.max(0, (until - performance.now()) / 1000)
         const wait = Math.min(LONGEST_POLL, Math.ceil(left))
-        const query = { ...who(agent), machine, project_id, peek: 'true', wait: String(wait) }
+        const query = { ...who(agent), machine, labels: labels.join(','), project_id, peek: 'true', wait: String(wait) }
         const found = await calls.get('/api/v1/tasks/poll', polled.nullable(), { query, waitSeconds: wait, signal })
         if (found) return taskFromWire(found.task)
         if (performance.now() >= until) return null
@@ -145,7 +147,7 @@ const seenTask = z.object({ run_id: z.string().nullable(), locked_by: z.string()
 const seenRun = z.object({ agent_id: z.string().nullable(), epoch: z.number(), machine: z.string().nullish() })
 
 /** Who holds what, as a server tells it. */
-function holdingsAt(calls: ControlPlaneCalls, machine: string): HoldingSource {
+function holdingsAt(calls: ControlPlaneCalls, here: Pick<ControlPlaneHttpOptions, 'machine' | 'labels'>): HoldingSource {
   return {
     async run(runId, signal) {
       const seen = await calls.get(`/runs/${encodeURIComponent(runId)}`, seenRun, { signal })
@@ -156,7 +158,7 @@ function holdingsAt(calls: ControlPlaneCalls, machine: string): HoldingSource {
       return { runId: seen.run_id, lockedBy: seen.locked_by }
     },
     async claim(agent, taskId, runId, signal) {
-      const body = { ...who(agent), machine, host: hostname(), run_id: runId }
+      const body = { ...who(agent), ...here, host: hostname(), run_id: runId }
       const answer = await calls.post(`/api/v1/tasks/${encodeURIComponent(taskId)}/claim`, claimAnswer, { body, signal })
       return answer.claim === 'ours' ? (answer.lease?.epoch ?? null) : null
     },

@@ -12,7 +12,7 @@ const postgres = postgresServer()
 /** A lane beside the server instead of a runner elsewhere. */
 async function beside(...how: Parameters<typeof controlPlaneFixture>) {
   const at = await controlPlaneFixture(...how)
-  return { ...at, tracker: (machine = 'here') => openBeside(at.plane, machine) }
+  return { ...at, tracker: (machine = 'here', more: { labels?: string[] } = {}) => openBeside(at.plane, { machine, ...more }) }
 }
 
 trackerKeepsItsPromises('a control plane in this process on SQLite', drafts => beside(drafts))
@@ -51,6 +51,16 @@ describe('a lane', () => {
     expect(await at.tracker().look(agent, 0, never())).toBeNull()
     await at.add({ title: 'ours' })
     expect(await at.tracker().look(agent, 0, never())).toMatchObject({ title: 'ours', repo: '/srv/shop' })
+  })
+
+  test('takes tasks that ask for what it has, and no others', async () => {
+    const at = await beside([])
+    onTestFinished(() => at.close())
+    await at.add({ title: 'heavy', labels: ['gpu'] } as never)
+    expect(await at.tracker().look(agent, 0, never())).toBeNull()
+    const able = at.tracker('here', { labels: ['gpu'] })
+    const task = (await able.look(agent, 0, never())) as Task
+    expect(await able.claim(agent, task, task.runId!, never())).toBe('ours')
   })
 
   test('that was not heard of loses its run to the lane of another machine, whatever that is called', async () => {

@@ -93,6 +93,19 @@ describe('the tracker over HTTP', () => {
     expect(await tracker.report(agent, task, { status: 'dev_done', note: 'late', runId: run }, never())).toBe('lost')
   })
 
+  test('a task that asks for labels is given to who has all of them, and the runner is known by them', async () => {
+    const at = await fixture([])
+    onTestFinished(() => at.close())
+    const id = await at.add({ title: 'heavy', labels: ['gpu', 'linux'] } as never)
+    expect(await at.client({ labels: ['gpu'] }).look(agent, 0, never())).toBeNull()
+    const able = at.client({ labels: ['linux', 'gpu', 'fast'] })
+    await able.register(agent, never())
+    const task = (await able.look(agent, 0, never())) as Task
+    expect(task.id).toBe(id)
+    expect(await able.claim(agent, task, task.runId!, never())).toBe('ours')
+    expect((await at.plane.workers.list(caller)).items[0]).toMatchObject({ agentId: 'dev_1', labels: ['linux', 'gpu', 'fast'] })
+  })
+
   test('a wish reaches the runner that waits for one at once, and is told only until it is known', async () => {
     const { at, tracker, task, run } = await claimed()
     const waiting = tracker.steering!.wanted(agent, task, run, [], 20, never())

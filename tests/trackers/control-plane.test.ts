@@ -85,6 +85,20 @@ describe('the embedded tracker', () => {
     tracker.close()
   })
 
+  test('a task that asks for labels is for a runner that has them', async () => {
+    const file = join(tempFolder(), 'agent-runner.db')
+    const open = async (labels: string[]) => {
+      const board = await openBoard(file, { labels })
+      onTestFinished(() => board.close())
+      return { board, tracker: openEmbedded(board) }
+    }
+    const [without, able] = [await open([]), await open(['gpu'])]
+    const { id } = await able.board.addTask({ title: 'heavy', role: 'backend_dev', labels: ['gpu'] })
+    expect(await without.tracker.look(agent, 0, never())).toBeNull()
+    expect(await without.tracker.claim(agent, (await able.tracker.look(agent, 0, never()))!, 'run_1', never())).toBe('taken')
+    expect((await able.tracker.look(agent, 0, never()))?.id).toBe(id)
+  })
+
   test('a wait sees a task that is added through its own board', async () => {
     const board = await boardIn(tempFolder())
     const waiting = openEmbedded(board).look(agent, 20, never())

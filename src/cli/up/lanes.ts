@@ -10,12 +10,12 @@ const MOST_MS = 10_000
 
 /** The agent ids of the lanes, and what the server asks of them. A lane takes what waits by itself; so to take one now is to see it taken. */
 export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: ControlPlane): Lanes {
-  const identities = configs.map(config => agentIdentity(config))
+  const claimers = configs.map(config => ({ ...agentIdentity(config), labels: config.values.labels }))
 
   async function waiting(): Promise<string | null> {
-    for (const identity of identities) {
-      if (!alive.has(identity.id)) continue
-      const task = await plane.queue.look(HERE, identity)
+    for (const claimer of claimers) {
+      if (!alive.has(claimer.id)) continue
+      const task = await plane.queue.look(HERE, claimer)
       if (task?.runId) return task.runId
     }
     return null

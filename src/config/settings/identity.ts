@@ -1,8 +1,10 @@
 import { AGENT_ID, LEVELS } from '../../core/task.ts'
-import { choice, like, path, type Setting } from '../setting.ts'
+import { choice, like, path, type Setting, type Z } from '../setting.ts'
 
 /** The form of a role's name. It names files, so nothing else may be in it. */
 export const ROLE = /^[a-z][a-z0-9_-]{0,63}$/
+
+const LABELS = 'expected up to 50 words such as linux, gpu'
 
 /** Who works, and where. */
 export const IDENTITY = {
@@ -26,6 +28,16 @@ export const IDENTITY = {
     env: ['HEADLESS_PM_LEVEL'],
     default: 'senior',
     says: 'The highest seniority of the tasks that the agent takes.',
+  },
+  labels: {
+    kind: 'list',
+    unit: null,
+    schema: (z: Z) =>
+      z.array(z.string({ error: LABELS }).regex(/^[^\s,]{1,100}$/, { error: LABELS }), { error: LABELS }).max(50, { error: LABELS }),
+    flag: '--labels <words>',
+    env: ['HEADLESS_PM_LABELS'],
+    default: [],
+    says: 'What the runner has, such as linux or gpu: a task of the control plane that asks for labels is given only to who has all of them.',
   },
   repo: {
     ...path,
