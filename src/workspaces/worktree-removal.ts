@@ -13,7 +13,7 @@ import type { Status } from './status.ts'
 import { nestedLinks, nestedWork } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { adminFolders, halfRemovedAdminFolders } from './worktree-list.ts'
-import { GOING, mendWorktree, readLock, wholeWorktree } from './worktree-repair.ts'
+import { GOING, mendWorktree, readLock, unfinishedLink, wholeWorktree } from './worktree-repair.ts'
 
 /**
  * Removes a worktree when nothing in it can be lost; its branch stays. What is uncommitted or on no branch is rescued first. Ignored files
@@ -23,6 +23,7 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
   const { git, repository } = place
   const { path } = workspace
   const admins = adminFolders(repository.commonDir, path)
+  rmSync(unfinishedLink(path), { force: true })
   if (!existsSync(path)) {
     if (admins.length > 0) await mendWorktree(place, path, workspace.base ?? 'HEAD')
     for (const left of halfRemovedAdminFolders(repository.commonDir, basename(path))) rmSync(left, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { branchTip } from './base-commit.ts'
@@ -25,12 +25,26 @@ export async function wholeWorktree(place: Place, path: string, evenIfGoing = fa
   const admin = adminFolders(place.repository.commonDir, path).find(folder => existsSync(join(folder, 'index')))
   if (!admin || !existsSync(path) || (!evenIfGoing && existsSync(join(admin, GOING)))) return null
   if (gitFolderOf(path) !== realPath(admin)) {
-    if (existsSync(join(path, '.git'))) return null
-    writeFileSync(join(path, '.git'), `gitdir: ${admin}\n`)
+    if (!mayLink(path)) return null
+    linkTo(path, admin)
   }
   await clearStaleLocks(admin, path)
   if (readLock(admin) === 'initializing') rmSync(join(admin, 'locked'), { force: true })
   return admin
+}
+
+/** Whether a worktree has no `.git`, or an empty one from a power cut while it was written. */
+function mayLink(path: string): boolean {
+  const entry = lstatSync(join(path, '.git'), { throwIfNoEntry: false })
+  return !entry || (entry.isFile() && entry.size === 0)
+}
+
+/** Where a worktree's `.git` comes into being: beside the worktree, where it is nobody's work if a kill leaves it. */
+export const unfinishedLink = (path: string) => `${path}.git.new`
+
+function linkTo(path: string, admin: string): void {
+  writeFileSync(unfinishedLink(path), `gitdir: ${admin}\n`)
+  renameSync(unfinishedLink(path), join(path, '.git'))
 }
 
 /**

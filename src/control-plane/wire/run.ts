@@ -110,14 +110,10 @@ export const runList = page.extend({
   project_id: projectId.optional(),
   task_id: taskId.optional(),
   status: states.optional(),
-  text: z
-    .string()
-    .max(200)
-    .optional()
-    .meta({
-      description:
-        'Only those with this text in name or goal. A page looks through 5,000 runs (of each status asked for): it may have few or none, and a next one all the same.',
-    }),
+  text: z.string().max(200).optional().meta({
+    description:
+      'Only those with this text in name or goal. A page looks through 5,000 runs (of each status asked for): it may have few or none, and a next one all the same.',
+  }),
 })
 
 export const directive = z
