@@ -16,13 +16,20 @@ function isTold(events: StampedEvent[]): boolean {
   return events.findLastIndex(event => event.type === 'run_finished') > taken
 }
 
+/** What the task is at the tracker now; null when that is for others to say. */
+function statusAfter({ disposition, task }: RunRecord): string | null {
+  if (disposition?.kind === 'report') return disposition.status
+  if (disposition?.kind === 'park') return 'pending'
+  return disposition?.kind === 'give_back' ? task.status : null
+}
+
 /** The end for people and for `status`: the last event, and `result.json`. */
 export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clock' | 'identity' | 'files' | 'emit'>): void {
   const { disposition, work, workspace, task, runId, kept } = record
   // A release that was interrupted is taken again; the end is told once.
   if (isTold(context.files.events(runId))) return
   const reason = disposition!.reason
-  const status = disposition?.kind === 'report' ? disposition.status : disposition?.kind === 'park' ? 'pending' : null
+  const status = statusAfter(record)
   const durationMs = context.clock.now() - Date.parse(record.lockedAt)
   const costUsd = spent(record).costUsd
   const result = {

@@ -105,7 +105,7 @@ test('the run that was let go of is in status, logs and why as ended, with its k
   change({ workspace })
   await unlock()
   const result = JSON.parse(readFileSync(join(home, 'runs', runId, 'result.json'), 'utf8'))
-  expect(result).toMatchObject({ reason: 'unlocked', status: null, kept: workspace.path, rescued: [`refs/agent-runner/${runId}/1`] })
+  expect(result).toMatchObject({ reason: 'unlocked', status: 'created', kept: workspace.path, rescued: [`refs/agent-runner/${runId}/1`] })
   expect(openRunFiles(home).events(runId).at(-1)).toMatchObject({ type: 'run_finished', reason: 'unlocked' })
 })
 

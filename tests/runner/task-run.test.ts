@@ -76,6 +76,7 @@ test('a task that was given back and is taken again is told at its new end, alth
   expect(ends.map(found => found.map(event => event.reason))).toEqual([['refused_by_hook'], ['completed']])
   const runId = ends[1]![0]!.runId!
   expect(ends[0]![0]!.runId).toBe(runId)
+  expect(ends.map(found => found[0]!.status)).toEqual(['created', 'dev_done'])
   expect(JSON.parse(readFileSync(join(stage.home, 'runs', runId, 'result.json'), 'utf8'))).toMatchObject({ reason: 'completed' })
 })
 
