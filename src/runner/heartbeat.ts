@@ -11,8 +11,8 @@ export interface Heartbeat {
 }
 
 /**
- * Beats every `heartbeatMs`, more often where the tracker needs it, until ended; the first time `atOnce` when an agent is at work already, of which nobody knows how long it was
- * without a runner. An unreachable tracker is no loss: the next beat asks again.
+ * Beats every `heartbeatMs`, more often where the tracker needs it, until ended; the first time `atOnce` for a run that was found, of which
+ * nobody knows for how long it was without a runner. An unreachable tracker is no loss: the next beat asks again.
  */
 export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce: boolean): Heartbeat {
   const lost = new AbortController()

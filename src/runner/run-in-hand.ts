@@ -36,10 +36,9 @@ export class RunInHand {
     if (mirror) this.#mirror ??= startMirror(mirror, this.record, this.context)
   }
 
-  /** Keeps the task ours at the tracker from now on. */
-  beat = (): Heartbeat => {
-    // An agent may be at work already, and nobody knows for how long it was without a runner.
-    this.#heartbeat ??= startHeartbeat(this.record, this.context, this.record.attempts.at(-1)?.ended === null)
+  /** Keeps the task ours at the tracker from now on; `atOnce` after a death, of which nobody knows how long it was. */
+  beat = (atOnce: boolean): Heartbeat => {
+    this.#heartbeat ??= startHeartbeat(this.record, this.context, atOnce)
     return this.#heartbeat
   }
 

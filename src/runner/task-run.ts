@@ -39,7 +39,7 @@ const steps: Record<StepName, Step> = {
         context.emit({ type: 'step_started', step: 'claim' }, record.runId)
         announceTask(record, context)
         task.show()
-        task.beat()
+        task.beat(false)
       }
       return answer
     },
@@ -81,7 +81,7 @@ const steps: Record<StepName, Step> = {
   /** Supervised attempts until there is an outcome. */
   agent: {
     async run({ record, context, save, provenAt, beat }) {
-      return await runAttempts(record, context, save, provenAt, beat().lost)
+      return await runAttempts(record, context, save, provenAt, beat(false).lost)
     },
   },
 
@@ -184,7 +184,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
     if (task.begun('preHook')) {
       announceTask(record, context)
       task.show()
-      if (!task.begun('report')) task.beat()
+      if (!task.begun('report')) task.beat(true)
     }
     for (const name of STEPS) {
       const known = record.steps.find(step => step.name === name)

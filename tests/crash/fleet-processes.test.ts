@@ -20,7 +20,7 @@ const RUNNERS = Number(process.env.FLEET_PROCESSES ?? 3)
 const RUNS = Number(process.env.FLEET_PROCESS_RUNS ?? 12)
 const postgres = process.env.FLEET_STORE === 'postgres' ? postgresServer() : null
 /** Longer than a start of a runner takes on a busy machine: what a killed one holds is to be adopted by the next one of its name. */
-const LEASE_MS = 60_000
+const LEASE_MS = 180_000
 const MOST_MS = 60_000 + RUNS * 6_000
 
 /** Says that it has begun, works for a while, and says that it is done: each once, whatever is killed around it. */
