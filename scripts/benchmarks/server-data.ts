@@ -1,7 +1,8 @@
 import type { BareDatabase } from './server-databases.ts'
 
 export const PROJECT = 'prj_bench'
-const AT = '2026-01-01T00:00:00.000Z'
+/** An hour ago: what is older than some weeks the server would begin to delete. */
+const AT = new Date(Date.now() - 3_600_000).toISOString()
 export const EVENTS_EACH = 20
 
 const numbers = (from: number, to: number) => `with recursive n(i) as (select ${from} union all select i + 1 from n where i + 1 < ${to})`

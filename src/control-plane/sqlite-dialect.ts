@@ -4,13 +4,15 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Kysely,
+  type LimitNode,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDriver,
   SqliteIntrospector,
+  SqliteQueryCompiler,
   type SqliteStatement,
 } from 'kysely'
-import { SqliteCompiler } from './literal-limits.ts'
+import { literalLimit } from './literal-limits.ts'
 
 /** Kysely on Node's own SQLite. `file` is the real path; it names the queue in which the connections of this process wait. */
 export class NodeSqliteDialect implements Dialect {
@@ -27,7 +29,7 @@ export class NodeSqliteDialect implements Dialect {
   }
 
   createQueryCompiler() {
-    return new SqliteCompiler()
+    return new Compiler()
   }
 
   createAdapter() {
@@ -36,6 +38,14 @@ export class NodeSqliteDialect implements Dialect {
 
   createIntrospector(db: Kysely<unknown>) {
     return new SqliteIntrospector(db)
+  }
+}
+
+class Compiler extends SqliteQueryCompiler {
+  protected override visitLimit(node: LimitNode): void {
+    const text = literalLimit(node)
+    if (text === null) super.visitLimit(node)
+    else this.append(text)
   }
 }
 
