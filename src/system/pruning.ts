@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as yieldTurn } from 'node:timers/promises'
 import { type HeldRuns, heldRuns } from './held-runs.ts'
+import { pruneOldFiles } from './old-files.ts'
 
 /** How much of finished runs is kept. */
 export interface PruneLimits {
@@ -24,12 +25,13 @@ const TRASH = '.trash-'
 const STAMP = '.pruned'
 const EVERY_MS = 3_600_000
 
-/** Prunes, unless a runner of this machine did within the last hour; then it answers null at once. */
+/** Prunes runs and what lies beside them, unless a runner of this machine did within the last hour; then it answers null at once. */
 export async function pruneWhenDue(home: string, limits: PruneLimits, now = Date.now()): Promise<Pruned | null> {
   const stamp = join(home, 'runs', STAMP)
   const last = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs
   // A stamp from the future is one of a wrong clock.
   if (last !== undefined && last <= now && now - last < EVERY_MS) return null
+  pruneOldFiles(home, limits.olderThanMs, now)
   const pruned = await pruneRuns(home, limits, now)
   writeFileSync(stamp, '', { mode: 0o600 })
   utimesSync(stamp, now / 1000, now / 1000)

@@ -1,0 +1,36 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** From this size on the file of metrics begins anew; the one before it is kept beside it. */
+const METRICS_BYTES = 8 * 1024 ** 2
+
+/**
+ * Deletes what lies in the state folder beside the runs and is old: lock files that `unlock` moved away, once they and the worktree that
+ * they name are gone for long, and metrics. Losing a race against another process that does the same is no fault.
+ */
+export function pruneOldFiles(home: string, olderThanMs: number, now: number): void {
+  const isOld = (path: string) => {
+    const entry = lstatSync(path, { throwIfNoEntry: false })
+    return entry !== undefined && now - entry.mtimeMs > olderThanMs
+  }
+  const released = join(home, 'locks', 'released')
+  for (const name of existsSync(released) ? readdirSync(released) : []) {
+    const path = join(released, name)
+    if (isOld(path) && !namesWork(path)) rmSync(path, { force: true })
+  }
+  const [metrics, before] = [join(home, 'metrics.jsonl'), join(home, 'metrics.1.jsonl')]
+  for (const path of [metrics, before]) if (isOld(path)) rmSync(path, { force: true })
+  // Renamed, not rewritten: a hook that has it open just now appends its line all the same.
+  if ((lstatSync(metrics, { throwIfNoEntry: false })?.size ?? 0) > METRICS_BYTES) renameSync(metrics, before)
+}
+
+/** Whether the lock file tells of a worktree that is still there, or cannot be read. */
+function namesWork(path: string): boolean {
+  try {
+    const { worktree_path: worktree } = JSON.parse(readFileSync(path, 'utf8'))
+    return typeof worktree === 'string' && existsSync(worktree)
+  } catch {
+    // What it was about is for a person to find out.
+    return true
+  }
+}
