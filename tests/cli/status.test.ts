@@ -3,11 +3,15 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
+import { claudeAccount } from '../../src/agents/claude-account.ts'
+import { sharedLimit } from '../../src/cli/compose/shared-limit.ts'
 import { type MachineStatus, machineStatus } from '../../src/cli/status/machine-status.ts'
 import { showStatus } from '../../src/cli/status/show.ts'
 import { statusCommand } from '../../src/cli/status.ts'
+import { takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
+import { openUsageLimit } from '../../src/system/usage-limit.ts'
 import { commandIo } from '../support/command-io.ts'
 import { stamped } from '../support/events.ts'
 import { holdAgent, sleepingAgent } from '../support/sleeping-agent.ts'
@@ -107,7 +111,23 @@ test('an agent that waits for a time says until when', async () => {
   const until = Date.now() + 3_600_000
   unfinished(home, 'dev_001', 'run_01a', { notBefore: until })
   expect(only(machineStatus(home))).toMatchObject({ state: 'waiting', waiting_until: new Date(until).toISOString() })
-  expect(only(machineStatus(home, until + 1))).toMatchObject({ state: 'working', waiting_until: null })
+  expect(only(machineStatus(home, { now: until + 1 }))).toMatchObject({ state: 'working', waiting_until: null })
+})
+
+test('an idle runner that waits for the usage limit of its account is shown as waiting, with the time', async () => {
+  const home = tempFolder()
+  const { env } = commandIo(home)
+  const guard = takeAgentGuard(home, 'dev_001', { role: 'backend_dev', repo: '/', command: 'continuous' })
+  const until = Date.now() + 3_600_000
+  openUsageLimit({ home, account: () => claudeAccount(env), now: Date.now }).reached(until)
+  expect(only(machineStatus(home, { limitUntil: sharedLimit(home, env) }))).toMatchObject({
+    state: 'waiting',
+    waiting_until: new Date(until).toISOString(),
+  })
+  expect(await page(home)).toMatch(/dev_001 +waiting[\s\S]*waits until/)
+  // Another account does not wait for it.
+  expect(sharedLimit(home, { ...env, ANTHROPIC_API_KEY: 'another' })).toBeNull()
+  guard.release()
 })
 
 test('a lock file that cannot be read is told of and left as it is; the others are shown', async () => {

@@ -35,6 +35,7 @@ function facts(more: Partial<Facts> = {}): Facts {
     result: null,
     otherRun: null,
     runner: null,
+    limitUntil: null,
     attempt: null,
     session: null,
     tracker: null,
@@ -209,6 +210,10 @@ test('a lock file that cannot be read is said to be set aside by the next start,
 
 test('an idle runner, a name without anything, and a run without lock and result are told apart', () => {
   expect(said(facts({ runId: null, runner: RUNNER }))).toContain('takes the next task that fits')
+  const limited = facts({ runId: null, runner: RUNNER, limitUntil: facts({}).now + 60_000 })
+  expect(whatIsTrue(limited)[0]!.text).toContain('waits for the usage limit of its account until')
+  expect(standing(limited)).toMatchObject({ state: 'waiting', says: expect.stringContaining('usage limit') })
+  expect(whatNext(limited)).toEqual([{ text: expect.stringContaining('once the usage limit'), at: limited.limitUntil }])
   expect(said(facts({ runId: null }))).toContain('until a runner is started')
   expect(said(facts())).toContain('neither a lock file nor a result')
 })

@@ -57,9 +57,17 @@ export interface MachineStatus {
 /** How many kept places are told of at most, the latest first. */
 const KEPT = 20
 
-/** Every agent of this machine, and the work that failed runs left. Only looks. */
-export function machineStatus(home: string, now: number = Date.now()): MachineStatus {
-  return { version: 1, home, agents: agentIds(home).flatMap(id => agentStatus(home, id, now) ?? []), kept: keptWork(home) }
+/**
+ * Every agent of this machine, and the work that failed runs left. Only looks. `limitUntil`: when the usage limit of the account ends for
+ * which idle runners wait, in epoch milliseconds; null for none.
+ */
+export function machineStatus(home: string, { limitUntil = null, now = Date.now() }: StatusLook = {}): MachineStatus {
+  return { version: 1, home, agents: agentIds(home).flatMap(id => agentStatus(home, id, now, limitUntil) ?? []), kept: keptWork(home) }
+}
+
+interface StatusLook {
+  limitUntil?: number | null
+  now?: number
 }
 
 function agentIds(home: string): string[] {
@@ -70,7 +78,7 @@ function agentIds(home: string): string[] {
 }
 
 /** Null for an agent id that nobody runs and that has nothing unfinished. */
-function agentStatus(home: string, id: string, now: number): AgentStatus | null {
+function agentStatus(home: string, id: string, now: number, limitUntil: number | null): AgentStatus | null {
   const holder = guardHolder(home, id)
   const base = withoutTask(id, holder)
   const path = lockFilePath(home, id)
@@ -79,7 +87,7 @@ function agentStatus(home: string, id: string, now: number): AgentStatus | null 
     record = readLockFile(path)
   } catch (error) {
     // Gone between listing and reading, or never there.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? base : null
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, now, limitUntil) : null
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
@@ -106,6 +114,11 @@ function agentStatus(home: string, id: string, now: number): AgentStatus | null 
     branch: record.workspace?.branch ?? record.inherited?.branch ?? null,
     waiting_until: waiting ? new Date(record.notBefore!).toISOString() : null,
   }
+}
+
+function idle(base: AgentStatus, now: number, limitUntil: number | null): AgentStatus {
+  if (limitUntil === null || limitUntil <= now) return base
+  return { ...base, state: 'waiting', waiting_until: new Date(limitUntil).toISOString() }
 }
 
 function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {

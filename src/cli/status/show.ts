@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
+import { sharedLimit } from '../compose/shared-limit.ts'
 import { cut } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
@@ -24,9 +25,10 @@ const REST_OF_SCREEN = '\u001b[J'
 export async function showStatus(request: StatusRequest, io: CommandIo, signal: AbortSignal): Promise<void> {
   const sink = openSink(io.stdout, { complete: true })
   const paint = await paintFor(io.stdout, io.env)
-  const lines = () => statusLines(machineStatus(request.home), Date.now(), sink.columns(), paint)
+  const status = () => machineStatus(request.home, { limitUntil: sharedLimit(request.home, io.env) })
+  const lines = () => statusLines(status(), Date.now(), sink.columns(), paint)
   if (!request.watch) {
-    sink.write(request.json ? `${JSON.stringify(machineStatus(request.home), null, 2)}\n` : `${lines().join('\n')}\n`)
+    sink.write(request.json ? `${JSON.stringify(status(), null, 2)}\n` : `${lines().join('\n')}\n`)
     return
   }
   if (!request.json && !io.stdout.isTTY)
@@ -35,7 +37,7 @@ export async function showStatus(request: StatusRequest, io: CommandIo, signal: 
   if (!request.json) sink.write(ALTERNATE_SCREEN)
   try {
     while (!end.aborted) {
-      sink.write(request.json ? `${JSON.stringify(machineStatus(request.home))}\n` : screen(lines(), sink.columns(), io.stdout.rows ?? 24))
+      sink.write(request.json ? `${JSON.stringify(status())}\n` : screen(lines(), sink.columns(), io.stdout.rows ?? 24))
       await delay(1_000, undefined, { signal: end }).catch(() => {})
     }
   } finally {

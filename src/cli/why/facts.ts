@@ -11,6 +11,7 @@ import { systemClock } from '../../system/clock.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { attemptState, type RunProcesses, runProcesses } from '../../system/run-processes.ts'
+import { sharedLimit } from '../compose/shared-limit.ts'
 import { askTracker, type CheckoutView, lookAt, sessionIsThere, type TrackerAnswer } from '../compose/why-tools.ts'
 import { attemptsOf } from '../logs/attempts-of.ts'
 import { type RunResult, runResult } from '../logs/stored-runs.ts'
@@ -29,6 +30,8 @@ export interface Facts extends Subject {
   /** The run that the agent's lock file is about, when that is another one. */
   otherRun: string | null
   runner: GuardHolder | null
+  /** When the usage limit of the account ends for which an idle runner waits, in epoch milliseconds; null for none. */
+  limitUntil: number | null
   attempt: { number: number; state: AttemptState; deadlineAt: number | null } | null
   processes: RunProcesses
   /** Whether the last attempt's session can be resumed; null when nobody has to know. */
@@ -65,6 +68,7 @@ export async function gatherFacts(subject: Subject, config: Config, env: NodeJS.
     ...{ now: Date.now(), agentId, runId, task, lock, record, result, tracker, checkout, session, events },
     otherRun: found && !record ? found.runId : null,
     runner: agentId === null ? null : guardHolder(home, agentId),
+    limitUntil: sharedLimit(home, env),
     attempt: runId === null || number === null ? null : attemptFacts(home, runId, number),
     processes: runId === null ? { supervisor: null, agent: null, others: [] } : runProcesses(home, runId, number),
     policy: toPolicy(config, ''),

@@ -22,6 +22,8 @@ export function whatNext(facts: Facts): Next[] {
   if (facts.result) return ended(facts, facts.result)
   if (facts.runId !== null)
     return [next('Nothing: this run has neither a lock file nor a result. It never got its task, or its lock file was moved away.')]
+  if (facts.runner && facts.limitUntil !== null && facts.limitUntil > facts.now)
+    return [{ text: 'It takes the next task that fits, once the usage limit of its account is over.', at: facts.limitUntil }]
   if (facts.runner) return [next('It takes the next task that fits, as soon as there is one.')]
   return [next('Nothing, until a runner is started with this agent id.')]
 }

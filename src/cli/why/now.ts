@@ -31,9 +31,11 @@ export function whatIsTrue(facts: Facts): True[] {
   return all
 }
 
-function runner({ runner: holder, now }: Facts): string {
+function runner({ runner: holder, record, limitUntil, now }: Facts): string {
   if (!holder) return 'none runs here now'
-  return `process ${holder.process.pid} is alive, since ${moment(holder.since, now)}`
+  const waits = !record && limitUntil !== null && limitUntil > now
+  const until = waits ? `; it waits for the usage limit of its account until ${moment(new Date(limitUntil).toISOString(), now)}` : ''
+  return `process ${holder.process.pid} is alive, since ${moment(holder.since, now)}${until}`
 }
 
 function agentProcess({ attempt, processes, now }: Facts): string | null {

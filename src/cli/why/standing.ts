@@ -31,5 +31,7 @@ export function standing(facts: Facts): Standing {
     return { state: 'ended', says: result.status === 'pending' ? `${says}; parked` : says }
   }
   if (facts.runId !== null) return { state: 'unknown', says: 'neither unfinished nor ended, as far as this machine knows' }
+  if (runner && facts.limitUntil !== null && facts.limitUntil > now)
+    return { state: 'waiting', says: `waiting with no task in hand: ${end('usage_limit').says}` }
   return runner ? { state: 'idle', says: 'idle: it waits for a task' } : { state: 'unknown', says: 'nothing is known of it here' }
 }
