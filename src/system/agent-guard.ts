@@ -32,7 +32,7 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   const holder: GuardHolder = { process: identify(process.pid)!, host: hostname(), since: new Date().toISOString(), ...about }
   removeLeftovers(holderPath(home, agentId))
   // Read only while the lock is held, so never after another boot.
-  replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill')
+  replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill or none')
   return {
     release() {
       rmSync(holderPath(home, agentId), { force: true })

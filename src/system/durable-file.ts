@@ -3,10 +3,11 @@ import { basename, dirname, join } from 'node:path'
 
 /**
  * Replaces a file so that a kill or a crash at any moment leaves the old or the new text, never a part: a temporary file
- * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then. `survives`: a file that
- * means nothing after the next boot need not survive a power cut, and is written without fsync.
+ * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then. `survives`: where what is
+ * new means nothing after the next boot, `kill` is enough; a power cut then leaves the old file or the new one (`or none`: perhaps one that is
+ * empty, for what is not even read then).
  */
-export function replaceFile(path: string, text: string, survives: 'power cut' | 'kill' = 'power cut'): void {
+export function replaceFile(path: string, text: string, survives: 'power cut' | 'kill' | 'kill or none' = 'power cut'): void {
   const temporary = temporaryName(path)
   try {
     const file = openSync(temporary, 'wx', 0o600)
@@ -14,7 +15,7 @@ export function replaceFile(path: string, text: string, survives: 'power cut' | 
       const bytes = Buffer.from(text)
       // A short write is legal, and happens on a full disk just before ENOSPC.
       for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
-      if (survives === 'power cut') fsyncSync(file)
+      if (survives !== 'kill or none') fsyncSync(file)
     } finally {
       closeSync(file)
     }

@@ -38,7 +38,8 @@ export function openSupervision(options: { home: string; self: string[]; env: No
 
   async function start(spec: AttemptSpec): Promise<ProcessIdentity | null> {
     const folder = privateFolder(folderOf(spec.runId, spec.attempt))
-    replaceFile(join(folder, ATTEMPT_FILES.spec), JSON.stringify(spec))
+    // Written anew at each start, and after the next boot there is no supervisor to read it.
+    replaceFile(join(folder, ATTEMPT_FILES.spec), JSON.stringify(spec), 'kill')
     const launch = launchOf(spec.runId)
     const waiting = ready.get(spec.runId)
     ready.delete(spec.runId)

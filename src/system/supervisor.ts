@@ -48,10 +48,11 @@ export async function supervise(place: string, wait?: string): Promise<number> {
     startedAt: new Date().toISOString(),
     startedUptime: uptime() * 1000,
   }
-  const record = () => replaceFile(join(folder, ATTEMPT_FILES.started), JSON.stringify(started))
-  record()
+  // The first record says for good that the attempt was started. Whose pid the agent has means nothing after the next boot.
+  const record = (survives: 'power cut' | 'kill') => replaceFile(join(folder, ATTEMPT_FILES.started), JSON.stringify(started), survives)
+  record('power cut')
 
-  const end = await new Watch(spec, folder, started, record).run()
+  const end = await new Watch(spec, folder, started, () => record('kill')).run()
   const exit: ExitRecord = {
     version: 1,
     ...end,

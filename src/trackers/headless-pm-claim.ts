@@ -11,12 +11,18 @@ const MOST_SETTLING_MS = 2_000
  * Takes a task: look, lock, let it settle, read back, mark under work, and read the holder once more from that answer.
  * The server's lock checks and then writes, so of two that lock at once both are told yes and the last write stays. Whoever
  * checked before our write has written soon after it, at the latest after about as long as a lock call takes: hence the
- * wait of twice our own call before reading back.
+ * wait of twice our own call before reading back. `seenFree`: a moment ago it was, so the first look is left out.
  */
-export async function claimTask(tasks: HeadlessPmTasks, agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<'ours' | 'taken'> {
+export async function claimTask(
+  tasks: HeadlessPmTasks,
+  agent: AgentIdentity,
+  task: Task,
+  signal: AbortSignal,
+  seenFree = false,
+): Promise<'ours' | 'taken'> {
   const found = foundStatus(agent, task)
-  const before = await tasks.find(task, found, signal)
-  const stands = standing(agent, task, before)
+  const before = seenFree ? null : await tasks.find(task, found, signal)
+  const stands = seenFree ? 'free' : standing(agent, task, before)
   if (stands === 'ours') return 'ours'
   if (stands !== 'free') {
     // Our lock on a task that is done: its answer was lost, and before it took effect somebody finished the task.

@@ -21,6 +21,8 @@ export interface HeadlessPmOptions {
 
 /** How often to look at a server that answers at once although we asked it to wait. The server itself looks as often. */
 const LOOK_EVERY_MS = 5_000
+/** How long what a look showed is believed by the claim that follows it. */
+const SEEN_MS = 1_000
 /** Handed to nobody by any version of the server; those that do not know `pending` know it. */
 const PARKED_ON_OLD_SERVERS = 'evaluation'
 
@@ -29,6 +31,8 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
   const http = openHeadlessPmHttp(options)
   const longestPollMs = (options.longestPollSeconds ?? 50) * 1000
   const tasks = headlessPmTasks(http, options.connectionType ?? 'client')
+  /** The task that a look has just shown as free, and when; for one claim. */
+  let seen: { id: string; at: number } | null = null
 
   async function poll(agent: AgentIdentity, seconds: number, signal: AbortSignal): Promise<Task | null> {
     // Older servers want `skill_level`; each kind passes over the name it does not know.
@@ -38,7 +42,10 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     const { body } = await http.call({ method: 'GET', path: '/tasks/next', query, timeoutMs, signal })
     const wire = understood(wireTask.nullable(), body)
     // Older servers make up a task of type `waiting` when there is none.
-    return wire === null || wire.task_type === 'waiting' ? null : taskFromWire(wire)
+    if (wire === null || wire.task_type === 'waiting') return null
+    const task = taskFromWire(wire)
+    seen = standing(agent, task, wire) === 'free' && !wire.locked_by ? { id: task.id, at: performance.now() } : null
+    return task
   }
 
   async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
@@ -61,7 +68,12 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
         if (answeredEarly) await delay(Math.min(LOOK_EVERY_MS, leftMs), undefined, { signal })
       }
     },
-    claim: (agent, task, _runId, signal) => claimTask(tasks, agent, task, signal),
+    claim(agent, task, _runId, signal) {
+      const justSeen = seen?.id === task.id && performance.now() - seen.at < SEEN_MS
+      // A claim that failed half way may have left a lock of ours: the next one looks for itself.
+      seen = null
+      return claimTask(tasks, agent, task, signal, justSeen)
+    },
     holding,
     async heartbeat(agent, task, signal) {
       // Only this refreshes `last_seen`, by which locks expire.

@@ -16,7 +16,7 @@ describe('the traps of Headless PM', () => {
     const other = { ...agent, id: 'dev_2' }
     await tracker.register(other, never())
     const task = await look(tracker)
-    const claims = await Promise.all([tracker.claim(agent, task, runId, never()), fresh().claim(other, task, 'run_2', never())])
+    const claims = await Promise.all([fresh().claim(agent, task, runId, never()), fresh().claim(other, task, 'run_2', never())])
     expect(pm.requests.filter(request => request.path.endsWith('/lock'))).toHaveLength(2)
     expect(claims).toEqual(['taken', 'ours'])
     expect(pm.board.task(Number(ids[0]))).toMatchObject({ locked_by: 'dev_2', status: 'under_work' })
