@@ -76,7 +76,8 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     // Keys may also come from files and flags.
     redact: redactor({ ...outside.env, PM_KEY: values.apiKey ?? '', SERVER_KEY: configuredServerKey(config) ?? '' }),
     newRunId,
-    newSessionId: randomUUID,
+    // Not the function itself: to name it loads node:crypto, and to call it comes late.
+    newSessionId: () => randomUUID(),
     emit: outside.emit,
     askHookRefusal: outside.askHookRefusal,
     home,

@@ -293,8 +293,12 @@ export interface Hooks {
 export interface Journal {
   /** The unfinished run; null when there is none. A file that cannot be read is set aside and reported in `setAside`. */
   load(): { record: RunRecord | null; setAside: string | null }
-  /** Replaces the record durably: it survives a kill at any moment whole. */
-  save(record: RunRecord): void
+  /**
+   * Replaces the record durably: it survives a kill at any moment whole. With `beside` it survives every kill at once, and a power cut a few
+   * milliseconds later, before anything else is saved: until then the record before may come back, never an older one. For what may be done
+   * again.
+   */
+  save(record: RunRecord, durable?: 'before' | 'beside'): void
   /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
   remove(): void
 }

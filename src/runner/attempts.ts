@@ -25,7 +25,7 @@ const PROOF_MS = 3_000
 export async function runAttempts(
   record: RunRecord,
   context: RunnerContext,
-  save: () => void,
+  save: (durable?: 'before' | 'beside') => void,
   provenAt: number | null,
   lost: AbortSignal,
 ): Promise<EndReason> {
@@ -51,7 +51,7 @@ export async function runAttempts(
         const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
         attempt.ended = ended
         record.notBefore = pauseUntil(ended, record, context)
-        save()
+        save('beside')
         shareLimit(ended, record, context)
         context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
         announcePart(attempt, record, context)

@@ -15,7 +15,7 @@ export async function followAttempt(
   context: RunnerContext,
   lost: AbortSignal,
   interrupt: AbortSignal,
-  save: () => void,
+  save: (durable?: 'before' | 'beside') => void,
 ): Promise<AttemptEnd> {
   const { supervision, stops, emit } = context
   const { runId } = record
@@ -30,7 +30,8 @@ export async function followAttempt(
     const pid = supervisor?.pid ?? null
     emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
   }
-  save()
+  // Who the supervisor is stands in its own file too.
+  save('beside')
   if (await markMentionsRead(record, context)) save()
 
   /** Reads the output from its start: what has been told before is read again for the sums, but not told again. */

@@ -35,16 +35,18 @@ export function startHealth(context: RunnerContext): Health {
     return ok
   }
 
-  let last = Promise.resolve(false)
+  // What is asked of the tracker at a start is on its way first: to start a process takes longer.
+  let last = new Promise<void>(resolve => setImmediate(resolve)).then(check)
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
-      last = check()
       await last.catch(error => {
         if (!signal.aborted) context.emit({ type: 'warning', message: `the health check could not be run: ${(error as Error).message}` })
       })
       await context.clock.sleep(context.policy.healthCheckMs, signal).catch(() => {})
+      if (!signal.aborted) last = check()
     }
+    await last.catch(() => {})
   }
   void run()
 

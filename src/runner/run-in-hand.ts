@@ -27,7 +27,7 @@ export class RunInHand {
     this.context = context
   }
 
-  save = () => this.context.journal.save(this.record)
+  save = (durable?: 'before' | 'beside') => this.context.journal.save(this.record, durable)
   now = () => new Date(this.context.clock.now()).toISOString()
   begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
   /** Lets people watch from now on, where the tracker has a place for that. */

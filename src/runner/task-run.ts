@@ -18,12 +18,15 @@ import { afterFault } from './step-faults.ts'
 /** One step. It answers one word on what came of it. Once the run's disposition stands, only steps with `always` run. */
 interface Step {
   always?: true
+  /** It changes something at the tracker: that it began must be on the disk before. What the others do, they can do again. */
+  outside?: true
   run(task: RunInHand): Promise<string>
 }
 
 const steps: Record<StepName, Step> = {
   /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */
   claim: {
+    outside: true,
     async run(task) {
       const { record, context } = task
       // Taking a task is mostly waiting; meanwhile what it will need gets ready.
@@ -101,6 +104,7 @@ const steps: Record<StepName, Step> = {
   /** Exactly once as the tracker sees it. A tracker that is away is waited for; the result stands in the journal. */
   report: {
     always: true,
+    outside: true,
     async run({ record, context, endBeat }) {
       const { disposition, task, runId } = record
       await endBeat()
@@ -194,7 +198,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
       if (!known) record.steps.push(entry)
       // One write says that the step before is done and that this one begins: nothing happens in between.
-      task.save()
+      task.save(steps[name].outside ? 'before' : 'beside')
       // A task that another takes may be done under the same run id: until it is ours, so is its timeline not.
       if (name !== 'claim') context.emit({ type: 'step_started', step: name }, task.begun('preHook') ? record.runId : undefined)
       try {

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fsync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -71,6 +71,34 @@ const LEFTOVER = /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/
 export function privateFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   return path
+}
+
+/** Has a folder brought to the disk beside other work. */
+export class SyncBeside {
+  readonly #path: string
+  /** The file descriptor of the one that is under way. */
+  #open: number | null = null
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  begin(): void {
+    const folder = openSync(this.#path, 'r')
+    this.#open = folder
+    fsync(folder, error => {
+      closeSync(folder)
+      // One that failed is made up for by the next `finish`, which says why.
+      if (!error && this.#open === folder) this.#open = null
+    })
+  }
+
+  /** Returns when what was begun is on the disk. Throws what the disk says. */
+  finish(): void {
+    if (this.#open === null) return
+    syncFolder(this.#path)
+    this.#open = null
+  }
 }
 
 function syncFolder(path: string): void {

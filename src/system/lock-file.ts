@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Journal } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
-import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile } from './durable-file.ts'
+import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile, SyncBeside } from './durable-file.ts'
 import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'
 
 /** The lock file of an agent. */
@@ -14,6 +14,7 @@ export function lockFilePath(home: string, agentId: string): string {
 /** The journal of an agent: its lock file in a state folder that is there. There ⇔ this agent has an unfinished task. */
 export function openJournal(home: string, agentId: string): Journal {
   const path = lockFilePath(home, agentId)
+  const folder = new SyncBeside(dirname(path))
   return {
     load() {
       removeLeftovers(path)
@@ -28,7 +29,13 @@ export function openJournal(home: string, agentId: string): Journal {
         return { record: null, setAside: setAside(path, error) }
       }
     },
-    save: record => replaceFile(path, `${JSON.stringify(encodeLockFile(record), null, 2)}\n`),
+    save(record, durable = 'before') {
+      const text = `${JSON.stringify(encodeLockFile(record), null, 2)}\n`
+      // The one before must not be lost together with this one.
+      folder.finish()
+      replaceFile(path, text, durable === 'before' ? 'power cut' : 'kill')
+      if (durable === 'beside') folder.begin()
+    },
     remove: () => removeFile(path),
   }
 }

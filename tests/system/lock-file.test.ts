@@ -19,6 +19,17 @@ test('what was saved is loaded again, whole', () => {
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
+test('what is saved beside other work is there at once, and so is what is saved right after it', () => {
+  const { journal, path } = stage()
+  for (const mentions of [['1'], ['2'], ['3']]) {
+    journal.save(aRun({ mentions }), mentions[0] === '3' ? 'before' : 'beside')
+    expect(journal.load().record?.mentions).toEqual(mentions)
+  }
+  journal.save(aRun({ mentions: ['4'] }), 'beside')
+  journal.remove()
+  expect(existsSync(path)).toBe(false)
+})
+
 test('the seven keys that existing tools read are there', () => {
   const { journal, path } = stage()
   journal.save(aRun())

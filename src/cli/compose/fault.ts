@@ -37,10 +37,10 @@ export function withFault(journal: Journal, fault: string | undefined): Journal 
       stepOnDisk = loaded.record?.steps.at(-1)?.name
       return loaded
     },
-    save(record) {
+    save(record, durable) {
       const step = record.steps.at(-1)?.name
       if (step !== stepOnDisk) reached(`done:${stepOnDisk}`)
-      journal.save(record)
+      journal.save(record, durable)
       stepOnDisk = step
       reached(stateOf(record))
     },
