@@ -24,6 +24,22 @@ export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
     .sort((a, b) => numberOf(a.ref) - numberOf(b.ref))
 }
 
+/** How many refs this process has made; see `listedBeside`. */
+let made = 0
+
+/**
+ * Does some work, and answers what is kept for the run when it is done. git is asked beside the work, and again only when the work has kept
+ * something. The work may take no ref away.
+ */
+export async function listedBeside<T>(git: Git, runId: string, work: () => Promise<T>): Promise<{ done: T; rescued: Rescued[] }> {
+  const before = made
+  const asked = listRescued(git, runId)
+  // When the work fails too, its failure is the one that is told.
+  asked.catch(() => {})
+  const done = await work()
+  return { done, rescued: made === before ? await asked : await listRescued(git, runId) }
+}
+
 /**
  * Keeps a tree as a commit under the run's refs and returns its ref. A tree whose files are all kept for this run
  * already gets no second ref, so repeating an interrupted rescue is harmless.
@@ -45,6 +61,7 @@ export async function keepCommit(git: Git, runId: string, sha: string): Promise<
   const next = last ? numberOf(last.ref) + 1 : 1
   for (let number = next; ; number++) {
     const ref = `refs/agent-runner/${safeRun(runId)}/${number}`
+    made++
     try {
       // The zeros say: only if it is not there yet.
       await git.run(['update-ref', '-m', 'agent-runner: rescue', ref, sha, '0'.repeat(sha.length)])

@@ -10,7 +10,7 @@ import { dropIntent } from './intent.ts'
 import type { WorkspaceOptions } from './options.ts'
 import type { Place } from './place.ts'
 import { findRepository } from './repository.ts'
-import { listRescued, safeRun, startRef } from './rescue.ts'
+import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
 import { isNoRoom, noRoom } from './room.ts'
 import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
@@ -76,8 +76,9 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
       }
       const collect = workspace.kind === 'worktree' ? collectWorktree : collectInPlace
-      const report = await collect(place, workspace, success)
-      const rescued = (await listRescued(place.git, request.runId)).map(one => one.ref)
+      const listed = await listedBeside(place.git, request.runId, () => collect(place, workspace, success))
+      const report = listed.done
+      const rescued = listed.rescued.map(one => one.ref)
       const startNamed = report.remarks.some(remark => remark.includes(startRef(request.runId)))
       return { ...report, rescued: rescued.filter(ref => startNamed || ref !== startRef(request.runId)) }
     },
@@ -86,20 +87,19 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       const place = await open(request, workspace.repo)
       if (!place) return { kept: workspace.kind === 'worktree' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
-      if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
-      else if (!success) kept = existsSync(workspace.path) ? workspace.path : null
-      else {
-        const obstacle = await removeWorktree(place, workspace).catch((failure: unknown) => {
-          // A full disk, a git that fails: the work is where it was, and stays there.
-          const { code, message } = asGitFailure(failure)
-          if (code === 'BUG') throw failure
-          return message
-        })
-        if (obstacle) options.warn(`the worktree ${workspace.path} stays: ${obstacle}`)
-        if (obstacle) kept = workspace.path
+      let rescued: Rescued[]
+      if (workspace.kind === 'worktree' && success) {
+        const listed = await listedBeside(place.git, request.runId, () => takeAway(place, workspace))
+        rescued = listed.rescued
+        if (listed.done) options.warn(`the worktree ${workspace.path} stays: ${listed.done}`)
+        if (listed.done) kept = workspace.path
+      } else {
+        if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
+        else kept = existsSync(workspace.path) ? workspace.path : null
+        rescued = await listRescued(place.git, request.runId)
       }
       dropTraces(place, workspace)
-      return { kept, rescued: (await listRescued(place.git, request.runId)).map(one => one.ref) }
+      return { kept, rescued: rescued.map(one => one.ref) }
     },
   }
 
@@ -156,6 +156,17 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const path = realpathSync(options.repo)
     const none = { branch: null, base: null, startTree: null, dirtyAtStart: [], continued: true }
     return { kind: 'in-place', repo: path, path, ...none, fallback: major ? reason : null }
+  }
+}
+
+/** Removes a worktree; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
+async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
+  try {
+    return await removeWorktree(place, workspace)
+  } catch (failure) {
+    const { code, message } = asGitFailure(failure)
+    if (code === 'BUG') throw failure
+    return message
   }
 }
 
