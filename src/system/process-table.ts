@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import type { ProcessIdentity } from '../core/run.ts'
 
-/** One live process as the system shows it. Zombies are not listed: they are dead. */
+/** One live process as the system shows it. Zombies are not listed, since they are dead, nor are threads of the kernel. */
 export interface ProcessRow extends ProcessIdentity {
   parent: number
   group: number
@@ -75,13 +75,16 @@ function environmentOf(pid: number): string {
   }
 }
 
+/** PF_KTHREAD of Linux's sched.h. A third of an idle machine's processes are threads of the kernel, and they are never ours. */
+const KERNEL_THREAD = 0x00200000
+
 function linuxRow(pid: number): ProcessRow | null {
   try {
     // As UTF-8, which Node reads in one call into the system; what of a name is none does not matter here.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may itself hold spaces and parentheses: count fields after the last one. proc(5).
-    const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (field[0] === 'Z' || field[0] === 'X') return null
+    const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20)
+    if (field[0] === 'Z' || field[0] === 'X' || Number(field[6]) & KERNEL_THREAD) return null
     return {
       bootId: bootId(),
       pid,
