@@ -43,8 +43,8 @@ export interface CrashStage<B extends CrashBoard = CrashBoard> {
   board: B
   agent: CrashAgent
   git(...args: string[]): string
-  /** Starts the program; `fault` kills it at that point, or stops it there (see src/cli/compose/fault.ts). */
-  start(options?: { fault?: string; continuous?: boolean; agentId?: string; role?: string }): RunnerProcess
+  /** Starts the program, or another one (`main`); `fault` kills it at that point, or stops it there (see src/cli/compose/fault.ts). */
+  start(options?: { fault?: string; continuous?: boolean; agentId?: string; role?: string; main?: string }): RunnerProcess
   /** Starts the program with the fault, and waits until it was killed by it. */
   killedAt(fault: string): Promise<void>
   /** Starts the program and waits for its end with exit code 0 (or the code). */
@@ -124,10 +124,11 @@ async function stageWith<B extends CrashBoard>(
     for (const run of runs()) await endTagged(RUN_TAG, run, 0)
   })
 
-  function start({ fault, continuous, agentId = AGENT_ID, role = 'backend_dev' }: Parameters<CrashStage['start']>[0] = {}): RunnerProcess {
+  function start(options: Parameters<CrashStage['start']>[0] = {}): RunnerProcess {
+    const { fault, continuous, agentId = AGENT_ID, role = 'backend_dev', main = MAIN } = options
     const log = join(root, 'logs', `runner-${children.size}.log`)
     const file = openSync(log, 'a')
-    const args = [MAIN, 'run', '--role', role, '--agent-id', agentId, ...(continuous ? [] : ['--single-task'])]
+    const args = [main, 'run', '--role', role, '--agent-id', agentId, ...(continuous ? [] : ['--single-task'])]
     const child = spawn(process.execPath, args, {
       cwd: repo,
       env: { ...env, ...(fault && { AGENT_RUNNER_FAULT: fault }) },
