@@ -10,7 +10,8 @@ const GIVE_BACKS = 3
 const FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
 const LARGEST = 256 * 1024
 
-const given = z.object({ version: z.literal(1), tasks: z.record(z.string(), z.array(z.iso.datetime())) })
+/** Made when there is a file to read, which is seldom. */
+const given = () => z.object({ version: z.literal(1), tasks: z.record(z.string(), z.array(z.iso.datetime())) })
 
 /**
  * What an agent gave back, as a file of the state folder, so that neither a restart nor a loop around `--single-task` hands a task that cannot
@@ -26,7 +27,7 @@ export function openPatience(options: { home: string; agentId: string; tracker: 
       const tasks = recent(read(path), now() - FORGOTTEN_AFTER_MS)
       const times = [...new Set([...(tasks[key(taskId)] ?? []), claimedAt])]
       privateFolder(folder)
-      replaceFile(path, JSON.stringify({ version: 1, tasks: { ...tasks, [key(taskId)]: times } } satisfies z.input<typeof given>))
+      replaceFile(path, JSON.stringify({ version: 1, tasks: { ...tasks, [key(taskId)]: times } }))
       return times.length <= GIVE_BACKS
     },
     forget(taskId) {
@@ -42,7 +43,7 @@ export function openPatience(options: { home: string; agentId: string; tracker: 
 function read(path: string): Record<string, string[]> {
   try {
     if (statSync(path).size > LARGEST) return {}
-    return given.parse(JSON.parse(readFileSync(path, 'utf8'))).tasks
+    return given().parse(JSON.parse(readFileSync(path, 'utf8'))).tasks
   } catch {
     return {}
   }
