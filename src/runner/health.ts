@@ -4,6 +4,8 @@ import type { RunnerContext } from './context.ts'
 export interface Health {
   /** The last verdict; null before the first. */
   readonly ok: boolean | null
+  /** A task could not be begun here: the next one waits for a check that is made now. */
+  doubt(): void
   /** Resolves when the last check was good. Rejects when the runner is asked to end. */
   healthy(): Promise<void>
   /** The last verdict, or that of the check that runs now. Rejects when it could not be run. */
@@ -11,12 +13,14 @@ export interface Health {
   end(): void
 }
 
-/** Checks every `healthCheckMs`, also during a task. Verdicts are told when they change. */
+/** Checks every `healthCheckMs`, also during a task, and when there is doubt. Verdicts are told when they change. */
 export function startHealth(context: RunnerContext): Health {
   const over = new AbortController()
   const signal = AbortSignal.any([over.signal, context.stops.leaving])
   let ok: boolean | null = null
+  let doubted = false
   let waiting: PromiseWithResolvers<void> | null = null
+  let nap = new AbortController()
 
   async function check(): Promise<boolean> {
     const log = `${context.files.stateFile(`health-${context.identity.id}.log`)}`
@@ -28,10 +32,6 @@ export function startHealth(context: RunnerContext): Health {
         message: result.ok ? 'well again, taking tasks' : result.message || 'the health check failed',
       })
     ok = result.ok
-    if (ok) {
-      waiting?.resolve()
-      waiting = null
-    }
     return ok
   }
 
@@ -43,7 +43,13 @@ export function startHealth(context: RunnerContext): Health {
       await last.catch(error => {
         if (!signal.aborted) context.emit({ type: 'warning', message: `the health check could not be run: ${(error as Error).message}` })
       })
-      await context.clock.sleep(context.policy.healthCheckMs, signal).catch(() => {})
+      doubted = false
+      if (ok) {
+        waiting?.resolve()
+        waiting = null
+      }
+      nap = new AbortController()
+      await context.clock.sleep(context.policy.healthCheckMs, AbortSignal.any([signal, nap.signal])).catch(() => {})
       if (!signal.aborted) last = check()
     }
     await last.catch(() => {})
@@ -55,8 +61,12 @@ export function startHealth(context: RunnerContext): Health {
       return ok
     },
     verdict: () => last,
+    doubt() {
+      doubted = true
+      nap.abort()
+    },
     async healthy() {
-      if (ok) return
+      if (ok && !doubted) return
       waiting ??= Promise.withResolvers()
       const { promise, reject } = waiting
       const drained = () => reject(context.stops.draining.reason)

@@ -50,6 +50,8 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
         if (done.claiming === 'stops') return over(exitCode || STOPPED)
         if (mode.single && !done.notOurs) return over(exitCode)
         failures = next === 'report' ? 0 : failures + 1
+        // What kept this task from being begun may be the machine's: then the tasks behind it stay in the queue.
+        if (next === 'give_back') health.doubt()
       } catch (thrown) {
         const error = asRunnerError(thrown)
         if (error.code === 'ABORTED') return over(onRequest())

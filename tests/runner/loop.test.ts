@@ -6,6 +6,7 @@ import type { RunnerContext } from '../../src/runner/context.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { RESULT_LINE } from '../support/agent-program.ts'
 import { runnerStage } from '../support/runner-stage.ts'
+import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const draft = { title: 'Make it so', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: 'All of it.' } as const
@@ -83,6 +84,42 @@ test('while the health check fails no task is taken; when it succeeds again, tas
   } finally {
     rmSync(sick, { force: true })
     delete process.env.AGENT_RUNNER_TEST_SICK
+  }
+})
+
+test('a machine that cannot begin a task is checked before it takes another one', async () => {
+  // What is wrong came up after the last check of health, and the next one would be minutes away.
+  const files = {
+    'README.md': '',
+    'hooks/pre_task.sh': 'echo x >> "$MARKS/tries"; : > "$MARKS/sick"; exit 1\n',
+    'hooks/health_check.sh': 'test ! -e "$MARKS/sick"\n',
+  }
+  const marks = tempFolder()
+  process.env.MARKS = marks
+  try {
+    const stage = await runnerStage(done, { files })
+    const { id } = await stage.board.addTask(draft)
+    const stops = new Stops()
+    let unhealthy = false
+    const running = stage.run({
+      single: false,
+      stops,
+      change: context => {
+        withoutPauses(context)
+        const { emit } = context
+        context.emit = (event, runId) => {
+          emit(event, runId)
+          if (event.type === 'health' && !event.ok) unhealthy = true
+        }
+      },
+    })
+    await waitFor('told that it is unhealthy', () => unhealthy)
+    stops.request()
+    expect((await running).exitCode).toBe(0)
+    expect(readFileSync(join(marks, 'tries'), 'utf8')).toBe('x\n')
+    expect((await stage.board.showTask(id)).status).toBe('created')
+  } finally {
+    delete process.env.MARKS
   }
 })
 
