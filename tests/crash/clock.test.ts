@@ -65,7 +65,7 @@ test.for(JUMPS.filter(({ ms }) => ms < 0))(
     const id = await stage.board.add('Make it so', 'major')
     stage.agent.next('limit')
     const runner = stage.start()
-    await waitFor('waiting', () => stage.lock()?.notBefore)
+    await waitFor('waiting', () => stage.events().some(event => event.type === 'waiting'))
     const due = stage.lock()!.notBefore!
     const began = performance.now()
     jump(ms)
