@@ -68,6 +68,15 @@ export async function overdue(db: Kysely<Schema>, differs: Differences): Promise
   return rows.map(row => row.id)
 }
 
+/** Makes every lease last a whole one from now on. */
+export async function prolongAll({ db, differs }: Tx, leaseMs: number): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set({ lease_until: leaseUntil(differs, leaseMs) })
+    .where('lease_until', 'is not', null)
+    .execute()
+}
+
 /** Lets go of a run whose lease is over: back to the queue with its history, or out of circulation after too many times. False when it was renewed or ended meanwhile. */
 export async function expire(tx: Tx, id: string, maxExpiries: number): Promise<boolean> {
   const { run, task } = await heldRun(tx, null, id)

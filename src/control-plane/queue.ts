@@ -1,5 +1,5 @@
 import { claim, claimAgain, look, type QueueScope, type Taken, takeNext } from './claims.ts'
-import { expire, type Lease, leaseOf, overdue } from './leases.ts'
+import { expire, type Lease, leaseOf, overdue, prolongAll } from './leases.ts'
 import { prepared } from './prepared.ts'
 import { projectOf } from './projects.ts'
 import { type Run, toRun } from './run-rows.ts'
@@ -52,6 +52,11 @@ export function queueOn(store: Store, { leaseMs, maxExpiries }: LeaseOptions) {
 
   return {
     sweep,
+
+    /** Gives every holder the time of a lease to be heard of again, after a time in which it could not be. */
+    async listenAgain(): Promise<void> {
+      await transact(store, tx => prolongAll(tx, leaseMs))
+    },
 
     /** The next task that this agent could take, or null. Takes nothing. Throws NOT_FOUND for the project. */
     async look({ customer }: Asker, claimer: Claimer, where: { projectId?: string } = {}): Promise<BoardTask | null> {

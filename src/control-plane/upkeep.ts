@@ -3,6 +3,8 @@ import type { Ages } from './retention.ts'
 
 const SWEEP_MS = 5_000
 const RETAIN_MS = 3_600_000
+/** A server that did nothing for so long was asleep, or its clock was set: its runners could not renew in that time. */
+const AWAY_MS = 30_000
 
 interface UpkeepOptions {
   /** How long timelines are kept. */
@@ -15,12 +17,14 @@ interface UpkeepOptions {
  * it. Stopping waits for what is being done.
  */
 export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
+  let last = Date.now()
+  const sweep = async () => {
+    if (Math.abs(Date.now() - last) > AWAY_MS) await plane.queue.listenAgain()
+    await plane.queue.sweep()
+    last = Date.now()
+  }
   const stops = [
-    every(
-      SWEEP_MS,
-      () => plane.queue.sweep(),
-      error => onFault(error, 'letting go of lost runs'),
-    ),
+    every(SWEEP_MS, sweep, error => onFault(error, 'letting go of lost runs')),
     every(
       RETAIN_MS,
       () => plane.retain(keep),

@@ -42,6 +42,18 @@ export function leasePromises(newDatabase: NewDatabase): void {
       expect((await take(dev('dev_2'))).run.id).toBe(id)
     })
 
+    test('that ran out while nobody could be heard is whole again once there is somebody who listens', async () => {
+      const { create, plane, take, leaseEnds, statusOf } = await bench(newDatabase)
+      const [{ id }, waiting] = [await create(), await create()]
+      const { holder, lease } = await take()
+      await leaseEnds(id)
+      await plane.queue.listenAgain()
+      expect(await plane.queue.sweep()).toBe(0)
+      expect(await statusOf(id)).toBe('RUNNING')
+      expect((await plane.runs.get(me, waiting.id)).leaseUntil).toBeNull()
+      expect(await plane.queue.renew(me, holder)).toMatchObject({ epoch: lease.epoch })
+    })
+
     test('is of one machine: another under the same agent id gets other work, and this run only when it is over', async () => {
       const { create, plane, leaseEnds, statusOf } = await bench(newDatabase)
       const [one, two] = [await create(), await create()]

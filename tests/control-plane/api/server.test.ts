@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
 import { startServer } from '../../../src/control-plane/server.ts'
@@ -52,6 +53,21 @@ describe('what may be listened on', () => {
     await s.plane.keys.create({ kind: 'admin', customer: null, name: '' })
     await expect(start('192.0.2.1', 0)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('cannot listen') })
   })
+})
+
+test('a server that was gone for longer than a lease leaves every run to the runner that has it', async () => {
+  const file = join(tempFolder(), 'agent-runner.db')
+  const plane = await newPlane(file)
+  const first = await station({ controlPlane: plane })
+  const { id } = await first.run(await first.project())
+  expect((await first.get(POLL)).json.run.id).toBe(id)
+  await first.close()
+  const database = new DatabaseSync(file)
+  database.exec('update runs set lease_until = 1')
+  database.close()
+  const second = await station({ controlPlane: plane })
+  expect((await second.get(POLL.replace('dev_1', 'dev_2'))).status).toBe(204)
+  expect((await second.get(`/runs/${id}`)).json).toMatchObject({ status: 'RUNNING', attempt: 1 })
 })
 
 describe('waiting', () => {
