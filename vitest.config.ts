@@ -5,9 +5,9 @@ if (Number(process.versions.node.split('.')[0]) < 26)
     `the tests need the checkout's own Node; this is ${process.version}. Use npm test, or put node_modules/.bin first on PATH`,
   )
 
-// Nothing of the developer's own settings may reach a test, least of all the address of a real PM.
+// Nothing of the developer's own settings may reach a test, least of all the address of a real PM; nor whether this is a CI.
 for (const name of Object.keys(process.env))
-  if (/^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|NODE_OPTIONS$)/.test(name)) delete process.env[name]
+  if (/^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|(NODE_OPTIONS|CI|FORCE_COLOR)$)/.test(name)) delete process.env[name]
 
 export default defineConfig({
   test: {

@@ -12,6 +12,8 @@ setup() {
   # Nothing of the developer's own settings may reach a test, least of all the address of a real PM.
   local name
   for name in $(compgen -e | grep -E '^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|XDG_)'); do unset "$name"; done
+  # Nor what a CI says of itself: it decides how a terminal is written to.
+  unset CI FORCE_COLOR
   export HOME="$BATS_TEST_TMPDIR/home" HEADLESS_PM_HOME="$BATS_TEST_TMPDIR/home/.headless-pm"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 NO_COLOR=1 IS_SANDBOX=1
   export PATH="$ROOT/node_modules/.bin:$PATH"
