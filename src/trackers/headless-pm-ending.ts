@@ -1,18 +1,16 @@
 import { RunnerError } from '../core/errors.ts'
 import type { Report } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
-import { claimTask } from './headless-pm-claim.ts'
+import type { HeadlessPmClaims } from './headless-pm-claim.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
-import { standing, understood, wireChanges } from './headless-pm-wire.ts'
-import type { TrackerHttp } from './http-client.ts'
 
 /**
  * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what
  * is there goes along; a comment beside it could appear twice. `fallback` is written when the server has no such status.
  */
 export async function endTask(
-  http: TrackerHttp,
   tasks: HeadlessPmTasks,
+  claims: HeadlessPmClaims,
   agent: AgentIdentity,
   task: Task,
   report: Report & { fallback?: string },
@@ -31,15 +29,14 @@ export async function endTask(
 
   /** Ours, or ours again: a lock that expired during the work, or a claim that was cut off before `under_work`. */
   async function stillOurs(): Promise<boolean> {
-    const stands = standing(agent, task, now)
+    const stands = await claims.stands(agent, task, now, signal)
     if (stands !== 'free') return stands === 'ours'
-    return (now?.status === 'under_work' || now?.locked_by === agent.id) && (await claimTask(tasks, agent, task, signal)) === 'ours'
+    return (now?.status === 'under_work' || now?.locked_by === agent.id) && (await claims.claim(agent, task, signal)) === 'ours'
   }
 
   /** Whoever took the task after our report may have replaced the notes; the change log still has ours. */
   async function wasReported(): Promise<boolean> {
-    const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '500' }, signal })
-    const ours = understood(wireChanges, reply.body).filter(change => change.task_id === task.id && change.changed_by === agent.id)
+    const ours = (await tasks.changes(signal)).filter(change => change.task_id === task.id && change.changed_by === agent.id)
     return ours.some(change => carriesRun(change.notes, report.runId))
   }
 }

@@ -1,5 +1,14 @@
 import type { AgentIdentity, Task } from '../core/task.ts'
-import { understood, type WireTask, wireRegistered, wireTask, wireTasks, wireUpdate } from './headless-pm-wire.ts'
+import {
+  understood,
+  type WireChange,
+  type WireTask,
+  wireChanges,
+  wireRegistered,
+  wireTask,
+  wireTasks,
+  wireUpdate,
+} from './headless-pm-wire.ts'
 import type { TrackerHttp, TrackerReply } from './http-client.ts'
 
 /** The single calls on which claiming and ending are built. */
@@ -16,6 +25,8 @@ export interface HeadlessPmTasks {
     change: { status: string; notes?: string },
     signal: AbortSignal,
   ): Promise<WireTask | 'unknown_status' | null>
+  /** The last 500 changes of status of all tasks, newest first. */
+  changes(signal: AbortSignal): Promise<WireChange[]>
 }
 
 /** Those calls over HTTP. */
@@ -74,6 +85,10 @@ export function headlessPmTasks(http: TrackerHttp, connectionType: string): Head
       if (reply.status !== 422) return understood(wireUpdate, reply.body).task
       if (complainsAbout(reply, 'status')) return 'unknown_status'
       throw http.refusal(reply)
+    },
+    async changes(signal) {
+      const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '500' }, signal })
+      return understood(wireChanges, reply.body)
     },
   }
 }

@@ -29,7 +29,10 @@ export const wireUpdate = z.object({ task: wireTask })
 /** Older servers answer with the agent alone. */
 export const wireRegistered = z.union([z.object({ agent: z.object({ agent_id: z.string() }) }), z.object({ agent_id: z.string() })])
 export const wireMarked = z.object({ id })
-export const wireChanges = z.array(z.object({ task_id: id, changed_by: z.string(), notes: z.string().nullish() }))
+export const wireChanges = z.array(
+  z.object({ task_id: id, old_status: z.string(), new_status: z.string(), changed_by: z.string(), notes: z.string().nullish() }),
+)
+export type WireChange = z.infer<typeof wireChanges>[number]
 export const wireMentions = z.array(
   z.object({
     id,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
-import { claimTask } from './headless-pm-claim.ts'
+import { headlessPmClaims } from './headless-pm-claim.ts'
 import { endTask } from './headless-pm-ending.ts'
 import { openHeadlessPmHttp } from './headless-pm-http.ts'
 import { markMentionsRead, unreadMentions } from './headless-pm-mentions.ts'
@@ -31,6 +31,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
   const http = openHeadlessPmHttp(options)
   const longestPollMs = (options.longestPollSeconds ?? 50) * 1000
   const tasks = headlessPmTasks(http, options.connectionType ?? 'client')
+  const claims = headlessPmClaims(tasks)
   /** The task that a look has just shown as free, and when; for one claim. */
   let seen: { id: string; at: number } | null = null
 
@@ -49,7 +50,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
   }
 
   async function holding(agent: AgentIdentity, task: Task, signal: AbortSignal) {
-    return standing(agent, task, await tasks.find(task, 'under_work', signal))
+    return claims.stands(agent, task, await tasks.find(task, 'under_work', signal), signal)
   }
 
   return {
@@ -72,7 +73,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
       const justSeen = seen?.id === task.id && performance.now() - seen.at < SEEN_MS
       // A claim that failed half way may have left a lock of ours: the next one looks for itself.
       seen = null
-      return claimTask(tasks, agent, task, signal, justSeen)
+      return claims.claim(agent, task, signal, justSeen)
     },
     holding,
     async heartbeat(agent, task, signal) {
@@ -80,10 +81,10 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
       await tasks.register(agent, signal)
       return holding(agent, task, signal)
     },
-    report: (agent, task, report, signal) => endTask(http, tasks, agent, task, report, signal),
-    giveBack: (agent, task, report, signal) => endTask(http, tasks, agent, task, { ...report, status: foundStatus(agent, task) }, signal),
+    report: (agent, task, report, signal) => endTask(tasks, claims, agent, task, report, signal),
+    giveBack: (agent, task, report, signal) => endTask(tasks, claims, agent, task, { ...report, status: foundStatus(agent, task) }, signal),
     park: (agent, task, report, signal) =>
-      endTask(http, tasks, agent, task, { ...report, status: 'pending', fallback: PARKED_ON_OLD_SERVERS }, signal),
+      endTask(tasks, claims, agent, task, { ...report, status: 'pending', fallback: PARKED_ON_OLD_SERVERS }, signal),
     mentions: (agent, signal) => unreadMentions(http, agent, signal),
     markRead: (agent, ids, signal) => markMentionsRead(http, agent, ids, signal),
     async ping(signal) {

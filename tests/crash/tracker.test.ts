@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { attemptFolder } from '../../src/system/attempt-files.ts'
 import type { PmBoard } from '../support/crash-board.ts'
 import { type CrashStage, embeddedStage, headlessPmStage } from '../support/crash-stage.ts'
-import { expectDoneOnce, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
+import { expectDoneOnce, expectNothingLeft, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const isReport = (request: { method: string; path: string; body: unknown }) =>
@@ -52,6 +52,41 @@ test('a report whose answer is lost is on the task once, also when it is tried a
   expect(faults).toBe(1)
   await expectDoneOnce(stage, id)
 })
+
+test.each([
+  ['before the first', 1, 'reset_before'],
+  ['after the first', 1, 'drop_after'],
+  ['before the second', 2, 'reset_before'],
+  ['after the second', 2, 'drop_after'],
+] as const)(
+  'a task that somebody finished before our lock is not done again by a runner that dies %s write opening it',
+  async (_, nth, fault) => {
+    const stage = await headlessPmStage()
+    const { server } = stage.board
+    const id = await stage.board.add('Make it so', 'major')
+    server.board.register({ agent_id: 'dev_2', role: 'backend_dev', level: 'senior' })
+    let runner = { signal: (_: NodeJS.Signals) => {} }
+    let writes = 0
+    server.onRequest = ({ path }) => {
+      if (path.endsWith('/lock')) {
+        for (const status of ['under_work', 'dev_done']) server.board.setStatus(Number(id), { status }, 'dev_2')
+        return 'drop_after'
+      }
+      if (!path.endsWith('/status') || ++writes !== nth) return 'pass'
+      runner.signal('SIGKILL')
+      return fault
+    }
+    const first = stage.start()
+    runner = first
+    expect(await first.exit).toMatchObject({ signal: 'SIGKILL' })
+    await waitFor('nothing is under way', () => server.open === 0)
+    server.onRequest = () => 'pass'
+    await stage.finish(14)
+    expect(server.board.task(Number(id))).toMatchObject({ status: 'dev_done', locked_by: null, notes: null })
+    expect(stage.agent.starts()).toEqual([])
+    expectNothingLeft(stage)
+  },
+)
 
 test('a server that is away when the agent ends gets the report when it is back, also from a runner that was started meanwhile', async () => {
   const stage = await headlessPmStage()

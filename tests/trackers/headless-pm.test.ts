@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Tracker } from '../../src/core/ports.ts'
 import type { Task } from '../../src/core/task.ts'
 import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -70,6 +71,49 @@ describe('the traps of Headless PM', () => {
     }
     await expect(tracker.claim(agent, task, runId, never())).rejects.toMatchObject({ code: 'TRACKER_UNREACHABLE' })
     expect(row).toMatchObject({ status: 'dev_done', locked_by: 'dev_1' })
+    expect(await tracker.claim(agent, task, runId, never())).toBe('taken')
+    expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
+  })
+
+  /** Somebody finishes the task before our lock, of which we never hear; then the runner dies between the two writes that open it again. */
+  async function diedWhileOpening() {
+    const { tracker, fresh, pm, ids } = await opened()
+    const [task, row] = [await look(tracker), pm.board.task(Number(ids[0]))]
+    pm.board.register({ agent_id: 'dev_2', role: 'backend_dev', level: 'senior' })
+    once(pm, 'POST', '/lock', 'drop_after')
+    const { onRequest } = pm
+    pm.onRequest = request => {
+      const fault = onRequest(request)
+      if (fault !== 'pass') for (const status of ['under_work', 'dev_done']) pm.board.setStatus(row.id, { status }, 'dev_2')
+      return fault
+    }
+    await rejection(tracker.claim(agent, task, runId, never()))
+    let writes = 0
+    pm.onRequest = ({ path }) => (path.endsWith('/status') && ++writes === 2 ? 'reset_before' : 'pass')
+    await rejection(tracker.claim(agent, task, runId, never()))
+    expect(row).toMatchObject({ status: 'under_work', locked_by: 'dev_1' })
+    return { tracker, fresh, pm, task, row }
+  }
+
+  test.each<[string, string, (tracker: Tracker, task: Task) => Promise<string>]>([
+    ['claimed', 'taken', (tracker, task) => tracker.claim(agent, task, runId, never())],
+    ['looked after', 'finished', (tracker, task) => tracker.holding(agent, task, never())],
+    ['given back', 'lost', (tracker, task) => tracker.giveBack(agent, task, report, never())],
+  ])('a finished task whose lock was half opened again when we died is not ours when it is %s', async (_, answer, ask) => {
+    const { tracker, fresh, pm, task, row } = await diedWhileOpening()
+    expect(await ask(fresh(), task)).toBe(answer)
+    expect(row).toMatchObject({ status: 'dev_done', locked_by: null, notes: null })
+    // And when it is sent back, it can be taken as any other.
+    pm.board.setStatus(row.id, { status: 'created' }, 'dev_2')
+    expect(await tracker.claim(agent, task, runId, never())).toBe('ours')
+    expect(await fresh().holding(agent, task, never())).toBe('ours')
+  })
+
+  test('a finished task whose half-opened lock has expired meanwhile is not done again', async () => {
+    const { tracker, pm, task, row } = await diedWhileOpening()
+    pm.board.agent(agent.id).last_seen -= 31 * 60_000
+    pm.board.freeStaleLocks()
+    expect(row).toMatchObject({ status: 'under_work', locked_by: null })
     expect(await tracker.claim(agent, task, runId, never())).toBe('taken')
     expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
   })
