@@ -5,7 +5,7 @@ import { holding } from './claims.ts'
 import type { TaskDraft } from './draft.ts'
 import { type Conclusion, conclude, type Holder } from './endings.ts'
 import { type EventFilter, eventsOfAll, eventsOfRun, lastCursor } from './event-rows.ts'
-import { type Answer, once, type Repeatable } from './idempotency.ts'
+import { type Answer, keptAnswer, once, type Repeatable } from './idempotency.ts'
 import { createKey, findKey, goodKeys, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
 import { renew } from './leases.ts'
 import { markMentionsRead, readMentions } from './mentions.ts'
@@ -182,6 +182,9 @@ function partsOn(store: Store, options: LeaseOptions) {
       list: (caller: Caller, wish: PageWish = {}) => read(db => listKeys(db, caller.customer, wish)),
       revoke: (caller: Caller, id: string) => write(tx => revokeKey(tx, caller.customer, id)),
     },
+
+    /** What the same request with the same key was answered; null when it was not yet. Throws USAGE when the key was used for another one. */
+    answered: (caller: Caller, request: Repeatable) => read(db => keptAnswer(db, caller.customer ?? '', request)),
 
     /** Deletes timelines by age; answers how many events. */
     retain: (ages: Ages) => retain(store, ages),

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
+import type { Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
 /** A request that may come twice. */
@@ -17,6 +19,18 @@ export interface Answer {
   body: unknown
 }
 
+/** The answer that is kept for this request; null when it was not answered yet. Throws USAGE when the key was used for another request. */
+export async function keptAnswer(db: Kysely<Schema>, customer: string, request: Repeatable): Promise<Answer | null> {
+  const { key, method, path } = request
+  const kept = await db.selectFrom('idempotency').selectAll().where('customer', '=', customer).where('key', '=', key).executeTakeFirst()
+  if (!kept) return null
+  if (kept.method !== method || kept.path !== path || kept.body_hash !== hashOf(request))
+    throw new RunnerError('USAGE', `Idempotency-Key: ${JSON.stringify(key)} was used for another request`, {
+      advice: 'Use a new key for a new request.',
+    })
+  return { status: kept.status, body: JSON.parse(kept.body) }
+}
+
 /**
  * Does something once per key of a customer, in the transaction that keeps its answer: the same request gets the same answer, and of two at
  * once one waits for the other. A failure is not kept, since nothing was done. Throws USAGE when the key was used for another request.
@@ -28,25 +42,15 @@ export async function once(
   act: () => Promise<Answer>,
 ): Promise<Answer & { repeated: boolean }> {
   const { key, method, path } = request
-  const body_hash = createHash('sha256')
-    .update(JSON.stringify(request.body ?? null))
-    .digest('hex')
-  const row = { customer, key, method, path, body_hash, status: 0, body: '', created_at: tx.at }
+  const row = { customer, key, method, path, body_hash: hashOf(request), status: 0, body: '', created_at: tx.at }
   const first = await tx.db
     .insertInto('idempotency')
     .values(row)
     .onConflict(conflict => conflict.columns(['customer', 'key']).doNothing())
     .returning('key')
     .executeTakeFirst()
-  const mine = () => tx.db.selectFrom('idempotency').selectAll().where('customer', '=', customer).where('key', '=', key)
-  if (!first) {
-    const kept = await mine().executeTakeFirstOrThrow()
-    if (kept.method !== method || kept.path !== path || kept.body_hash !== body_hash)
-      throw new RunnerError('USAGE', `Idempotency-Key: ${JSON.stringify(key)} was used for another request`, {
-        advice: 'Use a new key for a new request.',
-      })
-    return { status: kept.status, body: JSON.parse(kept.body), repeated: true }
-  }
+  const kept = first ? null : await keptAnswer(tx.db, customer, request)
+  if (kept) return { ...kept, repeated: true }
   const answer = await act()
   await tx.db
     .updateTable('idempotency')
@@ -56,3 +60,8 @@ export async function once(
     .execute()
   return { ...answer, repeated: false }
 }
+
+const hashOf = ({ body }: Repeatable) =>
+  createHash('sha256')
+    .update(JSON.stringify(body ?? null))
+    .digest('hex')

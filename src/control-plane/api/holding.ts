@@ -2,9 +2,9 @@ import { z } from 'zod'
 import type { StampedEvent } from '../../core/event.ts'
 import { artifact } from '../wire/run.ts'
 import { completion, completionAnswer, heartbeat, heartbeatAnswer, logAnswer, logBatch, uploadQuery } from '../wire/worker.ts'
-import { type ApiContext, by, gone, idParam } from './context.ts'
+import { type ApiContext, by, idParam } from './context.ts'
 import { UPLOAD_BYTES } from './limits.ts'
-import { once } from './once.ts'
+import { once, onceWaited } from './once.ts'
 import type { ApiServer } from './server-types.ts'
 import { waited } from './waiting.ts'
 
@@ -13,7 +13,8 @@ const config = { needs: 'worker' } as const
 const lost = { 409: 'Another claim has taken over, or the run is over; nothing was changed.' }
 
 /** What a runner says of the task that it holds. Each word carries the epoch of its claim. */
-export function holdingRoutes(api: ApiServer, { plane, closing }: ApiContext): void {
+export function holdingRoutes(api: ApiServer, context: ApiContext): void {
+  const { plane } = context
   api.post(
     '/api/v1/tasks/:id/heartbeat',
     {
@@ -27,16 +28,17 @@ export function holdingRoutes(api: ApiServer, { plane, closing }: ApiContext): v
         problems: lost,
       },
     },
-    async (request, reply) => {
-      const { agent_id, run_id, epoch, known, wait } = request.body
-      const caller = by(request)
-      const lease = await plane.queue.renew(caller, { agentId: agent_id, runId: run_id, epoch })
-      const wishes = await waited(plane, wait, gone(reply, closing), async () => {
-        const wanted = await plane.queue.wanted(caller, run_id, known)
-        return wanted.length > 0 ? wanted : null
-      })
-      return { lease, wishes: wishes ?? [] }
-    },
+    (request, reply) =>
+      onceWaited(context, request, reply, 200, async signal => {
+        const { agent_id, run_id, epoch, known, wait } = request.body
+        const caller = by(request)
+        const lease = await plane.queue.renew(caller, { agentId: agent_id, runId: run_id, epoch })
+        const wishes = await waited(plane, wait, signal, async () => {
+          const wanted = await plane.queue.wanted(caller, run_id, known)
+          return wanted.length > 0 ? wanted : null
+        })
+        return { lease, wishes: wishes ?? [] }
+      }),
   )
 
   api.post(

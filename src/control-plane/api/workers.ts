@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { noContent } from '../wire/parts.ts'
 import { mention, mentionQuery, mentionsRead, processAnswer, worker, workerDraft, workerList, workerStatus } from '../wire/worker.ts'
-import { type ApiContext, by, gone } from './context.ts'
-import { once } from './once.ts'
+import { type ApiContext, by } from './context.ts'
+import { once, onceWaited } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'
 import { Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
@@ -11,7 +11,8 @@ import { workerShape } from './shapes.ts'
 const tags = ['workers']
 
 /** Who works. */
-export function workerRoutes(api: ApiServer, { plane, lanes, closing }: ApiContext): void {
+export function workerRoutes(api: ApiServer, context: ApiContext): void {
+  const { plane, lanes } = context
   api.post(
     '/api/v1/workers',
     {
@@ -69,9 +70,11 @@ export function workerRoutes(api: ApiServer, { plane, lanes, closing }: ApiConte
       if (!lanes) throw new Refusal(409, 'this server has no runner lanes; `agent-runner up` starts one with lanes')
       const { customer } = by(request)
       if (customer) throw new Refusal(403, "the lanes of this server do not work for a customer's projects; its own runners do")
-      const taking = await lanes.takeOne(gone(reply, closing))
-      if ('refusal' in taking) throw new Refusal(409, taking.refusal)
-      return { run_id: taking.runId }
+      return onceWaited(context, request, reply, 200, async signal => {
+        const taking = await lanes.takeOne(signal)
+        if ('refusal' in taking) throw new Refusal(409, taking.refusal)
+        return { run_id: taking.runId }
+      })
     },
   )
 
@@ -103,8 +106,8 @@ export function workerRoutes(api: ApiServer, { plane, lanes, closing }: ApiConte
       },
     },
     async (request, reply) => {
-      await plane.mentions.markRead(by(request), request.body.agent_id, request.body.ids)
-      return reply.code(204).send()
+      await once(plane, request, reply, 204, within => within.mentions.markRead(by(request), request.body.agent_id, request.body.ids))
+      return reply.send()
     },
   )
 }
