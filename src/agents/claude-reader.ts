@@ -3,7 +3,7 @@ import type { AttemptReader, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, Tokens } from '../core/run.ts'
 import { classify } from './claude-outcome.ts'
 import { type ClaudeBlock, type ClaudeLine, type ClaudeResult, type ClaudeUsage, claudeLines, parseClaudeLine } from './claude-stream.ts'
-import { cut, mainArgument, resultText } from './claude-words.ts'
+import { AT_LENGTH, atLength, cut, mainArgument, resultText } from './claude-words.ts'
 
 /** How many messages are remembered so that each is counted once; its lines lie close together. */
 const REMEMBERED = 64
@@ -29,8 +29,11 @@ export class ClaudeReader implements AttemptReader {
   #told = { turns: 0, costUsd: 0, tokens: none() }
   #messages = new Map<string, ClaudeUsage>()
 
-  constructor() {
+  readonly #verbose: boolean
+
+  constructor(verbose = false) {
     claudeLines()
+    this.#verbose = verbose
   }
 
   read(source: string): AgentEvent[] {
@@ -43,7 +46,7 @@ export class ClaudeReader implements AttemptReader {
       case 'assistant':
         return this.#assistant(line)
       case 'user':
-        return line.message.content.flatMap(resultEvents)
+        return line.message.content.flatMap(block => resultEvents(block, this.#verbose))
       case 'rate_limit_event':
         // A limit that lets work through again is none.
         this.#resetsAt = line.rate_limit_info.status === 'rejected' ? milliseconds(line.rate_limit_info.resetsAt) : null
@@ -106,14 +109,16 @@ export class ClaudeReader implements AttemptReader {
     return line.message.content.flatMap((block): AgentEvent[] => {
       if (block.type === 'tool_use') {
         this.#toolCalls++
-        return [{ type: 'tool_used', id: block.id, tool: block.name, argument: mainArgument(block.input) }]
+        const used = { type: 'tool_used', id: block.id, tool: block.name, argument: mainArgument(block.input) } as const
+        return [this.#verbose ? { ...used, input: atLength(block.input) } : used]
       }
       // What sub-agents say to themselves is not the agent's word; their tools are told, because they change things.
       if (!mine) return []
-      if (block.type === 'thinking' && block.thinking) return [{ type: 'agent_thinking', text: cut(block.thinking, 2_000) }]
+      if (block.type === 'thinking' && block.thinking)
+        return [{ type: 'agent_thinking', text: cut(block.thinking, this.#verbose ? AT_LENGTH : 2_000) }]
       if (block.type !== 'text' || !block.text) return []
       if (!line.is_api_error_message) this.#lastText = cut(block.text, 8_000)
-      return [{ type: 'agent_text', text: cut(block.text, 2_000) }]
+      return [{ type: 'agent_text', text: cut(block.text, this.#verbose ? AT_LENGTH : 2_000) }]
     })
   }
 
@@ -157,9 +162,9 @@ export class ClaudeReader implements AttemptReader {
   }
 }
 
-function resultEvents(block: ClaudeBlock): AgentEvent[] {
+function resultEvents(block: ClaudeBlock, verbose: boolean): AgentEvent[] {
   if (block.type !== 'tool_result') return []
-  return [{ type: 'tool_result', id: block.tool_use_id, ok: !block.is_error, text: resultText(block.content) }]
+  return [{ type: 'tool_result', id: block.tool_use_id, ok: !block.is_error, text: resultText(block.content, verbose) }]
 }
 
 function none(): Tokens {

@@ -60,7 +60,7 @@ export function openClaude(options: ClaudeOptions): Agent {
     command: plan => commandOf(plan, options),
     canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
     account: () => claudeAccount(options.env),
-    reader: () => new ClaudeReader(),
+    reader: verbose => new ClaudeReader(verbose),
   }
 }
 

@@ -6,7 +6,7 @@ const ms = (seconds: unknown): number | null => (typeof seconds === 'number' && 
 /** How a run is to be done, from its steps and options as they are stored; null when it is an ordinary one. */
 export function planOf(steps: string | null, options: string): Plan | null {
   const parts = steps === null ? null : (JSON.parse(steps) as RunStep[])
-  const { timeout, max_steps: turns, dry_run: dryRun } = JSON.parse(options) as Record<string, unknown>
+  const { timeout, max_steps: turns, dry_run: dryRun, verbose } = JSON.parse(options) as Record<string, unknown>
   const plan = {
     parts:
       parts?.map(({ name, goal, command, timeout }, index) => ({
@@ -18,6 +18,7 @@ export function planOf(steps: string | null, options: string): Plan | null {
     timeoutMs: ms(timeout),
     maxTurns: typeof turns === 'number' ? turns : null,
     dryRun: dryRun === true,
+    verbose: verbose === true,
   }
-  return plan.parts || plan.timeoutMs || plan.maxTurns || plan.dryRun ? plan : null
+  return plan.parts || plan.timeoutMs || plan.maxTurns || plan.dryRun || plan.verbose ? plan : null
 }

@@ -57,7 +57,8 @@ export type AgentEvent =
   | { type: 'agent_ready'; sessionId: string; model: string }
   | { type: 'agent_thinking'; text: string }
   | { type: 'agent_text'; text: string }
-  | { type: 'tool_used'; id: string; tool: string; argument: string }
+  /** `input`: all that it was called with; only where a run is told at length. */
+  | { type: 'tool_used'; id: string; tool: string; argument: string; input?: Record<string, unknown> }
   | { type: 'tool_result'; id: string; ok: boolean; text: string }
 
 /** An event as it is stored and sent: when, whose, and in which order within its run. */

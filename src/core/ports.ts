@@ -155,7 +155,8 @@ export interface Agent {
   canResume(sessionId: string, cwd: string): boolean
   /** Names the account that pays: the same for all who share its usage limits. Opaque, fit for a file name, and without a secret in it. */
   account(): string
-  reader(): AttemptReader
+  /** With `verbose` its events hold what was thought, said, called and answered at length. */
+  reader(verbose?: boolean): AttemptReader
 }
 
 /** What the supervisor needs to know of an attempt. It is written to `attempt.json` before anything starts. */

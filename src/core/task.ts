@@ -67,6 +67,8 @@ export interface Plan {
   maxTurns: number | null
   /** The agent says what it would do, and does nothing. */
   dryRun: boolean
+  /** What the agent thinks, says and does is told at length, not by its beginning. */
+  verbose: boolean
 }
 
 /** One part of a workflow or pipeline: a goal for the agent, or a shell command. */

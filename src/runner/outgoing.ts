@@ -39,8 +39,10 @@ function withoutCode(event: StampedEvent): StampedEvent {
     case 'agent_text':
     case 'tool_result':
       return { ...event, text: KEPT }
-    case 'tool_used':
-      return { ...event, argument: NAME.test(event.argument) ? event.argument : KEPT }
+    case 'tool_used': {
+      const { input: _, ...told } = event
+      return { ...told, argument: NAME.test(event.argument) ? event.argument : KEPT }
+    }
     case 'attempt_ended':
       return { ...event, end: { ...event.end, text: KEPT, verdict: null } }
     case 'hook_finished':

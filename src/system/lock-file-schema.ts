@@ -23,6 +23,7 @@ function build() {
     timeoutMs: milliseconds,
     maxTurns: z.number().nullable(),
     dryRun: z.boolean(),
+    verbose: z.boolean().default(false),
   })
 
   const task = z.object({

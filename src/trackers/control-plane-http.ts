@@ -209,7 +209,13 @@ function taskFromWire(wire: WireTask): Task {
   }
 }
 
-function planFromWire({ parts, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun }: NonNullable<WireTask['plan']>): Plan {
+function planFromWire({
+  parts,
+  timeout_ms: timeoutMs,
+  max_turns: maxTurns,
+  dry_run: dryRun,
+  verbose,
+}: NonNullable<WireTask['plan']>): Plan {
   const known = parts?.map(({ name, goal, command, timeout_ms }) => ({ name, goal, command, timeoutMs: timeout_ms })) ?? null
-  return { parts: known, timeoutMs, maxTurns, dryRun }
+  return { parts: known, timeoutMs, maxTurns, dryRun, verbose }
 }

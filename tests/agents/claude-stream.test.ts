@@ -57,6 +57,35 @@ describe('what the agent was seen doing', () => {
     expect(open().reader().read(line)).toEqual([{ type: 'agent_text', text: 'Still here.' }])
   })
 
+  test('is told at length where that was asked for, and not without end', () => {
+    const long = 'x'.repeat(15_000)
+    const asked = { file_path: 'a.txt', content: `${long}\n`, edits: [{ old: long, replaced: true }, 'left out'] }
+    const content = [
+      { type: 'thinking', thinking: long },
+      { type: 'text', text: long },
+      { type: 'tool_use', id: 't', name: 'Write', input: asked },
+    ]
+    const lines = [
+      { type: 'assistant', message: { id: 'msg_1', content } },
+      { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 't', content: `one\ntwo\n${long}` }] } },
+    ].map(line => JSON.stringify(line))
+    const told = (verbose: boolean) => {
+      const reader = open().reader(verbose)
+      return lines.flatMap(line => reader.read(line))
+    }
+    expect(told(true).slice(0, 2)).toEqual([
+      { type: 'agent_thinking', text: long },
+      { type: 'agent_text', text: long },
+    ])
+    expect(told(true)[2]).toMatchObject({
+      argument: 'a.txt',
+      input: { content: `${long}\n`, edits: [{ old: expect.stringMatching(/^x+…$/) }] },
+    })
+    expect(JSON.stringify(told(true)[2]).length).toBeLessThan(21_000)
+    expect(told(true)[3]).toMatchObject({ text: `one\ntwo\n${long}` })
+    for (const event of told(false)) expect(JSON.stringify(event).length).toBeLessThan(2_100)
+  })
+
   test('is not even parsed when a line is gigantic', () => {
     const line = (size: number) => JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text: 'x'.repeat(size) }] } })
     expect(open().reader().read(line(1_000_000))).toHaveLength(1)

@@ -13,6 +13,9 @@ test('an event stays whole whatever a secret looks like', () => {
   const out = outgoingEvent(event, home(true, { MY_KEY: 'nsecond \\"' }))
   expect(out).toEqual(event)
   expect(outgoingEvent(event, home(true, { MY_KEY: 'second "quoted"' }))).toMatchObject({ text: 'first\n[redacted]' })
+  const input = { edits: [{ text: 'my second "quoted"' }] }
+  const used = stamped({ type: 'tool_used', id: 't', tool: 'Edit', argument: 'a.js', input })
+  expect(outgoingEvent(used, home(true, { MY_KEY: 'second "quoted"' }))).toMatchObject({ input: { edits: [{ text: 'my [redacted]' }] } })
 })
 
 test('where code stays at home, nothing that may be a file goes out, and what is done is still seen', () => {
@@ -22,6 +25,7 @@ test('where code stays at home, nothing that may be a file goes out, and what is
     { type: 'agent_thinking', text: CODE },
     { type: 'tool_result', id: 't', ok: true, text: CODE },
     { type: 'tool_used', id: 't', tool: 'Bash', argument: `cat > a.js <<E\n${CODE}` },
+    { type: 'tool_used', id: 't', tool: 'Write', argument: 'a.js', input: { content: CODE } },
     { type: 'hook_finished', hook: 'post_task', path: '/h', exitCode: 0, ms: 1, message: CODE, log: '/l' },
   ] as const)
     expect(JSON.stringify(out(event))).not.toContain('42')

@@ -9,7 +9,7 @@ import { processesOf, type RunnerStage, runnerStage } from '../support/runner-st
 
 const draft = { title: 'Release it', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: 'All of it.' } as const
 const worker = `n=$(ls "$HOME" | grep -c '^start-'); touch "$HOME/start-$n"; echo "$@" > "$HOME/args-$n"; cat > "$HOME/prompt-$n"; echo "agent $n" >> log.txt; echo '${RESULT_LINE}'`
-const noPlan: Plan = { parts: null, timeoutMs: null, maxTurns: null, dryRun: false }
+const noPlan: Plan = { parts: null, timeoutMs: null, maxTurns: null, dryRun: false, verbose: false }
 const goal = (name: string, text: string) => ({ name, goal: text, command: null, timeoutMs: null })
 const command = (name: string, text: string, timeoutMs: number | null = null) => ({ name, goal: null, command: text, timeoutMs })
 
@@ -88,9 +88,27 @@ test('a run that was interrupted goes on with the part where it was', async () =
 test('limits of the plan reach the agent: turns, deadline, and that it only says what it would do', async () => {
   const stage = await runnerStage(worker)
   await stage.board.addTask(draft)
-  const { events } = await stage.run({ change: planned({ parts: null, timeoutMs: 90_000, maxTurns: 7, dryRun: true }) })
+  const { events } = await stage.run({ change: planned({ parts: null, timeoutMs: 90_000, maxTurns: 7, dryRun: true, verbose: false }) })
   expect(read(stage, 'args-0')).toContain('--max-turns 7')
   expect(read(stage, 'args-0')).toContain('--permission-mode plan')
   expect(read(stage, 'args-0')).not.toContain('dangerously')
   expect(events.find(event => event.type === 'attempt_started')).toMatchObject({ deadlineMs: 90_000 })
+})
+
+test('a run that is to be told at length tells what the tools were called with and answered', async () => {
+  const answer = { type: 'tool_result', tool_use_id: 't', content: `first\n${'x'.repeat(1_000)}` }
+  const lines = [
+    { type: 'assistant', message: { id: 'm', content: [{ type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls\npwd' } }] } },
+    { type: 'user', message: { content: [answer] } },
+  ]
+  const stage = await runnerStage(
+    `cat > /dev/null\n${lines.map(line => `printf '%s\\n' '${JSON.stringify(line)}'`).join('\n')}\necho '${RESULT_LINE}'`,
+  )
+  for (const verbose of [false, true]) {
+    await stage.board.addTask(draft)
+    const { events } = await stage.run({ change: planned({ ...noPlan, verbose }) })
+    const used = events.find(event => event.type === 'tool_used')
+    const result = events.find(event => event.type === 'tool_result')
+    expect([used?.input, result?.text === answer.content]).toEqual(verbose ? [{ command: 'ls\npwd' }, true] : [undefined, false])
+  }
 })

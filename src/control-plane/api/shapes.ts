@@ -95,9 +95,9 @@ export function workerShape({ id, agentId, role, level, labels, host, currentRun
 }
 
 /** How a run is to be done, as runners elsewhere read it. */
-function planShape({ parts, timeoutMs, maxTurns, dryRun }: Plan) {
+function planShape({ parts, timeoutMs, maxTurns, dryRun, verbose }: Plan) {
   const shown = parts?.map(({ name, goal, command, timeoutMs }) => ({ name, goal, command, timeout_ms: timeoutMs })) ?? null
-  return { parts: shown, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun }
+  return { parts: shown, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun, verbose }
 }
 
 /** An event as the API shows it. */

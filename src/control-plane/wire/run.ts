@@ -8,7 +8,10 @@ import { taskFieldsDraft } from './task.ts'
 const runOptions = z
   .looseObject({
     dry_run: z.boolean().optional().meta({ description: 'Say what would be done, and do nothing.' }),
-    verbose: z.boolean().optional(),
+    verbose: z.boolean().optional().meta({
+      description:
+        'The timeline tells at length, up to 20,000 characters each, what the agent thought and said, with what it called its tools and what they answered; else the beginnings.',
+    }),
     max_steps: z.int().min(1).max(100_000).optional().meta({ description: 'Turns of the agent at most.' }),
     model: line(100).optional(),
     timeout: z

@@ -10,7 +10,13 @@ const label = line(100)
 
 const milliseconds = z.number().nullable()
 const part = z.object({ name: z.string(), goal: z.string().nullable(), command: z.string().nullable(), timeout_ms: milliseconds })
-const plan = z.object({ parts: z.array(part).nullable(), timeout_ms: milliseconds, max_turns: z.number().nullable(), dry_run: z.boolean() })
+const plan = z.object({
+  parts: z.array(part).nullable(),
+  timeout_ms: milliseconds,
+  max_turns: z.number().nullable(),
+  dry_run: z.boolean(),
+  verbose: z.boolean().default(false),
+})
 
 /** The fields of a task that a run and a task are made with alike. */
 export const taskFields = z.object({

@@ -31,7 +31,7 @@ test('every endpoint is called through the life of a run, and each answer is as 
     project_id,
     goal: 'Fix the login\nIt is broken.',
     role: 'backend_dev',
-    options: { model: 'sonnet', own: 1 },
+    options: { model: 'sonnet', verbose: true, own: 1 },
     metadata: { ticket: 7 },
   }
   const run = await post('/runs', draft)
@@ -47,6 +47,7 @@ test('every endpoint is called through the life of a run, and each answer is as 
   expect((await get(`/runs/${run.json.id}`)).json).toEqual(run.json)
   expect((await get(`/api/v1/tasks/${run.json.task_id}`)).json).toMatchObject({
     state: 'pending',
+    plan: { verbose: true, dry_run: false, parts: null },
     complexity: 'major',
     model: 'sonnet',
     run_id: run.json.id,
