@@ -66,7 +66,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     workspaces: places?.workspaces ?? (await openConfiguredWorkspaces(config, identity.id, warn)),
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
     journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),
-    usageLimit: openUsageLimit({ home, account: () => agent.account(), now: systemClock.now }),
+    usageLimit: openUsageLimit({ home, account: () => agent.account(), clock: systemClock }),
     files: outside.files,
     clock: systemClock,
     policy: toPolicy(config, roleInstructions(config, identity.role).text),

@@ -1,6 +1,7 @@
 import type { AgentEvent, StampedEvent } from './event.ts'
 import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, Wish, WorkReport, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
+import type { Wait } from './wait.ts'
 
 /*
  * The small interfaces through which the runner reaches the outside. One outside thing is one port; one vendor is one
@@ -306,10 +307,10 @@ export interface Journal {
 
 /** The usage limit of the agent CLI's account, shared by every runner of this machine that uses the account. */
 export interface UsageLimit {
-  /** Epoch milliseconds until which no attempt may start; null for at once. */
-  until(): number | null
-  /** Has all of them wait until then. Best effort: who does not hear of it is told by the account itself. */
-  reached(until: number): void
+  /** The wait before which no attempt may start; null for at once. */
+  until(): Wait | null
+  /** Has all of them wait so long. Best effort: who does not hear of it is told by the account itself. */
+  reached(wait: Wait): void
 }
 
 /** How often each task was given back, over the life of this runner and of those before it. */
@@ -349,6 +350,8 @@ export interface Clock {
   now(): number
   /** Milliseconds since boot, suspend included: for every deadline and duration. */
   uptime(): number
+  /** The id of this boot: what was noted on `uptime` means nothing in another one. */
+  boot(): string
   /** Resolves after that many milliseconds (any size), or rejects at once when the signal fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }

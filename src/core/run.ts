@@ -1,5 +1,6 @@
 import type { EndReason } from './ends.ts'
 import type { AgentIdentity, Task } from './task.ts'
+import type { Wait } from './wait.ts'
 
 /** The steps of a run in the order in which they are taken. The journal speaks these names. */
 export const STEPS = ['claim', 'preHook', 'workspace', 'agent', 'collect', 'report', 'postHook', 'cleanup', 'release'] as const
@@ -158,8 +159,8 @@ export interface RunRecord {
   workspace: WorkspaceRecord | null
   work: WorkReport | null
   disposition: Disposition | null
-  /** Epoch milliseconds before which no attempt starts (usage limit, backoff); null for at once. */
-  notBefore: number | null
+  /** Before it is over no attempt starts (usage limit, backoff); null for at once. */
+  notBefore: Wait | null
   /** Mentions that went into the prompt; marked read once the agent has started. */
   mentions: string[]
   /** Wishes in the order in which they were taken. A directive is delivered once an attempt carries it. */

@@ -2,7 +2,9 @@ import { backoff, LONGEST_LIMIT_MS } from '../core/backoff.ts'
 import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
+import type { Clock } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../core/run.ts'
+import { anchored, type Wait, waitOf } from '../core/wait.ts'
 import { type AttemptChoice, chooseAttempt, isCommand, partsOf, spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { followAttempt, promptName } from './following.ts'
@@ -50,7 +52,7 @@ export async function runAttempts(
         }
         const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
         attempt.ended = ended
-        record.notBefore = pauseUntil(ended, record, context)
+        record.notBefore = pauseAfter(attempt, ended, record, context)
         save('beside')
         shareLimit(ended, record, context)
         context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
@@ -158,12 +160,27 @@ function announcePart({ part, ended }: AttemptRecord, record: RunRecord, { emit 
   emit({ type: 'part_finished', part: part + 1, of: parts.length, name: parts[part]!.name }, record.runId)
 }
 
-/** When the next attempt may start, by the table; null for at once. */
-function pauseUntil(ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): number | null {
+/** What to wait for before the next attempt, by the table; null for nothing. */
+function pauseAfter(attempt: AttemptRecord, ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): Wait | null {
   const { wait } = end(ended.reason)
-  if (wait === 'reset') return Math.min(ended.resetsAt ?? clock.now() + policy.usageLimitWaitMs, clock.now() + LONGEST_LIMIT_MS)
-  if (wait === 'backoff') return clock.now() + backoff(spent(record).failures, random())
+  if (wait === 'reset') return waitOf(untilReset(attempt, ended.resetsAt, clock) ?? policy.usageLimitWaitMs, clock)
+  if (wait === 'backoff') return waitOf(backoff(spent(record).failures, random()), clock)
   return null
+}
+
+/** Many clocks are wrong by less than this. */
+const CLOCK_SLACK_MS = 60_000
+
+/**
+ * How long the limit lasts, in milliseconds; null when nobody knows. A time that was over before the attempt began, or is further away than
+ * any limit, tells nothing but that the wall clock here is wrong.
+ */
+function untilReset({ startedAt }: AttemptRecord, resetsAt: number | null, clock: Clock): number | null {
+  if (resetsAt === null) return null
+  const ahead = Date.parse(startedAt) - resetsAt
+  if (ahead > 0) return ahead < CLOCK_SLACK_MS ? CLOCK_SLACK_MS : null
+  const left = resetsAt - clock.now()
+  return left > LONGEST_LIMIT_MS ? null : Math.max(0, left)
 }
 
 /** Has every runner of the account wait too, unless only this model is limited. */
@@ -171,18 +188,13 @@ function shareLimit(ended: AttemptEnd, record: RunRecord, { usageLimit }: Runner
   if (end(ended.reason).wait === 'reset' && record.notBefore !== null && !ended.ofModelAlone) usageLimit.reached(record.notBefore)
 }
 
-/** Clocks are set by less than this all the time. */
-const CLOCK_SLACK_MS = 60_000
-
 /** Waits until the attempt may start. A drain ends the wait and keeps the task: nothing runs that would have to be finished. */
 async function pause(record: RunRecord, context: RunnerContext, lost: AbortSignal): Promise<void> {
   const { stops, usageLimit, clock } = context
   const cut = AbortSignal.any([stops.draining, lost])
-  const last = record.attempts.at(-1)
-  const reason = last?.ended?.reason
-  // An attempt that began in the future says that the clock was set back since: then the time to wait for means nothing.
-  const until = () => (last && Date.parse(last.startedAt) > clock.now() + CLOCK_SLACK_MS ? null : record.notBefore)
-  let waited = await waitOut(until, reason ? end(reason).says : 'waiting', context, cut, record.runId)
+  const reason = record.attempts.at(-1)?.ended?.reason
+  record.notBefore &&= anchored(record.notBefore, clock)
+  let waited = await waitOut(() => record.notBefore, reason ? end(reason).says : 'waiting', context, cut, record.runId)
   // Another runner may have met the account's limit meanwhile.
   if (waited === 'over') waited = await waitOut(() => usageLimit.until(), end('usage_limit').says, context, cut, record.runId)
   if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')

@@ -1,6 +1,7 @@
 import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../core/ports.ts'
+import { bootId } from './process-table.ts'
 
 /** A timer stands still while the machine is asleep, so a long wait looks at the time so often, in milliseconds. */
 const PIECE_MS = 5_000
@@ -9,6 +10,7 @@ const PIECE_MS = 5_000
 export const systemClock: Clock = {
   now: () => Date.now(),
   uptime: () => uptime() * 1000,
+  boot: bootId,
   async sleep(ms, signal) {
     const end = systemClock.uptime() + ms
     for (let left = ms; left > 0; left = ms > PIECE_MS ? end - systemClock.uptime() : 0)

@@ -123,6 +123,7 @@ function build() {
     work: work.nullable(),
     disposition: disposition.nullable(),
     not_before: z.number().nullable(),
+    not_before_noted: z.object({ at: z.number(), boot: z.string(), uptime: z.number() }).nullable().default(null),
     mentions: z.array(z.string()),
     wishes: z
       .array(

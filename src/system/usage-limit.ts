@@ -2,36 +2,50 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { LONGEST_LIMIT_MS } from '../core/backoff.ts'
-import type { UsageLimit } from '../core/ports.ts'
+import type { Clock, UsageLimit } from '../core/ports.ts'
+import { anchored, leftOf, type Wait } from '../core/wait.ts'
 import { privateFolder, replaceFile } from './durable-file.ts'
 
-/** A note from later than this is one of a clock that was set back since. */
-const SLACK_MS = 60_000
 const LARGEST = 4096
 
-const note = z.object({ version: z.literal(1), until: z.number(), noted_at: z.number() })
+/** Older versions wrote neither boot nor uptime: then only the wall clock counts. */
+const note = z.object({
+  version: z.literal(1),
+  until: z.number(),
+  noted_at: z.number(),
+  boot: z.string().default(''),
+  uptime: z.number().default(0),
+})
 
 /**
  * The account's usage limit as a file of the state folder, so that it outlives its runner. The file is read anew each time, and so is the
  * account, which a person may change to get on. A note that is broken, over, or cannot be true is as good as none: the account tells again.
  */
-export function openUsageLimit({ home, account, now }: { home: string; account: () => string; now: () => number }): UsageLimit {
+export function openUsageLimit({ home, account, clock }: { home: string; account: () => string; clock: Clock }): UsageLimit {
   const folder = join(home, 'limits')
   const path = () => join(folder, `${account()}.json`)
+  // A note from before a reboot is measured by the wall clock once, and not again after somebody has set it.
+  let known: { text: string; wait: Wait } | null = null
   const until = () => {
     // To find out the account takes longer.
     if (!existsSync(folder)) return null
-    const found = readNote(path())
-    if (!found || found.noted_at > now() + SLACK_MS || found.until > now() + LONGEST_LIMIT_MS) return null
-    return found.until > now() ? found.until : null
+    const text = readNote(path())
+    if (text === null) return null
+    if (known?.text !== text) {
+      const wait = parseNote(text)
+      known = wait && { text, wait: anchored(wait, clock) }
+    }
+    return known && leftOf(known.wait, clock) > 0 ? known.wait : null
   }
   return {
     until,
-    reached(time) {
-      if (time <= (until() ?? now())) return
+    reached(wait) {
+      const before = until()
+      if (!wait.noted || leftOf(wait, clock) <= (before ? leftOf(before, clock) : 0)) return
+      const { at, boot, uptime } = wait.noted
       try {
         privateFolder(folder)
-        replaceFile(path(), JSON.stringify({ version: 1, until: time, noted_at: now() } satisfies z.input<typeof note>))
+        replaceFile(path(), JSON.stringify({ version: 1, until: wait.until, noted_at: at, boot, uptime } satisfies z.input<typeof note>))
       } catch {
         // A full disk: the others meet the limit themselves.
       }
@@ -39,10 +53,18 @@ export function openUsageLimit({ home, account, now }: { home: string; account: 
   }
 }
 
-function readNote(path: string): z.output<typeof note> | null {
+function readNote(path: string): string | null {
   try {
-    if (statSync(path).size > LARGEST) return null
-    return note.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return statSync(path).size > LARGEST ? null : readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+function parseNote(text: string): Wait | null {
+  try {
+    const { until, noted_at: at, boot, uptime } = note.parse(JSON.parse(text))
+    return until - at > LONGEST_LIMIT_MS ? null : { until, noted: { at, boot, uptime } }
   } catch {
     return null
   }

@@ -8,7 +8,9 @@ import { sharedLimit } from '../../src/cli/compose/shared-limit.ts'
 import { type MachineStatus, machineStatus } from '../../src/cli/status/machine-status.ts'
 import { showStatus } from '../../src/cli/status/show.ts'
 import { statusCommand } from '../../src/cli/status.ts'
+import { waitOf } from '../../src/core/wait.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { systemClock } from '../../src/system/clock.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
 import { openUsageLimit } from '../../src/system/usage-limit.ts'
@@ -48,7 +50,7 @@ const only = (status: MachineStatus) => {
 
 test('where nothing runs and nothing waits, the status says what to type', async () => {
   const home = tempFolder()
-  expect(machineStatus(join(home, 'not-there'))).toMatchObject({ agents: [], kept: [] })
+  expect(machineStatus(join(home, 'not-there'), null)).toMatchObject({ agents: [], kept: [] })
   const text = await page(home)
   expect(text).toContain('No agent is at work')
   expect(text).toMatch(/agent-runner task add .*\n.*agent-runner --role/)
@@ -57,9 +59,14 @@ test('where nothing runs and nothing waits, the status says what to type', async
 test('a runner without a task is idle, and gone from the status with its process', async () => {
   const home = tempFolder()
   const { pid, kill } = await holdAgent(home, 'dev_001')
-  expect(only(machineStatus(home))).toMatchObject({ agent_id: 'dev_001', state: 'idle', runner: { alive: true, pid }, role: 'backend_dev' })
+  expect(only(machineStatus(home, null))).toMatchObject({
+    agent_id: 'dev_001',
+    state: 'idle',
+    runner: { alive: true, pid },
+    role: 'backend_dev',
+  })
   await kill()
-  expect(machineStatus(home).agents).toEqual([])
+  expect(machineStatus(home, null).agents).toEqual([])
 })
 
 test('status of an agent at work tells step, doing, attempts, supervisor and place', async () => {
@@ -73,7 +80,7 @@ test('status of an agent at work tells step, doing, attempts, supervisor and pla
   const say = openRunFiles(home)
   say.append(stamped({ type: 'tool_used', id: 'a', tool: 'Bash', argument: 'npm \u001b[31mtest' }, { runId: run }))
   say.append(stamped({ type: 'agent_thinking', text: 'hm' }, { runId: run }))
-  const agent = only(machineStatus(home))
+  const agent = only(machineStatus(home, null))
   expect(agent).toMatchObject({
     state: 'working',
     step: 'agent',
@@ -96,33 +103,35 @@ test('status of an agent whose runner was killed says so, and whether its agent 
   const { kill } = await holdAgent(home, 'dev_001')
   const supervision = await sleepingAgent(home, run)
   unfinished(home, 'dev_001', run, { attempts: [attempt] })
-  expect(only(machineStatus(home)).state).toBe('working')
+  expect(only(machineStatus(home, null)).state).toBe('working')
   await kill()
-  expect(only(machineStatus(home))).toMatchObject({ state: 'orphaned', supervisor: 'alive', runner: { alive: false, pid: null } })
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'orphaned', supervisor: 'alive', runner: { alive: false, pid: null } })
   expect(await page(home)).toContain('working without its runner')
   await supervision.stop(run, 1)
-  expect(only(machineStatus(home))).toMatchObject({ state: 'interrupted', supervisor: 'exited' })
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'interrupted', supervisor: 'exited' })
   expect(await page(home)).toContain('start it again with --agent-id dev_001')
 })
 
 test('an agent that waits for a time says until when', async () => {
   const home = tempFolder()
   await holdAgent(home, 'dev_001')
-  const until = Date.now() + 3_600_000
-  unfinished(home, 'dev_001', 'run_01a', { notBefore: until })
-  expect(only(machineStatus(home))).toMatchObject({ state: 'waiting', waiting_until: new Date(until).toISOString() })
-  expect(only(machineStatus(home, { now: until + 1 }))).toMatchObject({ state: 'working', waiting_until: null })
+  const wait = waitOf(3_600_000, systemClock)
+  const { until } = wait
+  unfinished(home, 'dev_001', 'run_01a', { notBefore: wait })
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'waiting', waiting_until: new Date(until).toISOString() })
+  unfinished(home, 'dev_001', 'run_01a', { notBefore: waitOf(-1, systemClock) })
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'working', waiting_until: null })
 })
 
 test('an idle runner that waits for the usage limit of its account is shown as waiting, with the time', async () => {
   const home = tempFolder()
   const { env } = commandIo(home)
   const guard = takeAgentGuard(home, 'dev_001', { role: 'backend_dev', repo: '/', command: 'continuous' })
-  const until = Date.now() + 3_600_000
-  openUsageLimit({ home, account: () => claudeAccount(env), now: Date.now }).reached(until)
-  expect(only(machineStatus(home, { limitUntil: sharedLimit(home, env) }))).toMatchObject({
+  const wait = waitOf(3_600_000, systemClock)
+  openUsageLimit({ home, account: () => claudeAccount(env), clock: systemClock }).reached(wait)
+  expect(only(machineStatus(home, sharedLimit(home, env)))).toMatchObject({
     state: 'waiting',
-    waiting_until: new Date(until).toISOString(),
+    waiting_until: new Date(wait.until).toISOString(),
   })
   expect(await page(home)).toMatch(/dev_001 +waiting[\s\S]*waits until/)
   // Another account does not wait for it.
@@ -134,7 +143,7 @@ test('a lock file that cannot be read is told of and left as it is; the others a
   const home = tempFolder()
   unfinished(home, 'dev_001', 'run_01a')
   writeFileSync(lockFilePath(home, 'dev_002'), '{"half', { mode: 0o600 })
-  const { agents } = machineStatus(home)
+  const { agents } = machineStatus(home, null)
   expect(agents.map(agent => [agent.agent_id, agent.state])).toEqual([
     ['dev_001', 'interrupted'],
     ['dev_002', 'unreadable'],
@@ -158,7 +167,7 @@ test("an older runner's lock file with its seven keys is an interrupted task", a
   }
   writeFileSync(lockFilePath(home, 'dev_001'), JSON.stringify(seven))
   chmodSync(lockFilePath(home, 'dev_001'), 0o600)
-  const agent = only(machineStatus(home))
+  const agent = only(machineStatus(home, null))
   expect(agent).toMatchObject({ state: 'interrupted', task_id: '7', task_title: 'Old one', workspace: '/old/tree', branch: 'b' })
   expect(agent.lock_age_s).toBeGreaterThanOrEqual(60)
   expect(agent.lock_age_s).toBeLessThan(90)
@@ -183,13 +192,13 @@ test('kept work of failed runs is listed, the latest first, once per place, whil
   result('run_01c', places[0]!)
   result('run_01d', null)
   files.write('run_01e', 'result.json', 'not json')
-  expect(machineStatus(home).kept.map(kept => [kept.run_id, kept.says])).toEqual([
+  expect(machineStatus(home, null).kept.map(kept => [kept.run_id, kept.says])).toEqual([
     ['run_01c', 'the deadline passed'],
     ['run_01b', 'the deadline passed'],
   ])
   expect(await page(home)).toContain(places[0])
   rmSync(places[0]!, { recursive: true })
-  expect(machineStatus(home).kept.map(kept => kept.run_id)).toEqual(['run_01b'])
+  expect(machineStatus(home, null).kept.map(kept => kept.run_id)).toEqual(['run_01b'])
 })
 
 test('--json is one document with the same as the page', async () => {

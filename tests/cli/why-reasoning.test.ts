@@ -36,6 +36,7 @@ function facts(more: Partial<Facts> = {}): Facts {
     otherRun: null,
     runner: null,
     limitUntil: null,
+    waitsUntil: null,
     attempt: null,
     session: null,
     tracker: null,
@@ -110,10 +111,10 @@ test('an agent that was killed is resumed, or begun anew when its session is gon
 
 test('a wait says why and until when', () => {
   const until = NOW + 300_000
-  const of = unfinished('agent', { attempts: [attempt(1, 'usage_limit')], notBefore: until }, { runner: RUNNER, session: true })
+  const of = unfinished('agent', { attempts: [attempt(1, 'usage_limit')] }, { runner: RUNNER, session: true, waitsUntil: until })
   expect(whatNext(of)).toMatchObject([{ at: until, text: expect.stringMatching(/resumes.*because the usage limit is reached/) }])
   expect(standing(of)).toMatchObject({ state: 'waiting', says: 'waiting: the usage limit is reached' })
-  expect(whatNext({ ...of, now: until + 1 })[0]?.at).toBeNull()
+  expect(whatNext({ ...of, waitsUntil: null })[0]?.at).toBeNull()
 })
 
 test('a run that is paused rests until somebody resumes it', () => {

@@ -2,13 +2,17 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
+import { claudeAccount } from '../../src/agents/claude-account.ts'
 import { whyCommand } from '../../src/cli/why.ts'
 import type { RunnerEvent } from '../../src/core/event.ts'
+import { waitOf } from '../../src/core/wait.ts'
 import type { RunnerContext } from '../../src/runner/context.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { systemClock } from '../../src/system/clock.ts'
 import { lockFilePath, readLockFile } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
+import { openUsageLimit } from '../../src/system/usage-limit.ts'
 import { RESULT_LINE } from '../support/agent-program.ts'
 import { commandIo } from '../support/command-io.ts'
 import { headlessPmBoard } from '../support/crash-board.ts'
@@ -160,6 +164,22 @@ test('without a word the agent that needs attention most is chosen, before finis
   unfinished(home, 'dev_002', 'run_01c')
   expect((await json()).subject).toMatchObject({ agent_id: 'dev_002', run_id: 'run_01c' })
   expect((await json('run_01b')).subject.agent_id).toBe('dev_001')
+})
+
+test('an idle runner that waits for the usage limit of its account is told of with the time, before runs that are over', async () => {
+  const home = tempFolder()
+  const { json, page } = asker(home, gitRepo())
+  const { pid } = await holdAgent(home, 'dev_001')
+  openRunFiles(home).append(stamped({ type: 'agent_text', text: 'x' }, { runId: 'run_01zzz' }))
+  const wait = waitOf(3_600_000, systemClock)
+  const account = () => claudeAccount({ HOME: home, PATH: process.env.PATH })
+  openUsageLimit({ home, account, clock: systemClock }).reached(wait)
+  const answer = await json()
+  expect(answer).toMatchObject({ state: 'waiting', subject: { agent_id: 'dev_001', run_id: null } })
+  expect(answer.next[0]).toMatchObject({ at: new Date(wait.until).toISOString(), text: expect.stringContaining('usage limit') })
+  expect((await page()).replace(/\s+/g, ' ')).toContain(`process ${pid} is alive`)
+  unfinished(home, 'dev_002', 'run_01c')
+  expect((await json()).subject).toMatchObject({ agent_id: 'dev_002', run_id: 'run_01c' })
 })
 
 test('a lock file that cannot be read is told of with its reason, and left as it is', async () => {

@@ -58,18 +58,20 @@ test.for([JUMPS[0]!, JUMPS[3]!])('the clock jumps $name: the deadline comes when
   expectNothingRunning(stage)
 })
 
-test.for(JUMPS.filter(({ ms }) => ms < 0))(
-  'the clock jumps $name: a pause before the next attempt is neither prolonged nor cut short',
+test.for(JUMPS)(
+  'the clock jumps $name and the runner is killed: the wait for a usage limit is neither prolonged nor cut short',
   async ({ ms }) => {
     const { stage, jump } = await withClock(embeddedStage, { HEADLESS_PM_USAGE_LIMIT_WAIT: '3' })
     const id = await stage.board.add('Make it so', 'major')
     stage.agent.next('limit')
     const runner = stage.start()
     await waitFor('waiting', () => stage.events().some(event => event.type === 'waiting'))
-    const due = stage.lock()!.notBefore!
+    const due = stage.lock()!.notBefore!.until
     const began = performance.now()
     jump(ms)
-    expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+    runner.signal('SIGKILL')
+    await runner.exit
+    await stage.finish()
     expect(performance.now() - began).toBeLessThan(9_000)
     const started = stage.events().filter(event => event.type === 'attempt_started')
     expect(Date.parse(started[1]!.at) - ms).toBeGreaterThanOrEqual(due)

@@ -174,7 +174,7 @@ test('the wait at a usage limit survives a restart, and the attempt is not count
   await waitFor('waiting again', () => waits() === 2)
   expect(stage.agent.starts()).toHaveLength(1)
   expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
-  expect(Date.now()).toBeGreaterThanOrEqual(notBefore!)
+  expect(Date.now()).toBeGreaterThanOrEqual(notBefore!.until)
   const [first, resumed, ...more] = stage.agent.starts()
   expect(more).toEqual([])
   expect(resumed).toMatchObject({ mode: 'resume', sessionId: first!.sessionId })

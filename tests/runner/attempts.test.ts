@@ -56,35 +56,66 @@ test('a drain ends the wait at a usage limit at once, and the next start goes on
   expect(await stage.board.showTask(id)).toMatchObject({ status: 'under_work', lockedBy: 'dev_001' })
   const later = await stage.run({
     change: context => {
-      context.clock = { ...context.clock, now: () => Date.now() + 7_200_000 }
+      const { now, uptime } = context.clock
+      context.clock = { ...context.clock, now: () => now() + 7_200_000, uptime: () => uptime() + 7_200_000 }
     },
   })
   expect(later.exitCode).toBe(0)
 })
 
-test('a wait that was decided before the clock was set back an hour is not prolonged by it, also for the next runner', async () => {
-  const stage = await runnerStage(byStart(limited(Math.ceil(Date.now() / 1000) + 60), done))
-  const { id } = await stage.board.addTask(draft)
-  const stops = new Stops()
-  const early = {
-    change: (context: RunnerContext) => {
-      context.clock = { ...context.clock, now: () => Date.now() - 3_600_000 }
-      // Its own file tells the same; here it is about the journal.
-      context.usageLimit = { until: () => null, reached() {} }
-    },
-  }
-  await stage.run({
-    stops,
+const HOUR = 3_600_000
+const YEAR = 365 * 24 * HOUR
+
+test.each([-HOUR, YEAR])(
+  'a wait lasts for the next runner what it lasted for the one before, also when the clock is set by %i ms between them',
+  async by => {
+    const inAWhile = `at=$(($(date +%s) + 4)); echo $at > "$HOME/resets"; ${limited("'$at'")}`
+    const stage = await runnerStage(byStart(inAWhile, done))
+    const { id } = await stage.board.addTask(draft)
+    const stops = new Stops()
+    await stage.run({
+      stops,
+      change: context => {
+        const { emit } = context
+        context.emit = (event, runId) => {
+          emit(event, runId)
+          if (event.type === 'waiting') stops.request()
+        }
+      },
+    })
+    const began = performance.now()
+    const { exitCode, events } = await stage.run({
+      change: (context: RunnerContext) => {
+        context.clock = { ...context.clock, now: () => Date.now() + by }
+        // Its own file tells the same; here it is about the journal.
+        context.usageLimit = { until: () => null, reached() {} }
+      },
+    })
+    expect(exitCode).toBe(0)
+    const resumed = events.find(event => event.type === 'attempt_started')!
+    expect(Date.parse(resumed.at)).toBeGreaterThanOrEqual(Number(read(stage, 'resets')) * 1000)
+    expect(performance.now() - began).toBeLessThan(20_000)
+    expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done' })
+  },
+)
+
+test.each([
+  { wrong: 'a year ahead', by: YEAR },
+  { wrong: 'a year behind', by: -YEAR },
+])('where the clock is $wrong a limit is waited for as long as one without a time, and not met again and again', async ({ by }) => {
+  const stage = await runnerStage(byStart(limited("'$(($(date +%s) + 3600))'"), done), { env: { HEADLESS_PM_USAGE_LIMIT_WAIT: '1' } })
+  await stage.board.addTask(draft)
+  const { exitCode, events } = await stage.run({
     change: context => {
-      const { emit } = context
-      context.emit = (event, runId) => {
-        emit(event, runId)
-        if (event.type === 'waiting') stops.request()
-      }
+      context.clock = { ...context.clock, now: () => Date.now() + by }
     },
   })
-  expect((await stage.run(early)).exitCode).toBe(0)
-  expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done' })
+  expect(exitCode).toBe(0)
+  const [ended, waiting] = events.filter(event => event.type === 'attempt_ended' || event.type === 'waiting')
+  const lasts = waiting?.type === 'waiting' ? waiting.untilMs - by - Date.parse(ended!.at) : 0
+  expect(lasts).toBeGreaterThan(500)
+  expect(lasts).toBeLessThanOrEqual(1_100)
+  expect(events.filter(event => event.type === 'attempt_started')).toHaveLength(2)
 })
 
 test('an agent that crashes is resumed with the news of what it left, and its work goes on in the same workspace', async () => {

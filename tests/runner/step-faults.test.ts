@@ -39,7 +39,7 @@ test('work that can never be collected is kept, and the task is parked with the 
   expect(notes).toMatch(/the step collect failed 5 times: .*bad config line/)
   expect(notes).toContain(`The work is kept in ${worktree}.`)
   expect(readFileSync(join(worktree, 'file.txt'), 'utf8')).toBe('new\n')
-  expect(machineStatus(stage.home).kept).toMatchObject([{ reason: 'step_failed', kept: worktree, task_id: id }])
+  expect(machineStatus(stage.home, null).kept).toMatchObject([{ reason: 'step_failed', kept: worktree, task_id: id }])
   expect(events.filter(event => event.type === 'attempt_started')).toHaveLength(1)
   expect(events.findLast(event => event.type === 'run_finished')).toMatchObject({ reason: 'step_failed', kept: worktree })
 })

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { waitOf } from '../../src/core/wait.ts'
 import type { RunnerContext } from '../../src/runner/context.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { systemClock } from '../../src/system/clock.ts'
@@ -33,7 +34,7 @@ async function meetLimit(resetsAt: number, window?: string) {
 
 /** Another runner of the same machine. */
 const beside = (home: string) => (context: RunnerContext) => {
-  context.usageLimit = openUsageLimit({ home, account: () => context.agent.account(), now: systemClock.now })
+  context.usageLimit = openUsageLimit({ home, account: () => context.agent.account(), clock: systemClock })
 }
 
 /** A runner beside it meets a limit of a second and a half, at the moment at which this one asks and `met` holds. */
@@ -44,8 +45,9 @@ function limitedMeanwhile(context: RunnerContext, met: () => boolean) {
     ...shared,
     until() {
       if (limit.until === 0 && met()) {
-        limit.until = Date.now() + 1_500
-        openUsageLimit({ home: context.home, account: () => context.agent.account(), now: systemClock.now }).reached(limit.until)
+        const wait = waitOf(1_500, systemClock)
+        limit.until = wait.until
+        openUsageLimit({ home: context.home, account: () => context.agent.account(), clock: systemClock }).reached(wait)
       }
       return shared.until()
     },

@@ -13,10 +13,23 @@ function stage() {
 
 test('what was saved is loaded again, whole', () => {
   const { journal, path } = stage()
-  const record = aRun({ attempts: attempts('crashed', null), notBefore: 5, mentions: ['1'] })
+  const record = aRun({
+    attempts: attempts('crashed', null),
+    notBefore: { until: 5, noted: { at: 1, boot: 'b', uptime: 2.5 } },
+    mentions: ['1'],
+  })
   journal.save(record)
   expect(journal.load()).toEqual({ record, setAside: null })
   expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('a lock file from before waits were noted on both clocks is loaded with its wait', () => {
+  const { journal, path } = stage()
+  journal.save(aRun({ notBefore: { until: 5, noted: { at: 1, boot: 'b', uptime: 2.5 } } }))
+  const { not_before_noted: _, ...older } = JSON.parse(readFileSync(path, 'utf8'))
+  expect(older.not_before).toBe(5)
+  writeFileSync(path, JSON.stringify(older))
+  expect(journal.load().record?.notBefore).toEqual({ until: 5, noted: null })
 })
 
 test('what is saved beside other work is there at once, and so is what is saved right after it', () => {

@@ -1,8 +1,9 @@
 import { claudeAccount } from '../../agents/claude-account.ts'
+import { endOf } from '../../core/wait.ts'
 import { systemClock } from '../../system/clock.ts'
 import { openUsageLimit } from '../../system/usage-limit.ts'
 
 /** Until when the account of this environment waits for its usage limit, in epoch milliseconds; null while it need not. Only looks. */
 export function sharedLimit(home: string, env: NodeJS.ProcessEnv): number | null {
-  return openUsageLimit({ home, account: () => claudeAccount(env), now: systemClock.now }).until()
+  return endOf(openUsageLimit({ home, account: () => claudeAccount(env), clock: systemClock }).until(), systemClock)
 }

@@ -4,7 +4,9 @@ import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import type { AttemptState } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { AGENT_ID } from '../../core/task.ts'
+import { endOf } from '../../core/wait.ts'
 import { type GuardHolder, guardHolder } from '../../system/agent-guard.ts'
+import { systemClock } from '../../system/clock.ts'
 import { lastBytes } from '../../system/file-chunks.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { runFolder } from '../../system/run-files.ts'
@@ -61,13 +63,8 @@ const KEPT = 20
  * Every agent of this machine, and the work that failed runs left. Only looks. `limitUntil`: when the usage limit of the account ends for
  * which idle runners wait, in epoch milliseconds; null for none.
  */
-export function machineStatus(home: string, { limitUntil = null, now = Date.now() }: StatusLook = {}): MachineStatus {
-  return { version: 1, home, agents: agentIds(home).flatMap(id => agentStatus(home, id, now, limitUntil) ?? []), kept: keptWork(home) }
-}
-
-interface StatusLook {
-  limitUntil?: number | null
-  now?: number
+export function machineStatus(home: string, limitUntil: number | null): MachineStatus {
+  return { version: 1, home, agents: agentIds(home).flatMap(id => agentStatus(home, id, limitUntil) ?? []), kept: keptWork(home) }
 }
 
 function agentIds(home: string): string[] {
@@ -78,7 +75,7 @@ function agentIds(home: string): string[] {
 }
 
 /** Null for an agent id that nobody runs and that has nothing unfinished. */
-function agentStatus(home: string, id: string, now: number, limitUntil: number | null): AgentStatus | null {
+function agentStatus(home: string, id: string, limitUntil: number | null): AgentStatus | null {
   const holder = guardHolder(home, id)
   const base = withoutTask(id, holder)
   const path = lockFilePath(home, id)
@@ -87,16 +84,16 @@ function agentStatus(home: string, id: string, now: number, limitUntil: number |
     record = readLockFile(path)
   } catch (error) {
     // Gone between listing and reading, or never there.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, now, limitUntil) : null
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, limitUntil) : null
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
   const supervisor = attempt ? attemptState(home, record.runId, attempt.number) : 'none'
   const step = record.steps.at(-1)
-  const waiting = record.notBefore !== null && record.notBefore > now
+  const waitsUntil = endOf(record.notBefore, systemClock)
   return {
     ...base,
-    state: holder ? (waiting ? 'waiting' : 'working') : supervisor === 'alive' ? 'orphaned' : 'interrupted',
+    state: holder ? (waitsUntil !== null ? 'waiting' : 'working') : supervisor === 'alive' ? 'orphaned' : 'interrupted',
     role: record.agent.role || base.role,
     level: record.agent.level,
     task_id: record.task.id,
@@ -107,17 +104,17 @@ function agentStatus(home: string, id: string, now: number, limitUntil: number |
     doing: step?.name === 'agent' ? lastSeen(home, record.runId) : null,
     lock_file: path,
     locked_at: record.lockedAt,
-    lock_age_s: age(record.lockedAt, now),
+    lock_age_s: age(record.lockedAt),
     attempts: record.attempts.length,
     supervisor,
     workspace: record.workspace?.path ?? record.inherited?.path ?? null,
     branch: record.workspace?.branch ?? record.inherited?.branch ?? null,
-    waiting_until: waiting ? new Date(record.notBefore!).toISOString() : null,
+    waiting_until: waitsUntil === null ? null : new Date(waitsUntil).toISOString(),
   }
 }
 
-function idle(base: AgentStatus, now: number, limitUntil: number | null): AgentStatus {
-  if (limitUntil === null || limitUntil <= now) return base
+function idle(base: AgentStatus, limitUntil: number | null): AgentStatus {
+  if (limitUntil === null) return base
   return { ...base, state: 'waiting', waiting_until: new Date(limitUntil).toISOString() }
 }
 
@@ -161,9 +158,9 @@ function lastSeen(home: string, runId: string): string | null {
 }
 
 /** Seconds since then; null for a time that cannot be read. Locks of older runners have times without a zone: those are UTC. */
-function age(at: string, now: number): number | null {
+function age(at: string): number | null {
   const time = Date.parse(/^\d{4}-\d\d-\d\dT[\d:.]+$/.test(at) ? `${at}Z` : at)
-  return Number.isNaN(time) ? null : Math.max(0, Math.round((now - time) / 1000))
+  return Number.isNaN(time) ? null : Math.max(0, Math.round((Date.now() - time) / 1000))
 }
 
 function keptWork(home: string): KeptWork[] {

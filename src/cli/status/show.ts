@@ -25,7 +25,7 @@ const REST_OF_SCREEN = '\u001b[J'
 export async function showStatus(request: StatusRequest, io: CommandIo, signal: AbortSignal): Promise<void> {
   const sink = openSink(io.stdout, { complete: true })
   const paint = await paintFor(io.stdout, io.env)
-  const status = () => machineStatus(request.home, { limitUntil: sharedLimit(request.home, io.env) })
+  const status = () => machineStatus(request.home, sharedLimit(request.home, io.env))
   const lines = () => statusLines(status(), Date.now(), sink.columns(), paint)
   if (!request.watch) {
     sink.write(request.json ? `${JSON.stringify(status(), null, 2)}\n` : `${lines().join('\n')}\n`)

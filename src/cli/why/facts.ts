@@ -5,6 +5,7 @@ import type { Policy } from '../../core/policy.ts'
 import type { AttemptState } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
+import { endOf } from '../../core/wait.ts'
 import { type GuardHolder, guardHolder } from '../../system/agent-guard.ts'
 import { attemptFolder, readAttemptFile } from '../../system/attempt-files.ts'
 import { systemClock } from '../../system/clock.ts'
@@ -30,6 +31,8 @@ export interface Facts extends Subject {
   /** The run that the agent's lock file is about, when that is another one. */
   otherRun: string | null
   runner: GuardHolder | null
+  /** When the next attempt may start, in epoch milliseconds; null for at once. */
+  waitsUntil: number | null
   /** When the usage limit of the account ends for which an idle runner waits, in epoch milliseconds; null for none. */
   limitUntil: number | null
   attempt: { number: number; state: AttemptState; deadlineAt: number | null } | null
@@ -68,6 +71,7 @@ export async function gatherFacts(subject: Subject, config: Config, env: NodeJS.
     ...{ now: Date.now(), agentId, runId, task, lock, record, result, tracker, checkout, session, events },
     otherRun: found && !record ? found.runId : null,
     runner: agentId === null ? null : guardHolder(home, agentId),
+    waitsUntil: endOf(record?.notBefore ?? null, systemClock),
     limitUntil: sharedLimit(home, env),
     attempt: runId === null || number === null ? null : attemptFacts(home, runId, number),
     processes: runId === null ? { supervisor: null, agent: null, others: [] } : runProcesses(home, runId, number),

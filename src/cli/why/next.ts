@@ -77,9 +77,8 @@ function agentStep(facts: Facts, record: RunRecord, who: string): Next[] {
   if (choice.do === 'rest') return [next('Nothing, until somebody resumes the run; session and workspace are kept.')]
   if (choice.do === 'finish') return [next(`${who} ${conclusion(choice.reason)}.`)]
   if (choice.do === 'start') {
-    const waits = record.notBefore !== null && record.notBefore > facts.now
-    const until = waits && choice.after ? ` It waits until then because ${end(choice.after).says}.` : ''
-    return [{ text: `${who} ${beginning(choice.session, record, facts.session)}.${until}`, at: waits ? record.notBefore : null }]
+    const until = facts.waitsUntil !== null && choice.after ? ` It waits until then because ${end(choice.after).says}.` : ''
+    return [{ text: `${who} ${beginning(choice.session, record, facts.session)}.${until}`, at: facts.waitsUntil }]
   }
   const { number } = choice.attempt
   const state = facts.attempt?.number === number ? facts.attempt.state : ({ state: 'never_started' } as const)

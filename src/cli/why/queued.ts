@@ -36,7 +36,9 @@ export async function findQueued(config: Config, id: string): Promise<Queued | n
     const before = waiting.filter(
       other => other.role === task.role && other.lockedBy === null && other.blockedBy.length === 0 && earlier(other),
     )
-    const runners = machineStatus(home).agents.flatMap(({ agent_id, role, runner }) => (runner.alive ? [{ agentId: agent_id, role }] : []))
+    const runners = machineStatus(home, null).agents.flatMap(({ agent_id, role, runner }) =>
+      runner.alive ? [{ agentId: agent_id, role }] : [],
+    )
     return { task, before: before.length, repo, runners }
   } catch (error) {
     if (error instanceof RunnerError && error.code === 'TASK_UNKNOWN') return null

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { CommandIo } from '../command-io.ts'
+import { sharedLimit } from '../compose/shared-limit.ts'
 import { wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
@@ -26,7 +27,7 @@ export async function showWhy(flags: Record<string, unknown> & { json?: boolean 
 async function findAnswer(config: Config, env: NodeJS.ProcessEnv, what: string | null): Promise<Answer | null> {
   let subject: Subject | null
   try {
-    subject = chooseSubject(config.values.home, what)
+    subject = chooseSubject(config.values.home, what, sharedLimit(config.values.home, env))
   } catch (error) {
     // A task that nobody here has ever had in hand may still wait on the board.
     const queued = what === null ? null : await findQueued(config, what)

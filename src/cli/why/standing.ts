@@ -20,7 +20,7 @@ export function standing(facts: Facts): Standing {
         : { state: 'interrupted', says: 'unfinished, and no runner is there; the next start goes on' }
     }
     if (record.paused) return { state: 'paused', says: 'paused' }
-    if (record.notBefore !== null && record.notBefore > now) {
+    if (facts.waitsUntil !== null) {
       const reason = record.attempts.at(-1)?.ended?.reason
       return { state: 'waiting', says: reason ? `waiting: ${end(reason).says}` : 'waiting' }
     }

@@ -15,13 +15,13 @@ const INTEREST: AgentState[] = ['unreadable', 'interrupted', 'orphaned', 'waitin
 
 /**
  * What a word means: an agent, or a run by its id, its agent or its task. Without a word the unfinished agent that needs attention most,
- * else the newest run; null where nothing ever ran. Throws USAGE for a word that means nothing here.
+ * else one that waits for the usage limit (`limitUntil`, epoch milliseconds, null for none), else the newest run; null where nothing ever ran. Throws USAGE for a word that means nothing here.
  */
-export function chooseSubject(home: string, word: string | null): Subject | null {
-  const { agents } = machineStatus(home)
+export function chooseSubject(home: string, word: string | null, limitUntil: number | null): Subject | null {
+  const { agents } = machineStatus(home, limitUntil)
   if (word === null) {
-    const unfinished = INTEREST.flatMap(state => agents.filter(agent => agent.state === state))
-    const first = unfinished[0]
+    const busy = INTEREST.flatMap(state => agents.filter(agent => agent.state === state))
+    const first = busy.find(agent => agent.lock_file !== null) ?? busy[0]
     if (first) return { agentId: first.agent_id, runId: first.run_id }
     const newest = storedRuns(home)[0]
     if (newest) return { agentId: agentOf(home, newest), runId: newest }

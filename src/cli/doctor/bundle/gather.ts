@@ -4,6 +4,7 @@ import type { Config } from '../../../config/config.ts'
 import { readDotEnv } from '../../../config/environment.ts'
 import { KEYS, setting } from '../../../config/schema.ts'
 import { redactor } from '../../../system/redaction.ts'
+import { sharedLimit } from '../../compose/shared-limit.ts'
 import { explained } from '../../config/show.ts'
 import { machineStatus } from '../../status/machine-status.ts'
 import { version } from '../../version.ts'
@@ -55,7 +56,7 @@ export async function gather(subject: Subject): Promise<Entry[]> {
     documentEntry('machine.json', machine, redact, true),
     documentEntry('doctor.json', doctor, redact, true),
     ...(config ? [documentEntry('config.json', explained(config), redact, true)] : []),
-    documentEntry('status.json', machineStatus(home), redact, withWork),
+    documentEntry('status.json', machineStatus(home, sharedLimit(home, env)), redact, withWork),
     ...stateEntries(home, redact, withWork),
     ...runEntries(home, redact, withWork),
   ]

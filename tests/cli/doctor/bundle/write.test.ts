@@ -3,14 +3,19 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statS
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
+import { claudeAccount } from '../../../../src/agents/claude-account.ts'
 import type { CommandIo } from '../../../../src/cli/command-io.ts'
 import { runDoctor } from '../../../../src/cli/doctor/run.ts'
+import { waitOf } from '../../../../src/core/wait.ts'
+import { systemClock } from '../../../../src/system/clock.ts'
 import { lockFilePath } from '../../../../src/system/lock-file.ts'
+import { openUsageLimit } from '../../../../src/system/usage-limit.ts'
 import { agentProgram, RESULT_LINE } from '../../../support/agent-program.ts'
 import { type capture, commandIo } from '../../../support/command-io.ts'
 import { gitRepo } from '../../../support/git-repo.ts'
 import { actAsProgram } from '../../../support/program.ts'
 import { runnerStage } from '../../../support/runner-stage.ts'
+import { holdAgent } from '../../../support/sleeping-agent.ts'
 import { tempFolder } from '../../../support/temp.ts'
 import { unfinished } from '../../../support/unfinished.ts'
 import { waitFor } from '../../../support/wait-for.ts'
@@ -113,6 +118,17 @@ test('the bundle holds what a maintainer needs, lists it first, and no secret an
       .split('\n')
       .map(line => JSON.parse(line).type),
   ).toContain('run_finished')
+})
+
+test('the bundle tells until when an idle runner waits for the usage limit of its account', async () => {
+  const { home, io, bundle, unpacked } = machine()
+  await holdAgent(home, 'dev_001')
+  const wait = waitOf(3_600_000, systemClock)
+  openUsageLimit({ home, account: () => claudeAccount(io().env), clock: systemClock }).reached(wait)
+  await bundle()
+  expect(JSON.parse(unpacked().get('status.json')!).agents).toMatchObject([
+    { agent_id: 'dev_001', state: 'waiting', waiting_until: new Date(wait.until).toISOString() },
+  ])
 })
 
 test('with --with-work what was asked, said and changed is in it, still without secrets', async () => {
