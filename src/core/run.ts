@@ -171,3 +171,11 @@ export interface RunRecord {
   /** A place where an older runner worked on this task, from its lock file; null for runs of our own. */
   inherited: InheritedPlace | null
 }
+
+/**
+ * Whether all that bears the run's id on this machine is this record's: timeline, folder, processes. A tracker may hand out its own run ids,
+ * and until a claim is proven another agent may hold the task under the same one.
+ */
+export function ownsRunId({ steps, task }: Pick<RunRecord, 'steps' | 'task'>): boolean {
+  return task.runId === null || steps.some(step => step.name === 'preHook')
+}

@@ -1,7 +1,7 @@
 import { backoff } from '../core/backoff.ts'
 import { end } from '../core/ends.ts'
 import { asRunnerError, RunnerError } from '../core/errors.ts'
-import type { RunRecord } from '../core/run.ts'
+import { ownsRunId, type RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { type Health, startHealth } from './health.ts'
 import { untilAnswered } from './retry.ts'
@@ -99,7 +99,8 @@ function unfinished(context: RunnerContext): RunRecord | null {
   if (record.task.role === '') record.task.role = identity.role
   const step = record.steps.at(-1)
   const where = step ? `${step.finishedAt ? 'after' : 'in'} the step ${step.name}` : 'with nothing known of how far it got'
-  context.emit({ type: 'recovered', decision: 'continued', message: `task ${record.task.id} was left ${where}: going on` }, record.runId)
+  const message = `task ${record.task.id} was left ${where}: going on`
+  context.emit({ type: 'recovered', decision: 'continued', message }, ownsRunId(record) ? record.runId : undefined)
   return record
 }
 

@@ -1,7 +1,7 @@
 import { type EndReason, end } from '../core/ends.ts'
 import { asRunnerError } from '../core/errors.ts'
 import type { Report } from '../core/ports.ts'
-import { type RunRecord, STEPS, type StepName } from '../core/run.ts'
+import { ownsRunId, type RunRecord, STEPS, type StepName } from '../core/run.ts'
 import { announceEnd, announceTask } from './announce.ts'
 import { runAttempts } from './attempts.ts'
 import type { RunnerContext } from './context.ts'
@@ -161,7 +161,7 @@ const steps: Record<StepName, Step> = {
       if (begun('preHook')) announceEnd(record, context)
       await showRest()
       // Nor are its half-written files ours to remove, unless nobody else can have the run's id.
-      if (begun('preHook') || record.task.runId === null) context.files.tidy(record.runId)
+      if (ownsRunId(record)) context.files.tidy(record.runId)
       if (record.disposition?.kind !== 'give_back') context.patience.forget(record.task.id)
       context.journal.remove()
       return 'released'

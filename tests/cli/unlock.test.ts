@@ -226,6 +226,22 @@ test('a task that somebody else has at the tracker is left alone there, and the 
   expect([(await taskNow()).status, locked()]).toEqual(['cancelled', false])
 })
 
+test('a runner that was killed while it claimed: the agent that has the run under the same id is neither in the way, nor ended, nor told of', async () => {
+  const { home, board, change, unlock, locked } = await stage()
+  const { id } = await board.addTask({ title: 'Another', role: 'backend_dev' })
+  const quicker = { ...dev, id: 'dev_002' }
+  const runId = (await board.look(quicker))!.runId!
+  expect(await board.claim(quicker, id, runId)).toBe('ours')
+  const task = { ...runRecord('dev_001', runId).task, id, runId, status: 'created' }
+  change({ runId, task, steps: [{ name: 'claim', startedAt: '2026-07-06T12:00:00Z', finishedAt: null, result: null }] })
+  await sleepingAgent(home, runId)
+  expect(JSON.parse((await unlock('--json')).out)).toMatchObject({ unlocked: true, tracker: 'nothing' })
+  expect(locked()).toBe(false)
+  expect(taggedProcesses(RUN_TAG, runId).length).toBeGreaterThan(0)
+  expect([openRunFiles(home).events(runId), existsSync(join(home, 'runs', runId, 'result.json'))]).toEqual([[], false])
+  expect(await board.showTask(id)).toMatchObject({ status: 'under_work', lockedBy: 'dev_002' })
+})
+
 test('a lock file that cannot be read is refused with 73; with --force it moves aside as it is, link or not', async () => {
   const { home, lock, unlock } = await stage()
   writeFileSync(lock, '{"half', { mode: 0o600 })

@@ -34,6 +34,29 @@ test('who loses a claim to a quicker agent of this machine ends, removes and tel
   expect(await stage.board.showTask(id)).toMatchObject({ status: 'under_work', lockedBy: 'dev_002' })
 })
 
+test('a runner that was killed while it claimed, and then loses the claim, tells nothing in the timeline of the one who has the run', async () => {
+  const stage = await runnerStage('exit 1')
+  const { id } = await stage.board.addTask({ title: 'Make it so', role: 'backend_dev' })
+  const killed = new Error('killed')
+  let runId = ''
+  await stage
+    .run({
+      change: context => {
+        context.tracker.claim = async (_agent, _task, claimed) => {
+          runId = claimed
+          throw killed
+        }
+      },
+    })
+    .catch(error => expect(error.cause).toBe(killed))
+  expect(await stage.board.claim({ id: 'dev_002', role: 'backend_dev', level: 'senior' }, id, runId)).toBe('ours')
+  const { exitCode, events } = await stage.run()
+  expect(exitCode).toBe(14)
+  expect(openRunFiles(stage.home).events(runId)).toEqual([])
+  // It is said all the same.
+  expect(events).toContainEqual(expect.objectContaining({ type: 'recovered', decision: 'continued', runId: null }))
+})
+
 test('who loses a claim under a run id of its own leaves no half-written file of it', async () => {
   const stage = await runnerStage('exit 1')
   await stage.board.addTask({ title: 'Make it so', role: 'backend_dev' })

@@ -2,7 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { AttemptState } from '../../core/ports.ts'
-import type { RunRecord } from '../../core/run.ts'
+import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { attemptState, type RunProcesses, runProcesses } from '../../system/run-processes.ts'
@@ -30,7 +30,8 @@ export async function gatherUnlockFacts(home: string, agentId: string, config: C
   const path = lockFilePath(home, agentId)
   if (!lstatSync(path, { throwIfNoEntry: false })) return null
   const { record, unreadable } = read(path, agentId)
-  const runIds = record ? [record.runId] : possibleRuns(home, agentId, path)
+  // What lives under the id of a run that was never proven ours is another agent's.
+  const runIds = record ? (ownsRunId(record) ? [record.runId] : []) : possibleRuns(home, agentId, path)
   const runs = runIds.map(runId => {
     const attempt = record?.attempts.at(-1)?.number ?? attemptsOf(home, runId).at(-1) ?? null
     return { runId, attempt, processes: runProcesses(home, runId, attempt) }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Config } from '../../config/config.ts'
-import type { RunRecord } from '../../core/run.ts'
+import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { announceEnd } from '../../runner/announce.ts'
 import { writeNote } from '../../runner/note.ts'
 import { systemClock } from '../../system/clock.ts'
@@ -36,7 +36,7 @@ export async function letGo(facts: UnlockFacts, config: Config, force: boolean, 
   const nothing = { rescued: [], kept: null }
   const secured = record ? await accepted(() => secureWork(config, record, message => warnings.push(message)), nothing) : nothing
   const tracker = record ? await accepted(() => giveBack(facts, record, config, signal), 'not_told' as const) : 'not_told'
-  if (record) writeResult(home, record, secured)
+  if (record && ownsRunId(record)) writeResult(home, record, secured)
   return { ...secured, ended, tracker, movedTo: releaseLockFile(home, agentId), warnings }
 
   async function accepted<T>(act: () => Promise<T>, otherwise: T): Promise<T> {
