@@ -1,26 +1,20 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
 import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
-import { apiClient } from '../support/api-client.ts'
-import { freePort, startProgram } from '../support/child-program.ts'
+import { startProgram } from '../support/child-program.ts'
+import { fleetServer } from '../support/fleet-server.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
-import { postgresServer } from '../support/postgres.ts'
 import { MAIN } from '../support/program.ts'
-import { reconnectingReader } from '../support/reconnecting-reader.ts'
 import { tempFolder } from '../support/temp.ts'
-import { waitFor } from '../support/wait-for.ts'
 
-const SERVER = fileURLToPath(new URL('../fixtures/server-program.ts', import.meta.url))
 /** More of them, or the other store: FLEET_PROCESSES=20 FLEET_PROCESS_RUNS=500 FLEET_STORE=postgres npx vitest run tests/crash/fleet-processes.test.ts */
 const RUNNERS = Number(process.env.FLEET_PROCESSES ?? 3)
 const RUNS = Number(process.env.FLEET_PROCESS_RUNS ?? 12)
-const postgres = process.env.FLEET_STORE === 'postgres' ? postgresServer() : null
 /** Longer than a start of a runner takes on a busy machine: what a killed one holds is to be adopted by the next one of its name. */
-const LEASE_MS = 180_000
+const openServer = fleetServer(180_000)
 const MOST_MS = 60_000 + RUNS * 6_000
 
 /** Says that it has begun, works for a while, and says that it is done: each once, whatever is killed around it. */
@@ -31,20 +25,12 @@ test(
   async () => {
     const root = tempFolder()
     const repo = gitRepo({ 'README.md': '# shop\n' }, join(root, 'repo'))
-    const database = (await postgres?.database()) ?? join(root, 'agent-runner.db')
-    const port = await freePort()
-    const url = `http://127.0.0.1:${port}`
-    const api = apiClient(url)
-    const startServer = () => startProgram([SERVER, database, String(port), String(LEASE_MS)])
-    let server = startServer()
-    await api.ready()
-    const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
+    const { url, api, project, restart, allDone, allEvents } = await openServer()
     const runs: { id: string; task_id: string }[] = []
     for (let n = 0; n < RUNS; n++) runs.push(await api.post('/runs', { project_id: project.id, goal: `goal ${n}` }))
     onTestFinished(async () => {
       for (const { id } of runs) await endTagged(RUN_TAG, id, 0)
     })
-    const reader = reconnectingReader(url)
 
     const agent = agentProgram(root, AGENT)
     const startRunner = (n: number) => {
@@ -67,16 +53,11 @@ test(
         counts.runner++
         runners[victim] = startRunner(victim)
         if (n % 3 !== 0) continue
-        await server.kill()
         counts.server++
-        server = startServer()
-        await api.ready()
+        await restart()
       }
     })()
-    const left = async () => (await api.get('/worker/status').catch(() => null)) as { queued: number; running: number } | null
-    await waitFor('all runs are done', async () => (await left().then(now => now && now.queued + now.running)) === 0, MOST_MS).finally(() =>
-      killing.abort(),
-    )
+    await allDone(MOST_MS).finally(() => killing.abort())
     await kills
     for (const runner of runners) runner.signal('SIGTERM')
     // One that was only just started ends by the signal itself.
@@ -99,13 +80,7 @@ test(
     const lines = (name: string) => readFileSync(join(root, name), 'utf8').trim().split('\n').sort()
     expect(lines('begun')).toEqual(runs.map(({ task_id }) => `task-${task_id}`).sort())
     expect(lines('done')).toEqual(lines('begun'))
-    const newest = (await api.events(runs.at(-1)!.id)).at(-1).cursor
-    await waitFor('the reader has caught up', () => (reader.messages.at(-1)?.id ?? 0) >= newest)
-    await reader.stop()
-    const all: { cursor: number }[] = []
-    for (let page = [{ cursor: 0 }]; page.length > 0; all.push(...page))
-      page = await api.get(`/events?after=${all.at(-1)?.cursor ?? 0}&limit=500`)
-    expect(reader.messages.map(message => message.id)).toEqual(all.map(event => event.cursor))
+    await allEvents()
   },
   MOST_MS + 60_000,
 )

@@ -13,7 +13,7 @@ import { standStill } from '../support/stand-still.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-/** Every timeout that a runner has for somebody else, short; and for so long its processes are stopped, in milliseconds. */
+/** Every timeout that a runner has for somebody else, short; and for so long its processes are stopped, in milliseconds: there, time itself is the cause. */
 const SHORT = { HEADLESS_PM_API_TIMEOUT: '1', HEADLESS_PM_HEARTBEAT_INTERVAL: '0.2', HEADLESS_PM_SILENT_AFTER: '1' }
 const LONG_MS = 2_500
 
@@ -82,7 +82,7 @@ test.for(['supervisor', 'all'] as const)(
     if (who === 'supervisor') signalProcess(attempt.supervisor, 'SIGSTOP')
     await delay(LONG_MS)
     wake()
-    // Some looks of the supervisor later it is still there.
+    // A fixed time, in which the supervisor looks some times: that it ends nothing has no other sign.
     await delay(1_500)
     expect(isAlive(attempt.agent!)).toBe(true)
     stage.agent.letGo()

@@ -1,11 +1,13 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { HookDocument } from '../../src/core/ports.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { hookDocument, hookTask } from '../support/hook-document.ts'
 import { runShipped } from '../support/shipped-hook.ts'
 import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const HOOK = join(import.meta.dirname, '../../hooks/pre_task.ts')
 
@@ -58,8 +60,15 @@ test('a lock that a killed git left refuses the task and is named', async () => 
 test('a lock that a working git holds for a moment is waited for', async () => {
   const repo = gitRepo()
   writeFiles(repo, { '.git/index.lock': '' })
-  const running = preTask(repo)
-  setTimeout(() => rmSync(join(repo, '.git/index.lock')), 800)
+  const asked = join(tempFolder(), 'asked')
+  const bin = tempFolder()
+  writeFiles(bin, { git: `#!/bin/sh\n: > '${asked}'\nPATH='${process.env.PATH}' exec git "$@"\n` })
+  chmodSync(join(bin, 'git'), 0o755)
+  const running = preTask(repo, {}, { PATH: `${bin}:${process.env.PATH}` })
+  await waitFor('the hook to look at git', () => existsSync(asked))
+  // A fixed time: that it does not end by refusing has no other sign.
+  expect(await Promise.race([running, delay(500, 'waits')])).toBe('waits')
+  rmSync(join(repo, '.git/index.lock'))
   expect((await running).code).toBe(0)
 })
 
