@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Repository } from './repository.ts'
 
-/** Keeps the folder of the worktrees out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
+/** Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
 export function excludeFolder(repository: Repository, folder: string): void {
   const path = relative(repository.root, folder)
   if (repository.bare || path === '' || path === '..' || path.startsWith(`..${sep}`) || path.startsWith(sep)) return

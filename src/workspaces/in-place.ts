@@ -7,7 +7,7 @@ import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
-import { gitAt, type Place } from './place.ts'
+import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
@@ -28,10 +28,10 @@ export async function obstacleInPlace(place: Place, status: Status): Promise<str
   return `${repository.root} has uncommitted changes (${somePaths(dirty)}); commit or stash them, or set dirtyInPlace to allow`
 }
 
-/** The paths that the user has changed; the folder of our worktrees is not one. */
+/** The paths that the user has changed; the folder of our worktrees is not one, nor is our state folder. */
 function usersChanges(place: Place, status: Status): string[] {
-  const ours = `${relative(place.repository.root, place.base).split(sep).join('/')}/`
-  return status.entries.map(entry => entry.path).filter(path => !path.startsWith(ours))
+  const ours = ownFolders(place).map(folder => `${relative(place.repository.root, folder).split(sep).join('/')}/`)
+  return status.entries.map(entry => entry.path).filter(path => !ours.some(folder => path.startsWith(folder)))
 }
 
 /** Takes the repository's own checkout as the workspace, with a picture of what is the user's. Throws GIT_FAILED when it must not be used. */
@@ -40,7 +40,7 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
   const { root, gitDir } = repository
   const git = gitAt(place, root)
   await clearStaleLocks(gitDir, root)
-  if (existsSync(place.base)) excludeFolder(repository, place.base)
+  for (const folder of ownFolders(place)) if (existsSync(folder)) excludeFolder(repository, folder)
   const status = await readStatus(git)
   const obstacle = await obstacleInPlace(place, status)
   if (obstacle) throw new RunnerError('GIT_FAILED', fallback ? `${fallback}; and ${obstacle}` : obstacle)

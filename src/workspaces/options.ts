@@ -4,6 +4,8 @@ export interface WorkspaceOptions {
   repo: string
   /** Where worktrees go; relative to the repository's top; null for `.worktrees`. */
   worktreeBase: string | null
+  /** The program's own state folder: inside the checkout it is nobody's change, and kept out of git. Null when there is none. */
+  stateFolder: string | null
   /** The branch that new work starts from; null for the repository's default branch, else the current one. */
   baseBranch: string | null
   /** Whether a task may work in place beside uncommitted changes of the user. */

@@ -13,6 +13,8 @@ export interface Place {
   git: Git
   /** The folder of the worktrees. */
   base: string
+  /** The program's own state folder, or null. */
+  state: string | null
 }
 
 /**
@@ -21,4 +23,9 @@ export interface Place {
  */
 export function gitAt(place: Place, checkout: string): Git {
   return place.git.at(checkout, { GIT_CEILING_DIRECTORIES: dirname(checkout) })
+}
+
+/** The folders of our own that may lie in the checkout: git must not see them. */
+export function ownFolders({ base, state }: Place): string[] {
+  return state === null ? [base] : [base, state]
 }

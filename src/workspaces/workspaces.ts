@@ -125,7 +125,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
-    return { options, request, repository, git: start.at(repository.root), base }
+    const state = options.stateFolder === null ? null : realPath(resolve(options.stateFolder))
+    return { options, request, repository, git: start.at(repository.root), base, state }
   }
 
   /** Whether the task is to have a worktree, and why when it did not ask for one. */

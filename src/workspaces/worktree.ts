@@ -7,7 +7,7 @@ import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
-import { gitAt, type Place } from './place.ts'
+import { gitAt, ownFolders, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
 import { withConflicts } from './status.ts'
 import { initSubmodules, nestedWork } from './submodules.ts'
@@ -22,7 +22,7 @@ export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   const { options, repository } = place
   completeAdminFolders(repository.commonDir, path => gitAtWork(path) !== null)
   const choice = await chooseWorktree(place)
-  excludeFolder(repository, place.base)
+  for (const folder of ownFolders(place)) excludeFolder(repository, folder)
   if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
   const initializing = adminFolders(repository.commonDir, choice.path).some(admin => readLock(admin) === 'initializing')
   // Its files are there, but a git of an earlier life may still run the post-checkout hook.

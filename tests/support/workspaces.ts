@@ -35,6 +35,7 @@ export function workspacesOf(repo: string, options: Partial<WorkspaceOptions> = 
   const workspaces = openWorkspaces({
     repo,
     worktreeBase: null,
+    stateFolder: null,
     baseBranch: null,
     dirtyInPlace: 'refuse',
     onWorktreeFailure: 'fail',

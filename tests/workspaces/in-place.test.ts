@@ -257,3 +257,18 @@ test('a repository that the agent made inside is not committed as a bare link', 
   expect(report.remarks.join()).toContain('inner is a repository of its own')
   expect(readFileSync(join(repo, 'inner', 'x.txt'), 'utf8')).toBe('x\n')
 })
+
+test("a state folder inside the checkout is no change of the user's and is never committed, by us or by the agent", async () => {
+  const repo = gitRepo()
+  const stateFolder = join(repo, 'own state')
+  writeFiles(repo, { 'own state/agent-runner.db': 'tasks\n' })
+  const { workspaces } = workspacesOf(repo, { stateFolder })
+  expect((await workspaces.plan(minor)).remark).toBeNull()
+  const workspace = await workspaces.prepare(minor)
+  writeFiles(repo, { 'a.txt': 'a\n', 'own state/runs/one/prompt.md': 'text\n' })
+  git(repo, 'add', '-A')
+  const report = await workspaces.collect(workspace, minor, true)
+  expect(report.files.map(file => file.path)).toEqual(['a.txt'])
+  expect(git(repo, 'ls-files')).not.toContain('own state')
+  expect(git(repo, 'status', '--porcelain', '-uall')).toBe('')
+})

@@ -8,6 +8,7 @@ export async function openConfiguredWorkspaces({ values }: Config, agentId: stri
   return openWorkspaces({
     repo: values.repo,
     worktreeBase: values.worktreeBase,
+    stateFolder: values.home,
     baseBranch: values.baseBranch,
     dirtyInPlace: values.dirtyInPlace,
     onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
