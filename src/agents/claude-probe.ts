@@ -39,8 +39,11 @@ async function ask(
   timeout: number,
 ): Promise<{ stdout: string; failure: string | null }> {
   const { execa } = await import('execa')
-  const limits = { timeout, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 } as const
-  const told = await execa(command, args, { env, extendEnv: false, stdin: 'ignore', reject: false, ...limits })
+  const limits = { timeout, killSignal: 'SIGKILL', killDescendants: true, maxBuffer: 1024 * 1024 } as const
+  const asked = execa(command, args, { env, extendEnv: false, stdin: 'ignore', reject: false, ...limits })
+  // What got away, with a wrapper's output in its hands, would keep us waiting until it ends.
+  const close = setTimeout(() => [asked.stdout, asked.stderr].forEach(output => void output?.destroy()), timeout + 100)
+  const told = await asked.finally(() => clearTimeout(close))
   const why = told.timedOut ? `no answer within ${timeout / 1000} s` : told.stderr?.trim().slice(0, 500) || told.originalMessage
   return { stdout: told.stdout ?? '', failure: told.failed ? why || 'failed' : null }
 }

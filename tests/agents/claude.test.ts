@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { openClaude } from '../../src/agents/claude.ts'
 import { probeClaude } from '../../src/agents/claude-probe.ts'
 import { findTranscript } from '../../src/agents/claude-transcript.ts'
 import type { AttemptPlan } from '../../src/core/ports.ts'
+import { identify, isAlive } from '../../src/system/processes.ts'
 import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
 import type { ModelScript, ScriptedTurn } from '../support/model-script.ts'
 import { startScriptedModel } from '../support/scripted-model.ts'
@@ -202,4 +204,20 @@ test.each([
   chmodSync(path, 0o755)
   const probed = await probeClaude(path, process.env, 300)
   expect(probed).toEqual({ version: null, inTriedRange: false, loggedIn: 'unknown', how: expect.stringContaining(how) })
+})
+
+test('a wrapper that hangs is ended with what it started; what got away keeps nobody waiting', () => {
+  const path = join(tempFolder(), 'claude')
+  writeFileSync(path, '#!/bin/sh\nsleep 60 &\necho $! >"$0.child"\nsetsid sleep 60 &\necho $! >"$0.away"\nwait\n')
+  chmodSync(path, 0o755)
+  const module = join(import.meta.dirname, '../../src/agents/claude-probe.ts')
+  const program = `import(${JSON.stringify(module)}).then(({ probeClaude }) => probeClaude(${JSON.stringify(path)}, process.env, 500))`
+  const pid = (name: string) => Number(readFileSync(`${path}.${name}`, 'utf8'))
+  try {
+    expect(spawnSync(process.execPath, ['-e', program], { timeout: 20_000 })).toMatchObject({ status: 0 })
+    const child = identify(pid('child'))
+    expect(child !== null && isAlive(child)).toBe(false)
+  } finally {
+    process.kill(pid('away'), 'SIGKILL')
+  }
 })
