@@ -1,5 +1,5 @@
-import { accessSync, chmodSync, constants, statfsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { privateFolder } from './durable-file.ts'
 import { tryLocks } from './lock-trial.ts'
@@ -38,6 +38,7 @@ const FOREIGN = new Map([
  */
 export function openStateFolder(home: string, self: string[], untrusted: ReadonlyMap<number, string> = FOREIGN): string[] {
   try {
+    makeFolder(home)
     for (const folder of foldersOf(home)) privateFolder(folder)
   } catch (error) {
     throw unusable(lookAtStateFolder(home).refusal ?? `the state folder ${home} cannot be used: ${(error as Error).message}`, error)
@@ -62,12 +63,35 @@ export function lookAtStateFolder(home: string, untrusted: ReadonlyMap<number, s
       look.refusal ??= refusalOf(path, entry)
       if ((entry.mode & 0o022) !== 0) look.loose.push({ path, mode: entry.mode & 0o7777 })
     }
-    look.refusal ??= fullness(home)
-    if (process.platform === 'linux') look.foreign = untrusted.get(statfsSync(home).type >>> 0) ?? null
+    const there = nearest(home)
+    if (there !== home) look.refusal ??= cannotMake(home, there)
+    look.refusal ??= fullness(there)
+    if (process.platform === 'linux') look.foreign = untrusted.get(statfsSync(there).type >>> 0) ?? null
   } catch (error) {
     look.refusal ??= `the state folder ${home} cannot be used: ${(error as Error).message}`
   }
   return look
+}
+
+/**
+ * Makes a private folder with all that is missing above it, and answers the topmost one that was made; null when it was there. One by
+ * one, because Node's own recursive way never ends where a file system says that nothing is there and lets nothing be made (/proc).
+ */
+export function makeFolder(path: string): string | null {
+  if (existsSync(path)) return null
+  const above = dirname(path) === path ? null : makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return above ?? path
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return above
+    throw error
+  }
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+function nearest(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path))
 }
 
 const foldersOf = (home: string) => [home, join(home, 'locks'), join(home, 'runs')]
@@ -81,10 +105,23 @@ function refusalOf(path: string, entry: { uid: number; isDirectory(): boolean })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     return null
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const why = code === 'EROFS' ? 'is on a read-only file system' : code === 'EACCES' ? 'cannot be written to' : code
-    return `the state folder cannot be used: ${path} ${why}`
+    return `the state folder cannot be used: ${path} ${whyClosed(error)}`
   }
+}
+
+/** What keeps a state folder that is not there from being made. */
+function cannotMake(home: string, there: string): string | null {
+  try {
+    accessSync(there, constants.W_OK | constants.X_OK)
+    return statSync(there).isDirectory() ? null : `the state folder ${home} cannot be made: ${there} is not a folder`
+  } catch (error) {
+    return `the state folder ${home} cannot be made: ${there} ${whyClosed(error)}`
+  }
+}
+
+function whyClosed(error: unknown): string | undefined {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EROFS' ? 'is on a read-only file system' : code === 'EACCES' ? 'cannot be written to' : code
 }
 
 /** The very first thing that a runner does is to write; better to say why it cannot than to fail at it. */

@@ -68,6 +68,16 @@ test.runIf(canMount())('a read-only file system is refused', () => {
   execFileSync('mount', ['-o', 'remount,ro', home])
   const refused = expect.objectContaining({ code: 'STATE_UNUSABLE', message: expect.stringContaining('read-only file system') })
   expect(() => openStateFolder(home, SELF)).toThrow(refused)
+  expect(() => openStateFolder(join(home, 'new/state'), SELF)).toThrow(refused)
+  expect(lookAtStateFolder(join(home, 'new/state')).refusal).toContain(`${home} is on a read-only file system`)
+})
+
+test.runIf(process.platform === 'linux')('a place where the system lets no folder be made is refused at once', () => {
+  const module = join(import.meta.dirname, '../../src/system/state-folder.ts')
+  const program = `import(${JSON.stringify(module)}).then(({ openStateFolder }) => openStateFolder('/proc/nowhere/state', []))`
+  const { status, stderr } = spawnSync(process.execPath, ['-e', program], { timeout: 20_000, encoding: 'utf8' })
+  expect(status).toBe(1)
+  expect(stderr).toContain('the state folder /proc/nowhere/state cannot be')
 })
 
 test.runIf(canMount())('a disk without room for another byte, or another file, is refused until there is room', () => {

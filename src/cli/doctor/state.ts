@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, rmdirSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, rmdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ERRORS } from '../../core/errors.ts'
 import { removeFile, replaceFile } from '../../system/durable-file.ts'
 import { tryLocks } from '../../system/lock-trial.ts'
-import { lookAtStateFolder } from '../../system/state-folder.ts'
+import { lookAtStateFolder, makeFolder } from '../../system/state-folder.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 /** The state folder: written to as the lock file is (temporary file, fsync, rename, fsync), locked against another process, and for its owner alone. */
@@ -11,7 +11,7 @@ export const stateFolder: Check = {
   name: 'state folder',
   examine({ config: { values }, self }) {
     const { home } = values
-    const made = makeFolder(home)
+    const made = makeHome(home)
     const probe = join(home, `doctor-${process.pid}`)
     try {
       const { refusal, loose, foreign } = lookAtStateFolder(home)
@@ -58,10 +58,10 @@ export const disk: Check = {
   },
 }
 
-/** Makes the folder if need be and answers the topmost one that was made; null when all were there. Throws nothing: the probe tells. */
-function makeFolder(home: string): string | null {
+/** The topmost folder that had to be made; null when none. Throws nothing: the probe tells. */
+function makeHome(home: string): string | null {
   try {
-    return mkdirSync(home, { recursive: true, mode: 0o700 }) ?? null
+    return makeFolder(home)
   } catch {
     return null
   }
