@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { agentIdentity } from '../config/identity.ts'
 import { toPolicy } from '../config/policy.ts'
@@ -7,7 +6,6 @@ import { roleInstructions } from '../config/role-instructions.ts'
 import { KEYS, setting } from '../config/schema.ts'
 import { trackerChoice } from '../config/tracker-choice.ts'
 import type { ControlPlane } from '../control-plane/control-plane.ts'
-import { RunnerError } from '../core/errors.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
@@ -22,6 +20,7 @@ import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
 import { hookOptions } from './compose/hook-settings.ts'
+import { serverKeyOf } from './compose/server-key.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
 import { boardFile } from './task/embedded-board.ts'
 
@@ -109,7 +108,7 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
     const { server, project, repo, apiTimeout } = values
     return openControlPlaneHttp({
       url: server ?? '',
-      key: serverKey(values),
+      key: serverKeyOf(values),
       requestTimeoutMs: apiTimeout * 1000,
       project: project ?? repo,
       machine: machineName(values.home),
@@ -127,17 +126,7 @@ async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tr
 }
 
 /** The key of the control plane that tasks come from; null when they come from elsewhere, or without a key. */
-const configuredServerKey = (config: Config) => (trackerChoice(config).tracker === 'control-plane' ? serverKey(config.values) : null)
-
-/** The key of the control plane, also from its file. Throws CONFIG_INVALID when that cannot be read. */
-function serverKey({ serverKey: key, serverKeyFile: file }: Config['values']): string | null {
-  if (key !== null || file === null) return key
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new RunnerError('CONFIG_INVALID', `the key file ${file} cannot be read: ${(error as Error).message}`)
-  }
-}
+const configuredServerKey = (config: Config) => (trackerChoice(config).tracker === 'control-plane' ? serverKeyOf(config.values) : null)
 
 /** Our environment for agents: without the secrets that are ours alone. */
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

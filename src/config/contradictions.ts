@@ -26,6 +26,8 @@ export function contradictions({ values, sources }: Pick<Config, 'values' | 'sou
   if (values.tracker === 'headless-pm') refuse(forControlPlane, 'a control plane', chosen)
   if (values.tracker === 'auto' && sources.server.kind === 'flag')
     refuse(forPm, 'a Headless PM server', 'the tracker is control-plane (by --server)')
+  if (values.tracker === 'auto' && values.server === null)
+    refuse(['serverKey', 'serverKeyFile', 'project'], 'a control plane', 'no server is configured: --server, or HEADLESS_PM_SERVER')
   if (values.tracker === 'control-plane' && values.server === null)
     problems.push(sayProblem(sources.tracker, values.tracker, 'needs the address of a server: --server, or HEADLESS_PM_SERVER'))
   if (sources.serverKey.kind === 'flag' && sources.serverKeyFile.kind === 'flag')

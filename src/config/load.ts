@@ -26,6 +26,13 @@ type Settled = { value: unknown; source: Source }
  * CONFIG_INVALID; the message has one line per problem, and each names its place.
  */
 export async function loadConfig(input: ConfigInput): Promise<Config> {
+  const { config, problems } = await readConfig(input)
+  refuse(problems)
+  return config
+}
+
+/** The same with what is wrong beside it, for who shows a configuration; the default stands in for a bad value. Throws USAGE for a wrong flag. */
+export async function readConfig(input: ConfigInput): Promise<{ config: Config; problems: Problem[] }> {
   const { z } = await import('./zod.ts')
   const problems: Problem[] = []
   const { repo, home, bases, dotenv, layers } = await settlePlaces(z, input, problems)
@@ -40,8 +47,8 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
     files: { project, dotenv: dotenv?.path ?? null, user: userFilePath(bases.home) },
   }
   if (problems.length === 0) problems.push(...contradictions(config))
-  refuse(problems)
-  return config
+  if (problems.some(problem => problem.kind === 'flag')) refuse(problems)
+  return { config, problems }
 }
 
 /** Only where things are; for what must also work while the rest of the configuration is wrong. Same errors as `loadConfig`. */
@@ -91,7 +98,8 @@ function fromFlags(flags: Record<string, unknown>): Layer {
   return found
 }
 
-function refuse(problems: Problem[]): void {
+/** Throws what is wrong, if anything: USAGE when a flag is, else CONFIG_INVALID. */
+export function refuse(problems: Problem[]): void {
   if (problems.length === 0) return
   const wrongFlag = problems.some(problem => problem.kind === 'flag')
   throw new RunnerError(wrongFlag ? 'USAGE' : 'CONFIG_INVALID', problems.map(problem => problem.message).join('\n'))

@@ -24,6 +24,8 @@ export interface Found {
 export interface Problem {
   kind: SourceKind
   message: string
+  /** The place of the value that it is about, when it is about one. */
+  source?: Source
 }
 
 /** Where a value came from, in words: `HEADLESS_PM_ROLE (environment)`. */
@@ -40,9 +42,9 @@ export function sayWhere(source: Source): string {
  */
 export function sayProblem(source: Source, shown: string | null, what: string): Problem {
   const { kind, name } = source
-  if (kind === 'flag') return { kind, message: `${name}${shown === null ? '' : ` ${shown}`}: ${what}` }
+  if (kind === 'flag') return { kind, message: `${name}${shown === null ? '' : ` ${shown}`}: ${what}`, source }
   const glue = kind === 'environment' || kind === 'dotenv' ? '=' : ': '
-  return { kind, message: `${name}${shown === null ? '' : glue + shown} (${sayPlace(source)}): ${what}` }
+  return { kind, message: `${name}${shown === null ? '' : glue + shown} (${sayPlace(source)}): ${what}`, source }
 }
 
 function sayPlace({ kind, path, line }: Source): string {

@@ -11,14 +11,14 @@ export interface Captured {
 
 /**
  * Runs one declared command as the program would, with text as its stdin and its own environment, and answers what it printed.
- * Rejects with what the command throws.
+ * Rejects with what the command throws; what it printed before is in `written`, when that was given.
  */
 export async function capture(
   declare: (program: Command, io: () => CommandIo) => void,
   args: string[],
-  given: { cwd: string; env?: Record<string, string>; stdin?: string; tty?: boolean },
+  given: { cwd: string; env?: Record<string, string>; stdin?: string; tty?: boolean; written?: { out: string; err: string } },
 ): Promise<Captured> {
-  const written = { out: '', err: '' }
+  const written = given.written ?? { out: '', err: '' }
   const into = (name: 'out' | 'err') =>
     Object.assign(
       new Writable({

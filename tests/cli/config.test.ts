@@ -10,11 +10,15 @@ function place() {
   const root = tempFolder()
   const [repo, home] = [join(root, 'repo'), join(root, 'home')]
   mkdirSync(join(repo, '.git'), { recursive: true })
-  const run = (args: string[], given: { env?: Record<string, string>; stdin?: string; tty?: boolean } = {}) =>
+  const run = (
+    args: string[],
+    given: { env?: Record<string, string>; stdin?: string; tty?: boolean; written?: { out: string; err: string } } = {},
+  ) =>
     capture(configCommand, ['config', ...args], {
       cwd: repo,
       stdin: given.stdin,
       tty: given.tty,
+      written: given.written,
       env: { HEADLESS_PM_HOME: home, ...given.env },
     })
   return { repo, home, file: join(home, 'config.json'), run }
@@ -77,6 +81,17 @@ test('a secret is read from stdin, kept for its owner alone, and shown nowhere',
   )
   for (const { out, err } of [set, ...shown]) expect(out + err).not.toContain('hunter2')
   expect(shown[0]?.out).toBe('********\n')
+})
+
+test('explain shows the rest of a configuration that does not hold, and what is wrong with it', async () => {
+  const { run, repo } = place()
+  writeFileSync(join(repo, 'agent-runner.yaml'), 'level: expert\nclaudeTimeout: 100\n')
+  const written = { out: '', err: '' }
+  const problem = { code: 'CONFIG_INVALID', message: expect.stringMatching(/^level: expert .*line 1\): expected one of/) }
+  await expect(run(['explain'], { written })).rejects.toMatchObject(problem)
+  expect(written.out).toMatch(/^level +senior +← level \(.*agent-runner\.yaml line 1\): not valid, the default is shown$/m)
+  expect(written.out).toMatch(/^claudeTimeout +100 +← claudeTimeout \(.*agent-runner\.yaml line 2\)$/m)
+  await expect(run(['list'])).rejects.toMatchObject(problem)
 })
 
 test('explain tells where each value came from, also for the flags of a certain call', async () => {

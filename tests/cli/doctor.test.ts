@@ -263,6 +263,25 @@ test('a key that is too short to be told from a word is a warning', async () => 
   expect((await doctor(WHO, { HEADLESS_PM_API_URL, HEADLESS_PM_API_KEY: 'devel0' })).check('key').verdict).toBe('ok')
 })
 
+test('the key in a file is looked at as well: too short, none, two words, no file', async () => {
+  const { doctor, root } = machine()
+  const file = join(root, 'the.key')
+  const withKey = async (text: string | null) => {
+    if (text !== null) writeFileSync(file, text)
+    const { check } = await doctor([...WHO, '--server', 'http://127.0.0.1:1', '--key-file', text === null ? join(root, 'none') : file])
+    return check('key')
+  }
+  expect(await withKey('devel\n')).toMatchObject({ verdict: 'warn', says: expect.stringContaining('fewer than 6 characters') })
+  expect(await withKey('ar_worker_0123456789\n')).toMatchObject({ verdict: 'ok', says: 'from --key-file' })
+  expect(await withKey('\n')).toMatchObject({ verdict: 'fail', says: `the key file ${file} is empty` })
+  expect(await withKey('two words\n')).toMatchObject({ verdict: 'fail', says: expect.stringContaining('more than one word') })
+  expect(await withKey(null)).toMatchObject({
+    verdict: 'fail',
+    says: expect.stringContaining('is not there'),
+    advice: expect.stringContaining('keys create'),
+  })
+})
+
 test("a role's instructions are told by their file", async () => {
   const { doctor, repo } = machine({ 'team_roles/backend_dev.md': 'Be good.\n' })
   expect((await doctor(WHO)).check('role').says).toBe(`backend_dev, with ${join(repo, 'team_roles/backend_dev.md')}`)

@@ -72,5 +72,8 @@ describe('a control plane elsewhere', () => {
     await refused({ tracker: 'embedded', key: 'ar_secret' }, /--key(?!.*ar_secret)/)
     await refused({ server, key: 'ar_secret', keyFile: '/k' }, /--key-file/)
     await refused({ tracker: 'control-plane' }, /needs the address/)
+    await refused({ key: 'ar_secret' }, /--key(?!.*ar_secret).*no server is configured: --server/)
+    await refused({ keyFile: '/k' }, /--key-file.*no server/)
+    await refused({ project: 'shop' }, /--project shop.*no server/)
   })
 })

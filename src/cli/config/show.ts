@@ -1,9 +1,9 @@
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load.ts'
+import { loadConfig, readConfig, refuse } from '../../config/load.ts'
 import { findSetting, valueAt } from '../../config/lookup.ts'
 import { maskValue, showValue } from '../../config/masking.ts'
 import { KEYS, type Key, setting } from '../../config/schema.ts'
-import { sayWhere } from '../../config/source.ts'
+import { type Source, sayWhere } from '../../config/source.ts'
 import type { CommandIo } from '../command-io.ts'
 import { paintFor } from '../output/paint.ts'
 import { tilde } from '../output/words.ts'
@@ -36,25 +36,27 @@ export function explained({ values, sources, files }: Config, keys: readonly Key
   return { settings, files }
 }
 
-/** `config explain`: each setting, its value and where it came from; what is not a default stands out. */
+/** `config explain`: each setting, its value and where it came from; what is not a default stands out. What is wrong comes last, as a refusal. */
 export async function explainSettings(name: string | null, flags: Flags, io: CommandIo): Promise<void> {
   const keys: readonly Key[] = name === null ? KEYS : [findSetting(name).key]
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const { config, problems } = await readConfig({ flags, env: io.env, cwd: io.cwd })
   if (flags.json) {
-    io.stdout.write(`${JSON.stringify(explained(config, keys), null, 2)}\n`)
-    return
+    io.stdout.write(`${JSON.stringify({ ...explained(config, keys), problems: problems.map(problem => problem.message) }, null, 2)}\n`)
+    return refuse(problems)
   }
   const { values, sources } = config
   const paint = await paintFor(io.stdout, io.env)
   const wide = Math.max(...keys.map(key => key.length))
+  const isBad = (source: Source) => source.kind !== 'default' && problems.some(problem => problem.source === source)
   for (const key of keys) {
     const source = sources[key]
     const shown = showValue(setting(key), values[key])
-    const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}`)}`
+    const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}${isBad(source) ? ': not valid, the default is shown' : ''}`)}`
     io.stdout.write(`${line}\n`)
     if (name === null) continue
     const { says, flag, env, choices } = setting(key)
     io.stdout.write(`${says}\n${[flag, ...env, `${key} in a file`].filter(Boolean).join(' · ')}\n`)
     if (choices) io.stdout.write(`one of ${choices.join(', ')}\n`)
   }
+  refuse(problems)
 }

@@ -4,6 +4,7 @@ import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { ERRORS } from '../../core/errors.ts'
 import { SHORTEST_SECRET } from '../../system/redaction.ts'
+import { serverKeyOf } from '../compose/server-key.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 /** That it loads was proven before; here is what should not be in it, or is missing for a run. */
@@ -51,7 +52,7 @@ export const role: Check = {
   },
 }
 
-/** The key for the PM server, by its source alone. */
+/** The key for the server: whether there is one, from where, and whether it is long enough. */
 export const key: Check = {
   name: 'key',
   examine({ config }) {
@@ -72,7 +73,7 @@ function serverKey({ values, sources }: Config) {
       'the key stands on the command line, which other users of this machine can read',
       'Use --key-file or HEADLESS_PM_SERVER_KEY.',
     )
-  return values.serverKey === null ? ok(`from ${sayWhere(source)}`) : strong(values.serverKey, sayWhere(source))
+  return strong(serverKeyOf(values) ?? '', sayWhere(source))
 }
 
 /** A key must be long enough to be told from a word: else it is not taken out of what leaves the machine. */
