@@ -6,6 +6,7 @@ import { prepared, preparedByShape } from './prepared.ts'
 import { guard, isOver, type RunStatus } from './run-states.ts'
 import type { NewRunRow, RunRow, RunType, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
+import { tellTooLate } from './wish-rows.ts'
 
 /** One step of a workflow or pipeline: a goal for the agent, or a shell command. `timeout` in seconds. */
 export interface RunStep {
@@ -176,6 +177,7 @@ export async function transition(
     .where('status', '=', run.status)
     .returningAll()
     .executeTakeFirstOrThrow()
+  if (isOver(to)) await tellTooLate(tx, run, to)
   tx.happened(run.seq, event.type, event.data ?? {}, event.origin)
   return moved
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { newWishId } from '../core/ids.ts'
 import type { Wish } from '../core/run.ts'
+import type { RunStatus } from './run-states.ts'
 import type { RunRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -18,6 +19,20 @@ export async function openWishes(db: Kysely<Schema>, run: number, kinds?: readon
   let query = db.selectFrom('run_wishes').select(['id', 'kind', 'text', 'mode']).where('run', '=', run).where('delivered_at', 'is', null)
   if (kinds) query = query.where('kind', 'in', kinds)
   return query.orderBy('seq').execute()
+}
+
+/** Tells of the wishes that the end of a run, with this status, has left undone, so that nobody waits for them. */
+export async function tellTooLate(tx: Tx, run: RunRow, status: RunStatus): Promise<void> {
+  const open = await openWishes(tx.db, run.seq)
+  const steer = open.findLast(({ kind }) => kind === 'pause' || kind === 'resume')
+  for (const wish of open) {
+    const { id, kind, text } = wish
+    const message = `the ${kind} came too late: the run was ${status} before it could be done`
+    if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'too_late', wish: id, text, message })
+    // A run that was stopped needs no pause any more, and one that ended no resume.
+    else if (status !== 'STOPPED' && (kind === 'stop' || (kind === 'pause' && wish === steer)))
+      tx.happened(run.seq, 'LOG', { message, wish: id })
+  }
 }
 
 /** Marks wishes delivered: those named, or all of some kinds. Those that are marked already stay as they are. Answers how many it marked. */

@@ -288,7 +288,14 @@ export interface HookResult {
 }
 
 export interface Hooks {
-  run(hook: HookName, document: HookDocument, logFile: string, signal: AbortSignal): Promise<HookResult>
+  /** The signal ends it with the configured grace; `soon`, where somebody waits for its end, with a grace of its own if that is shorter. */
+  run(
+    hook: HookName,
+    document: HookDocument,
+    logFile: string,
+    signal: AbortSignal,
+    soon?: { signal: AbortSignal; graceMs: number },
+  ): Promise<HookResult>
 }
 
 /** The agent's journal on disk (the lock file). There ⇔ this agent has an unfinished task. */
@@ -356,6 +363,6 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** The question that a refused pre_task hook raises; answered by a person or by the configured policy. */
+/** The question that a refused pre_task hook raises; answered by a person or by the configured policy. When the signal fires: `stop`. */
 export type HookRefusalAnswer = 'retry' | 'skip' | 'give_back' | 'stop'
-export type AskHookRefusal = (task: Task, result: HookResult) => Promise<HookRefusalAnswer>
+export type AskHookRefusal = (task: Task, result: HookResult, signal: AbortSignal) => Promise<HookRefusalAnswer>

@@ -11,7 +11,7 @@ import { followAttempt, promptName } from './following.ts'
 import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts, partPrompt } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
-import { type Steering, startSteering } from './steering.ts'
+import type { Steering } from './steering.ts'
 import { waitOut } from './waiting.ts'
 import { halts, isToStop, undelivered } from './wishes.ts'
 
@@ -30,64 +30,61 @@ export async function runAttempts(
   save: (durable?: 'before' | 'beside') => void,
   provenAt: number | null,
   lost: AbortSignal,
+  steering: Steering,
 ): Promise<EndReason> {
   const found = record.attempts.length
-  const steering = startSteering(record, context, save)
-  try {
-    for (;;) {
-      const choice = chooseAttempt(record, context.policy)
-      if (choice.do === 'finish') return choice.reason
-      if (choice.do === 'rest') {
-        const notOurs = await rest(record, context, steering, lost)
-        if (notOurs) return notOurs
-        continue
-      }
-      if (choice.do === 'follow') {
-        const { attempt } = choice
-        const foundNow = record.attempts.indexOf(attempt) < found
-        // Decided by a runner that was killed before it could start it: the task may have changed hands since.
-        if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
-          const notOurs = await keepTask(record, context)
-          if (notOurs) return notOurs
-        }
-        const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
-        attempt.ended = ended
-        record.notBefore = pauseAfter(attempt, ended, record, context)
-        save('beside')
-        shareLimit(ended, record, context)
-        context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
-        announcePart(attempt, record, context)
-        // An end that an earlier runner asked for does not end this one.
-        if (ended.reason === 'stopped' && context.stops.leaving.aborted)
-          throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
-        continue
-      }
-      // A directive does not end a wait.
-      await pause(record, context, AbortSignal.any([lost, steering.halt()]))
-      if (halts(record)) continue
-      if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
-      // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
-      const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
-      const notOurs = fresh ? null : await keepTask(record, context)
+  for (;;) {
+    const choice = chooseAttempt(record, context.policy)
+    if (choice.do === 'finish') return choice.reason
+    if (choice.do === 'rest') {
+      const notOurs = await rest(record, context, steering, lost)
       if (notOurs) return notOurs
-      // Without an attempt on record nothing of the run can be alive.
-      if (record.attempts.length > 0) await context.supervision.sweep(record.runId)
-      record.attempts.push(await prepareAttempt(choice, record, context))
-      save()
+      continue
     }
-  } finally {
-    steering.end()
+    if (choice.do === 'follow') {
+      const { attempt } = choice
+      const foundNow = record.attempts.indexOf(attempt) < found
+      // Decided by a runner that was killed before it could start it: the task may have changed hands since.
+      if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
+        const notOurs = await keepTask(record, context)
+        if (notOurs) return notOurs
+      }
+      const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
+      attempt.ended = ended
+      record.notBefore = pauseAfter(attempt, ended, record, context)
+      save('beside')
+      shareLimit(ended, record, context)
+      context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
+      announcePart(attempt, record, context)
+      // An end that an earlier runner asked for does not end this one.
+      if (ended.reason === 'stopped' && context.stops.leaving.aborted)
+        throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
+      continue
+    }
+    // A directive does not end a wait.
+    await pause(record, context, AbortSignal.any([lost, steering.halt()]))
+    if (halts(record)) continue
+    if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
+    // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
+    const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
+    const notOurs = fresh ? null : await keepTask(record, context)
+    if (notOurs) return notOurs
+    // Without an attempt on record nothing of the run can be alive.
+    if (record.attempts.length > 0) await context.supervision.sweep(record.runId)
+    const attempt = await prepareAttempt(choice, record, context)
+    if (halts(record)) continue
+    record.attempts.push(attempt)
+    save()
   }
 }
 
 /** Keeps session and workspace and does nothing until the run is resumed or stopped. Answers why the task is lost, or null. */
-async function rest(record: RunRecord, { stops, emit }: RunnerContext, steering: Steering, lost: AbortSignal) {
-  emit({ type: 'run_paused', message: 'paused; session and workspace are kept' }, record.runId)
+async function rest(record: RunRecord, { stops }: RunnerContext, steering: Steering, lost: AbortSignal) {
+  steering.show()
   const cut = AbortSignal.any([stops.draining, lost])
   while (record.paused && !isToStop(record) && !cut.aborted) await steering.next(cut).catch(() => {})
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while paused; the task is kept')
   if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
-  emit({ type: 'run_resumed', message: isToStop(record) ? 'resumed, to be stopped' : 'resumed' }, record.runId)
   return null
 }
 

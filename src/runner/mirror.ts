@@ -13,6 +13,8 @@ const BATCH = 50
 /** How often it is looked at for what does not wait, in milliseconds: somebody has asked for it and watches for it. */
 const LOOK_MS = 100
 const URGENT: readonly StampedEvent['type'][] = ['run_paused', 'run_resumed', 'attempt_started']
+/** How long a flush may take, in milliseconds. */
+const FLUSH_MS = 1_000
 /** How far the timeline has been sent: a file of the run, beside the timeline itself, which is the queue. */
 const SENT = 'sent.json'
 
@@ -20,6 +22,8 @@ const SENT = 'sent.json'
 export interface MirrorFeed {
   /** Sends what is left, and the run's result and diff. Waits for a tracker that is away; throws ABORTED at a drain. */
   finish(): Promise<void>
+  /** Sends what there is so far, if the tracker takes it at once: what comes later finds what went before. */
+  flush(): Promise<void>
   end(): void
 }
 
@@ -84,6 +88,11 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
   }
 
   return {
+    async flush() {
+      const cut = AbortSignal.timeout(FLUSH_MS)
+      // What is being sent already may take its time.
+      await Promise.race([inTurn(() => send(cut)), clock.sleep(FLUSH_MS, cut)]).catch(() => {})
+    },
     async finish() {
       over.abort()
       try {

@@ -8,6 +8,7 @@ import { hookDocument } from './hook-document.ts'
 import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
 import { outgoingNote, outgoingOutput } from './outgoing.ts'
+import { type Steering, startSteering } from './steering.ts'
 
 const READY_AFTER_MS = 10
 
@@ -20,6 +21,7 @@ export class RunInHand {
   provenAt: number | null = null
   #mirror: MirrorFeed | null = null
   #heartbeat: Heartbeat | null = null
+  #steering: Steering | null = null
   #readying: NodeJS.Timeout | undefined
 
   constructor(record: RunRecord, context: RunnerContext) {
@@ -42,7 +44,18 @@ export class RunInHand {
     return this.#heartbeat
   }
 
+  /** Hears from now on what people want of the run. */
+  steer = (): Steering => {
+    this.#steering ??= startSteering(this.record, this.context, this.save)
+    return this.#steering
+  }
+
+  endSteering = () => this.#steering?.end()
+
   endBeat = async () => await this.#heartbeat?.end()
+
+  /** Sends what happened so far, so that people see the end after it. */
+  showSoFar = async () => await this.#mirror?.flush()
 
   /** Sends what people have not seen yet. */
   showRest = async () => await this.#mirror?.finish()
@@ -83,7 +96,8 @@ export class RunInHand {
     record.disposition = disposition(reason, record, outgoingNote(note, context), context)
   }
 
-  async hook(hook: HookName) {
+  /** Throws ABORTED when the runner is to leave, or `stop` fires: then soon, since somebody waits for it. */
+  async hook(hook: HookName, stop?: AbortSignal) {
     const { record, context } = this
     const name = `hook-${hook}-${record.steps.length}.log`
     const result = await context.hooks.run(
@@ -91,14 +105,15 @@ export class RunInHand {
       hookDocument(hook, record, context),
       `${context.files.folder(record.runId)}/${name}`,
       context.stops.leaving,
+      stop && { signal: stop, graceMs: context.policy.wishGraceMs },
     )
     if (result.path) context.emit({ type: 'hook_finished', hook, ...result, path: result.path }, record.runId)
     return result
   }
 
-  async refusedHookAnswer(result: Awaited<ReturnType<RunInHand['hook']>>) {
+  async refusedHookAnswer(result: Awaited<ReturnType<RunInHand['hook']>>, stop: AbortSignal) {
     const { askHookRefusal, policy } = this.context
-    return askHookRefusal ? await askHookRefusal(this.record.task, result) : policy.onHookFailure
+    return askHookRefusal ? await askHookRefusal(this.record.task, result, stop) : policy.onHookFailure
   }
 }
 

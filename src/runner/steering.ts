@@ -2,13 +2,20 @@ import { backoff } from '../core/backoff.ts'
 import { asRunnerError } from '../core/errors.ts'
 import type { RunRecord, Wish } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
-import { halts, interrupts } from './wishes.ts'
+import { halts, interrupts, isToStop } from './wishes.ts'
 
 /** How long one question for wishes waits at the tracker, in seconds. */
 const ASK_SECONDS = 25
 
-/** The wishes for a run, as they come in. They are in the journal before they have any effect. */
+/**
+ * The wishes for a run, as they come in. They are in the journal before they have any effect. That a run is paused or resumed is told as soon
+ * as no agent works on it: at once while it is made ready, else when the attempt has ended.
+ */
 export interface Steering {
+  /** A signal that fires when the run is to end for good; at once when it is so already. */
+  stop(): AbortSignal
+  /** Tells that the run is paused, or resumed, unless that was told. */
+  show(): void
   /** A signal that fires when the attempt that runs now is to be interrupted; at once when it is so already. */
   interrupt(): AbortSignal
   /** A signal that fires when no attempt is to run: not for a directive. At once when it is so already. */
@@ -22,16 +29,26 @@ export interface Steering {
 export function startSteering(record: RunRecord, context: RunnerContext, save: () => void): Steering {
   const over = new AbortController()
   /** What a signal that was asked for waits for. */
-  let turn = { signal: new AbortController(), isDue: interrupts }
+  let turn: { signal: AbortController; isDue(record: RunRecord): boolean } = { signal: new AbortController(), isDue: interrupts }
   let arrival = Promise.withResolvers<void>()
 
   const fireIfDue = () => {
     if (turn.isDue(record)) turn.signal.abort()
   }
-  const signalOf = (isDue: typeof interrupts) => {
+  const signalOf = (isDue: (record: RunRecord) => boolean) => {
     turn = { signal: new AbortController(), isDue }
     fireIfDue()
     return turn.signal.signal
+  }
+
+  // What an earlier runner told is told again: nobody knows whether it came to that.
+  let shown = false
+  const show = () => {
+    const paused = record.paused && !isToStop(record)
+    if (paused === shown || record.attempts.at(-1)?.ended === null) return
+    shown = paused
+    if (paused) context.emit({ type: 'run_paused', message: 'paused; session and workspace are kept' }, record.runId)
+    else context.emit({ type: 'run_resumed', message: isToStop(record) ? 'resumed, to be stopped' : 'resumed' }, record.runId)
   }
 
   const take = (wishes: Wish[]) => {
@@ -42,13 +59,17 @@ export function startSteering(record: RunRecord, context: RunnerContext, save: (
       if (wish.kind === 'resume') record.paused = false
     }
     save()
+    show()
     fireIfDue()
     arrival.resolve()
     arrival = Promise.withResolvers()
   }
 
+  show()
   void listen(record, context, take, over.signal)
   return {
+    show,
+    stop: () => signalOf(isToStop),
     interrupt: () => signalOf(interrupts),
     halt: () => signalOf(halts),
     next(signal) {

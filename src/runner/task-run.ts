@@ -8,6 +8,7 @@ import type { RunnerContext } from './context.ts'
 import { untilAnswered } from './retry.ts'
 import { RunInHand } from './run-in-hand.ts'
 import { afterFault } from './step-faults.ts'
+import { isToStop } from './wishes.ts'
 
 /*
  * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task
@@ -20,6 +21,8 @@ interface Step {
   always?: true
   /** It changes something at the tracker: that it began must be on the disk before. What the others do, they can do again. */
   outside?: true
+  /** It makes ready for the agent: not begun any more once somebody wants the run to end. */
+  prepares?: true
   run(task: RunInHand): Promise<string>
 }
 
@@ -43,18 +46,25 @@ const steps: Record<StepName, Step> = {
         announceTask(record, context)
         task.show()
         task.beat(false)
+        task.steer()
       }
       return answer
     },
   },
 
-  /** The hook may refuse the task; then a person or the policy decides. */
+  /** The hook may refuse the task; then a person or the policy decides. A stop ends it soon. */
   preHook: {
+    prepares: true,
     async run(task) {
+      const stop = task.steer().stop()
       for (;;) {
-        const result = await task.hook('pre_task')
-        if (result.ok) return result.path ? 'ok' : 'no hook'
-        const answer = await task.refusedHookAnswer(result)
+        const result = await task.hook('pre_task', stop).catch(unlessFired(stop))
+        if (result?.ok) return result.path ? 'ok' : 'no hook'
+        const answer = result && (await task.refusedHookAnswer(result, stop))
+        if (!result || stop.aborted) {
+          task.decide('ended_on_request')
+          return 'stopped'
+        }
         if (answer === 'retry') continue
         if (answer === 'skip') return 'refused, skipped'
         task.stopsClaiming ||= answer === 'stop'
@@ -66,6 +76,7 @@ const steps: Record<StepName, Step> = {
 
   /** Repeating it after a kill mends what was half made. */
   workspace: {
+    prepares: true,
     async run({ record, context, request, decide }) {
       try {
         record.workspace = await context.workspaces.prepare(request)
@@ -83,8 +94,11 @@ const steps: Record<StepName, Step> = {
 
   /** Supervised attempts until there is an outcome. */
   agent: {
-    async run({ record, context, save, provenAt, beat }) {
-      return await runAttempts(record, context, save, provenAt, beat(false).lost)
+    async run({ record, context, save, provenAt, beat, steer, endSteering }) {
+      const reason = await runAttempts(record, context, save, provenAt, beat(false).lost, steer())
+      // What comes from now on is too late, and the tracker says so.
+      endSteering()
+      return reason
     },
   },
 
@@ -105,9 +119,10 @@ const steps: Record<StepName, Step> = {
   report: {
     always: true,
     outside: true,
-    async run({ record, context, endBeat }) {
+    async run({ record, context, endBeat, showSoFar }) {
       const { disposition, task, runId } = record
       await endBeat()
+      await showSoFar()
       if (!disposition || disposition.kind === 'abandon') return 'nothing to report'
       const report: Report = { status: disposition.kind === 'report' ? disposition.status : '', note: disposition.note, runId }
       const answer = await untilAnswered('reporting', context, signal => {
@@ -169,6 +184,12 @@ const steps: Record<StepName, Step> = {
   },
 }
 
+/** What a call came to that a signal may end: null then. */
+const unlessFired = (signal: AbortSignal) => (thrown: unknown) => {
+  if (!signal.aborted) throw thrown
+  return null
+}
+
 /** How a run left this runner. */
 export interface RunEnd {
   reason: EndReason
@@ -189,10 +210,12 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       announceTask(record, context)
       task.show()
       if (!task.begun('report')) task.beat(true)
+      if (!task.begun('collect')) task.steer()
     }
     for (const name of STEPS) {
       const known = record.steps.find(step => step.name === name)
       if (known?.finishedAt) continue
+      if (steps[name].prepares && !known && isToStop(record)) task.decide('ended_on_request')
       if (record.disposition && !steps[name].always) continue
       const began = context.clock.uptime()
       const entry = known ?? { name, startedAt: task.now(), finishedAt: null, result: null }
@@ -212,6 +235,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       context.emit({ type: 'step_finished', step: name, result: entry.result, ms }, isOurs ? record.runId : undefined)
     }
   } finally {
+    task.endSteering()
     await task.endBeat()
     task.hide()
     task.letGo()

@@ -20,7 +20,8 @@ export interface HookCall {
   /** Replaced; takes stdout and stderr, 0600. */
   logFile: string
   timeoutMs: number
-  killGraceMs: number
+  /** Asked when it is to end. */
+  killGraceMs(): number
   /** More output than this ends the hook; the log is cut to it. */
   logBytes: number
 }
@@ -91,7 +92,7 @@ function watch(child: ChildProcess, call: HookCall, output: number, signal: Abor
       if (!exit.ended) {
         exit.ended = signal.aborted ? 'aborted' : flooding ? 'flood' : now >= deadline ? 'timeout' : null
         if (!exit.ended) return
-        killAt = now + call.killGraceMs
+        killAt = now + call.killGraceMs()
         signalGroup(child, 'SIGTERM')
       }
       // A flood fills the disk during the grace, so it gets none.

@@ -32,8 +32,8 @@ const MESSAGE_BYTES = 4096
 export function openHooks(options: HookOptions): Hooks {
   findHook('pre_task', options)
   return {
-    async run(name, document, logFile, signal) {
-      if (signal.aborted) throw new RunnerError('ABORTED', `the ${name} hook was not started`)
+    async run(name, document, logFile, signal, soon) {
+      if (signal.aborted || soon?.signal.aborted) throw new RunnerError('ABORTED', `the ${name} hook was not started`)
       const begun = performance.now()
       let hook: FoundHook | null = null
       let exit: HookExit | null = null
@@ -42,7 +42,7 @@ export function openHooks(options: HookOptions): Hooks {
         hook = findHook(name, options)
         if (hook.problem) message = `${hook.path} cannot be run: ${hook.problem}`
         else {
-          exit = await call(hook, document, logFile, options, signal)
+          exit = await call(hook, document, logFile, options, signal, soon)
           message = words(exit, hook, options.timeoutMs, lastLines(logFile))
         }
       } catch (error) {
@@ -67,7 +67,14 @@ export function endLeftoverHooks(agentId: string, home: string): Promise<number>
   return endTagged(OWNER_TAG, owner(agentId, home), 0)
 }
 
-async function call(hook: FoundHook, document: HookDocument, logFile: string, options: HookOptions, signal: AbortSignal) {
+async function call(
+  hook: FoundHook,
+  document: HookDocument,
+  logFile: string,
+  options: HookOptions,
+  signal: AbortSignal,
+  soon?: { signal: AbortSignal; graceMs: number },
+) {
   // A missing working directory would be reported as a missing program.
   const cwd = [document.workspace?.path, options.repo].find(path => path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
   if (cwd === undefined) throw new Error(`its working directory ${options.repo} is not there`)
@@ -86,10 +93,10 @@ async function call(hook: FoundHook, document: HookDocument, logFile: string, op
       input: `${JSON.stringify(toWire(document))}\n`,
       logFile,
       timeoutMs: options.timeoutMs,
-      killGraceMs: options.killGraceMs,
+      killGraceMs: () => (soon?.signal.aborted ? Math.min(soon.graceMs, options.killGraceMs) : options.killGraceMs),
       logBytes: LOG_BYTES,
     },
-    signal,
+    soon ? AbortSignal.any([signal, soon.signal]) : signal,
   )
 }
 

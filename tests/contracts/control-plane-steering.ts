@@ -49,6 +49,41 @@ export function steeringPromises(newDatabase: NewDatabase): void {
       expect((await plane.runs.stop(me, id)).wishId).toBe(stop.wishId)
     })
 
+    test('what is wished when the work is done already is too late, and that is told', async () => {
+      const { create, plane, take, typesOf } = await bench(newDatabase)
+      const { id } = await create()
+      const { holder, task } = await take()
+      await plane.runs.pause(me, id)
+      await plane.runs.resume(me, id)
+      const wishes = [
+        await plane.runs.directive(me, id, { text: 'Use tabs.', mode: 'now' }),
+        await plane.runs.pause(me, id),
+        await plane.runs.stop(me, id),
+      ]
+      await plane.queue.conclude(me, holder, task.id, { kind: 'reported', status: 'dev_done', note: '' })
+      const late = (await plane.events.ofRun(me, id)).filter(({ data }) => String(data.message).includes('too late'))
+      expect(late.map(({ type, data }) => [type, data.wish])).toEqual([
+        ['DIRECTIVE', wishes[0]!.wishId],
+        ['LOG', wishes[1]!.wishId],
+        ['LOG', wishes[2]!.wishId],
+      ])
+      expect(late[0]!.data.state).toBe('too_late')
+      expect((await typesOf(id)).at(-1)).toBe('RUN_COMPLETED')
+    })
+
+    test('what was done before the end is not told as too late', async () => {
+      const { create, plane, take } = await bench(newDatabase)
+      const { id } = await create()
+      const { holder, task } = await take()
+      const { wishId } = await plane.runs.directive(me, id, { text: 'Use tabs.', mode: 'now' })
+      await plane.runs.pause(me, id)
+      const started = { attempt: 1, mode: 'fresh', model: 'm', sessionId: 's', pid: 1, deadlineMs: 1, directives: [wishId] }
+      await plane.queue.publish(me, holder, [told(1, 'attempt_started', started)])
+      await plane.runs.stop(me, id)
+      await plane.queue.conclude(me, holder, task.id, { kind: 'stopped', note: '' })
+      expect((await plane.events.ofRun(me, id)).filter(({ data }) => String(data.message).includes('too late'))).toEqual([])
+    })
+
     test('a run that its runner has stopped is STOPPED and its task taken out', async () => {
       const { create, plane, take } = await bench(newDatabase)
       const { id, taskId } = await create()

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -212,3 +212,93 @@ function timeline(stage: RunnerStage): StampedEvent[] {
         .map((line: string) => JSON.parse(line))
     : []
 }
+
+describe('before an agent has begun', () => {
+  /** A pre_task hook that says that it works, works until it is let go, and does not listen to TERM. */
+  const hook = (home: string) => `#!/bin/sh\ntrap '' TERM\necho $$ >> ${home}/hook\nwhile [ ! -e ${home}/hook-go ]; do sleep 0.02; done\n`
+
+  async function preparing(stops?: Stops) {
+    const stage = await runnerStage(worker, { env: { HEADLESS_PM_KILL_GRACE: '60', HEADLESS_PM_WISH_GRACE: '0.5' } })
+    mkdirSync(join(stage.home, 'hooks'), { recursive: true })
+    writeFileSync(join(stage.home, 'hooks/pre_task.sh'), hook(stage.home), { mode: 0o755 })
+    const { id } = await stage.board.addTask(draft)
+    const wishes: Wish[] = []
+    const stopped: string[] = []
+    const change = steered(wishes, stopped)
+    const running = stage.run({ change, stops })
+    await waitFor('the hook at work', () => file(stage, 'hook'))
+    const seen = (type: StampedEvent['type']) => timeline(stage).filter(event => event.type === type).length
+    const hookGoes = () => writeFileSync(join(stage.home, 'hook-go'), '')
+    return { stage, id, wishes, stopped, running, seen, hookGoes, change, letGo: () => writeFileSync(join(stage.home, 'go'), '') }
+  }
+
+  test('a stop ends the hook and the run soon, and no agent starts', async () => {
+    const { stage, wishes, stopped, running } = await preparing()
+    const asked = performance.now()
+    wishes.push(wish('w1', 'stop'))
+    await waitFor('stopped', () => stopped.length > 0)
+    expect(performance.now() - asked).toBeLessThan(2_000)
+    const { exitCode, events } = await running
+    expect(exitCode).toBe(12)
+    expect(processesOf(events)).toBe(0)
+    expect(events.filter(event => event.type === 'attempt_started')).toEqual([])
+    expect(events.filter(event => event.type === 'workspace_ready')).toEqual([])
+    expect(stage.git('worktree', 'list').split('\n')).toHaveLength(1)
+  })
+
+  test('a pause is told soon, and the agent begins when the run is resumed', async () => {
+    const { stage, wishes, running, seen, hookGoes, letGo } = await preparing()
+    const asked = performance.now()
+    wishes.push(wish('w1', 'pause'))
+    await waitFor('paused', () => seen('run_paused') === 1)
+    expect(performance.now() - asked).toBeLessThan(2_000)
+    hookGoes()
+    await waitFor('made ready', () => timeline(stage).some(event => event.type === 'step_started' && event.step === 'agent'))
+    expect([seen('attempt_started'), seen('run_resumed')]).toEqual([0, 0])
+    wishes.push(wish('w2', 'resume'))
+    await waitFor('begun', () => file(stage, 'prompt-0'))
+    expect([seen('run_paused'), seen('run_resumed')]).toEqual([1, 1])
+    letGo()
+    expect((await running).exitCode).toBe(0)
+  })
+
+  test('a pause that is taken back meanwhile leaves no trace but its lines', async () => {
+    const { stage, wishes, running, seen, hookGoes, letGo } = await preparing()
+    wishes.push(wish('w1', 'pause'))
+    await waitFor('paused', () => seen('run_paused') === 1)
+    wishes.push(wish('w2', 'resume'))
+    await waitFor('resumed', () => seen('run_resumed') === 1)
+    hookGoes()
+    await waitFor('begun', () => file(stage, 'prompt-0'))
+    letGo()
+    expect((await running).exitCode).toBe(0)
+  })
+
+  test('a directive is in the first prompt, once', async () => {
+    const { stage, wishes, running, hookGoes, letGo } = await preparing()
+    wishes.push(wish('w1', 'directive', 'Use tabs, please.'))
+    await waitFor('taken', () => file(stage, 'locks/agent-dev_001.lock')?.includes('Use tabs'))
+    hookGoes()
+    await waitFor('begun', () => file(stage, 'prompt-0')?.includes('Use tabs, please.'))
+    letGo()
+    const { exitCode, events } = await running
+    expect(exitCode).toBe(0)
+    expect(events.flatMap(event => (event.type === 'attempt_started' ? event.directives : []))).toEqual(['w1'])
+  })
+
+  test('a stop that was taken when the runner left is done by the next one, without the hook', async () => {
+    const stops = new Stops()
+    const { stage, stopped, running, change, wishes, hookGoes } = await preparing(stops)
+    stops.request()
+    stops.request()
+    hookGoes()
+    await running
+    const lock = JSON.parse(file(stage, 'locks/agent-dev_001.lock')!)
+    const calls = file(stage, 'hook')
+    writeFileSync(join(stage.home, 'locks/agent-dev_001.lock'), JSON.stringify({ ...lock, wishes: [wish('w1', 'stop')] }))
+    wishes.push(wish('w1', 'stop'))
+    expect((await stage.run({ change })).exitCode).toBe(12)
+    expect(stopped).toHaveLength(1)
+    expect(file(stage, 'hook')).toBe(calls)
+  })
+})

@@ -60,10 +60,10 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
       cleanup: async (workspace, request, success) => (await placeOf(request.task)).workspaces.cleanup(workspace, request, success),
     },
     hooks: {
-      async run(name, document, logFile, signal) {
+      async run(name, document, ...how) {
         // Without its repository a task has no hooks of its own; that it has no workspace either is told by the next step.
         const { hooks } = await placeOf(document.task).catch(() => placeOf(null))
-        return hooks.run(name, document, logFile, signal)
+        return hooks.run(name, document, ...how)
       },
     },
   }

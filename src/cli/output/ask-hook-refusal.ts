@@ -4,14 +4,14 @@ import type { Printer } from './printer-contract.ts'
 
 /**
  * Asks at the terminal what to do with a task that the pre_task hook refused, while the printer holds its lines back.
- * Ctrl-C and the signal answer `stop`.
+ * Ctrl-C and the signals answer `stop`.
  */
 export function askHookRefusal(
   printer: Pick<Printer, 'suspend' | 'resume'>,
   signal?: AbortSignal,
   terminal: { input?: NodeJS.ReadableStream; output?: NodeJS.WritableStream } = {},
 ): AskHookRefusal {
-  return async (task, result) => {
+  return async (task, result, gone) => {
     const { select } = await import('@inquirer/prompts')
     printer.suspend()
     try {
@@ -26,7 +26,7 @@ export function askHookRefusal(
             { name: 'Stop', value: 'stop', description: 'Give the task back and end this runner.' },
           ],
         },
-        { ...terminal, signal },
+        { ...terminal, signal: signal ? AbortSignal.any([signal, gone]) : gone },
       )
     } catch (error) {
       // Nobody answers any more: Ctrl-C, a closed terminal, or our own stop.

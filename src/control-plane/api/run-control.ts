@@ -16,7 +16,11 @@ export function runControlRoutes(api: ApiServer, { plane }: ApiContext): void {
   })
 
   for (const [verb, summary, description] of [
-    ['pause', 'Pause a run', 'The agent is ended gently; session and workspace are kept. An event tells when it is done.'],
+    [
+      'pause',
+      'Pause a run',
+      'The agent is ended gently; session and workspace are kept. An event tells when it is done, or that it came too late.',
+    ],
     ['resume', 'Resume a paused run', "The agent's session goes on where it was. An event tells when it is done."],
   ] as const) {
     api.post(
@@ -35,7 +39,7 @@ export function runControlRoutes(api: ApiServer, { plane }: ApiContext): void {
       config,
       schema: {
         ...{ operationId: 'stopRun', tags, summary: 'Stop a run for good', params: idParam, body: stopRequest },
-        description: 'Its work is kept, its task is cancelled. An event tells when it is done.',
+        description: 'Its work is kept, its task is cancelled. An event tells when it is done, or that it came too late.',
         response: { 202: wishAnswer },
         problems,
       },
@@ -50,7 +54,7 @@ export function runControlRoutes(api: ApiServer, { plane }: ApiContext): void {
       config,
       schema: {
         ...{ operationId: 'directRun', tags, summary: 'Tell the agent something', params: idParam, body: directive },
-        description: 'An event tells when it was delivered. It survives a crash of runner or server.',
+        description: 'An event tells when it was delivered, or that it came too late. It survives a crash of runner or server.',
         response: { 202: wishAnswer },
         problems,
       },
