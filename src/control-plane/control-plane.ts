@@ -186,8 +186,8 @@ function partsOn(store: Store, options: LeaseOptions) {
     /** What the same request with the same key was answered; null when it was not yet. Throws USAGE when the key was used for another one. */
     answered: (caller: Caller, request: Repeatable) => read(db => keptAnswer(db, caller.customer ?? '', request)),
 
-    /** Deletes timelines by age; answers how many events. */
-    retain: (ages: Ages) => retain(store, ages),
+    /** Deletes timelines by age; answers how many events. The signal ends it soon. */
+    retain: (ages: Ages, signal?: AbortSignal) => retain(store, ages, signal),
 
     /** The board of one repository, for a runner on this machine. */
     board: (of: BoardOptions = {}): Board => boardOn(store, of),

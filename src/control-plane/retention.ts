@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { RunRow } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Tx, transact } from './transaction.ts'
@@ -11,8 +12,11 @@ export interface Ages {
 }
 
 const DAY_MS = 86_400_000
-/** Runs per transaction, so that nobody waits long for its end. */
-const AT_ONCE = 50
+/** Runs that are looked at together. */
+const RUNS = 50
+/** Rows that are deleted in one transaction, and the rest after it in milliseconds: others wait for a bite, and have most of the time. */
+const BITE = 200
+const REST_MS = 10
 /** What only tells of the work, and not what became of the run. */
 const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'EXECUTING', 'TOOL_USED', 'STEP_COMPLETED', 'PLAN_GENERATED']
 /** An `Idempotency-Key` is remembered for a day. */
@@ -22,26 +26,38 @@ const NOTHING_GONE = 0
 const LOG_GONE = 1
 const ALL_GONE = 2
 
-/** Deletes what is older, in small transactions, and answers how many events that were. Doing it twice, or by several servers at once, is no harm. */
-export async function retain(store: Store, { eventDays, logDays }: Ages, now = Date.now()): Promise<number> {
+/** What one transaction of a pass did, and whether there is more of the kind. */
+interface Bitten {
+  events: number
+  more: boolean
+}
+
+/**
+ * Deletes what is older, in small transactions, and answers how many events that were. Doing it twice, or by several servers at once, is no
+ * harm. The signal ends it after the transaction under way; the next pass does the rest.
+ */
+export async function retain(store: Store, { eventDays, logDays }: Ages, signal?: AbortSignal): Promise<number> {
+  const now = Date.now()
   const before = (days: number) => new Date(now - days * DAY_MS).toISOString()
   let gone = 0
+  const untilDone = async (bite: (tx: Tx) => Promise<Bitten>) => {
+    for (let more = true; more && !signal?.aborted; ) {
+      const done = await transact(store, bite)
+      gone += done.events
+      more = done.more
+      if (more) await delay(REST_MS, undefined, { signal }).catch(() => {})
+    }
+  }
   for (const [days, from, to] of [
     [eventDays, [NOTHING_GONE, LOG_GONE], ALL_GONE],
     [logDays, [NOTHING_GONE], LOG_GONE],
-  ] as const) {
-    if (days === null || days === undefined) continue
-    for (let runs = AT_ONCE; runs === AT_ONCE; ) {
-      const done = await transact(store, tx => prune(tx, before(days), from, to))
-      runs = done.runs
-      gone += done.events
-    }
-  }
-  await transact(store, tx => tx.db.deleteFrom('idempotency').where('created_at', '<', before(KEY_DAYS)).execute())
+  ] as const)
+    if (days !== null && days !== undefined) await untilDone(tx => prune(tx, before(days), from, to))
+  await untilDone(tx => forgetKeys(tx, before(KEY_DAYS)))
   return gone
 }
 
-async function prune(tx: Tx, before: string, from: readonly number[], to: number): Promise<{ runs: number; events: number }> {
+async function prune(tx: Tx, before: string, from: readonly number[], to: number): Promise<Bitten> {
   const query = tx.db
     .selectFrom('runs')
     .select('seq')
@@ -49,15 +65,30 @@ async function prune(tx: Tx, before: string, from: readonly number[], to: number
     .where('finished_at', '<', before)
     .orderBy('pruned')
     .orderBy('finished_at')
-    .limit(AT_ONCE)
+    .limit(RUNS)
   const runs = (await tx.differs.skippingHeld(query, 'runs').execute()).map((run: Pick<RunRow, 'seq'>) => run.seq)
-  if (runs.length === 0) return { runs: 0, events: 0 }
-  await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
-  let events = tx.db.deleteFrom('run_events').where('run', 'in', runs)
-  if (to === LOG_GONE) events = events.where('type', 'in', LOG_TYPES)
-  const { numDeletedRows } = await events.executeTakeFirstOrThrow()
-  await tx.db.deleteFrom('retention_pass').execute()
+  if (runs.length === 0) return { events: 0, more: false }
+  let old = tx.db.selectFrom('run_events').select('cursor').where('run', 'in', runs)
+  if (to === LOG_GONE) old = old.where('type', 'in', LOG_TYPES)
+  const events = (await old.limit(BITE).execute()).map(event => event.cursor)
+  if (events.length > 0) {
+    await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
+    await tx.db.deleteFrom('run_events').where('cursor', 'in', events).execute()
+    await tx.db.deleteFrom('retention_pass').execute()
+  }
+  if (events.length === BITE) return { events: BITE, more: true }
   if (to === ALL_GONE) await tx.db.deleteFrom('run_artifacts').where('run', 'in', runs).execute()
   await tx.db.updateTable('runs').set({ pruned: to }).where('seq', 'in', runs).execute()
-  return { runs: runs.length, events: Number(numDeletedRows) }
+  return { events: events.length, more: true }
+}
+
+async function forgetKeys(tx: Tx, before: string): Promise<Bitten> {
+  const old = tx.db.selectFrom('idempotency').select('key').where('created_at', '<', before).limit(BITE)
+  // Another customer's of the same name goes too when it is old, and stays when it is not.
+  const { numDeletedRows } = await tx.db
+    .deleteFrom('idempotency')
+    .where('created_at', '<', before)
+    .where('key', 'in', old)
+    .executeTakeFirstOrThrow()
+  return { events: 0, more: Number(numDeletedRows) >= BITE }
 }

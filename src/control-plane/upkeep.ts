@@ -14,7 +14,7 @@ interface UpkeepOptions {
 
 /**
  * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old. Any number of servers may do
- * it. Stopping waits for what is being done.
+ * it. Stopping waits for what is being done, and cuts the deleting short.
  */
 export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
   let last = Date.now()
@@ -27,7 +27,7 @@ export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOption
     every(SWEEP_MS, sweep, error => onFault(error, 'letting go of lost runs')),
     every(
       RETAIN_MS,
-      () => plane.retain(keep),
+      signal => plane.retain(keep, signal),
       error => onFault(error, 'deleting old events'),
     ),
   ]
@@ -35,20 +35,20 @@ export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOption
 }
 
 /** Does it now and at intervals, never twice at once. */
-function every(ms: number, act: () => Promise<unknown>, onFault: (error: unknown) => void): () => Promise<void> {
+function every(ms: number, act: (signal: AbortSignal) => Promise<unknown>, onFault: (error: unknown) => void): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  let stopped = false
+  const stopping = new AbortController()
   let doing = Promise.resolve()
   const go = () => {
-    doing = act()
+    doing = act(stopping.signal)
       .catch(onFault)
       .then(() => {
-        if (!stopped) timer = setTimeout(go, ms)
+        if (!stopping.signal.aborted) timer = setTimeout(go, ms)
       })
   }
   go()
   return () => {
-    stopped = true
+    stopping.abort()
     clearTimeout(timer)
     return doing
   }
