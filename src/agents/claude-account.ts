@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { claudeConfigDir } from './claude-transcript.ts'
 
 /** Who is asked, where that is not the login's own place. */
@@ -46,7 +46,7 @@ function login(env: NodeJS.ProcessEnv): string[] {
     // No such file, or nobody is logged in there.
   }
   try {
-    return ['folder', realpathSync(folder)]
+    return ['folder', realpathSync.native(folder)]
   } catch {
     return ['folder', folder]
   }

@@ -34,7 +34,7 @@ function existing(path: string): string | null {
 
 function realPath(path: string): string {
   try {
-    return realpathSync(path)
+    return realpathSync.native(path)
   } catch {
     return path
   }

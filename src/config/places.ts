@@ -31,7 +31,7 @@ export function repositoryAround(cwd: string): string {
 /** The folder's real path, or null when it is no folder. */
 export function realFolder(path: string): string | null {
   try {
-    return statSync(path).isDirectory() ? realpathSync(path) : null
+    return statSync(path).isDirectory() ? realpathSync.native(path) : null
   } catch {
     return null
   }

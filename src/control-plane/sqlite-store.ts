@@ -54,7 +54,7 @@ async function useWal(database: DatabaseSync): Promise<void> {
 }
 
 /** The store over an open database with today's tables. `queue` names the file for the connections of this process that take turns. */
-export function storeOn(database: DatabaseSync, file: string, queue = realpathSync(file)): Store {
+export function storeOn(database: DatabaseSync, file: string, queue = realpathSync.native(file)): Store {
   const kysely = kyselyOn(new NodeSqliteDialect(database, queue))
   // The first counts what other connections changed, the second what this one did.
   const others = database.prepare('pragma data_version')

@@ -26,7 +26,14 @@ export function openRunFiles(home: string): RunFiles {
     },
     stateFile: name => join(home, name),
     append(event) {
-      if (event.runId) appendFileSync(join(folder(event.runId), 'events.jsonl'), `${JSON.stringify(event)}\n`, { mode: 0o600 })
+      if (!event.runId) return
+      const line = `${JSON.stringify(event)}\n`
+      try {
+        appendFileSync(join(runFolder(home, event.runId), 'events.jsonl'), line, { mode: 0o600 })
+      } catch (failure) {
+        if ((failure as NodeJS.ErrnoException).code !== 'ENOENT') throw failure
+        appendFileSync(join(folder(event.runId), 'events.jsonl'), line, { mode: 0o600 })
+      }
     },
     read(runId, name) {
       const path = join(runFolder(home, runId), name)

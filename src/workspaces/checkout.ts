@@ -56,7 +56,7 @@ export async function lookAtCheckout(
 
 /** A checkout of its own at this path; null for a plain folder, also for one inside somebody else's checkout. Throws GIT_FAILED. */
 export async function openCheckout(path: string, timeoutMs: number): Promise<{ git: Git; repository: Repository; status: Status } | null> {
-  const folder = realpathSync(path)
+  const folder = realpathSync.native(path)
   if (!statSync(folder).isDirectory() || gitFolderOf(folder) === null) return null
   const git = openGit(folder, { timeoutMs, env: { GIT_CEILING_DIRECTORIES: dirname(folder) } })
   const repository = await findRepository(git)

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { safeRun } from './rescue.ts'
 
 const Intent = z.object({ path: z.string(), branch: z.string(), base: z.string(), continued: z.boolean(), remark: z.string().nullable() })

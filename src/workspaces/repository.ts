@@ -20,7 +20,7 @@ export interface Repository {
  */
 export async function findRepository(git: Git): Promise<Repository | null> {
   if (!existsSync(git.cwd)) throw new RunnerError('GIT_FAILED', `the folder ${git.cwd} does not exist`)
-  const folder = realpathSync(git.cwd)
+  const folder = realpathSync.native(git.cwd)
   const known = found.get(folder)
   if (known && isStill(known, folder)) return known
   let answer: string
@@ -32,10 +32,10 @@ export async function findRepository(git: Git): Promise<Repository | null> {
     throw failure
   }
   const [inside, bare, gitDir, commonDir, up] = answer.split('\n') as [string, string, string, string, string]
-  const folders = { gitDir: realpathSync(gitDir), commonDir: realpathSync(resolve(folder, commonDir)) }
+  const folders = { gitDir: realpathSync.native(gitDir), commonDir: realpathSync.native(resolve(folder, commonDir)) }
   if (bare === 'true') return { root: folders.gitDir, ...folders, bare: true }
   if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
-  const repository = { root: realpathSync(resolve(folder, up)), ...folders, bare: false }
+  const repository = { root: realpathSync.native(resolve(folder, up)), ...folders, bare: false }
   if (found.size > 1_000) found.clear()
   found.set(folder, repository)
   return repository
@@ -61,9 +61,9 @@ function looksLikeRepository(folder: string): boolean {
 export function gitFolderOf(checkout: string): string | null {
   const dotGit = join(checkout, '.git')
   try {
-    if (statSync(dotGit).isDirectory()) return realpathSync(dotGit)
+    if (statSync(dotGit).isDirectory()) return realpathSync.native(dotGit)
     const target = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]
-    return target ? realpathSync(resolve(checkout, target)) : null
+    return target ? realpathSync.native(resolve(checkout, target)) : null
   } catch {
     return null
   }

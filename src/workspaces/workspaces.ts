@@ -26,7 +26,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   const workspaces: Omit<Workspaces, 'ready'> = {
     async plan(request) {
       const place = await open(request)
-      if (!place) return { kind: 'in-place', path: realpathSync(options.repo), branch: null, base: null, remark: noGit(options.repo) }
+      if (!place)
+        return { kind: 'in-place', path: realpathSync.native(options.repo), branch: null, base: null, remark: noGit(options.repo) }
       const wish = wishFor(place)
       if (wish.worktree) {
         try {
@@ -151,10 +152,10 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const reason = noGit(options.repo)
     const major = request.task.complexity === 'major'
     if (major && options.onWorktreeFailure === 'fail') throw new RunnerError('GIT_FAILED', reason)
-    const held = options.inPlaceHeldBy?.(realpathSync(options.repo))
+    const held = options.inPlaceHeldBy?.(realpathSync.native(options.repo))
     if (held) throw new RunnerError('GIT_FAILED', `the agent ${held} works in ${options.repo}, and without git there is no second place`)
     options.warn(reason)
-    const path = realpathSync(options.repo)
+    const path = realpathSync.native(options.repo)
     const none = { branch: null, base: null, startTree: null, dirtyAtStart: [], continued: true }
     return { kind: 'in-place', repo: path, path, ...none, fallback: major ? reason : null }
   }

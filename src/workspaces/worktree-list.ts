@@ -104,7 +104,7 @@ export function isForeign(path: string, admins: string[]): boolean {
 /** A path with its existing part made real, so that two spellings of one place are equal. */
 export function realPath(path: string): string {
   try {
-    return realpathSync(path)
+    return realpathSync.native(path)
   } catch {
     const above = dirname(path)
     return above === path ? path : join(realPath(above), path.slice(above.length))

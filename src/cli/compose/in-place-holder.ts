@@ -32,5 +32,5 @@ function isChoosing({ agent, steps, task }: RunRecord, home: string, repo: strin
   const step = steps.at(-1)
   if (task.complexity !== 'minor' || step?.name !== 'workspace' || step.finishedAt) return false
   const holder = guardHolder(home, agent.id)
-  return holder !== null && realpathSync(task.repo ?? holder.repo) === repo
+  return holder !== null && realpathSync.native(task.repo ?? holder.repo) === repo
 }
