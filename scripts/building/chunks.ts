@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { build, type Metafile, type Plugin, transform } from 'esbuild'
@@ -55,6 +56,30 @@ const lazyHttp2: Plugin = {
   },
 }
 
+/**
+ * V8 makes the best machine code of undici's parser, which is WebAssembly, after some answers: 20 ms of a processor in the middle of a
+ * task, for a runner that reads a few answers a minute. Its budget counts from when the parser is made; the flag is put back at once, since
+ * compiled code is refused under flags other than those it was made with.
+ */
+const calmParser: Plugin = {
+  name: 'calm-parser',
+  setup(build) {
+    const usual = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' }).match(/--wasm-tiering-budget=\d+/)?.[0]
+    if (!usual) throw new Error('V8 no longer has the flag --wasm-tiering-budget: look at calmParser')
+    build.onLoad({ filter: /node_modules\/undici\/lib\/dispatcher\/client-h1\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const contents = text.replace(
+        /^ {4}llhttpInstance = lazyllhttp\(\)$/m,
+        `const { setFlagsFromString } = require('node:v8')
+        setFlagsFromString('--wasm-tiering-budget=2000000000')
+        try { llhttpInstance = lazyllhttp() } finally { setFlagsFromString('${usual}') }`,
+      )
+      if (contents === text) throw new Error('undici no longer makes its parser as expected: look at calmParser')
+      return { contents, loader: 'js' }
+    })
+  },
+}
+
 /** Of a CommonJS package behind `await import()` esbuild exports nothing but `default` when it splits; Node gives the names as well. */
 const NAMED_EXPORTS = `for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(module.exports.default)))
   if (!(name in module.exports)) Object.defineProperty(module.exports, name, property)`
@@ -76,7 +101,7 @@ export async function chunksOf(root: string, entry: string, version: string): Pr
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [lazyChildProcess, oneLanguage, lazyHttp2],
+    plugins: [lazyChildProcess, oneLanguage, lazyHttp2, calmParser],
     define: { 'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
   })
   const { inputs, outputs } = result.metafile
