@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { EndReason } from '../core/ends.ts'
 import type { ExitRecord } from '../core/ports.ts'
 import type { Verdict } from '../core/run.ts'

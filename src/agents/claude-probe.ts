@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may do, but nobody looked. */
 export const TRIED_RANGE = '2.1.x'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /*
  * The lines of `claude -p --output-format stream-json`, tried with 2.1.329. Only what the runner needs is described;

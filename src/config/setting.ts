@@ -1,6 +1,6 @@
 import type * as Zod from 'zod'
 
-export type Z = typeof Zod.z
+export type Z = typeof import('./zod.ts').z
 
 /** How a setting is written as text (flag, environment) and what it is in a file. */
 export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'record'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../core/task.ts'
 import { firstStatus, isRestingStatus } from './rules.ts'

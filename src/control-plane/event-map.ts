@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { RunnerEvent, StampedEvent } from '../core/event.ts'
 import type { Wish } from '../core/run.ts'
 import type { RunStatus } from './run-states.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { HOOKS } from '../core/ports.ts'
 import { COMPLEXITIES, LEVELS, type Task } from '../core/task.ts'
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { newRunId } from '../core/ids.ts'
 import type { RunRecord } from '../core/run.ts'

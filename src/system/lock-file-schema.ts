@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ENDS, type EndReason } from '../core/ends.ts'
 import { STEPS } from '../core/run.ts'
 import { AGENT_ID, COMPLEXITIES, LEVELS } from '../core/task.ts'

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Patience } from '../core/ports.ts'
 import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { LONGEST_LIMIT_MS } from '../core/backoff.ts'
 import type { Clock, UsageLimit } from '../core/ports.ts'
 import { anchored, leftOf, type Wait } from '../core/wait.ts'

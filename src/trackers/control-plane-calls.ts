@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { openTrackerHttp, type TrackerReply, type TrackerRequest, understood } from './http-client.ts'
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { z } from 'zod'
+import * as z from 'zod'
 import { project } from '../control-plane/wire/project.ts'
 import type { WireTask } from '../control-plane/wire/task.ts'
 import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../control-plane/wire/worker.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Holding } from '../core/ports.ts'
 import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../core/task.ts'
 import { understood as understoodOf } from './http-client.ts'

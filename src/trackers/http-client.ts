@@ -1,5 +1,5 @@
 import type { Pool } from 'undici'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 
 /** An answer of the server whose body is JSON; null for one without a body (204). */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Block, Usage } from './messages-api.ts'
 
 const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).catch('')

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /*
  * The script of the scripted model. A JSON file (or the same as an object) maps a piece of the prompt to the turns of

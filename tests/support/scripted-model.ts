@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text as bodyText } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Block, beginStream, type Message, sendError, sendJson, sendMessage, streamMessage } from './messages-api.ts'
 import { Director } from './model-director.ts'
 import { isMainLoop, type ModelRequest, type RequestBody, readRequest, requestBody, tokensOf, usageOf } from './model-request.ts'

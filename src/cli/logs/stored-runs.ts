@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { RunnerError } from '../../core/errors.ts'
 import { AGENT_ID } from '../../core/task.ts'
 import { readLockFile } from '../../system/lock-file.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Caller, ControlPlane } from '../control-plane.ts'
 import { callerOf } from './auth.ts'
 import type { EventFeed } from './event-feed.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { event, eventList } from '../wire/event.ts'
 import { projectId } from '../wire/parts.ts'
 import { logQuery } from '../wire/run.ts'

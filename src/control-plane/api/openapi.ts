@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifySchema, RouteOptions } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { problem } from '../wire/problem.ts'
 
 type Json = Record<string, unknown>

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { noContent } from '../wire/parts.ts'
 import { project, projectBody, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
 import { type ApiContext, by, idParam } from './context.ts'

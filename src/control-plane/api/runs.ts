@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { artifact, run, runDraft, runList } from '../wire/run.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawServerDefault } from 'fastify'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Caller, Need } from './auth.ts'
 
 /** Handlers are typed by the zod schemas of their routes: what comes in as parsed, what goes out as declared. */

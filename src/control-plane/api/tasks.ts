@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { statusesOf } from '../run-states.ts'
 import { task, taskDraft, taskList } from '../wire/task.ts'
 import { type ApiContext, by, idParam } from './context.ts'

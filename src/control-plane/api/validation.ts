@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { Refusal } from './problem.ts'
 
 type Place = 'body' | 'query' | 'path' | 'headers'

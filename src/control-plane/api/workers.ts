@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { noContent } from '../wire/parts.ts'
 import { mention, mentionQuery, mentionsRead, processAnswer, worker, workerDraft, workerList, workerStatus } from '../wire/worker.ts'
 import { type ApiContext, by } from './context.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { EVENT_TYPES } from '../event-map.ts'
 import { anyObject, projectId, queryNumber, runId, time } from './parts.ts'
 

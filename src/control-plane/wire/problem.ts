@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 
 /** The name of a problem that has a row in the table of errors. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { line, page, projectId, prose, time } from './parts.ts'
 
 const name = line(200).meta({ description: 'Unique among the projects of a customer.', examples: ['shop'] })

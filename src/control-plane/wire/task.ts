@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import type { TaskState } from '../run-states.ts'
 import { LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import { LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { run } from './run.ts'

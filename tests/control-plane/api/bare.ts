@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type AppOptions, bareApi } from '../../../src/control-plane/api/app.ts'
 import type { Caller, KeyKind } from '../../../src/control-plane/api/auth.ts'
 import { Refusal } from '../../../src/control-plane/api/problem.ts'
