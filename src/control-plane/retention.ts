@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 /** Runs that are looked at together. */
 const RUNS = 50
 /** Rows that are deleted in one transaction, and the rest after it in milliseconds: others wait for a bite, and have most of the time. */
-const BITE = 200
+const BITE = 100
 const REST_MS = 10
 /** What only tells of the work, and not what became of the run. */
 const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'EXECUTING', 'TOOL_USED', 'STEP_COMPLETED', 'PLAN_GENERATED']
