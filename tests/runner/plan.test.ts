@@ -112,3 +112,14 @@ test('a run that is to be told at length tells what the tools were called with a
     expect([used?.input, result?.text === answer.content]).toEqual(verbose ? [{ command: 'ls\npwd' }, true] : [undefined, false])
   }
 })
+
+test('in a dry run the commands of a plan are shown and not run', async () => {
+  const stage = await runnerStage(worker)
+  const { id } = await stage.board.addTask(draft)
+  const parts = [command('deploy', 'touch "$HOME/deployed" deployed')]
+  const { exitCode, events } = await stage.run({ change: planned({ ...noPlan, parts, dryRun: true }) })
+  expect(exitCode).toBe(0)
+  expect(events.flatMap(event => (event.type === 'agent_text' ? event.text : []))).toContain('touch "$HOME/deployed" deployed')
+  expect(existsSync(join(stage.home, 'deployed'))).toBe(false)
+  expect(stage.git('log', '--format=%s', `feature/task-${id}`)).not.toContain('Release it')
+})
