@@ -15,7 +15,7 @@ export interface Seen {
  */
 export async function baseCommit(git: Git, configured: string | null, seen?: Seen): Promise<string> {
   if (configured !== null) {
-    const commit = configured.startsWith('-') ? null : ((await firstBranch(git, configured)) ?? (await branchTip(git, configured)))
+    const commit = await configuredBase(git, configured)
     if (commit) return commit
     throw new RunnerError('GIT_FAILED', `the base branch ${JSON.stringify(configured)} does not exist`, {
       advice: 'Set baseBranch to a branch that exists, or fetch it.',
@@ -26,6 +26,11 @@ export async function baseCommit(git: Git, configured: string | null, seen?: See
   const commit = (remote && (await firstBranch(git, remote))) || (seen ? seen.head : await branchTip(git, 'HEAD'))
   if (commit) return commit
   throw new RunnerError('GIT_FAILED', 'the repository has no commits yet, so no branch can start from anything')
+}
+
+/** The commit of a configured base, or null when there is none of that name. */
+export async function configuredBase(git: Git, name: string): Promise<string | null> {
+  return name.startsWith('-') ? null : ((await firstBranch(git, name)) ?? (await branchTip(git, name)))
 }
 
 export const ORIGIN_HEAD = 'refs/remotes/origin/HEAD'

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { RunnerError } from '../core/errors.ts'
 import { isNoRoom, noRoom } from './room.ts'
 
@@ -118,6 +120,8 @@ export function openGit(cwd: string, options: { runId?: string; timeoutMs: numbe
       if (late) throw new RunnerError('GIT_FAILED', `${said} did not end within ${Math.round(ms / 1000)} s and was stopped`)
       // A negative code is the system's: there was no process.
       if (exit && !((exit.exitCode ?? 0) < 0)) throw exit
+      if (exit?.exitCode === -constants.errno.ENOENT && existsSync(cwd))
+        throw new RunnerError('GIT_FAILED', 'git was not found on PATH', { advice: 'Install git.', cause: failure })
       throw new RunnerError('GIT_FAILED', `${said} could not be started: ${(exit ?? (failure as Error)).message.split('\n')[0]}`, {
         cause: failure,
       })

@@ -111,3 +111,28 @@ load runner
   HEADLESS_PM_HOME="$BATS_TEST_TMPDIR/new" run -78 --separate-stderr single --claude-command /no/such/claude
   [ ! -e "$BATS_TEST_TMPDIR/new" ]
 }
+
+@test "2 or 78: a base branch that is not there is refused, so that no major task works in place for a slip of the pen" {
+  shell_agent 'result'
+  add_task 'Anything'
+  run -2 --separate-stderr single --base-branch develpo
+  [[ "${stderr_lines[0]}" == *"--base-branch develpo: there is no such branch"* ]]
+  HEADLESS_PM_BASE_BRANCH=develpo run -78 --separate-stderr single
+  [[ "${stderr_lines[0]}" == *HEADLESS_PM_BASE_BRANCH=develpo* ]]
+  run -2 single --base-branch develpo --dry-run
+  [ "$(agent_starts)" = 0 ]
+  [ "$(task_status "$TASK")" = created ]
+  git branch develop
+  run -0 single --base-branch develop
+}
+
+@test "2: what is for a server elsewhere is refused when there is none, instead of working on the embedded board" {
+  shell_agent 'result'
+  local flag
+  for flag in '--key=secret-key' '--key-file=/etc/hostname' '--project=shop'; do
+    run -2 --separate-stderr single "$flag"
+    [[ "${stderr_lines[0]}" == *"${flag%%=*}"*"no server is configured"* ]]
+    [[ "$stderr" != *secret-key* ]]
+  done
+  [ ! -e "$HEADLESS_PM_HOME/locks" ]
+}

@@ -133,3 +133,13 @@ MODEL='{
   [ "$(wc -l <../out)" = 1 ]
   [ "$(task_status "$TASK")" = dev_done ]
 }
+
+@test "a state folder inside the repository makes it not dirty, and is in no commit" {
+  export HEADLESS_PM_HOME="$REPO/.agent state"
+  shell_agent 'echo made >made.txt; git add -A; git commit -qm "all of it"; echo more >more.txt; result'
+  add_task 'Make a file' --complexity minor
+  run -0 single
+  [ "$(git ls-files | grep -c 'agent state')" = 0 ]
+  [ "$(git show --format= --name-only HEAD HEAD~1 | sort | xargs)" = 'made.txt more.txt' ]
+  [ -z "$(git status --porcelain)" ]
+}

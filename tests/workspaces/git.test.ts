@@ -64,3 +64,8 @@ test('the hooks of a repository may use abbreviated options, patterns and an edi
   git(repo, 'config', 'alias.try', '!git ls-files --cache -- "*.ts" && git var GIT_EDITOR && echo "$AGENT_RUNNER_RUN_ID"')
   expect(await openGit(repo, { timeoutMs: 10_000, runId: 'run_1' }).run(['try'])).toBe('a.ts\ntrue\nrun_1\n')
 })
+
+test('a machine without git is told so', async () => {
+  const place = openGit(gitRepo(), { timeoutMs: 10_000, env: { PATH: '/no/such/folder' } })
+  await expect(place.run(['status'])).rejects.toMatchObject({ code: 'GIT_FAILED', message: 'git was not found on PATH' })
+})

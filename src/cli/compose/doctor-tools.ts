@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import type { Complexity } from '../../core/task.ts'
 import { findAgentCommand, openTracker } from '../compose.ts'
 import type { DoctorTools } from '../doctor/check.ts'
+import { refuseMissingBaseBranch } from './base-branch.ts'
 import { openConfiguredWorkspaces } from './workspaces.ts'
 
 /** The real adapters, as a run with this configuration would use them. */
@@ -17,6 +18,7 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
       const { probeClaude, TRIED_RANGE } = await import('../../agents/claude-probe.ts')
       return { ...(await probeClaude(command, env)), triedRange: TRIED_RANGE }
     },
+    refuseMissingBaseBranch: () => refuseMissingBaseBranch(config),
     async planWorkspace(complexity) {
       const agentId = values.agentId ?? ''
       const workspaces = await openConfiguredWorkspaces(config, agentId, () => {})

@@ -32,6 +32,8 @@ export interface DoctorTools {
   probeAgent(
     command: string,
   ): Promise<{ version: string | null; inTriedRange: boolean; triedRange: string; loggedIn: 'yes' | 'no' | 'unknown'; how: string }>
+  /** Throws when the configured base branch is not there. */
+  refuseMissingBaseBranch(): Promise<void>
   /** Where a sample task would work, and what stands in the way. */
   planWorkspace(complexity: Complexity): ReturnType<Workspaces['plan']>
 }

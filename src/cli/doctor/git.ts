@@ -33,6 +33,7 @@ export const repository: Check = {
         'Run as the user to whom it belongs, or name another with --repo.',
       )
     }
+    await tools.refuseMissingBaseBranch()
     const [minor, major] = [await tools.planWorkspace('minor'), await tools.planWorkspace('major')]
     const remarks = [...new Set([minor.remark, major.remark])].filter(remark => remark !== null)
     if (remarks.length > 0) return obstacles(remarks, { minor: minor.remark, major: major.remark })

@@ -11,6 +11,7 @@ import { endLeftoverHooks } from '../../system/hooks.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
+import { refuseMissingBaseBranch } from '../compose/base-branch.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
 import { composeRunner, findAgentCommand } from '../compose.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
@@ -26,6 +27,7 @@ import { openTimeline } from './timeline.ts'
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
   const config = await loadConfig({ flags, env: process.env, cwd: process.cwd() })
   const identity = agentIdentity(config)
+  await refuseMissingBaseBranch(config)
   if (flags.dryRun) {
     const { showDryRun } = await import('./dry-run.ts')
     return await showDryRun(config, flags.json === true)
