@@ -10,7 +10,7 @@ import { writeNote } from './note.ts'
 import { outgoingNote, outgoingOutput } from './outgoing.ts'
 import { type Steering, startSteering } from './steering.ts'
 
-const READY_AFTER_MS = 10
+const READY_AFTER_MS = 4
 
 /** One run in the hands of this runner: its journal, and what the steps share. */
 export class RunInHand {
@@ -67,7 +67,7 @@ export class RunInHand {
   /** Loads and looks at what the coming steps will need, and touches nothing. */
   getReady() {
     const { supervision, workspaces } = this.context
-    // Not at once: a claim begins with two questions and then waits.
+    // Not at once: a claim begins with a question, for whose answer to be heard nothing may be in hand, and then waits.
     this.#readying = setTimeout(() => {
       supervision.ready(this.record.runId)
       void workspaces.ready(this.request)

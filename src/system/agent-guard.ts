@@ -17,11 +17,19 @@ export interface GuardHolder {
   command: string
 }
 
+export interface AgentGuard {
+  /** The last holder died without letting go, so what belongs to no run (a hook between tasks) may still live. */
+  readonly foundDead: boolean
+  /** Says that this is dealt with; until then it is passed on to the next holder. */
+  cleared(): void
+  release(): void
+}
+
 /**
  * Makes this process the one runner for the agent id on this machine until it dies or releases. Throws AGENT_BUSY, which
  * names the holder, when there is one already.
  */
-export function takeAgentGuard(home: string, agentId: string, about: { role: string; repo: string; command: string }): { release(): void } {
+export function takeAgentGuard(home: string, agentId: string, about: { role: string; repo: string; command: string }): AgentGuard {
   privateFolder(join(home, 'locks'))
   const lock = takeLock(guardPath(home, agentId))
   if (!lock) {
@@ -31,11 +39,17 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   }
   const holder: GuardHolder = { process: identify(process.pid)!, host: hostname(), since: new Date().toISOString(), ...about }
   removeLeftovers(holderPath(home, agentId))
+  const foundDead = existsSync(holderPath(home, agentId))
+  let mark = foundDead
   // Read only while the lock is held, so never after another boot.
   replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill or none')
   return {
+    foundDead,
+    cleared() {
+      mark = false
+    },
     release() {
-      rmSync(holderPath(home, agentId), { force: true })
+      if (!mark) rmSync(holderPath(home, agentId), { force: true })
       lock.release()
     },
   }

@@ -49,15 +49,16 @@ const settled = new Map<string, string>()
 /**
  * Whether the process was started with `entry` (NAME=value, a name of ours) in its environment. Processes of other users cannot be
  * read and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed.
+ * `now`: seconds since boot, for who asks of many.
  */
-export function startedWith({ pid, start }: ProcessRow, entry: string): boolean {
+export function startedWith({ pid, start }: ProcessRow, entry: string, now = uptime()): boolean {
   const key = `${pid}:${start}`
   const known = settled.get(key)
   if (known !== undefined) return known.includes(`\0${entry}\0`)
   const environment = environmentOf(pid)
   const ours = environment.split('\0').filter(line => line.startsWith(OUR_NAMES))
   // What shows no environment at all is replacing its program just now.
-  if (environment !== '' && Number(start) / 100 < uptime() - SETTLED) {
+  if (environment !== '' && Number(start) / 100 < now - SETTLED) {
     if (settled.size > 10_000) settled.clear()
     settled.set(key, `\0${ours.join('\0')}\0`)
   }

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 import type { ProcessIdentity } from '../core/run.ts'
@@ -33,9 +34,11 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
  * it. Never this process. What neither carries the tag nor descends from what does is not found.
  */
 export function taggedProcesses(name: string, value: string): ProcessRow[] {
+  // Before the rows are read: a process that has begun since is taken for younger, never for older.
+  const now = uptime()
   const rows = processRows()
   const found = new Map<number, ProcessRow>()
-  for (const row of rows) if (startedWith(row, `${name}=${value}`)) found.set(row.pid, row)
+  for (const row of rows) if (startedWith(row, `${name}=${value}`, now)) found.set(row.pid, row)
   for (let grown = true; grown; ) {
     grown = false
     for (const row of rows)

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { attemptFolder } from '../../src/system/attempt-files.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
 import { identify, isAlive, signalProcess } from '../../src/system/processes.ts'
+import { agentProgram } from '../support/agent-program.ts'
 import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -134,5 +135,27 @@ test('a supervisor that somebody else ends does not end the runner: the session 
   stage.agent.letGo()
   expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
   expect(stage.agent.starts()[1]).toMatchObject({ mode: 'resume' })
+  await expectDoneOnce(stage, id)
+})
+
+test('a hook between tasks that a killed runner left behind is ended before the next runner runs one, also by the one after the next', async () => {
+  const stage = await embeddedStage()
+  const id = await stage.board.add('Make it so', 'major')
+  const pidFile = join(stage.root, 'hook-pid')
+  agentProgram(join(stage.root, 'hooks'), `echo $$ >'${pidFile}.new'; mv '${pidFile}.new' '${pidFile}'; exec sleep 300`, 'health_check')
+  const runner = stage.start()
+  const hook = await waitFor('the hook', () => (existsSync(pidFile) ? identify(Number(readFileSync(pidFile, 'utf8'))) : null))
+  await killed(runner)
+  expect(isAlive(hook)).toBe(true)
+  agentProgram(
+    join(stage.root, 'hooks'),
+    `grep -q sleep /proc/${hook.pid}/cmdline 2>/dev/null && touch '${pidFile}.two'; exit 0`,
+    'health_check',
+  )
+  // Refused before it gets that far: what the dead one left is still there for the next.
+  await stage.start({ role: 'nonsense' }).exit
+  await stage.finish()
+  expect(isAlive(hook)).toBe(false)
+  expect(existsSync(`${pidFile}.two`)).toBe(false)
   await expectDoneOnce(stage, id)
 })

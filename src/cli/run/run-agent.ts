@@ -63,7 +63,8 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
     })
     // A hook that belongs to no run outlives a runner that was killed.
-    await endLeftoverHooks(identity.id, home)
+    if (guard.foundDead) await endLeftoverHooks(identity.id, home)
+    guard.cleared()
     emit({
       type: 'runner_started',
       agentId: identity.id,

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs'
 import { loadConfig } from '../../config/load.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { AGENT_ID } from '../../core/task.ts'
-import { guardHolder, takeAgentGuard } from '../../system/agent-guard.ts'
+import { type AgentGuard, guardHolder, takeAgentGuard } from '../../system/agent-guard.ts'
 import { lockFilePath } from '../../system/lock-file.ts'
 import type { CommandIo } from '../command-io.ts'
 import { paintFor } from '../output/paint.ts'
@@ -39,7 +39,7 @@ export async function unlock(flags: Flags, io: CommandIo, agentId: string, signa
   // Before the guard, which would make the folder and a file.
   if (!isThere(lockFilePath(home, agentId))) return nothing()
 
-  let guard: { release(): void }
+  let guard: AgentGuard
   try {
     guard = takeAgentGuard(home, agentId, { role: '', repo, command: 'unlock' })
   } catch (thrown) {

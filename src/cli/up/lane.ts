@@ -34,7 +34,8 @@ export async function runLane({ config, flags, env, cwd, plane, stops, show }: L
     const emit = openTimeline(identity.id, files, show)
     const beside = { plane, flags, cwd }
     const context = await composeRunner(config, { stops, files, emit, env, self: selfCommand(), askHookRefusal: null, beside })
-    await endLeftoverHooks(identity.id, home)
+    if (guard.foundDead) await endLeftoverHooks(identity.id, home)
+    guard.cleared()
     const { id: agentId, role, level } = identity
     emit({ type: 'runner_started', agentId, role, level, tracker: `the control plane (${plane.url})`, repo, version: version() })
     const { exitCode, tasks } = await runLoop(context, { single: false })
