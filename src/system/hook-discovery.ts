@@ -1,5 +1,5 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from 'node:fs'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import { basename, delimiter, isAbsolute, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { HOOKS, type HookName } from '../core/ports.ts'
 
@@ -86,12 +86,11 @@ function waysToRun(path: string, suffix: string, self: string[]): Pick<FoundHook
   // The machine may have no Node or an old one, so "just node" means the one that this program runs on.
   if (script ? shebang === null || asksForNode : asksForNode && executable)
     return { command: [...runtime(self), path], runs: "by the runner's own Node.js", problem: null }
-  if (executable && shebang !== null) return { command: [path], runs: 'directly', problem: null }
+  if (executable && shebang !== null) return { command: [path], runs: 'directly', problem: missingOf(shebang.split(/\s+/)) }
   if (suffix !== '') {
     // Like the kernel: the interpreter, and all that follows as one argument.
     const words = shebang === null ? [INTERPRETERS[suffix] ?? ''] : (/^(\S+)(?:\s+(.*))?$/.exec(shebang) ?? []).slice(1).filter(Boolean)
-    const missing = words[0] && !canStart(words[0]) ? `${words[0]} is not on this machine` : null
-    return { command: [...words, path], runs: `by ${words.join(' ')}`, problem: missing }
+    return { command: [...words, path], runs: `by ${words.join(' ')}`, problem: missingOf(words) }
   }
   if (executable) return { command: [path], runs: 'directly', problem: null }
   return cannot('it is not executable: chmod +x, or give it the suffix of its language')
@@ -111,6 +110,13 @@ function shebangOf(path: string): string | null {
   } finally {
     closeSync(file)
   }
+}
+
+/** What keeps an interpreter from being started: it, or what `env` shall start, is not there. */
+function missingOf([first = '', ...rest]: string[]): string | null {
+  const asked = basename(first) === 'env' ? rest.find(word => !word.startsWith('-') && !word.includes('=')) : undefined
+  const missing = [first, asked].find(program => program && !canStart(program))
+  return missing ? `${missing} is not on this machine` : null
 }
 
 function canStart(program: string): boolean {

@@ -33,6 +33,11 @@ install_package() {
   run -0 "$PACKAGE/bin/agent-runner" --version
   [ "$output" = "$(field version <"$ROOT/package.json")" ]
   run -2 "$PACKAGE/bin/agent-runner" --no-such-flag
+  # What its README leads to is in it.
+  local linked
+  for linked in $(grep -o '](hooks/[^)]*)' "$ROOT/README.md" | tr -d '()]') hooks/hook.schema.json; do
+    [ -s "$PACKAGE/lib/node_modules/agent-runner/$linked" ]
+  done
 }
 
 @test "with an old Node only, the launcher says what is missing and how to get it" {

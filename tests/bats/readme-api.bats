@@ -1,5 +1,6 @@
 bats_require_minimum_version 1.5.0
 load setup
+load runner
 
 # The shell block of README's section on the control plane, below the line that sets its address.
 readme_lines() {
@@ -28,4 +29,31 @@ streamed() { grep -q "\"type\":\"$1\"" ../lines.log; }
   [ "$(curl -fsS "$address/projects" | field 0.name)" = shop ]
   [ "$(curl -fsS "$address/runs" | field length)" = 1 ]
   [ "$(curl -fsS "$address/runs" | field 0.status)" = STOPPED ]
+}
+
+# The indented commands of README's section `## NAME` below the line that begins with TEXT, up to the next line of prose.
+readme_commands() {
+  awk -v section="## $1" -v text="$2" '
+    /^## / { inside = $0 == section }
+    inside && index($0, text) == 1 { below = 1; next }
+    below && /^    / { print; began = 1; next }
+    began && NF { exit }' "$ROOT/README.md"
+}
+
+@test "README: its first commands, typed in a repository as they stand, add a task, do it and list it" {
+  shell_agent 'echo done >login.txt; result'
+  export PATH="${AGENT_RUNNER%/*}:$PATH"
+  readme_commands 'Try it' 'Without a PM server' >../first.sh
+  [ "$(grep -c agent-runner ../first.sh)" = 3 ]
+  run -0 bash -eu ../first.sh
+  [[ "${lines[-1]}" == *dev_done*'Fix the login'* ]]
+}
+
+@test "README: the systemd unit is one that systemd takes" {
+  command -v systemd-analyze >/dev/null || skip 'systemd is not installed'
+  mkdir -p ../units
+  sed -n '/^```ini/,/^```$/p' "$ROOT/README.md" | grep -v '^```' | sed "s|/usr/local/bin/agent-runner|$AGENT_RUNNER|" >../units/agent-runner-dev_001.service
+  [ "$(grep -c '^\[' ../units/agent-runner-dev_001.service)" = 3 ]
+  run systemd-analyze verify --man=no ../units/agent-runner-dev_001.service
+  [[ "$output" != *agent-runner-dev_001.service:* ]]
 }

@@ -106,3 +106,15 @@ test('what somebody wrote and cannot be run is found, with its problem', () => {
   expect(post?.problem).toContain('CRLF')
   expect(health?.problem).toContain('cannot be read')
 })
+
+test('an interpreter that the machine does not have is the problem of the hook that asks for it', () => {
+  const { places } = house({
+    'dir/pre_task': '#!/no/such/python\n',
+    'dir/post_task': '#!/usr/bin/env -S FLAG=1 no-such-ruby -w\n',
+    'dir/health_check': '#!/usr/bin/env sh\n',
+  })
+  const [pre, post, health] = findHooks(places)
+  expect(pre?.problem).toBe('/no/such/python is not on this machine')
+  expect(post?.problem).toBe('no-such-ruby is not on this machine')
+  expect(health).toMatchObject({ problem: null, runs: 'directly' })
+})
