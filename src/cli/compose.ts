@@ -61,7 +61,10 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     tracker,
     agent,
     shell: openShell(),
-    supervision: openSupervision({ home, self: outside.self, env: withoutSecrets(outside.env), killGraceMs: ms(values.killGrace) }),
+    supervision: openSupervision({
+      ...{ home, agentId: identity.id, self: outside.self, killGraceMs: ms(values.killGrace) },
+      env: withoutSecrets(outside.env),
+    }),
     workspaces: places?.workspaces ?? (await openConfiguredWorkspaces(config, identity.id, warn)),
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
     journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),

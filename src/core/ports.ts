@@ -211,8 +211,10 @@ export interface Supervision {
    * `graceMs` where somebody waits for the end and that is shorter.
    */
   stop(runId: string, attempt: number, graceMs?: number): Promise<void>
-  /** Ends every process that carries the run's tag, and proves that none is left. Returns how many were ended. */
+  /** Ends every process of the run that works for this agent, and proves that none is left. Returns how many were ended. */
   sweep(runId: string): Promise<number>
+  /** Ends also what works for other agents that had the run on this machine. Only for who has just proven that the run is its own. */
+  takeOver(runId: string): Promise<void>
 }
 
 export interface WorkspaceRequest {
@@ -310,6 +312,8 @@ export interface Journal {
   save(record: RunRecord, durable?: 'before' | 'beside'): void
   /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
   remove(): void
+  /** Another agent of this state folder whose lock file has the run as its own too; null for none. */
+  sharedWith(runId: string): string | null
 }
 
 /** The usage limit of the agent CLI's account, shared by every runner of this machine that uses the account. */

@@ -69,8 +69,8 @@ export async function runAttempts(
     const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
     const notOurs = fresh ? null : await keepTask(record, context)
     if (notOurs) return notOurs
-    // Without an attempt on record nothing of the run can be alive.
-    if (record.attempts.length > 0) await context.supervision.sweep(record.runId)
+    // Without an attempt on record nothing of the run can be alive: what others left was ended with the claim.
+    if (record.attempts.length > 0) await context.supervision.takeOver(record.runId)
     const attempt = await prepareAttempt(choice, record, context)
     if (halts(record)) continue
     record.attempts.push(attempt)

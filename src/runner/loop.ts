@@ -6,6 +6,7 @@ import type { RunnerContext } from './context.ts'
 import { type Health, startHealth } from './health.ts'
 import { untilAnswered } from './retry.ts'
 import { newRun } from './run-in-hand.ts'
+import { sharedWith } from './taken-over.ts'
 import { runTask } from './task-run.ts'
 import { waitOut } from './waiting.ts'
 
@@ -99,8 +100,9 @@ function unfinished(context: RunnerContext): RunRecord | null {
   if (record.task.role === '') record.task.role = identity.role
   const step = record.steps.at(-1)
   const where = step ? `${step.finishedAt ? 'after' : 'in'} the step ${step.name}` : 'with nothing known of how far it got'
+  const isOurs = ownsRunId(record) && sharedWith(record, context) === null
   const message = `task ${record.task.id} was left ${where}: going on`
-  context.emit({ type: 'recovered', decision: 'continued', message }, ownsRunId(record) ? record.runId : undefined)
+  context.emit({ type: 'recovered', decision: 'continued', message }, isOurs ? record.runId : undefined)
   return record
 }
 

@@ -8,6 +8,7 @@ import type { RunnerContext } from './context.ts'
 import { untilAnswered } from './retry.ts'
 import { RunInHand } from './run-in-hand.ts'
 import { afterFault } from './step-faults.ts'
+import { letGoOfTakenOver, sharedWith } from './taken-over.ts'
 import { isToStop } from './wishes.ts'
 
 /*
@@ -40,6 +41,8 @@ const steps: Record<StepName, Step> = {
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
       else {
         task.provenAt = context.clock.uptime()
+        // Whoever had it here before has lost it, perhaps with an agent that lives on: two of them must not work at once.
+        if (context.supervision.latest(record.runId) > 0) await context.supervision.takeOver(record.runId)
         // A run that was given back and is taken again has the end of its earlier life still in its folder.
         context.files.drop(record.runId, 'result.json')
         context.emit({ type: 'step_started', step: 'claim' }, record.runId)
@@ -173,7 +176,9 @@ const steps: Record<StepName, Step> = {
   release: {
     always: true,
     async run({ record, context, begun, showRest }) {
-      if (begun('preHook')) announceEnd(record, context)
+      // Who took the run over tells its end.
+      const isLost = record.disposition?.kind === 'abandon' && sharedWith(record, context) !== null
+      if (begun('preHook') && !isLost) announceEnd(record, context)
       await showRest()
       // Nor are its half-written files ours to remove, unless nobody else can have the run's id.
       if (ownsRunId(record)) context.files.tidy(record.runId)
@@ -204,6 +209,7 @@ export interface RunEnd {
  * session stay), and other RunnerErrors when this machine fails; the journal then tells how far it got.
  */
 export async function runTask(record: RunRecord, context: RunnerContext): Promise<RunEnd> {
+  if (await letGoOfTakenOver(record, context)) return { reason: 'lost', claiming: 'goes_on', notOurs: false }
   const task = new RunInHand(record, context)
   try {
     if (task.begun('preHook')) {

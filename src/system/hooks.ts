@@ -6,7 +6,7 @@ import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
 import type { HookWire } from './hook-document.ts'
 import { type HookExit, runHookProcess } from './hook-process.ts'
-import { endTagged, RUN_TAG } from './processes.ts'
+import { AGENT_TAG, endTagged, RUN_TAG } from './processes.ts'
 
 export interface HookOptions extends HookPlaces {
   timeoutMs: number
@@ -83,7 +83,7 @@ async function call(
   for (const secret of SECRETS) delete env[secret]
   env[OWNER_TAG] = owner(document.agent.id, options.home)
   env.AGENT_RUNNER_HOOK = hook.name
-  if (document.run_id) env[RUN_TAG] = document.run_id
+  if (document.run_id) Object.assign(env, { [RUN_TAG]: document.run_id, [AGENT_TAG]: document.agent.id })
   return runHookProcess(
     {
       id: callId(),

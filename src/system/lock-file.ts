@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, lstatSync, readFileSync, renameSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Journal } from '../core/ports.ts'
-import type { RunRecord } from '../core/run.ts'
+import { ownsRunId, type RunRecord } from '../core/run.ts'
 import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile, SyncBeside } from './durable-file.ts'
 import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'
 
@@ -37,7 +37,22 @@ export function openJournal(home: string, agentId: string): Journal {
       if (durable === 'beside') folder.begin()
     },
     remove: () => removeFile(path),
+    sharedWith: runId => sharedWith(home, agentId, runId),
   }
+}
+
+function sharedWith(home: string, agentId: string, runId: string): string | null {
+  for (const name of readdirSync(join(home, 'locks'))) {
+    const other = /^agent-(.+)\.lock$/.exec(name)?.[1]
+    if (other === undefined || other === agentId) continue
+    try {
+      const record = readLockFile(join(home, 'locks', name))
+      if (record.runId === runId && ownsRunId(record)) return other
+    } catch {
+      // Gone meanwhile, or for its own agent to deal with.
+    }
+  }
+  return null
 }
 
 /** The run that a lock file tells of. Throws LOCK_FILE_UNREADABLE with the reason; never changes the file. */

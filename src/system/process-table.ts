@@ -51,18 +51,32 @@ const settled = new Map<string, string>()
  * read and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed.
  * `now`: seconds since boot, for who asks of many.
  */
-export function startedWith({ pid, start }: ProcessRow, entry: string, now = uptime()): boolean {
+export function startedWith(row: ProcessRow, entry: string, now = uptime()): boolean {
+  return oursOf(row, now).includes(`\0${entry}\0`)
+}
+
+/** What a name of ours was set to in the environment that the process was started with, by the same rules; null when it was not set. */
+export function startedAs(row: ProcessRow, name: string, now: number): string | null {
+  const [, after] = oursOf(row, now).split(`\0${name}=`, 2)
+  return after === undefined ? null : after.slice(0, after.indexOf('\0'))
+}
+
+/** What of its environment has a name of ours, each between two zero bytes. */
+function oursOf({ pid, start }: ProcessRow, now: number): string {
   const key = `${pid}:${start}`
   const known = settled.get(key)
-  if (known !== undefined) return known.includes(`\0${entry}\0`)
+  if (known !== undefined) return known
   const environment = environmentOf(pid)
-  const ours = environment.split('\0').filter(line => line.startsWith(OUR_NAMES))
+  const ours = `\0${environment
+    .split('\0')
+    .filter(line => line.startsWith(OUR_NAMES))
+    .join('\0')}\0`
   // What shows no environment at all is replacing its program just now.
   if (environment !== '' && Number(start) / 100 < now - SETTLED) {
     if (settled.size > 10_000) settled.clear()
-    settled.set(key, `\0${ours.join('\0')}\0`)
+    settled.set(key, ours)
   }
-  return ours.includes(entry)
+  return ours
 }
 
 function environmentOf(pid: number): string {

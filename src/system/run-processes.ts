@@ -1,7 +1,5 @@
-import type { AttemptState } from '../core/ports.ts'
 import { attemptFolder, readAttemptFile } from './attempt-files.ts'
 import { isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
-import { openSupervision } from './supervision.ts'
 
 /** What lives of a run now, by pid. */
 export interface RunProcesses {
@@ -12,16 +10,11 @@ export interface RunProcesses {
   others: number[]
 }
 
-/** The processes of a run that live now; `attempt` is the number of its last one. Only looks. */
-export function runProcesses(home: string, runId: string, attempt: number | null): RunProcesses {
+/** The processes of a run that live now; `attempt` is the number of its last one. With `agentId` not those of another agent. Only looks. */
+export function runProcesses(home: string, runId: string, attempt: number | null, agentId?: string): RunProcesses {
   const started = attempt === null ? null : readAttemptFile(attemptFolder(home, runId, attempt), 'started')
   const supervisor = started && isAlive(started.supervisor) ? started.supervisor.pid : null
   const agent = started?.agent && isAlive(started.agent) ? started.agent.pid : null
-  const others = taggedProcesses(RUN_TAG, runId).map(row => row.pid)
+  const others = taggedProcesses(RUN_TAG, runId, agentId).map(row => row.pid)
   return { supervisor, agent, others: others.filter(pid => pid !== supervisor && pid !== agent) }
-}
-
-/** How an attempt stands, for those who only look. */
-export function attemptState(home: string, runId: string, attempt: number): AttemptState {
-  return openSupervision({ home, self: [], env: {}, killGraceMs: 0 }).inspect(runId, attempt)
 }

@@ -24,14 +24,34 @@ const LEAVING_MS = 500
 /** So much output is read before signals, heartbeats and the clock get their turn. */
 const TURN_BYTES = 2 * 1024 * 1024
 
-/**
- * Attempts under supervisors of their own. `self` starts this program; `env` is what agents may see of ours, without the
- * tracker's secrets.
- */
-export function openSupervision(options: { home: string; self: string[]; env: NodeJS.ProcessEnv; killGraceMs: number }): Supervision {
+/** How an attempt stands. Only looks. */
+export function attemptState(home: string, runId: string, attempt: number): AttemptState {
+  const folder = attemptFolder(home, runId, attempt)
+  // In this order: a supervisor that is only now starting, or ending, must not look like one that was killed.
+  const started = readAttemptFile(folder, 'started')
+  const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
+  const exit = readAttemptFile(folder, 'exit')
+  if (exit) return { state: 'exited', exit }
+  if (alive) return { state: 'alive', supervisor: started?.supervisor ?? null }
+  return started ? { state: 'gone' } : { state: 'never_started' }
+}
+
+export interface SupervisionOptions {
+  home: string
+  /** For whom attempts are started and ended. */
+  agentId: string
+  /** Starts this program. */
+  self: string[]
+  /** What agents may see of ours, without the tracker's secrets. */
+  env: NodeJS.ProcessEnv
+  killGraceMs: number
+}
+
+/** Attempts under supervisors of their own. */
+export function openSupervision(options: SupervisionOptions): Supervision {
   const folderOf = (runId: string, attempt: number) => attemptFolder(options.home, runId, attempt)
 
-  const launchOf = (runId: string) => ({ home: options.home, self: options.self, env: options.env, runId })
+  const launchOf = (runId: string) => ({ ...options, runId })
   const ready = new Map<string, ReadySupervisor>()
   /** Supervisors that have seen their attempt to its end, by run. */
   const leaving = new Map<string, ProcessIdentity>()
@@ -72,17 +92,6 @@ export function openSupervision(options: { home: string; self: string[]; env: No
       waited += pause
     }
     throw new RunnerError('SUPERVISOR_FAILED', `the supervisor did not start the agent within ${START_MS / 1000} s`)
-  }
-
-  function inspect(runId: string, attempt: number): AttemptState {
-    const folder = folderOf(runId, attempt)
-    // In this order: a supervisor that is only now starting, or ending, must not look like one that was killed.
-    const started = readAttemptFile(folder, 'started')
-    const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
-    const exit = readAttemptFile(folder, 'exit')
-    if (exit) return { state: 'exited', exit }
-    if (alive) return { state: 'alive', supervisor: started?.supervisor ?? null }
-    return started ? { state: 'gone' } : { state: 'never_started' }
   }
 
   async function follow(runId: string, attempt: number, onLine: (line: string) => void, signal: AbortSignal): Promise<ExitRecord | null> {
@@ -138,7 +147,8 @@ export function openSupervision(options: { home: string; self: string[]; env: No
     if (supervisor && signalProcess(supervisor, 'SIGTERM'))
       for (let ms = 0; ms < options.killGraceMs + 5_000 && isAlive(supervisor); ms = systemClock.uptime() - asked) {
         // Not the supervisor, which knows the longer grace alone: it still has to write down how the agent ended.
-        if (ms >= graceMs) for (const row of taggedProcesses(RUN_TAG, runId)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
+        if (ms >= graceMs)
+          for (const row of taggedProcesses(RUN_TAG, runId, options.agentId)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
         await delay(25)
       }
     await sweep(runId)
@@ -150,7 +160,7 @@ export function openSupervision(options: { home: string; self: string[]; env: No
     leaving.delete(runId)
     // It has written its last record and is ending what its agent left, and then itself: quicker than to be asked for it.
     for (let waited = 0; supervisor && waited < LEAVING_MS && isAlive(supervisor); waited++) await delay(1)
-    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)
+    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, options.agentId)
   }
 
   return {
@@ -162,11 +172,12 @@ export function openSupervision(options: { home: string; self: string[]; env: No
       ready.delete(runId)
     },
     start,
-    inspect,
+    inspect: (runId, attempt) => attemptState(options.home, runId, attempt),
     latest: runId => lastAttempt(options.home, runId),
     follow,
     stop,
     sweep,
+    takeOver: async runId => void (await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000)),
     stderr: (runId, attempt) => lastBytes(join(folderOf(runId, attempt), ATTEMPT_FILES.stderr), 8_192),
   }
 }

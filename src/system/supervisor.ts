@@ -8,7 +8,7 @@ import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-fi
 import { replaceFile } from './durable-file.ts'
 import { FileLines } from './file-lines.ts'
 import { takeLock } from './os-lock.ts'
-import { endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
+import { AGENT_TAG, endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
 
 /*
  * The small detached process that owns one attempt of the agent CLI. It outlives the runner: it enforces the deadline,
@@ -63,7 +63,7 @@ export async function supervise(place: string, wait?: string): Promise<number> {
   // Nobody else knows how it ended: a disk that is full is waited for. Who waits for us knows the deadline and ends us after it.
   while (!kept(() => replaceFile(join(folder, ATTEMPT_FILES.exit), JSON.stringify(exit)))) await delay(TICK_MS)
   // Shell commands and servers that the agent started live on in sessions of their own; they end with it.
-  await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs))
+  await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs), process.env[AGENT_TAG])
   lock.release()
   return 0
 }
@@ -205,7 +205,7 @@ class Watch {
   #busy(now: number): boolean {
     const seconds = now - this.#cpu.at
     if (seconds < Math.min(5, this.#spec.silentAfterMs / 8_000)) return false
-    const rows = taggedProcesses(RUN_TAG, this.#spec.runId)
+    const rows = taggedProcesses(RUN_TAG, this.#spec.runId, process.env[AGENT_TAG])
     const ticks = rows.reduce((sum, row) => sum + row.cpu, 0)
     const pids = rows.map(row => row.pid).join()
     const before = this.#cpu
@@ -218,7 +218,7 @@ class Watch {
   #end(cause: NonNullable<ExitRecord['cause']>): void {
     if (this.#cause) return
     this.#cause = cause
-    endTagged(RUN_TAG, this.#spec.runId, this.#spec.killGraceMs).catch(error => console.error(String(error)))
+    endTagged(RUN_TAG, this.#spec.runId, this.#spec.killGraceMs, process.env[AGENT_TAG]).catch(error => console.error(String(error)))
   }
 }
 

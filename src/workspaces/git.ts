@@ -54,12 +54,17 @@ class GitExit extends Error {
   }
 }
 
-/** Git in a folder, for a run (whose tag its processes carry, so that nothing of them outlives the run). */
-export function openGit(cwd: string, options: { runId?: string; timeoutMs: number; env?: Record<string, string> }): Git {
+/** Git in a folder, for a run (whose tags its processes carry, so that nothing of them outlives the run). */
+export function openGit(
+  cwd: string,
+  options: { run?: { runId: string; agentId: string }; timeoutMs: number; env?: Record<string, string> },
+): Git {
   async function start(args: string[], call: GitCall, limit = Number.POSITIVE_INFINITY): Promise<{ text: string; cut: boolean }> {
     // Loaded at first use: a runner that only waits, or a command that needs no git, starts without it.
     const { simpleGit } = await import('simple-git')
-    const env = environment({ ...options.env, ...call.env, ...(options.runId ? { AGENT_RUNNER_RUN_ID: options.runId } : {}) })
+    const { run } = options
+    const tags = run && { AGENT_RUNNER_RUN_ID: run.runId, AGENT_RUNNER_RUN_AGENT: run.agentId }
+    const env = environment({ ...options.env, ...call.env, ...tags })
     const stop = new AbortController()
     const kept: Buffer[] = []
     let bytes = 0

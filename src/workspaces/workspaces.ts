@@ -122,7 +122,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
   async function open(request: WorkspaceRequest, repo = options.repo): Promise<Place | null> {
     const timeoutMs = options.gitTimeoutMs ?? 300_000
-    const start = openGit(resolve(repo), { runId: request.runId, timeoutMs })
+    const start = openGit(resolve(repo), { run: request, timeoutMs })
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))

@@ -242,6 +242,18 @@ test('a runner that was killed while it claimed: the agent that has the run unde
   expect(await board.showTask(id)).toMatchObject({ status: 'under_work', lockedBy: 'dev_002' })
 })
 
+test('a run that another agent of the machine has taken over is let go of, and nothing of that agent is ended or told of', async () => {
+  const { home, runId, change, unlock, locked } = await stage()
+  const task = { ...runRecord('dev_001', runId).task, runId }
+  change({ task })
+  unfinished(home, 'dev_002', runId, { task })
+  await sleepingAgent(home, runId, undefined, { agentId: 'dev_002' })
+  await unlock('--force')
+  expect(locked()).toBe(false)
+  expect(taggedProcesses(RUN_TAG, runId).length).toBeGreaterThan(0)
+  expect([openRunFiles(home).events(runId), existsSync(join(home, 'runs', runId, 'result.json'))]).toEqual([[], false])
+})
+
 test('a lock file that cannot be read is refused with 73; with --force it moves aside as it is, link or not', async () => {
   const { home, lock, unlock } = await stage()
   writeFileSync(lock, '{"half', { mode: 0o600 })

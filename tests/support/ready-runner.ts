@@ -3,5 +3,5 @@ import { openSupervision } from '../../src/system/supervision.ts'
 // A runner that has a supervisor ready and is then killed by a test. Arguments: state folder, run id.
 const [home = '', runId = ''] = process.argv.slice(2)
 const self = [process.execPath, new URL('supervise.ts', import.meta.url).pathname]
-openSupervision({ home, self, env: process.env, killGraceMs: 500 }).ready(runId)
+openSupervision({ home, agentId: 'dev_001', self, env: process.env, killGraceMs: 500 }).ready(runId)
 setInterval(() => {}, 60_000)

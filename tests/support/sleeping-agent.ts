@@ -21,9 +21,14 @@ export async function holdAgent(home: string, agentId: string): Promise<{ pid: n
 }
 
 /** A supervised agent that does what the shell script says, until it is ended or the test is over; by default it sleeps. */
-export async function sleepingAgent(home: string, runId: string, script = 'exec sleep 600', cwd = home): Promise<Supervision> {
+export async function sleepingAgent(
+  home: string,
+  runId: string,
+  script = 'exec sleep 600',
+  { cwd = home, agentId = 'dev_001' } = {},
+): Promise<Supervision> {
   const program = new URL('./supervise.ts', import.meta.url).pathname
-  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 500 })
+  const supervision = openSupervision({ home, agentId, self: [process.execPath, program], env: process.env, killGraceMs: 500 })
   onTestFinished(async () => void (await supervision.sweep(runId)))
   writeFileSync(join(home, 'prompt.md'), '')
   const hour = 3_600_000

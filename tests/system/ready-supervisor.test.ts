@@ -16,7 +16,7 @@ const runner = new URL('../support/ready-runner.ts', import.meta.url).pathname
 function stage() {
   const home = tempFolder()
   const runId = `run_ready${Math.random().toString(36).slice(2)}`
-  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 500 })
+  const supervision = openSupervision({ home, agentId: 'dev_001', self: [process.execPath, program], env: process.env, killGraceMs: 500 })
   onTestFinished(async () => {
     supervision.unready(runId)
     await endTagged(RUN_TAG, runId, 0)

@@ -16,7 +16,7 @@ const never = new AbortController().signal
 function stage(script: string, limits: Partial<AttemptSpec> = {}) {
   const home = tempFolder()
   const runId = `run_test${Math.random().toString(36).slice(2)}`
-  const supervision = openSupervision({ home, self: [process.execPath, program], env: process.env, killGraceMs: 1_000 })
+  const supervision = openSupervision({ home, agentId: 'dev_001', self: [process.execPath, program], env: process.env, killGraceMs: 1_000 })
   onTestFinished(async () => {
     await supervision.sweep(runId)
   })

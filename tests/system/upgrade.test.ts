@@ -26,7 +26,7 @@ function found(...names: string[]) {
   const folder = attemptFolder(home, RUN, 1)
   mkdirSync(folder, { recursive: true })
   for (const name of names) copyFileSync(join(GOLDEN, name), join(folder, name))
-  const supervision = openSupervision({ home, self: ['/nowhere/agent-runner'], env: {}, killGraceMs: 100 })
+  const supervision = openSupervision({ home, agentId: 'dev_001', self: ['/nowhere/agent-runner'], env: {}, killGraceMs: 100 })
   const reader = new ClaudeReader()
   const follow = () => supervision.follow(RUN, 1, line => void reader.read(line), never)
   return { home, folder, supervision, reader, follow }

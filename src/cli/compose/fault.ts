@@ -32,6 +32,7 @@ export function withFault(journal: Journal, fault: string | undefined): Journal 
     process.kill(process.pid, stops ? 'SIGSTOP' : 'SIGKILL')
   }
   return {
+    ...journal,
     load() {
       const loaded = journal.load()
       stepOnDisk = loaded.record?.steps.at(-1)?.name

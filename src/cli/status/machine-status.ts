@@ -10,7 +10,7 @@ import { systemClock } from '../../system/clock.ts'
 import { lastBytes } from '../../system/file-chunks.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { runFolder } from '../../system/run-files.ts'
-import { openSupervision } from '../../system/supervision.ts'
+import { attemptState } from '../../system/supervision.ts'
 import { type RunResult, runResult, storedRuns } from '../logs/stored-runs.ts'
 
 /**
@@ -88,7 +88,7 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
-  const supervisor = attempt ? attemptState(home, record.runId, attempt.number) : 'none'
+  const supervisor = attempt ? SUPERVISOR[attemptState(home, record.runId, attempt.number).state] : 'none'
   const step = record.steps.at(-1)
   const waitsUntil = endOf(record.notBefore, systemClock)
   return {
@@ -131,14 +131,11 @@ function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {
   }
 }
 
-function attemptState(home: string, runId: string, attempt: number): AgentStatus['supervisor'] {
-  const words: Record<AttemptState['state'], AgentStatus['supervisor']> = {
-    alive: 'alive',
-    exited: 'exited',
-    gone: 'gone',
-    never_started: 'none',
-  }
-  return words[openSupervision({ home, self: [], env: {}, killGraceMs: 0 }).inspect(runId, attempt).state]
+const SUPERVISOR: Record<AttemptState['state'], AgentStatus['supervisor']> = {
+  alive: 'alive',
+  exited: 'exited',
+  gone: 'gone',
+  never_started: 'none',
 }
 
 /** The last thing that the agent of a run was seen doing, from the end of the run's events. */

@@ -5,7 +5,8 @@ import type { AttemptState } from '../../core/ports.ts'
 import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
-import { attemptState, type RunProcesses, runProcesses } from '../../system/run-processes.ts'
+import { type RunProcesses, runProcesses } from '../../system/run-processes.ts'
+import { attemptState } from '../../system/supervision.ts'
 import { askTracker, type CheckoutView, lookAt, type TrackerAnswer } from '../compose/why-tools.ts'
 import { attemptsOf } from '../logs/attempts-of.ts'
 import { runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
@@ -33,8 +34,10 @@ export async function gatherUnlockFacts(home: string, agentId: string, config: C
   // What lives under the id of a run that was never proven ours is another agent's.
   const runIds = record ? (ownsRunId(record) ? [record.runId] : []) : possibleRuns(home, agentId, path)
   const runs = runIds.map(runId => {
-    const attempt = record?.attempts.at(-1)?.number ?? attemptsOf(home, runId).at(-1) ?? null
-    return { runId, attempt, processes: runProcesses(home, runId, attempt) }
+    // What a readable file does not have is another agent's, which has the run now or had it before.
+    const numbers = record ? record.attempts.map(({ number }) => number) : attemptsOf(home, runId)
+    const attempt = numbers.at(-1) ?? null
+    return { runId, attempt, processes: runProcesses(home, runId, attempt, agentId) }
   })
   const nothing = { attempt: null, tracker: null, checkout: null }
   if (!record) return { agentId, path, record, unreadable, runs, ...nothing }

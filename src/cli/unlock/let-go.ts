@@ -4,7 +4,7 @@ import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { announceEnd } from '../../runner/announce.ts'
 import { writeNote } from '../../runner/note.ts'
 import { systemClock } from '../../system/clock.ts'
-import { releaseLockFile } from '../../system/lock-file.ts'
+import { openJournal, releaseLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openSupervision } from '../../system/supervision.ts'
@@ -36,7 +36,8 @@ export async function letGo(facts: UnlockFacts, config: Config, force: boolean, 
   const nothing = { rescued: [], kept: null }
   const secured = record ? await accepted(() => secureWork(config, record, message => warnings.push(message)), nothing) : nothing
   const tracker = record ? await accepted(() => giveBack(facts, record, config, signal), 'not_told' as const) : 'not_told'
-  if (record && ownsRunId(record)) writeResult(home, record, secured)
+  const isShared = record !== null && (!ownsRunId(record) || openJournal(home, agentId).sharedWith(record.runId) !== null)
+  if (record && !isShared) writeResult(home, record, secured)
   return { ...secured, ended, tracker, movedTo: releaseLockFile(home, agentId), warnings }
 
   async function accepted<T>(act: () => Promise<T>, otherwise: T): Promise<T> {
@@ -51,8 +52,8 @@ export async function letGo(facts: UnlockFacts, config: Config, force: boolean, 
 }
 
 /** No death of a process is assumed: what lives is ended in order, then everything with the run's tag, until none is left. */
-async function endProcesses({ runs }: UnlockFacts, { values }: Config): Promise<number> {
-  const supervision = openSupervision({ home: values.home, self: selfCommand(), env: {}, killGraceMs: values.killGrace * 1000 })
+async function endProcesses({ runs, agentId }: UnlockFacts, { values }: Config): Promise<number> {
+  const supervision = openSupervision({ home: values.home, agentId, self: selfCommand(), env: {}, killGraceMs: values.killGrace * 1000 })
   let ended = 0
   for (const { runId, attempt, processes } of runs) {
     const { supervisor, agent, others } = processes

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { isAlive } from '../../src/system/processes.ts'
+import { apiClient } from '../support/api-client.ts'
+import { freePort, startProgram } from '../support/child-program.ts'
+import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
+import { expectNothingLeft, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
+import { tempFolder } from '../support/temp.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** One agent's runner was killed, its agent lives; the lease of its run is over, and another agent of the same machine is there. */
+async function leftAlone() {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const server = join(import.meta.dirname, '../fixtures/server-program.ts')
+  startProgram([server, join(tempFolder(), 'agent-runner.db'), String(port), '1500'])
+  const api = apiClient(url)
+  await api.ready()
+  const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
+  const stage = await embeddedStage({ env: tracker })
+  const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
+  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so' })
+  stage.agent.hold(2)
+  onTestFinished(() => stage.agent.letGo())
+  const shown = () => api.get(`/runs/${run.id}`)
+  const first = stage.start({ role: 'fullstack_dev' })
+  await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
+  const agent = stage.attempt()!.agent!
+  first.signal('SIGKILL')
+  await first.exit
+  await waitFor('the lease is over', async () => (await shown()).status === 'QUEUED')
+  const events = () => api.events(run.id)
+  return { stage, agent, shown, events, other: () => stage.start({ role: 'fullstack_dev', agentId: 'dev_002' }) }
+}
+
+/** The timeline has each number once, and tells one end, that of the agent that came to it; so does the result. */
+function expectOneTale(stage: CrashStage) {
+  const told = stage.events()
+  expect(told.map(({ seq }) => seq)).toEqual(told.map((_, n) => n + 1))
+  expect(told.filter(event => event.type === 'run_finished')).toMatchObject([{ agentId: 'dev_002', reason: 'completed' }])
+  const result = readFileSync(join(stage.home, 'runs', stage.runs()[0]!, 'result.json'), 'utf8')
+  expect(JSON.parse(result)).toMatchObject({ agent_id: 'dev_002', reason: 'completed' })
+}
+
+test('who takes over a run on the machine of its dead runner first ends the agent that lived on, and loses nothing of its work', async () => {
+  const { stage, agent, shown, other } = await leftAlone()
+  const second = other()
+  await waitFor('its own agent', () => stage.agent.starts().length === 2)
+  expect(isAlive(agent)).toBe(false)
+  stage.agent.letGo()
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.overlaps()).toEqual([])
+  expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+  expectOneTale(stage)
+  const late = stage.start({ role: 'fullstack_dev' })
+  expect((await late.exit).code, late.output()).toBe(12)
+  expect(stage.agent.starts()).toHaveLength(2)
+  expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+  expectNothingLeft(stage)
+})
+
+test('who comes back to a run that another agent of the machine has taken over touches nothing of it', async () => {
+  const { stage, shown, events, other } = await leftAlone()
+  const second = other()
+  await waitFor('its own agent', () => stage.attempt(2)?.agent && stage.agent.starts().length === 2)
+  const { agent } = stage.attempt(2)!
+  const late = stage.start({ role: 'fullstack_dev' })
+  expect((await late.exit).code, late.output()).toBe(12)
+  expect(isAlive(agent!)).toBe(true)
+  stage.agent.letGo()
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()).toHaveLength(2)
+  expect(stage.agent.overlaps()).toEqual([])
+  expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+  expect((await events()).filter(event => event.type === 'RUN_COMPLETED')).toHaveLength(1)
+  expectOneTale(stage)
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+  expectNothingLeft(stage)
+})
