@@ -101,7 +101,7 @@ export async function main(argv: string[]): Promise<boolean> {
   // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
   try {
-    refuseUnknownCommand(program, argv[2])
+    refuseUnknownCommand(program, argv[2] === 'help' ? argv[3] : argv[2])
     await program.parseAsync(argv)
   } catch (thrown) {
     process.exitCode = tell(thrown)

@@ -110,3 +110,12 @@ at_a_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null </dev/null; }
   NO_COLOR=1 TERM=xterm-256color run -0 at_a_terminal "$AGENT_RUNNER" config explain role
   [[ "$output" != *$'\e['* ]]
 }
+
+@test "help for a command that is not there is refused with one line, and names the nearest" {
+  run -2 --separate-stderr "$AGENT_RUNNER" help statsu
+  [ -z "$output" ]
+  [[ "${stderr_lines[0]}" == *"unknown command 'statsu'"* ]]
+  [[ "$stderr" == *"status"* ]]
+  run -0 "$AGENT_RUNNER" help status
+  [[ "$output" == *"Usage: agent-runner status"* ]]
+}

@@ -93,7 +93,9 @@ async function description(flags: AddFlags, io: CommandIo, source: string): Prom
     return limited(readFileSync(resolve(io.cwd, flags.file)), flags.file)
   } catch (error) {
     if (error instanceof RunnerError) throw error
-    throw new RunnerError('USAGE', `--file: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'that is a folder' : message
+    throw new RunnerError('USAGE', `--file ${flags.file}: ${why}`, { cause: error })
   }
 }
 
