@@ -1,3 +1,4 @@
+import { RunnerError } from '../core/errors.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import {
   understood,
@@ -29,6 +30,17 @@ export interface HeadlessPmTasks {
   changes(signal: AbortSignal): Promise<WireChange[]>
 }
 
+/** What a server says to a path that it does not have. */
+export const NO_SUCH_PATH = [404, 405]
+
+/** Throws TRACKER_CONFUSED when a path that every Headless PM server has is not there: something else answers at the address. */
+export function refuseStranger(http: TrackerHttp, path: string, { status }: TrackerReply): void {
+  if (NO_SUCH_PATH.includes(status))
+    throw new RunnerError('TRACKER_CONFUSED', `what answers at ${http.url} is no Headless PM server: it knows no ${path} (${status})`, {
+      advice: 'Check HEADLESS_PM_API_URL; is a proxy or another program in its place?',
+    })
+}
+
 /** Those calls over HTTP. */
 export function headlessPmTasks(http: TrackerHttp, connectionType: string): HeadlessPmTasks {
   let levelName: 'level' | 'skill_level' = 'level'
@@ -36,7 +48,7 @@ export function headlessPmTasks(http: TrackerHttp, connectionType: string): Head
   async function register(agent: AgentIdentity, signal: AbortSignal): Promise<void> {
     const send = () => {
       const body = { agent_id: agent.id, role: agent.role, [levelName]: agent.level, connection_type: connectionType }
-      return http.call({ method: 'POST', path: '/register', body, accept: [422], signal })
+      return http.call({ method: 'POST', path: '/register', body, accept: [...NO_SUCH_PATH, 422], signal })
     }
     let reply = await send()
     // Older servers miss `skill_level` in what we sent.
@@ -45,6 +57,7 @@ export function headlessPmTasks(http: TrackerHttp, connectionType: string): Head
       reply = await send()
     }
     if (reply.status === 422) throw http.refusal(reply)
+    refuseStranger(http, '/register', reply)
     // A proxy that says 200 by itself has registered nobody.
     understood(wireRegistered, reply.body)
   }

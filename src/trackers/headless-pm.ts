@@ -5,7 +5,7 @@ import { headlessPmClaims } from './headless-pm-claim.ts'
 import { endTask } from './headless-pm-ending.ts'
 import { openHeadlessPmHttp } from './headless-pm-http.ts'
 import { markMentionsRead, unreadMentions } from './headless-pm-mentions.ts'
-import { headlessPmTasks } from './headless-pm-tasks.ts'
+import { headlessPmTasks, NO_SUCH_PATH, refuseStranger } from './headless-pm-tasks.ts'
 import { foundStatus, standing, taskFromWire, understood, wireChanges, wireTask } from './headless-pm-wire.ts'
 
 export interface HeadlessPmOptions {
@@ -88,7 +88,8 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     mentions: (agent, signal) => unreadMentions(http, agent, signal),
     markRead: (agent, ids, signal) => markMentionsRead(http, agent, ids, signal),
     async ping(signal) {
-      const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '1' }, signal })
+      const reply = await http.call({ method: 'GET', path: '/changelog', query: { limit: '1' }, accept: NO_SUCH_PATH, signal })
+      refuseStranger(http, '/changelog', reply)
       understood(wireChanges, reply.body)
     },
     close: http.close,

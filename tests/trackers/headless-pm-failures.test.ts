@@ -32,8 +32,6 @@ describe('what goes wrong on the way is said by code and kind', () => {
     ['401', json(401, 'Invalid API key'), 'TRACKER_UNAUTHORISED', 'refused'],
     ['403', json(403, 'not you'), 'TRACKER_UNAUTHORISED', 'refused'],
     ['401 as HTML', html(401), 'TRACKER_UNAUTHORISED', 'refused'],
-    ['404', json(404, 'Not Found'), 'TRACKER_REFUSED', 'refused'],
-    ['405', json(405, 'Method Not Allowed'), 'TRACKER_REFUSED', 'refused'],
     ['422', json(422, [{ loc: ['query', 'role'], msg: 'Input should be qa', type: 'enum' }]), 'TRACKER_REFUSED', 'refused'],
   ])('%s', async (_name, fault, code, kind) => {
     const { tracker, pm } = await opened()
@@ -42,6 +40,15 @@ describe('what goes wrong on the way is said by code and kind', () => {
     expect(await rejection(tracker.ping(never()))).toMatchObject({ code, kind })
     pm.onRequest = () => 'pass'
     expect((await tracker.look(agent, 0, never()))?.title).toBe('one')
+  })
+
+  test.each([404, 405])('%i for a path that every PM has: somebody else answers at the address', async status => {
+    const { tracker, pm } = await opened()
+    pm.onRequest = () => json(status, 'no such route')
+    const stranger = { code: 'TRACKER_CONFUSED', kind: 'retry', message: expect.stringContaining('is no Headless PM server') }
+    expect(await rejection(tracker.ping(never()))).toMatchObject(stranger)
+    expect(await rejection(tracker.register(agent, never()))).toMatchObject(stranger)
+    expect(await rejection(tracker.look(agent, 0, never()))).toMatchObject({ code: 'TRACKER_REFUSED', kind: 'refused' })
   })
 
   test.each<[string, Record<string, string>, number | undefined]>([
