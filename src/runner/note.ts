@@ -18,6 +18,7 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   if (last?.verdict?.findings.length) lines.push('', ...last.verdict.findings.map(finding => `- finding: ${finding}`))
   lines.push('')
   if (work?.branch) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
+  else if (work && work.commits.length > 0) lines.push(`- on no branch: ${count(work.commits.length, 'commit')}`)
   for (const commit of work?.commits.slice(0, SHOWN) ?? []) lines.push(`  - ${commit.sha.slice(0, 10)} ${commit.subject}`)
   if (work && work.files.length > 0) lines.push(`- files: ${files(record)}`)
   for (const ref of work?.rescued ?? []) lines.push(`- kept apart: ${ref}`)

@@ -143,3 +143,20 @@ MODEL='{
   [ "$(git show --format= --name-only HEAD HEAD~1 | sort | xargs)" = 'made.txt more.txt' ]
   [ -z "$(git status --porcelain)" ]
 }
+
+@test "on a detached HEAD the commits are kept by a ref, and the end says how to put them on a branch" {
+  shell_agent 'echo made >made.txt; result'
+  git checkout -q --detach
+  add_task 'Make a file' --complexity minor
+  run -0 single
+  says - '1 commit on no branch.*agent-runner rescue list'
+  add_task 'Make it again' --complexity minor
+  shell_agent 'echo again >made.txt; result'
+  run -0 single --log-format pretty
+  says - 'branch   none' 'agent-runner rescue restore run_.* --branch NAME'
+  local restore
+  restore=$(grep -o 'rescue restore run_[0-9a-z]* --branch' <<<"$output")
+  git checkout -q main
+  run -0 "$AGENT_RUNNER" $restore saved
+  [ "$(git show saved:made.txt)" = again ]
+}

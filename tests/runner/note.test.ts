@@ -31,6 +31,11 @@ test('a note says what was done, on which branch, with which commits and files, 
     expect(note).toContain(piece)
 })
 
+test('commits that are on no branch are said to be so', () => {
+  const note = writeNote(aRun({ work: { ...work, branch: null } }), 'completed', { durationMs: 1 })
+  expect(note).toContain('- on no branch: 1 commit\n  - abcdef0123')
+})
+
 test('a note of a failure says who must do what', () => {
   expect(writeNote(aRun({ attempts: attempts('timed_out') }), 'timed_out', { durationMs: 1 })).toContain('what to do: Split the task')
 })

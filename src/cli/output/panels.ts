@@ -44,6 +44,7 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
   const branch = event.work?.branch ?? run.workspace?.branch
   if (event.status) fact('status', oneLine(event.status))
   if (branch) fact('branch', oneLine(branch))
+  else if (event.work?.commits.length) fact('branch', 'none: a ref of ours keeps the commits')
   for (const [index, commit] of (event.work?.commits ?? []).slice(0, 5).entries()) {
     fact(index === 0 ? 'commits' : '', `${commit.sha.slice(0, 8)} ${oneLine(commit.subject)}`)
   }
@@ -71,6 +72,7 @@ function nextCommands(event: RunFinished, runId: string | null, run: RunMemory):
   if (event.work?.commits.length && workspace?.base && branch) {
     commands.push(`git -C ${shellWord(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${shellWord(branch)}`)
   }
+  if (runId && event.work?.commits.length && !branch) commands.push(`agent-runner rescue restore ${runId} --branch NAME`)
   if (runId) commands.push(`agent-runner logs ${runId}`)
   return commands
 }

@@ -74,7 +74,12 @@ export function sentence(event: RunnerEvent): string {
       const { advice, says } = end(event.reason)
       const status = event.status ? `, status ${event.status}` : ''
       const kept = event.kept ? `; kept in ${event.kept}` : ''
-      const work = event.work?.branch ? `; branch ${event.work.branch}, ${count(event.work.commits.length, 'commit')}` : ''
+      const commits = event.work ? count(event.work.commits.length, 'commit') : ''
+      const work = event.work?.branch
+        ? `; branch ${event.work.branch}, ${commits}`
+        : event.work?.commits.length
+          ? `; ${commits} on no branch, kept in a ref of ours: agent-runner rescue list`
+          : ''
       return `run finished: ${says}${status} (${duration(event.durationMs)}, ${money(event.costUsd)})${work}${kept}${advice ? `. ${advice}` : ''}`
     }
   }
