@@ -233,8 +233,8 @@ export interface Workspaces {
   plan(
     request: WorkspaceRequest,
   ): Promise<{ kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; remark: string | null }>
-  /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. */
-  prepare(request: WorkspaceRequest): Promise<WorkspaceRecord>
+  /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. When `hurry` fires, what takes long is cut short; who fires it ends the run's processes, as git waits for its hooks. */
+  prepare(request: WorkspaceRequest, hurry?: AbortSignal): Promise<WorkspaceRecord>
   /**
    * What was done. After a success what the agent left uncommitted is committed on the task's branch (the user's own
    * changes never are); otherwise it is kept where it is. Safe to repeat.

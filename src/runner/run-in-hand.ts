@@ -111,6 +111,33 @@ export class RunInHand {
     return result
   }
 
+  /** The pre_task hook; null when `stop` has ended it. */
+  async preTask(stop: AbortSignal) {
+    try {
+      return await this.hook('pre_task', stop)
+    } catch (thrown) {
+      if (!stop.aborted) throw thrown
+      return null
+    }
+  }
+
+  /** Makes the workspace. When `stop` fires, it is cut short: then git leaves a whole one, or none. */
+  prepareWorkspace = async (stop: AbortSignal) => {
+    const { supervision, workspaces } = this.context
+    let ending: Promise<unknown> = Promise.resolve()
+    // Git alone would wait for its hooks.
+    const end = () => {
+      ending = supervision.sweep(this.record.runId).catch(() => {})
+    }
+    stop.addEventListener('abort', end, { once: true })
+    try {
+      return await workspaces.prepare(this.request, stop)
+    } finally {
+      stop.removeEventListener('abort', end)
+      await ending
+    }
+  }
+
   async refusedHookAnswer(result: Awaited<ReturnType<RunInHand['hook']>>, stop: AbortSignal) {
     const { askHookRefusal, policy } = this.context
     return askHookRefusal ? await askHookRefusal(this.record.task, result, stop) : policy.onHookFailure

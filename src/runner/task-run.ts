@@ -61,7 +61,7 @@ const steps: Record<StepName, Step> = {
     async run(task) {
       const stop = task.steer().stop()
       for (;;) {
-        const result = await task.hook('pre_task', stop).catch(unlessFired(stop))
+        const result = await task.preTask(stop)
         if (result?.ok) return result.path ? 'ok' : 'no hook'
         const answer = result && (await task.refusedHookAnswer(result, stop))
         if (!result || stop.aborted) {
@@ -77,15 +77,20 @@ const steps: Record<StepName, Step> = {
     },
   },
 
-  /** Repeating it after a kill mends what was half made. */
+  /** Repeating it after a kill mends what was half made. A stop cuts it short. */
   workspace: {
     prepares: true,
-    async run({ record, context, request, decide }) {
+    async run({ record, context, prepareWorkspace, decide, steer }) {
+      const stop = steer().stop()
       try {
-        record.workspace = await context.workspaces.prepare(request)
+        record.workspace = await prepareWorkspace(stop)
       } catch (thrown) {
         const error = asRunnerError(thrown)
         if (error.code !== 'GIT_FAILED') throw error
+        if (stop.aborted) {
+          decide('ended_on_request')
+          return 'stopped'
+        }
         context.emit({ type: 'warning', message: `no workspace: ${error.message}` }, record.runId)
         decide('no_workspace', error.message)
         return 'none'
@@ -187,12 +192,6 @@ const steps: Record<StepName, Step> = {
       return 'released'
     },
   },
-}
-
-/** What a call came to that a signal may end: null then. */
-const unlessFired = (signal: AbortSignal) => (thrown: unknown) => {
-  if (!signal.aborted) throw thrown
-  return null
 }
 
 /** How a run left this runner. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
 import { isNoRoom, noRoom } from './room.ts'
 
@@ -54,11 +55,20 @@ class GitExit extends Error {
   }
 }
 
-/** Git in a folder, for a run (whose tags its processes carry, so that nothing of them outlives the run). */
-export function openGit(
-  cwd: string,
-  options: { run?: { runId: string; agentId: string }; timeoutMs: number; env?: Record<string, string> },
-): Git {
+export interface GitOptions {
+  /** Whose tags its processes carry, so that nothing of them outlives the run. */
+  run?: { runId: string; agentId: string }
+  timeoutMs: number
+  env?: Record<string, string>
+  /** Fires when nobody wants to wait any more: slow commands are stopped, and no other is started. */
+  hurry?: AbortSignal
+}
+
+/** After so long, in milliseconds, who is in a hurry has ended a command that was stopped, with all that its hooks started. */
+const HURRY_MS = 300
+
+/** Git in a folder, for a run or for nobody in particular. */
+export function openGit(cwd: string, options: GitOptions): Git {
   async function start(args: string[], call: GitCall, limit = Number.POSITIVE_INFINITY): Promise<{ text: string; cut: boolean }> {
     // Loaded at first use: a runner that only waits, or a command that needs no git, starts without it.
     const { simpleGit } = await import('simple-git')
@@ -73,6 +83,9 @@ export function openGit(
     let exit: GitExit | undefined
     const ms = call.slow ? options.timeoutMs : Math.min(60_000, options.timeoutMs)
     const said = `git ${args.find(arg => !arg.startsWith('-')) ?? ''}`
+    const hurry = call.slow ? options.hurry : undefined
+    const stopped = () => new RunnerError('GIT_FAILED', `${said} was stopped, since it is not wanted any more`)
+    if (hurry?.aborted) throw stopped()
     try {
       const git = simpleGit({
         baseDir: cwd,
@@ -122,6 +135,11 @@ export function openGit(
       return { text, cut: false }
     } catch (failure) {
       if (cut) return { text: new TextDecoder().decode(Buffer.concat(kept).subarray(0, limit)), cut: true }
+      if (hurry?.aborted) {
+        // The next git must not be taken for what is being ended.
+        await delay(HURRY_MS)
+        throw stopped()
+      }
       if (late) throw new RunnerError('GIT_FAILED', `${said} did not end within ${Math.round(ms / 1000)} s and was stopped`)
       // A negative code is the system's: there was no process.
       if (exit && !((exit.exitCode ?? 0) < 0)) throw exit
@@ -134,16 +152,20 @@ export function openGit(
     function inTime<T>(work: PromiseLike<T>, limitMs: number, onLate: () => void): Promise<T> {
       return new Promise((resolve, reject) => {
         let last: NodeJS.Timeout | undefined
-        const first = setTimeout(() => {
+        const end = (waitMs: number) => {
           onLate()
           // A stopped process does not die of the signal; it is left to the sweep of the run.
-          last = setTimeout(() => reject(new Error('not to be stopped')), 5_000)
-        }, limitMs)
+          last ??= setTimeout(() => reject(new Error('not to be stopped')), waitMs)
+        }
+        const first = setTimeout(() => end(5_000), limitMs)
+        const endSoon = () => end(HURRY_MS)
+        hurry?.addEventListener('abort', endSoon, { once: true })
         work.then(resolve, reject)
         work.then(clear, clear)
         function clear() {
           clearTimeout(first)
           clearTimeout(last)
+          hurry?.removeEventListener('abort', endSoon)
         }
       })
     }

@@ -44,8 +44,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       return { kind: 'in-place', path: place.repository.root, branch: status.branch, base: status.head, remark }
     },
 
-    async prepare(request) {
-      const place = await open(request)
+    async prepare(request, hurry) {
+      const place = await open(request, options.repo, hurry)
       if (!place) return withoutGit(request)
       let wish = wishFor(place)
       if (!wish.worktree) {
@@ -120,9 +120,9 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     throw asGitFailure(failure)
   }
 
-  async function open(request: WorkspaceRequest, repo = options.repo): Promise<Place | null> {
+  async function open(request: WorkspaceRequest, repo = options.repo, hurry?: AbortSignal): Promise<Place | null> {
     const timeoutMs = options.gitTimeoutMs ?? 300_000
-    const start = openGit(resolve(repo), { run: request, timeoutMs })
+    const start = openGit(resolve(repo), { run: request, timeoutMs, ...(hurry && { hurry }) })
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))

@@ -246,6 +246,28 @@ describe('before an agent has begun', () => {
     expect(stage.git('worktree', 'list').split('\n')).toHaveLength(1)
   })
 
+  test('a stop cuts short a git that makes the worktree, and leaves nothing half made', async () => {
+    const stage = await runnerStage(worker)
+    const gitHook = join(stage.repo, '.git/hooks/post-checkout')
+    mkdirSync(join(stage.repo, '.git/hooks'), { recursive: true })
+    writeFileSync(gitHook, `#!/bin/sh\necho > ${stage.home}/checked-out\nsleep 60\n`, { mode: 0o755 })
+    await stage.board.addTask(draft)
+    const wishes: Wish[] = []
+    const stopped: string[] = []
+    const running = stage.run({ change: steered(wishes, stopped) })
+    await waitFor('the hook of git at work', () => file(stage, 'checked-out'))
+    const asked = performance.now()
+    wishes.push(wish('w1', 'stop'))
+    await waitFor('stopped', () => stopped.length > 0)
+    expect(performance.now() - asked).toBeLessThan(2_000)
+    const { exitCode, events } = await running
+    expect(exitCode).toBe(12)
+    expect(processesOf(events)).toBe(0)
+    expect(events.filter(event => event.type === 'attempt_started')).toEqual([])
+    expect(stage.git('status', '--porcelain')).toBe('')
+    expect(stage.git('worktree', 'list')).not.toMatch(/prunable|locked/)
+  })
+
   test('a pause is told soon, and the agent begins when the run is resumed', async () => {
     const { stage, wishes, running, seen, hookGoes, letGo } = await preparing()
     const asked = performance.now()

@@ -55,7 +55,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
           () => {},
         ),
       plan: async request => (await placeOf(request.task)).workspaces.plan(request),
-      prepare: async request => (await placeOf(request.task)).workspaces.prepare(request),
+      prepare: async (request, hurry) => (await placeOf(request.task)).workspaces.prepare(request, hurry),
       collect: async (workspace, request, success) => (await placeOf(request.task)).workspaces.collect(workspace, request, success),
       cleanup: async (workspace, request, success) => (await placeOf(request.task)).workspaces.cleanup(workspace, request, success),
     },
