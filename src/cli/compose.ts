@@ -19,6 +19,7 @@ import { openPatience } from '../system/patience.ts'
 import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
+import { heldJournal } from './compose/held-journal.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { serverKeyOf } from './compose/server-key.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
@@ -33,6 +34,8 @@ export interface Outside {
   env: NodeJS.ProcessEnv
   /** The words that start this program again. */
   self: string[]
+  /** Whether the agent's guard is still held; left out where none is taken. */
+  holds?: () => boolean
   /** Only for a look: nothing on this machine may change. */
   look?: boolean
   /** For a lane beside a server: the control plane that both share, and the flags and folder it was started with. Left out: as configured. */
@@ -67,7 +70,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     }),
     workspaces: places?.workspaces ?? (await openConfiguredWorkspaces(config, identity.id, warn)),
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
-    journal: await openRunJournal(home, identity.id, outside.env.AGENT_RUNNER_FAULT),
+    journal: await openRunJournal(home, identity.id, outside),
     usageLimit: openUsageLimit({ home, account: () => agent.account(), clock: systemClock }),
     files: outside.files,
     clock: systemClock,
@@ -94,8 +97,10 @@ export async function findAgentCommand({ values }: Config, env: NodeJS.ProcessEn
   return findClaude({ configured: values.claudeCommand, env, home: env.HOME ?? values.home })
 }
 
-async function openRunJournal(home: string, agentId: string, fault: string | undefined): Promise<Journal> {
-  const journal = openJournal(home, agentId)
+async function openRunJournal(home: string, agentId: string, { holds, env }: Outside): Promise<Journal> {
+  const own = openJournal(home, agentId)
+  const journal = holds ? heldJournal(own, holds) : own
+  const fault = env.AGENT_RUNNER_FAULT
   return fault ? (await import('./compose/fault.ts')).withFault(journal, fault) : journal
 }
 

@@ -32,7 +32,7 @@ export async function runAttempts(
   lost: AbortSignal,
   steering: Steering,
 ): Promise<EndReason> {
-  const found = record.attempts.length
+  let found = record.attempts.length
   for (;;) {
     const choice = chooseAttempt(record, context.policy)
     if (choice.do === 'finish') return choice.reason
@@ -48,6 +48,13 @@ export async function runAttempts(
       if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
         const notOurs = await keepTask(record, context)
         if (notOurs) return notOurs
+        // Somebody may have removed what stood for it on the disk, under an agent that lives.
+        await context.supervision.takeOver(record.runId)
+        if (context.files.read(record.runId, promptName(attempt.number)) === null) {
+          record.attempts.pop()
+          found--
+          continue
+        }
       }
       const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
       attempt.ended = ended

@@ -71,7 +71,7 @@ export async function runLoop(context: RunnerContext, mode: { single: boolean })
 }
 
 /** What nobody but a person can mend while the runner waits: it says so and ends. */
-const fatal = (error: RunnerError) => error.kind === 'usage' || error.code === 'TRACKER_UNAUTHORISED'
+const fatal = (error: RunnerError) => error.kind === 'usage' || error.code === 'TRACKER_UNAUTHORISED' || error.code === 'AGENT_BUSY'
 
 /** The run that an earlier runner, or an earlier failure of this one, left; it goes on where its journal stands. */
 function unfinished(context: RunnerContext): RunRecord | null {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
@@ -23,6 +23,8 @@ export interface AgentGuard {
   /** Says that this is dealt with; until then it is passed on to the next holder. */
   cleared(): void
   release(): void
+  /** Whether what is held is still what others would find; false once its file was removed or replaced. */
+  holds(): boolean
 }
 
 /**
@@ -43,15 +45,22 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   let mark = foundDead
   // Read only while the lock is held, so never after another boot.
   replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill or none')
+  const own = statSync(guardPath(home, agentId))
+  const holds = () => {
+    const now = statSync(guardPath(home, agentId), { throwIfNoEntry: false })
+    return now?.ino === own.ino && now.dev === own.dev
+  }
   return {
     foundDead,
     cleared() {
       mark = false
     },
     release() {
-      if (!mark) rmSync(holderPath(home, agentId), { force: true })
+      // Where the guard was replaced, another has written itself down.
+      if (!mark && holds()) rmSync(holderPath(home, agentId), { force: true })
       lock.release()
     },
+    holds,
   }
 }
 

@@ -61,9 +61,12 @@ export async function supervise(place: string, wait?: string): Promise<number> {
     durationMs: Math.round(uptime() * 1000 - started.startedUptime),
   }
   // Nobody else knows how it ended: a disk that is full is waited for. Who waits for us knows the deadline and ends us after it.
-  while (!kept(() => replaceFile(join(folder, ATTEMPT_FILES.exit), JSON.stringify(exit)))) await delay(TICK_MS)
-  // Shell commands and servers that the agent started live on in sessions of their own; they end with it.
-  await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs), process.env[AGENT_TAG])
+  try {
+    while (!kept(() => replaceFile(join(folder, ATTEMPT_FILES.exit), JSON.stringify(exit)))) await delay(TICK_MS)
+  } finally {
+    // Shell commands and servers that the agent started live on in sessions of their own; they end with it.
+    await endTagged(RUN_TAG, spec.runId, Math.min(2_000, spec.killGraceMs), process.env[AGENT_TAG])
+  }
   lock.release()
   return 0
 }

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { guardHolder, takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -61,4 +63,17 @@ test('who comes after a killed runner is told so until it has dealt with that; w
   const third = take()
   expect(third.foundDead).toBe(false)
   third.release()
+})
+
+test('who no longer holds the guard that others find knows it, and leaves alone what its successor wrote', () => {
+  const home = tempFolder()
+  const first = takeAgentGuard(home, 'dev_001', about)
+  expect(first.holds()).toBe(true)
+  rmSync(join(home, 'locks', 'agent-dev_001.guard'))
+  expect(first.holds()).toBe(false)
+  const second = takeAgentGuard(home, 'dev_001', about)
+  expect([first.holds(), second.holds()]).toEqual([false, true])
+  first.release()
+  expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: process.pid } })
+  second.release()
 })

@@ -60,6 +60,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       emit,
       env: process.env,
       self: selfCommand(),
+      holds: guard.holds,
       askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
     })
     // A hook that belongs to no run outlives a runner that was killed.

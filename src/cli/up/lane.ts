@@ -33,7 +33,10 @@ export async function runLane({ config, flags, env, cwd, plane, stops, show }: L
     const files = openRunFiles(home)
     const emit = openTimeline(identity.id, files, show)
     const beside = { plane, flags, cwd }
-    const context = await composeRunner(config, { stops, files, emit, env, self: selfCommand(), askHookRefusal: null, beside })
+    const context = await composeRunner(config, {
+      ...{ stops, files, emit, env, self: selfCommand(), holds: guard.holds },
+      ...{ askHookRefusal: null, beside },
+    })
     if (guard.foundDead) await endLeftoverHooks(identity.id, home)
     guard.cleared()
     const { id: agentId, role, level } = identity

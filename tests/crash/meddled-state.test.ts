@@ -1,0 +1,91 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { isAlive, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
+import { type CrashStage, headlessPmStage } from '../support/crash-stage.ts'
+import { expectDoneOnce, expectNothingLost } from '../support/invariants.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** A run whose agent is at work. */
+async function atWork() {
+  const stage = await headlessPmStage()
+  const id = await stage.board.add('Make it so', 'major')
+  stage.agent.hold(2)
+  const runner = stage.start()
+  await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
+  const folder = join(stage.home, 'runs', stage.runs()[0]!)
+  return { stage, id, runner, folder, attempt: join(folder, 'attempts', '1') }
+}
+
+async function killed(runner: ReturnType<CrashStage['start']>) {
+  runner.signal('SIGKILL')
+  await runner.exit
+}
+
+test.each(['the folder of a run', 'the attempts of a run'])(
+  '%s that somebody removed while its agent lived without a runner: no second agent beside the first',
+  async what => {
+    const { stage, id, runner, folder } = await atWork()
+    await killed(runner)
+    const agent = stage.attempt()!.agent!
+    rmSync(what === 'the folder of a run' ? folder : join(folder, 'attempts'), { recursive: true })
+    const second = stage.start()
+    await waitFor('a second start', () => stage.agent.starts().length === 2)
+    expect(isAlive(agent)).toBe(false)
+    stage.agent.letGo()
+    expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+    await expectDoneOnce(stage, id)
+  },
+)
+
+test('a prompt that is gone when its attempt is started is written anew', async () => {
+  const stage = await headlessPmStage()
+  const id = await stage.board.add('Make it so', 'major')
+  await stage.killedAt('decided:agent')
+  rmSync(join(stage.home, 'runs', stage.runs()[0]!, 'prompt.md'))
+  await stage.finish()
+  expect(stage.agent.starts()).toHaveLength(1)
+  expect(stage.agent.starts()[0]!.prompt).toContain('Make it so')
+  await expectDoneOnce(stage, id)
+})
+
+test.for(['exit.json', 'started.json', 'attempt.json'])(
+  '%s turned into garbage after all was killed: refused with 73, and nothing of the work is touched',
+  async name => {
+    const { stage, runner, attempt } = await atWork()
+    await killed(runner)
+    await stage.killSupervisor()
+    await stage.killAgent()
+    writeFileSync(join(attempt, name), '\0\0\0', 'latin1')
+    const last = await stage.finish(73)
+    expect(last.output()).toContain(join(attempt, name))
+    expect(last.output()).not.toMatch(/^ +at /m)
+    expect(stage.lock()).not.toBeNull()
+    expectNothingLost(stage)
+  },
+)
+
+test('a state folder that is removed under a living runner ends it with 75, since another may have its agent id now', async () => {
+  const { stage, runner } = await atWork()
+  const run = stage.runs()[0]!
+  rmSync(stage.home, { recursive: true })
+  stage.agent.letGo()
+  expect((await runner.exit).code, runner.output()).toBe(75)
+  expect(runner.output()).toContain('the state folder was removed or replaced')
+  expect(runner.output()).not.toMatch(/^ +at /m)
+  await waitFor('nothing left', () => taggedProcesses(RUN_TAG, run).length === 0)
+  expectNothingLost(stage)
+})
+
+test('a guard that is replaced under a living runner: it ends before its next step, and who comes adopts its agent', async () => {
+  const { stage, id, runner } = await atWork()
+  const guard = join(stage.home, 'locks', 'agent-dev_001.guard')
+  rmSync(guard)
+  const second = stage.start()
+  await waitFor('adopted', () => stage.events().some(event => event.type === 'recovered' && event.decision === 'adopted'))
+  stage.agent.letGo()
+  expect((await runner.exit).code, runner.output()).toBe(75)
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()).toHaveLength(1)
+  await expectDoneOnce(stage, id)
+})
