@@ -12,9 +12,18 @@ import { markMentionsRead, readMentions } from './mentions.ts'
 import { publish } from './mirror.ts'
 import { openStore } from './open-store.ts'
 import type { PageWish } from './paging.ts'
-import { changeProject, createProject, listProjects, type ProjectDraft, projectAt, projectOf, removeProject } from './projects.ts'
+import {
+  changeProject,
+  createProject,
+  ensureIdle,
+  listProjects,
+  type ProjectDraft,
+  projectAt,
+  projectOf,
+  removeProject,
+} from './projects.ts'
 import { type LeaseOptions, queueOn } from './queue.ts'
-import { type Ages, retain } from './retention.ts'
+import { type Ages, dropTimelines, retain } from './retention.ts'
 import { runRow, toRun } from './run-rows.ts'
 import { countRuns, createRun, listRuns, type RunDraft, type RunFilter } from './runs.ts'
 import type { KeyKind } from './schema.ts'
@@ -79,7 +88,11 @@ function partsOn(store: Store, options: LeaseOptions) {
       get: (caller: Caller, id: string) => read(db => projectOf(db, caller.customer, id)),
       change: (caller: Caller, id: string, change: Partial<ProjectDraft>) => write(tx => changeProject(tx, caller.customer, id, change)),
       /** With its tasks, runs and timelines. Throws EXISTS while a run of it is not over. */
-      remove: (caller: Caller, id: string) => write(tx => removeProject(tx, caller.customer, id)),
+      async remove(caller: Caller, id: string) {
+        await read(db => ensureIdle(db, caller.customer, id))
+        await dropTimelines(store, id)
+        await write(tx => removeProject(tx, caller.customer, id))
+      },
       /** The project of a repository, made when there is none. */
       at: (caller: Caller, localPath: string) => write(tx => projectAt(tx, caller.customer ?? '', localPath)),
     },

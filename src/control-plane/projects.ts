@@ -128,10 +128,10 @@ export async function changeProject(tx: Tx, customer: string | null, id: string,
   return projectOf(tx.db, customer, id)
 }
 
-/** Deletes a project with its tasks, runs and their timelines. Throws NOT_FOUND, EXISTS while a run of it is not over. */
-export async function removeProject(tx: Tx, customer: string | null, id: string): Promise<void> {
-  const project = await projectOf(tx.db, customer, id)
-  const busy = await tx.db
+/** Throws NOT_FOUND, or EXISTS while a run of the project is not over. */
+export async function ensureIdle(db: Kysely<Schema>, customer: string | null, id: string): Promise<void> {
+  const project = await projectOf(db, customer, id)
+  const busy = await db
     .selectFrom('runs')
     .select('id')
     .where('project_id', '=', id)
@@ -142,6 +142,11 @@ export async function removeProject(tx: Tx, customer: string | null, id: string)
     throw new RunnerError('EXISTS', `the project ${JSON.stringify(project.name)} has runs that are not over, such as ${busy.id}`, {
       advice: 'Stop them first.',
     })
+}
+
+/** Deletes a project with its tasks, runs and what is left of their timelines. Same errors as `ensureIdle`. */
+export async function removeProject(tx: Tx, customer: string | null, id: string): Promise<void> {
+  await ensureIdle(tx.db, customer, id)
   await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
   const runs = tx.db.selectFrom('runs').select('seq').where('project_id', '=', id)
   await tx.db.deleteFrom('run_events').where('run', 'in', runs).execute()

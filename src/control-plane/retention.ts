@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RunRow } from './schema.ts'
+import type { SelectQueryBuilder } from 'kysely'
+import type { RunRow, Schema } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Tx, transact } from './transaction.ts'
 
@@ -40,24 +41,35 @@ export async function retain(store: Store, { eventDays, logDays }: Ages, signal?
   const now = Date.now()
   const before = (days: number) => new Date(now - days * DAY_MS).toISOString()
   let gone = 0
-  const untilDone = async (bite: (tx: Tx) => Promise<Bitten>) => {
-    for (let more = true; more && !signal?.aborted; ) {
-      const done = await transact(store, bite)
-      gone += done.events
-      more = done.more
-      if (more) await delay(REST_MS, undefined, { signal }).catch(() => {})
-    }
-  }
   for (const [days, from, to] of [
     [eventDays, [NOTHING_GONE, LOG_GONE], ALL_GONE],
     [logDays, [NOTHING_GONE], LOG_GONE],
   ] as const)
-    if (days !== null && days !== undefined) await untilDone(tx => prune(tx, before(days), from, to))
-  await untilDone(tx => forgetKeys(tx, before(KEY_DAYS)))
+    if (days !== null && days !== undefined) gone += await untilDone(store, tx => prune(tx, before(days), from, to), signal)
+  await untilDone(store, tx => forgetKeys(tx, before(KEY_DAYS)), signal)
   return gone
 }
 
-async function prune(tx: Tx, before: string, from: readonly number[], to: number): Promise<Bitten> {
+/** Deletes the timelines of a project's runs that are over, in the same small transactions: what goes with the project then is little. */
+export async function dropTimelines(store: Store, projectId: string): Promise<void> {
+  await untilDone(store, async tx => {
+    const query = tx.db.selectFrom('runs').select('seq').where('project_id', '=', projectId).where('finished_at', 'is not', null)
+    return bite(tx, query.where('pruned', '!=', ALL_GONE).limit(RUNS), ALL_GONE)
+  })
+}
+
+async function untilDone(store: Store, bite: (tx: Tx) => Promise<Bitten>, signal?: AbortSignal): Promise<number> {
+  let events = 0
+  for (let more = true; more && !signal?.aborted; ) {
+    const done = await transact(store, bite)
+    events += done.events
+    more = done.more
+    if (more) await delay(REST_MS, undefined, { signal }).catch(() => {})
+  }
+  return events
+}
+
+function prune(tx: Tx, before: string, from: readonly number[], to: number): Promise<Bitten> {
   const query = tx.db
     .selectFrom('runs')
     .select('seq')
@@ -66,6 +78,10 @@ async function prune(tx: Tx, before: string, from: readonly number[], to: number
     .orderBy('pruned')
     .orderBy('finished_at')
     .limit(RUNS)
+  return bite(tx, query, to)
+}
+
+async function bite(tx: Tx, query: SelectQueryBuilder<Schema, 'runs', Pick<RunRow, 'seq'>>, to: number): Promise<Bitten> {
   const runs = (await tx.differs.skippingHeld(query, 'runs').execute()).map((run: Pick<RunRow, 'seq'>) => run.seq)
   if (runs.length === 0) return { events: 0, more: false }
   let old = tx.db.selectFrom('run_events').select('cursor').where('run', 'in', runs)

@@ -41,18 +41,7 @@ test.for([
 })
 
 test('the deletion of very much is cut short by the end of the server, and goes on with the next', async () => {
-  const file = join(tempFolder(), 'agent-runner.db')
-  const plane = await openControlPlane(file)
-  onTestFinished(() => plane.close())
-  const project = await plane.projects.create(me, { name: 'shop', localPath: '/srv/shop' })
-  const { id } = await plane.runs.create(me, { projectId: project.id, goal: 'Fix the login' })
-  await plane.runs.stop(me, id)
-  const database = new DatabaseSync(file)
-  onTestFinished(() => database.close())
-  database.exec(`with recursive n(i) as (select 10 union all select i + 1 from n where i < 50000)
-    insert into run_events (run, seq, type, at, data) select 1, i, 'LOG', '2020-01-01', '{}' from n`)
-  database.exec(`update runs set finished_at = '2020-01-01T00:00:00.000Z'`)
-  const left = () => Number(database.prepare('select count(*) as n from run_events').get()!.n)
+  const { plane, left } = await withMuch()
   const all = left()
   const faults: unknown[] = []
   const upkeep = startUpkeep(plane, { keep: { eventDays: 1 }, onFault: error => faults.push(error) })
@@ -71,3 +60,35 @@ test('the deletion of very much is cut short by the end of the server, and goes 
   next.abort()
   expect(await going).toBe(rest - left())
 })
+
+test('others are served while a project with very much in it is deleted', async () => {
+  const { plane, database, left } = await withMuch()
+  const [project] = (await plane.projects.list(me)).items
+  const all = left()
+  let over = false
+  const removing = plane.projects.remove(me, project!.id).then(() => {
+    over = true
+  })
+  await vi.waitUntil(() => left() < all, { timeout: 10_000 })
+  await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
+  expect([over, left() > 0]).toEqual([false, true])
+  await removing
+  expect(left()).toBe(0)
+  expect(database.prepare('select name from projects').all()).toEqual([{ name: 'other' }])
+})
+
+/** A project with one run that is over, and 50,000 events of it. */
+async function withMuch() {
+  const file = join(tempFolder(), 'agent-runner.db')
+  const plane = await openControlPlane(file)
+  onTestFinished(() => plane.close())
+  const project = await plane.projects.create(me, { name: 'shop', localPath: '/srv/shop' })
+  const { id } = await plane.runs.create(me, { projectId: project.id, goal: 'Fix the login' })
+  await plane.runs.stop(me, id)
+  const database = new DatabaseSync(file)
+  onTestFinished(() => database.close())
+  database.exec(`with recursive n(i) as (select 10 union all select i + 1 from n where i < 50000)
+    insert into run_events (run, seq, type, at, data) select 1, i, 'LOG', '2020-01-01', '{}' from n`)
+  database.exec(`update runs set finished_at = '2020-01-01T00:00:00.000Z'`)
+  return { plane, database, left: () => Number(database.prepare('select count(*) as n from run_events').get()!.n) }
+}
