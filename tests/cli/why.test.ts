@@ -127,10 +127,9 @@ test('a usage limit: until when the next start waits', async () => {
   const stops = new Stops()
   await house.run({ stops, change: at('waiting', () => void stops.request()) })
   const answer = await asker(house.home, house.repo).json()
-  expect(answer.next[0]).toMatchObject({
-    at: new Date(resetsAt * 1000).toISOString(),
-    text: expect.stringContaining('the usage limit is reached'),
-  })
+  expect(answer.next[0].text).toContain('the usage limit is reached')
+  // The runner looks at its clock twice to count the time that is left, and a millisecond may pass in between.
+  expect(Math.abs(Date.parse(answer.next[0].at) - resetsAt * 1000)).toBeLessThan(500)
 })
 
 test('a task that was done, and one that was parked with its work kept, and how to get it back', async () => {
