@@ -68,7 +68,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
       ...{ home, agentId: identity.id, self: outside.self, killGraceMs: ms(values.killGrace) },
       env: withoutSecrets(outside.env),
     }),
-    workspaces: places?.workspaces ?? (await openConfiguredWorkspaces(config, identity.id, warn)),
+    workspaces: places?.workspaces ?? openConfiguredWorkspaces(config, identity.id, warn),
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
     journal: await openRunJournal(home, identity.id, outside),
     usageLimit: openUsageLimit({ home, account: () => agent.account(), clock: systemClock }),

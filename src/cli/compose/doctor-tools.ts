@@ -21,7 +21,7 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
     refuseMissingBaseBranch: () => refuseMissingBaseBranch(config),
     async planWorkspace(complexity) {
       const agentId = values.agentId ?? ''
-      const workspaces = await openConfiguredWorkspaces(config, agentId, () => {})
+      const workspaces = openConfiguredWorkspaces(config, agentId, () => {})
       return workspaces.plan({ runId: 'run_sample', task: sampleTask(complexity), agentId, inherited: null })
     },
   }

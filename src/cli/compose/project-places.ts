@@ -31,7 +31,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
 
   async function open(repo: string): Promise<Place> {
     const own = repo === config.values.repo ? config : await loadConfig({ flags: { ...flags, repo }, env, cwd })
-    return { workspaces: await openConfiguredWorkspaces(own, agentId, warn), hooks: openHooks({ ...hookOptions(own), self }) }
+    return { workspaces: openConfiguredWorkspaces(own, agentId, warn), hooks: openHooks({ ...hookOptions(own), self }) }
   }
 
   async function placeOf(task: Task | null): Promise<Place> {

@@ -20,7 +20,7 @@ export async function secureWork(config: Config, record: RunRecord, warn: (messa
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
   const rescued = worktree ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []
   if (!workspace) return { rescued, kept: inherited?.path ?? null }
-  const workspaces = await openConfiguredWorkspaces(config, agent.id, warn)
+  const workspaces = openConfiguredWorkspaces(config, agent.id, warn)
   const cleaned = await workspaces.cleanup(workspace, { runId, task, agentId: agent.id, inherited }, false)
   return { rescued: [...new Set([...rescued, ...cleaned.rescued])], kept: cleaned.kept }
 }

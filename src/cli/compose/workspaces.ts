@@ -2,22 +2,33 @@ import type { Config } from '../../config/config.ts'
 import type { Workspaces } from '../../core/ports.ts'
 import { inPlaceHolder } from './in-place-holder.ts'
 
-/** The workspaces that the configuration means, for one agent. */
-export async function openConfiguredWorkspaces({ values }: Config, agentId: string, warn: (message: string) => void): Promise<Workspaces> {
-  const { openWorkspaces } = await import('../../workspaces/workspaces.ts')
-  return openWorkspaces({
-    repo: values.repo,
-    worktreeBase: values.worktreeBase,
-    stateFolder: values.home,
-    baseBranch: values.baseBranch,
-    dirtyInPlace: values.dirtyInPlace,
-    onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
-    author: commitAuthor(values),
-    commitMessage: values.commitMessage,
-    diffBytes: values.diffLimit * 1024,
-    warn,
-    inPlaceHeldBy: path => inPlaceHolder(values.home, path, agentId),
-  })
+/** The workspaces that the configuration means, for one agent. They are loaded at first use: a runner that waits needs none. */
+export function openConfiguredWorkspaces({ values }: Config, agentId: string, warn: (message: string) => void): Workspaces {
+  const load = async () => {
+    const { openWorkspaces } = await import('../../workspaces/workspaces.ts')
+    return openWorkspaces({
+      repo: values.repo,
+      worktreeBase: values.worktreeBase,
+      stateFolder: values.home,
+      baseBranch: values.baseBranch,
+      dirtyInPlace: values.dirtyInPlace,
+      onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
+      author: commitAuthor(values),
+      commitMessage: values.commitMessage,
+      diffBytes: values.diffLimit * 1024,
+      warn,
+      inPlaceHeldBy: path => inPlaceHolder(values.home, path, agentId),
+    })
+  }
+  let loaded: Promise<Workspaces> | undefined
+  const opened = () => (loaded ??= load())
+  return {
+    ready: async request => (await opened()).ready(request),
+    plan: async request => (await opened()).plan(request),
+    prepare: async (request, hurry) => (await opened()).prepare(request, hurry),
+    collect: async (workspace, request, success) => (await opened()).collect(workspace, request, success),
+    cleanup: async (workspace, request, success) => (await opened()).cleanup(workspace, request, success),
+  }
 }
 
 /** Who is the author of the commits that we make; null for git's own identity. */
