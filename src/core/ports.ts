@@ -235,6 +235,8 @@ export interface Workspaces {
   ): Promise<{ kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; remark: string | null }>
   /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. When `hurry` fires, what takes long is cut short; who fires it ends the run's processes, as git waits for its hooks. */
   prepare(request: WorkspaceRequest, hurry?: AbortSignal): Promise<WorkspaceRecord>
+  /** The workspace for one more attempt: as it is, or, where somebody removed the folder of a worktree, made anew with what is on its branch. Throws GIT_FAILED. */
+  restore(workspace: WorkspaceRecord, request: WorkspaceRequest): Promise<WorkspaceRecord>
   /**
    * What was done. After a success what the agent left uncommitted is committed on the task's branch (the user's own
    * changes never are); otherwise it is kept where it is. Safe to repeat.

@@ -55,6 +55,7 @@ export async function runAttempts(
           found--
           continue
         }
+        await restoreWorkspace(record, context)
       }
       const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
       attempt.ended = ended
@@ -77,12 +78,22 @@ export async function runAttempts(
     const notOurs = fresh ? null : await keepTask(record, context)
     if (notOurs) return notOurs
     // Without an attempt on record nothing of the run can be alive: what others left was ended with the claim.
-    if (record.attempts.length > 0) await context.supervision.takeOver(record.runId)
+    if (record.attempts.length > 0) {
+      await context.supervision.takeOver(record.runId)
+      await restoreWorkspace(record, context)
+    }
     const attempt = await prepareAttempt(choice, record, context)
     if (halts(record)) continue
     record.attempts.push(attempt)
     save()
   }
+}
+
+/** A folder that somebody has removed would look like an agent CLI that is missing. */
+async function restoreWorkspace(record: RunRecord, context: RunnerContext): Promise<void> {
+  const { runId, task, inherited } = record
+  const request = { runId, task, inherited, agentId: context.identity.id }
+  record.workspace = await context.workspaces.restore(record.workspace!, request)
 }
 
 /** Keeps session and workspace and does nothing until the run is resumed or stopped. Answers why the task is lost, or null. */

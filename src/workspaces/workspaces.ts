@@ -70,6 +70,15 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       }
     },
 
+    async restore(workspace, request) {
+      if (workspace.kind === 'in-place' || existsSync(workspace.path)) return workspace
+      const place = await open(request, workspace.repo)
+      if (!place) throw new RunnerError('GIT_FAILED', `${workspace.path} is gone, and ${workspace.repo} is no repository`)
+      const { path, branch } = await prepareWorktree(place)
+      options.warn(`${workspace.path} was gone: the work goes on in ${path} with what is on ${branch}`)
+      return { ...workspace, path, branch }
+    },
+
     async collect(workspace, request, success) {
       const place = await open(request, workspace.repo)
       if (!place) {
@@ -112,6 +121,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       ),
     plan: request => workspaces.plan(request).catch(fail),
     prepare: request => workspaces.prepare(request).catch(fail),
+    restore: (workspace, request) => workspaces.restore(workspace, request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
     cleanup: (workspace, request, success) => workspaces.cleanup(workspace, request, success).catch(fail),
   }

@@ -26,6 +26,7 @@ export function openConfiguredWorkspaces({ values }: Config, agentId: string, wa
     ready: async request => (await opened()).ready(request),
     plan: async request => (await opened()).plan(request),
     prepare: async (request, hurry) => (await opened()).prepare(request, hurry),
+    restore: async (workspace, request) => (await opened()).restore(workspace, request),
     collect: async (workspace, request, success) => (await opened()).collect(workspace, request, success),
     cleanup: async (workspace, request, success) => (await opened()).cleanup(workspace, request, success),
   }

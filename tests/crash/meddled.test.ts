@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isAlive, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
 import { type CrashStage, headlessPmStage } from '../support/crash-stage.ts'
-import { expectDoneOnce, expectNothingLost } from '../support/invariants.ts'
+import { expectDoneOnce, expectNothingLeft, expectNothingLost, expectNothingRunning, expectToldOnce } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** A run whose agent is at work. */
@@ -86,6 +86,69 @@ test('a guard that is replaced under a living runner: it ends before its next st
   stage.agent.letGo()
   expect((await runner.exit).code, runner.output()).toBe(75)
   expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.starts()).toHaveLength(1)
+  await expectDoneOnce(stage, id)
+})
+
+test.each(['while the agent works', 'while nobody works'])(
+  'a worktree that somebody removed %s is made anew for the next attempt, with what is on its branch',
+  async when => {
+    const { stage, id, runner } = await atWork()
+    if (when === 'while nobody works') {
+      await killed(runner)
+      await stage.killSupervisor()
+      await stage.killAgent()
+    }
+    rmSync(join(stage.repo, '.worktrees', `task-${id}`), { recursive: true })
+    stage.agent.letGo()
+    const last = when === 'while nobody works' ? stage.start() : runner
+    expect(await last.exit, last.output()).toEqual({ code: 0, signal: null })
+    expect(last.output()).toContain('was gone')
+    const [first, second, ...more] = stage.agent.starts()
+    expect(more).toEqual([])
+    expect(second).toMatchObject({ mode: 'resume', sessionId: first!.sessionId })
+    await expectToldOnce(stage, id, 'dev_done')
+    expectNothingRunning(stage)
+    expectNothingLeft(stage)
+    // What was committed is still there; what was not went with the folder, by somebody else's hand, and was done again.
+    const branch = stage.git('for-each-ref', '--format=%(refname)', 'refs/heads/feature')
+    expect(stage.git('show', `${branch}:piece-1`)).toBe(`piece 1 by ${first!.pid}`)
+    expect(stage.git('show', `${branch}:piece-2`)).toBe(`piece 2 by ${second!.pid}`)
+  },
+)
+
+test.each(['removed', 'turned into garbage'])(
+  'a lock file that is %s under a living runner is written again by its next step',
+  async how => {
+    const { stage, id, runner } = await atWork()
+    const lock = join(stage.home, 'locks', 'agent-dev_001.lock')
+    if (how === 'removed') rmSync(lock)
+    else writeFileSync(lock, 'garbage')
+    stage.agent.letGo()
+    expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+    await expectDoneOnce(stage, id)
+  },
+)
+
+test('a base branch that is renamed while the agent works costs nothing', async () => {
+  const { stage, id, runner } = await atWork()
+  stage.git('branch', '-m', 'main', 'trunk')
+  stage.agent.letGo()
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  await expectDoneOnce(stage, id)
+})
+
+test('killed at one step after the other, with a report that took effect and was answered with 500 in between: told once', async () => {
+  const { stage, id, runner } = await atWork()
+  await killed(runner)
+  stage.agent.letGo()
+  await stage.killedAt('done:collect')
+  let failed = 0
+  stage.board.server.onRequest = ({ method, path }) =>
+    method === 'PUT' && path.endsWith('/status') && failed++ < 1 ? { status: 500, body: '{}', applied: true } : 'pass'
+  for (const point of ['done:report', 'done:postHook', 'done:cleanup', 'done:release']) await stage.killedAt(point)
+  await stage.finish()
+  expect(failed).toBeGreaterThan(0)
   expect(stage.agent.starts()).toHaveLength(1)
   await expectDoneOnce(stage, id)
 })
