@@ -10,7 +10,7 @@ import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** One agent's runner was killed, its agent lives; the lease of its run is over, and another agent of the same machine is there. */
-async function leftAlone() {
+async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL') {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const server = join(import.meta.dirname, '../fixtures/server-program.ts')
@@ -27,11 +27,18 @@ async function leftAlone() {
   const first = stage.start({ role: 'fullstack_dev' })
   await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
   const agent = stage.attempt()!.agent!
-  first.signal('SIGKILL')
-  await first.exit
+  first.signal(how)
+  if (how === 'SIGKILL') await first.exit
   await waitFor('the lease is over', async () => (await shown()).status === 'QUEUED')
   const events = () => api.events(run.id)
-  return { stage, agent, shown, events, other: () => stage.start({ role: 'fullstack_dev', agentId: 'dev_002' }) }
+  return {
+    stage,
+    agent,
+    shown,
+    events,
+    first,
+    other: (fault?: string) => stage.start({ role: 'fullstack_dev', agentId: 'dev_002', ...(fault && { fault }) }),
+  }
 }
 
 /** The timeline has each number once, and tells one end, that of the agent that came to it; so does the result. */
@@ -80,4 +87,40 @@ test('who comes back to a run that another agent of the machine has taken over t
   expectNothingRunning(stage)
   expectNothingLost(stage)
   expectNothingLeft(stage)
+})
+
+test.each(['done:claim', 'decided:agent'])(
+  'who takes over and is killed at %s goes on with it, and the first one’s agent is not beside its own',
+  async point => {
+    const { stage, agent, shown, other } = await leftAlone()
+    expect((await other(point).exit).signal).toBe('SIGKILL')
+    const again = other()
+    await waitFor('its own agent', () => stage.agent.starts().length === 2)
+    expect(isAlive(agent)).toBe(false)
+    stage.agent.letGo()
+    expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+    expect(stage.agent.overlaps()).toEqual([])
+    expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+    expectNothingRunning(stage)
+    expectNothingLost(stage)
+  },
+)
+
+test('a runner that only stood still while another agent of the machine took its run over ends with 12, and its successor is not touched', async () => {
+  const { stage, first, agent, shown, other } = await leftAlone('SIGSTOP')
+  const second = other()
+  await waitFor('its own agent', () => stage.attempt(2)?.agent && stage.agent.starts().length === 2)
+  const own = stage.attempt(2)!.agent!
+  expect(isAlive(agent)).toBe(false)
+  first.signal('SIGCONT')
+  expect((await first.exit).code, first.output()).toBe(12)
+  expect(isAlive(own)).toBe(true)
+  stage.agent.letGo()
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  expect(stage.agent.overlaps()).toEqual([])
+  expect(stage.agent.starts()).toHaveLength(2)
+  expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
+  expect(stage.events().filter(event => event.type === 'run_finished')).toMatchObject([{ agentId: 'dev_002', reason: 'completed' }])
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
 })
