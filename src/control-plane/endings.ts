@@ -1,5 +1,6 @@
 import { RunnerError } from '../core/errors.ts'
 import type { TaskStatus } from '../core/task.ts'
+import { isDryRun } from './plan.ts'
 import { isRestingStatus, isWaiting } from './rules.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
@@ -56,9 +57,11 @@ export async function conclude(
   if (!holds) return kind === 'stopped' ? confirmStop(tx, holder) : 'lost'
   // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
   if (task.run_id !== runId && said.length > 0) return 'lost'
-  const to = endStatus(kind, task, status)
   // Held, since what the runner tells meanwhile may change its state too.
   const run = task.run_id === null ? undefined : await heldRunNamed(tx, task.run_id)
+  const wanted = endStatus(kind, task, status)
+  // Nothing was done: what waits for the task waits on, QA has nothing to check, and a person decides whether it is to be done.
+  const to = kind === 'reported' && run && isDryRun(run.options) ? 'pending' : wanted
   const after = run && !isOver(run.status) ? await endRun(tx, run, kind, to, note, agentId) : undefined
   const gone = after?.status === 'STOPPED' ? 'cancelled' : to
   const waits = after && !isOver(after.status) ? after : undefined

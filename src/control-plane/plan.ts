@@ -3,6 +3,9 @@ import type { RunStep } from './run-rows.ts'
 
 const ms = (seconds: unknown): number | null => (typeof seconds === 'number' && seconds > 0 ? Math.round(seconds * 1000) : null)
 
+/** Whether a run, by its options as they are stored, only says what would be done. */
+export const isDryRun = (options: string): boolean => (JSON.parse(options) as Record<string, unknown>).dry_run === true
+
 /** How a run is to be done, from its steps and options as they are stored; null when it is an ordinary one. */
 export function planOf(steps: string | null, options: string): Plan | null {
   const parts = steps === null ? null : (JSON.parse(steps) as RunStep[])

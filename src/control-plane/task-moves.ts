@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import type { TaskStatus } from '../core/task.ts'
+import { isDryRun } from './plan.ts'
 import { CLOSED, firstStatus, isWaiting, restingStatusNamed } from './rules.ts'
-import { heldRun, transition } from './run-rows.ts'
+import { heldRun, latestRun, type RunWish, transition } from './run-rows.ts'
 import { isOver, wrongState } from './run-states.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { type BoardTask, heldTask, taskOf, withNote, writeHistory } from './task-rows.ts'
@@ -29,7 +30,15 @@ async function moveTask(tx: Tx, customer: string | null, id: string, to: (task: 
   if (task.status === status) return
   await endRuns(tx, task, status, move.by, move.note ?? '')
   await place(tx, task, status, move.by, move.note ?? '')
-  if (isWaiting({ ...task, status })) await addWaitingRun(tx, task)
+  if (isWaiting({ ...task, status })) await addWaitingRun(tx, task, await reallyNow(tx, task.id))
+}
+
+/** A task that was gone through in a dry run, and is put into the queue after that, is to be done. */
+async function reallyNow(tx: Tx, taskId: string): Promise<RunWish> {
+  const last = await latestRun(tx.db, taskId)
+  if (last?.status !== 'COMPLETED' || !isDryRun(last.options)) return {}
+  const { dry_run: _, ...options } = JSON.parse(last.options) as Record<string, unknown>
+  return { options: JSON.stringify(options) }
 }
 
 /** Takes a task out for good, also one under work. Throws TASK_UNKNOWN, or USAGE when it is through already. */

@@ -244,9 +244,15 @@ export interface Workspaces {
   collect(workspace: WorkspaceRecord, request: WorkspaceRequest, success: boolean): Promise<WorkReport>
   /**
    * Lets go of the workspace: a worktree is removed only when nothing in it can be lost, and only after a success; a failed
-   * task's worktree stays; in place, a failed task's changes move to `refs/agent-runner/` so that the next task starts clean.
+   * task's worktree stays; in place, a failed task's changes move to `refs/agent-runner/` so that the next task starts clean. With
+   * `mayVanish` a worktree in which nothing was done is removed in any case, together with the branch that was made for it.
    */
-  cleanup(workspace: WorkspaceRecord, request: WorkspaceRequest, success: boolean): Promise<{ kept: string | null; rescued: string[] }>
+  cleanup(
+    workspace: WorkspaceRecord,
+    request: WorkspaceRequest,
+    success: boolean,
+    mayVanish?: boolean,
+  ): Promise<{ kept: string | null; rescued: string[] }>
 }
 
 /** The names of the hooks that the runner calls. */

@@ -12,12 +12,15 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   const last = record.attempts.findLast(attempt => attempt.ended)?.ended ?? null
   const { work } = record
   const money = spent(record).costUsd
-  const lines = [`**${capital(row.says)}**`]
+  const dry = record.task.plan?.dryRun && row.next === 'report'
+  const lines = [dry ? '**A dry run: nothing was done**' : `**${capital(row.says)}**`]
   const text = (extra.text ?? last?.verdict?.summary ?? last?.text ?? '').trim()
   if (text) lines.push('', cut(text))
   if (last?.verdict?.findings.length) lines.push('', ...last.verdict.findings.map(finding => `- finding: ${finding}`))
   lines.push('')
-  if (work?.branch) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
+  // A stop in whose worktree nothing was done leaves no branch either.
+  const isBare = work?.commits.length === 0 && (dry || row.next === 'stop')
+  if (work?.branch && !isBare) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
   else if (work && work.commits.length > 0) lines.push(`- on no branch: ${count(work.commits.length, 'commit')}`)
   for (const commit of work?.commits.slice(0, SHOWN) ?? []) lines.push(`  - ${commit.sha.slice(0, 10)} ${commit.subject}`)
   if (work && work.files.length > 0) lines.push(`- files: ${files(record)}`)

@@ -170,7 +170,10 @@ const steps: Record<StepName, Step> = {
       if (!begun('preHook')) return 'nothing was begun'
       await context.supervision.sweep(record.runId)
       if (!record.workspace) return 'nothing'
-      const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, record.disposition?.kind === 'report')
+      const kind = record.disposition?.kind
+      // Who wanted it to end, or nothing to be done, is not to find an empty branch.
+      const mayVanish = kind === 'stop' || record.task.plan?.dryRun === true
+      const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, kind === 'report', mayVanish)
       record.kept = kept
       if (record.work) record.work.rescued = [...new Set([...record.work.rescued, ...rescued])]
       return kept ? 'the workspace stays' : 'nothing is left'

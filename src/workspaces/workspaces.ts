@@ -14,6 +14,7 @@ import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './re
 import { isNoRoom, noRoom } from './room.ts'
 import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
+import { dropUnusedBranch, isUntouched } from './untouched.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
 import { chooseWorktree, isWorktreeOf } from './worktree-choice.ts'
 import { adminFolders, realPath } from './worktree-list.ts'
@@ -93,16 +94,18 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       return { ...report, rescued: rescued.filter(ref => startNamed || ref !== startRef(request.runId)) }
     },
 
-    async cleanup(workspace, request, success) {
+    async cleanup(workspace, request, success, mayVanish = false) {
       const place = await open(request, workspace.repo)
       if (!place) return { kept: workspace.kind === 'worktree' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
       let rescued: Rescued[]
-      if (workspace.kind === 'worktree' && success) {
+      const vanishes = mayVanish && workspace.kind === 'worktree' && (await isUntouched(place, workspace))
+      if (workspace.kind === 'worktree' && (success || vanishes)) {
         const listed = await listedBeside(place.git, request.runId, () => takeAway(place, workspace))
         rescued = listed.rescued
         if (listed.done) options.warn(`the worktree ${workspace.path} stays: ${listed.done}`)
         if (listed.done) kept = workspace.path
+        else if (vanishes) await dropUnusedBranch(place, workspace)
       } else {
         if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
         else kept = existsSync(workspace.path) ? workspace.path : null
@@ -123,7 +126,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     prepare: request => workspaces.prepare(request).catch(fail),
     restore: (workspace, request) => workspaces.restore(workspace, request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
-    cleanup: (workspace, request, success) => workspaces.cleanup(workspace, request, success).catch(fail),
+    cleanup: (...how) => workspaces.cleanup(...how).catch(fail),
   }
 
   function fail(failure: unknown): never {

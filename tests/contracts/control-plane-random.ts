@@ -66,7 +66,8 @@ async function act(plane: ControlPlane, world: World, { what, run: which, who }:
       world.holders.push({ taskId: claimed.task.id, holder: { agentId: agent.id, runId: claimed.run.id, epoch: claimed.lease.epoch } })
   }
   const deeds: Record<Step['what'], () => unknown> = {
-    create: () => runs.length < 8 && plane.runs.create(me, { projectId: world.projectId, goal: 'anything' }),
+    create: () =>
+      runs.length < 8 && plane.runs.create(me, { projectId: world.projectId, goal: 'anything', options: { dry_run: which === 1 } }),
     pause: () => run && plane.runs.pause(me, run.id),
     resume: () => run && plane.runs.resume(me, run.id),
     stop: () => run && plane.runs.stop(me, run.id),

@@ -63,6 +63,34 @@ export function runPromises(newDatabase: NewDatabase): void {
       expect(await statusOf(made.id)).toBe('COMPLETED')
     })
 
+    test('that is dry is COMPLETED and changes nothing for others: what needs its task waits on, and QA is not given it', async () => {
+      const { create, plane, take, statusOf } = await bench(newDatabase)
+      const dry = await create('Fix it', { options: { dry_run: true, model: 'haiku' } })
+      const needs = await create('Use it', { dependsOn: [dry.taskId] })
+      const { holder, task } = await take()
+      const end = { kind: 'reported', status: 'dev_done', note: 'I would fix it.' } as const
+      for (let twice = 0; twice < 2; twice++) expect(await plane.queue.conclude(me, holder, task.id, end)).toBe('reported')
+      expect(await statusOf(dry.id)).toBe('COMPLETED')
+      const said = (await plane.events.ofRun(me, dry.id)).at(-1)
+      expect(said).toMatchObject({ type: 'RUN_COMPLETED', data: { status: 'pending', note: 'I would fix it.' } })
+      expect(await plane.tasks.get(me, task.id)).toMatchObject({ status: 'pending', notes: 'dev_1: I would fix it.', runId: null })
+      expect((await plane.tasks.get(me, needs.taskId)).blockedBy).toEqual([task.id])
+      for (const agent of [dev(), qa()]) {
+        expect(await plane.queue.look(me, agent)).toBeNull()
+        expect(await plane.queue.next(me, agent)).toBeNull()
+        expect(await plane.queue.claim(me, agent, task.id, newRunId())).toBeNull()
+      }
+      expect((await plane.runs.retry(me, dry.id)).options).toEqual({ dry_run: true, model: 'haiku' })
+      const again = await take()
+      await plane.queue.conclude(me, again.holder, task.id, end)
+      await plane.tasks.requeue(me, task.id)
+      const real = await take()
+      expect(real).toMatchObject({ task: { id: task.id, plan: null }, run: { options: { model: 'haiku' } } })
+      await plane.queue.conclude(me, real.holder, task.id, end)
+      expect((await plane.tasks.get(me, task.id)).status).toBe('dev_done')
+      expect((await plane.queue.look(me, dev()))?.id).toBe(needs.taskId)
+    })
+
     test('a check makes a run of its own, and what it sends back waits in a new one', async () => {
       const { create, plane, take } = await bench(newDatabase)
       const first = await create('Fix it', { metadata: { ticket: 1 } })

@@ -36,6 +36,14 @@ test('commits that are on no branch are said to be so', () => {
   expect(note).toContain('- on no branch: 1 commit\n  - abcdef0123')
 })
 
+test('a note of a dry run does not call it done, and names no branch', () => {
+  const plan = { parts: null, timeoutMs: null, maxTurns: null, dryRun: true, verbose: false }
+  const run = aRun({ work: { ...work, commits: [], files: [] }, attempts: attempts('completed') })
+  const note = writeNote({ ...run, task: { ...run.task, plan } }, 'completed', { durationMs: 1 })
+  expect(note).toContain('**A dry run: nothing was done**')
+  expect(note).not.toContain('feature/task-7')
+})
+
 test('a note of a failure says who must do what', () => {
   expect(writeNote(aRun({ attempts: attempts('timed_out') }), 'timed_out', { durationMs: 1 })).toContain('what to do: Split the task')
 })

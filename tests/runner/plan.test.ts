@@ -121,5 +121,5 @@ test('in a dry run the commands of a plan are shown and not run', async () => {
   expect(exitCode).toBe(0)
   expect(events.flatMap(event => (event.type === 'agent_text' ? event.text : []))).toContain('touch "$HOME/deployed" deployed')
   expect(existsSync(join(stage.home, 'deployed'))).toBe(false)
-  expect(stage.git('log', '--format=%s', `feature/task-${id}`)).not.toContain('Release it')
+  expect(stage.git('branch', '--list', `feature/task-${id}`)).toBe('')
 })

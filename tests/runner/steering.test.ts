@@ -110,6 +110,14 @@ test('a stop ends the run for good, tells the tracker, and keeps the work', asyn
   expect(readFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'utf8')).toBe('half')
 })
 
+test('a stop before anything was done leaves neither worktree nor branch', async () => {
+  const { stage, wishes, running, id } = await begun()
+  wishes.push(wish('w1', 'stop'))
+  expect((await running).exitCode).toBe(12)
+  expect(stage.git('worktree', 'list').split('\n')).toHaveLength(1)
+  expect(stage.git('branch', '--list', `*${id}*`)).toBe('')
+})
+
 describe('an agent that ignores TERM', () => {
   /** What a wish may take until it is really done, in milliseconds. */
   const SOON_MS = 2_000

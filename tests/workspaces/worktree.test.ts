@@ -135,6 +135,45 @@ describe('branches', () => {
       )
   })
 
+  describe('with leave to vanish', () => {
+    const vanish = async (act: (path: string) => void, more: Parameters<typeof request>[0] = {}) => {
+      const repo = gitRepo()
+      if (more.branch) git(repo, 'branch', more.branch)
+      const { workspaces } = workspacesOf(repo)
+      const workspace = await workspaces.prepare(request(more))
+      act(workspace.path)
+      await workspaces.collect(workspace, request(more), false)
+      const { kept } = await workspaces.cleanup(workspace, request(more), false, true)
+      expect(await workspaces.cleanup(workspace, request(more), false, true)).toMatchObject({ kept })
+      return { kept: kept !== null, there: existsSync(workspace.path), branch: git(repo, 'branch', '--list', workspace.branch!) !== '' }
+    }
+    const ALL = { kept: true, there: true, branch: true }
+
+    test('a worktree in which nothing was done goes, with the branch that was made for it', async () => {
+      expect(await vanish(() => {})).toEqual({ kept: false, there: false, branch: false })
+    })
+
+    test('a branch that was there before stays', async () => {
+      expect(await vanish(() => {}, { branch: 'topic' })).toEqual({ kept: false, there: false, branch: true })
+    })
+
+    test.for([
+      { what: 'a file', act: (path: string) => writeFiles(path, { 'half.txt': 'half\n' }) },
+      { what: 'a deleted file', act: (path: string) => rmSync(join(path, 'README.md')) },
+      { what: 'a commit', act: (path: string) => void git(path, 'commit', '-q', '--allow-empty', '-m', 'half') },
+      {
+        what: 'a commit that was taken back',
+        act: (path: string) => {
+          git(path, 'commit', '-q', '--allow-empty', '-m', 'half')
+          git(path, 'reset', '-q', '--hard', 'HEAD~1')
+        },
+      },
+      { what: 'another branch', act: (path: string) => void git(path, 'checkout', '-q', '-b', 'mine') },
+    ])('one with $what stays', async ({ act }) => {
+      expect(await vanish(act)).toEqual(ALL)
+    })
+  })
+
   test('the task of an earlier, failed run is continued in its worktree with all that lies there', async () => {
     const repo = gitRepo()
     const { workspaces } = workspacesOf(repo)

@@ -60,7 +60,9 @@ export function workerRoutes(api: ApiServer, context: ApiContext): void {
         ...{ operationId: 'processNow', tags, summary: 'Take one queued run now', response: { 200: processAnswer } },
         description:
           'By the lanes of this very process, which take what waits by themselves, so asking again does no harm. They work for projects that belong ' +
-          "to no customer: the paths of a customer's projects are on its own machines, where its own runners do them.",
+          "to no customer: the paths of a customer's projects are on its own machines, where its own runners do them. With an `Idempotency-Key` a " +
+          'repetition gets the same answer once there was one; when the server was killed before, it is answered anew, perhaps with the next run, ' +
+          'and no lane does more than it would have done unasked.',
         problems: {
           409: 'All lanes are busy, or this server has none: it was not started by `agent-runner up`.',
         },

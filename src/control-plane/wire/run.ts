@@ -7,7 +7,10 @@ import { taskFieldsDraft } from './task.ts'
 /** How a run is to be done. Unknown keys are kept and handed to the runner. */
 const runOptions = z
   .looseObject({
-    dry_run: z.boolean().optional().meta({ description: 'Say what would be done, and do nothing.' }),
+    dry_run: z.boolean().optional().meta({
+      description:
+        'Say what would be done, and do nothing. The run ends COMPLETED, its task parked (`pending`): tasks that depend on it wait on, and QA is not given it. A retry is another dry run; requeueing the task has it done.',
+    }),
     verbose: z.boolean().optional().meta({
       description:
         'The timeline tells at length, up to 20,000 characters each, what the agent thought and said, with what it called its tools and what they answered; else the beginnings.',

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import type { Git } from './git.ts'
+import { gitAt, type Place } from './place.ts'
+import { unfinishedOperation } from './repository.ts'
+import { readStatus } from './status.ts'
+import { adminFolders, listWorktrees } from './worktree-list.ts'
+import { GOING, wholeWorktree } from './worktree-repair.ts'
+
+/**
+ * Whether a run has left a worktree as it was made: nothing uncommitted, its branch where it began, and, where the branch was made for the
+ * run, no commit that it ever stood at beside that. Once its removal has begun it stays so.
+ */
+export async function isUntouched(place: Place, { path, branch, base, continued }: WorkspaceRecord): Promise<boolean> {
+  const { git, repository } = place
+  if (!branch || !base || (await branchTip(git, `refs/heads/${branch}`)) !== base) return false
+  if (!continued && (await hasMoved(git, `refs/heads/${branch}`, base))) return false
+  if (!existsSync(path)) return true
+  const going = adminFolders(repository.commonDir, path).some(admin => existsSync(join(admin, GOING)))
+  const gitDir = await wholeWorktree(place, path, true)
+  if (!gitDir) return going
+  const at = gitAt(place, path)
+  const status = await readStatus(at)
+  // An interrupted removal looks as if its files had been deleted.
+  const clean = status.entries.every(entry => going && entry.kind === 'gone')
+  const moved = !continued && (await hasMoved(at, 'HEAD', base))
+  return clean && !moved && status.branch === branch && status.head === base && unfinishedOperation(gitDir) === null
+}
+
+/** Deletes the branch that was made for a run and is where it began, unless somebody has it checked out by now. */
+export async function dropUnusedBranch({ git, repository }: Place, { branch, base, continued }: WorkspaceRecord): Promise<void> {
+  if (continued || !branch || !base) return
+  if ((await listWorktrees(git, repository)).some(one => one.branch === branch)) return
+  await git.ask(['update-ref', '-d', `refs/heads/${branch}`, base])
+}
+
+/** Whether a ref has stood elsewhere since it was made, by its own log. */
+async function hasMoved(git: Git, ref: string, base: string): Promise<boolean> {
+  const stands = await git.ask(['log', '-g', '--format=%H', ref, '--'])
+  return (stands ?? '').split('\n').some(sha => sha !== '' && sha !== base)
+}
