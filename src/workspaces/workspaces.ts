@@ -64,7 +64,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         return { ...workspace, fallback }
       } catch (failure) {
         const { code, message } = asGitFailure(failure)
-        if (code !== 'GIT_FAILED' || !mayFallBack(place)) throw failure
+        if (code !== 'GIT_FAILED' || hurry?.aborted || !mayFallBack(place)) throw failure
         const workspace = await prepareInPlace(place, message)
         options.warn(`no worktree could be made, so the task works in place: ${message}`)
         return workspace
@@ -123,7 +123,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         () => {},
       ),
     plan: request => workspaces.plan(request).catch(fail),
-    prepare: request => workspaces.prepare(request).catch(fail),
+    prepare: (request, hurry) => workspaces.prepare(request, hurry).catch(fail),
     restore: (workspace, request) => workspaces.restore(workspace, request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
     cleanup: (...how) => workspaces.cleanup(...how).catch(fail),

@@ -258,3 +258,25 @@ test('a private index that a kill left behind is gone after the cleanup', async 
     expect(leftovers(repo)).toEqual([])
   }
 })
+
+test('who is in a hurry does not wait for a git that is deaf, and the next prepare makes the worktree whole', async () => {
+  const { repo, release, reached } = slowRepo()
+  const { own, killGits } = newRun()
+  const { workspaces, warnings } = workspacesOf(repo, { onWorktreeFailure: 'in_place' })
+  const hurry = new AbortController()
+  const prepared = workspaces.prepare(own, hurry.signal).then(
+    () => null,
+    error => error,
+  )
+  await waitFor('git to be in the middle of the checkout', reached)
+  const asked = performance.now()
+  hurry.abort()
+  expect(await prepared).toMatchObject({ code: 'GIT_FAILED', message: expect.stringContaining('not wanted any more') })
+  expect(performance.now() - asked).toBeLessThan(3_000)
+  expect(warnings).toEqual([])
+  await killGits()
+  release()
+  const workspace = await workspaces.prepare(own)
+  expect(workspace).toMatchObject({ kind: 'worktree' })
+  expect(git(workspace.path, 'status', '--porcelain')).toBe('')
+})
