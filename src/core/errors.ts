@@ -83,5 +83,10 @@ export function asRunnerError(thrown: unknown): RunnerError {
   const disk = (thrown as NodeJS.ErrnoException | null)?.code
   if (disk === 'ENOSPC' || disk === 'EROFS' || disk === 'EDQUOT')
     return new RunnerError('STATE_UNUSABLE', `cannot write: ${(thrown as Error).message}`, { cause: thrown })
+  // A folder in the place of a file, rights that were taken away, a disk that fails: files are where the outside world and we meet.
+  if (FILE_FAULTS.includes(disk ?? '') && !(thrown as NodeJS.ErrnoException).syscall?.startsWith('spawn'))
+    return new RunnerError('STATE_UNUSABLE', `cannot use a file: ${(thrown as Error).message}`, { cause: thrown })
   return new RunnerError('BUG', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
 }
+
+const FILE_FAULTS = ['EISDIR', 'ENOTDIR', 'EACCES', 'EIO', 'ELOOP']

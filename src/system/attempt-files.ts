@@ -39,7 +39,7 @@ export function lastAttempt(home: string, runId: string): number {
 
 /**
  * Reads one of an attempt's JSON files; null while it is not there. They are replaced whole, so they are never half. Throws
- * STATE_UNUSABLE for one of a version that is not ours: to guess at it could start an agent beside one that lives.
+ * STATE_UNUSABLE for one of a version or shape that is not ours: to guess at it could start an agent beside one that lives.
  */
 export function readAttemptFile(folder: string, name: 'spec'): AttemptSpec | null
 export function readAttemptFile(folder: string, name: 'started'): StartedRecord | null
@@ -47,9 +47,9 @@ export function readAttemptFile(folder: string, name: 'exit'): ExitRecord | null
 export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit'): unknown {
   const path = join(folder, ATTEMPT_FILES[name])
   if (!existsSync(path)) return null
-  const text = readFileSync(path, 'utf8')
-  const version = versionOf(text)
-  if (version === VERSION) return JSON.parse(text)
+  const document = parsed(path)
+  const version = document?.version
+  if (document && version === VERSION && SHAPES[name](document)) return document
   const newer = typeof version === 'number' && version > VERSION
   throw new RunnerError('STATE_UNUSABLE', `${path} is ${newer ? `of version ${version}, newer than this program` : 'damaged'}`, {
     advice: newer
@@ -60,11 +60,38 @@ export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit
 
 const VERSION = 1
 
-/** The version that a JSON document says it has; undefined when it says none. */
-function versionOf(text: string): unknown {
+/** The document in a file; null when it is none, or no file at all. */
+function parsed(path: string): Document | null {
   try {
-    return JSON.parse(text)?.version
+    const document = JSON.parse(readFileSync(path, 'utf8'))
+    return isDocument(document) ? document : null
   } catch {
-    return undefined
+    return null
   }
+}
+
+type Document = Record<string, unknown>
+
+const isDocument = (value: unknown): value is Document => typeof value === 'object' && value !== null
+const isText = (value: unknown) => typeof value === 'string'
+const isNumber = (value: unknown) => typeof value === 'number'
+const isProcess = (value: unknown) => isDocument(value) && isText(value.bootId) && isNumber(value.pid) && isText(value.start)
+
+/** What of each file is relied on. By hand: a supervisor starts without the library that would say it, and a start reads them every millisecond. */
+const SHAPES: Record<'spec' | 'started' | 'exit', (document: Document) => boolean> = {
+  spec: ({ runId, command, cwd, promptFile, deadlineMs, silentAfterMs, resultGraceMs, killGraceMs }) =>
+    [runId, cwd, promptFile].every(isText) &&
+    [deadlineMs, silentAfterMs, resultGraceMs, killGraceMs].every(isNumber) &&
+    isDocument(command) &&
+    isText(command.file) &&
+    Array.isArray(command.args) &&
+    isDocument(command.env),
+  started: ({ supervisor, agent, startedAt, startedUptime }) =>
+    isProcess(supervisor) && (agent === null || isProcess(agent)) && isText(startedAt) && isNumber(startedUptime),
+  exit: ({ code, signal, cause, message, durationMs }) =>
+    (code === null || isNumber(code)) &&
+    (signal === null || isText(signal)) &&
+    (cause === null || isText(cause)) &&
+    isText(message) &&
+    isNumber(durationMs),
 }

@@ -4,11 +4,11 @@ const CHUNK = 256 * 1024
 
 /**
  * Hands over what stands in a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call, and about `most`
- * bytes in all. Returns the offset behind the last byte read; a file that is not there has none. What is written meanwhile is left for
+ * bytes in all. Returns the offset behind the last byte read; what is not there, or no regular file, has none. What is written meanwhile is left for
  * the next call: a writer that is faster than its reader would keep it here for ever.
  */
 export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer) => void, most = Number.POSITIVE_INFINITY): number {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const size = fileSize(path)
   if (size <= offset) return offset
   const until = Math.min(size, offset + most)
   const file = openSync(path, 'r')
@@ -26,10 +26,16 @@ export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer
   }
 }
 
-/** The last `bytes` of a file as text; '' when it is not there. */
+/** The last `bytes` of a file as text; '' when it is not there, or no regular file. */
 export function lastBytes(path: string, bytes: number): string {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const size = fileSize(path)
   const parts: Buffer[] = []
   readChunks(path, Math.max(0, size - bytes), chunk => parts.push(Buffer.from(chunk)))
   return Buffer.concat(parts).subarray(-bytes).toString('utf8')
+}
+
+/** Somebody may have put a folder, or worse, in the place of one of our files. */
+function fileSize(path: string): number {
+  const entry = statSync(path, { throwIfNoEntry: false })
+  return entry?.isFile() ? entry.size : 0
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StampedEvent } from '../core/event.ts'
 import type { RunFiles } from '../core/ports.ts'
@@ -72,9 +72,9 @@ function parsed(line: string): StampedEvent | null {
   }
 }
 
-/** The events in a file, oldest first. A line that a kill cut is passed over. */
+/** The events in a file, oldest first. A line that a kill cut is passed over; what is no file has none. */
 function readEvents(path: string): StampedEvent[] {
-  if (!existsSync(path)) return []
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return []
   return readFileSync(path, 'utf8')
     .split('\n')
     .flatMap(line => parsed(line) ?? [])

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isAlive, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
@@ -64,6 +64,62 @@ test.for(['exit.json', 'started.json', 'attempt.json'])(
     expectNothingLost(stage)
   },
 )
+
+test.for([
+  ['exit.json', { code: '0' }],
+  ['exit.json', null],
+  ['started.json', { supervisor: { pid: 'one' } }],
+  ['started.json', null],
+  ['attempt.json', { command: [] }],
+  ['attempt.json', null],
+] as const)(
+  '%s of the right version and the wrong shape (%o), or a folder, after all was killed: refused with 73',
+  async ([name, shape]) => {
+    const { stage, runner, attempt } = await atWork()
+    await killed(runner)
+    await stage.killSupervisor()
+    await stage.killAgent()
+    rmSync(join(attempt, name), { force: true })
+    if (shape === null) mkdirSync(join(attempt, name))
+    else writeFileSync(join(attempt, name), JSON.stringify({ version: 1, ...shape }))
+    const last = await stage.finish(73)
+    expect(last.output()).toContain(`${join(attempt, name)} is damaged`)
+    expect(last.output()).not.toMatch(/^ +at /m)
+    expect(stage.lock()).not.toBeNull()
+    expectNothingLost(stage)
+  },
+)
+
+test('folders in the place of timeline and output after all was killed: the session is resumed, and told without them', async () => {
+  const { stage, id, runner, folder, attempt } = await atWork()
+  await killed(runner)
+  await stage.killSupervisor()
+  await stage.killAgent()
+  for (const path of [join(folder, 'events.jsonl'), join(attempt, 'stdout.jsonl')]) {
+    rmSync(path)
+    mkdirSync(path)
+  }
+  stage.agent.letGo()
+  const last = await stage.finish()
+  expect(last.output()).toContain('events cannot be kept')
+  expect(last.output()).not.toMatch(/^ +at /m)
+  expect(stage.agent.starts().map(({ mode }) => mode)).toEqual(['fresh', 'resume'])
+  await expectToldOnce(stage, id, 'dev_done')
+  expectNothingRunning(stage)
+  expectNothingLost(stage)
+})
+
+test('a folder in the place of a prompt: refused with 73, without a stack trace', async () => {
+  const stage = await headlessPmStage()
+  await stage.board.add('Make it so', 'major')
+  await stage.killedAt('decided:agent')
+  const prompt = join(stage.home, 'runs', stage.runs()[0]!, 'prompt.md')
+  rmSync(prompt)
+  mkdirSync(prompt)
+  const last = await stage.finish(73)
+  expect(last.output()).not.toMatch(/^ +at /m)
+  expect(stage.agent.starts()).toEqual([])
+})
 
 test('a state folder that is removed under a living runner ends it with 75, since another may have its agent id now', async () => {
   const { stage, runner } = await atWork()
