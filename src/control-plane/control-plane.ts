@@ -12,18 +12,10 @@ import { markMentionsRead, readMentions } from './mentions.ts'
 import { publish } from './mirror.ts'
 import { openStore } from './open-store.ts'
 import type { PageWish } from './paging.ts'
-import {
-  changeProject,
-  createProject,
-  ensureIdle,
-  listProjects,
-  type ProjectDraft,
-  projectAt,
-  projectOf,
-  removeProject,
-} from './projects.ts'
+import { finishRemovals, removeProject } from './project-removal.ts'
+import { changeProject, createProject, listProjects, type ProjectDraft, projectAt, projectOf } from './projects.ts'
 import { type LeaseOptions, queueOn } from './queue.ts'
-import { type Ages, dropTimelines, retain } from './retention.ts'
+import { type Ages, retain } from './retention.ts'
 import { runRow, toRun } from './run-rows.ts'
 import { countRuns, createRun, listRuns, type RunDraft, type RunFilter } from './runs.ts'
 import type { KeyKind } from './schema.ts'
@@ -87,12 +79,10 @@ function partsOn(store: Store, options: LeaseOptions) {
         read(db => listProjects(db, caller.customer, wish)),
       get: (caller: Caller, id: string) => read(db => projectOf(db, caller.customer, id)),
       change: (caller: Caller, id: string, change: Partial<ProjectDraft>) => write(tx => changeProject(tx, caller.customer, id, change)),
-      /** With its tasks, runs and timelines. Throws EXISTS while a run of it is not over. */
-      async remove(caller: Caller, id: string) {
-        await read(db => ensureIdle(db, caller.customer, id))
-        await dropTimelines(store, id)
-        await write(tx => removeProject(tx, caller.customer, id))
-      },
+      /** With its tasks, runs and timelines; gone for everybody at once. The signal leaves what is left of the deleting to `finishRemovals`. Throws EXISTS while a run of it is not over. */
+      remove: (caller: Caller, id: string, signal?: AbortSignal) => removeProject(store, caller.customer, id, signal),
+      /** Goes on with deletions that were cut short. */
+      finishRemovals: (signal?: AbortSignal) => finishRemovals(store, signal),
       /** The project of a repository, made when there is none. */
       at: (caller: Caller, localPath: string) => write(tx => projectAt(tx, caller.customer ?? '', localPath)),
     },

@@ -2,6 +2,7 @@ import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Differences } from './differences.ts'
 import { type EventRow, MOST_AT_ONCE } from './event-insert.ts'
 import { prepared } from './prepared.ts'
+import { isOfLiving } from './rules.ts'
 import type { Schema } from './schema.ts'
 
 /** One line of a run's timeline. Never changed once written. */
@@ -92,6 +93,7 @@ export async function eventsOfAll(
       'run_events.data',
     ])
     .where('run_events.cursor', '>', after)
+    .where(isOfLiving('runs'))
   if (customer !== null) query = query.where(eb => eb(ofItsRun(eb, 'customer'), '=', customer))
   if (projectId !== undefined) query = query.where(eb => eb(ofItsRun(eb, 'project_id'), '=', projectId))
   if (types) query = query.where('run_events.type', 'in', types)

@@ -226,4 +226,8 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   create index idempotency_by_age on idempotency (created_at);
   `,
   'alter table runs add column machine text;',
+  `
+  alter table projects add column removed_at text;
+  create index projects_removed on projects (id) where removed_at is not null;
+  `,
 ]

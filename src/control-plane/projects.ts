@@ -2,7 +2,6 @@ import { type Kysely, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newProjectId } from '../core/ids.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
-import { UNFINISHED } from './run-states.ts'
 import type { ProjectRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -64,6 +63,7 @@ export async function findProjectAt(db: Kysely<Schema>, customer: string, localP
     .selectAll()
     .where('customer', '=', customer)
     .where('local_path', '=', localPath)
+    .where('removed_at', 'is', null)
     .orderBy('seq')
     .limit(1)
     .executeTakeFirst()
@@ -83,7 +83,7 @@ export async function projectAt(tx: Tx, customer: string, localPath: string): Pr
 
 /** One project. Throws NOT_FOUND, also when it is another customer's; null for all customers. */
 export async function projectOf(db: Kysely<Schema>, customer: string | null, id: string): Promise<Project> {
-  const row = await db.selectFrom('projects').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('projects').selectAll().where('id', '=', id).where('removed_at', 'is', null).executeTakeFirst()
   if (!row || (customer !== null && row.customer !== customer))
     throw new RunnerError('NOT_FOUND', `there is no project ${JSON.stringify(id)}`)
   return toProject(row)
@@ -96,7 +96,7 @@ export async function listProjects(
   wish: PageWish & { name?: string; localPath?: string },
 ): Promise<Page<Project>> {
   const { limit = PAGE, before = null, name, localPath } = wish
-  let query = db.selectFrom('projects').selectAll()
+  let query = db.selectFrom('projects').selectAll().where('removed_at', 'is', null)
   if (customer !== null) query = query.where('customer', '=', customer)
   if (name !== undefined) query = query.where('name', '=', name)
   if (localPath !== undefined) query = query.where('local_path', '=', localPath)
@@ -126,34 +126,6 @@ export async function changeProject(tx: Tx, customer: string | null, id: string,
     .where('id', '=', id)
     .execute()
   return projectOf(tx.db, customer, id)
-}
-
-/** Throws NOT_FOUND, or EXISTS while a run of the project is not over. */
-export async function ensureIdle(db: Kysely<Schema>, customer: string | null, id: string): Promise<void> {
-  const project = await projectOf(db, customer, id)
-  const busy = await db
-    .selectFrom('runs')
-    .select('id')
-    .where('project_id', '=', id)
-    .where('status', 'in', UNFINISHED)
-    .limit(1)
-    .executeTakeFirst()
-  if (busy)
-    throw new RunnerError('EXISTS', `the project ${JSON.stringify(project.name)} has runs that are not over, such as ${busy.id}`, {
-      advice: 'Stop them first.',
-    })
-}
-
-/** Deletes a project with its tasks, runs and what is left of their timelines. Same errors as `ensureIdle`. */
-export async function removeProject(tx: Tx, customer: string | null, id: string): Promise<void> {
-  await ensureIdle(tx.db, customer, id)
-  await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
-  const runs = tx.db.selectFrom('runs').select('seq').where('project_id', '=', id)
-  await tx.db.deleteFrom('run_events').where('run', 'in', runs).execute()
-  await tx.db.deleteFrom('retention_pass').execute()
-  const tasks = tx.db.selectFrom('tasks').select('id').where('project_id', '=', id)
-  await tx.db.deleteFrom('task_dependencies').where('depends_on', 'in', tasks).execute()
-  await tx.db.deleteFrom('projects').where('id', '=', id).execute()
 }
 
 /** Those of these projects, or of all of a customer, that have as many runs under work as they may. On PostgreSQL the answer is true until the transaction ends only for a project that is held. */

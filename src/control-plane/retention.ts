@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000
 /** Runs that are looked at together. */
 const RUNS = 50
 /** Rows that are deleted in one transaction, and the rest after it in milliseconds: others wait for a bite, and have most of the time. */
-const BITE = 100
+export const BITE = 100
 const REST_MS = 10
 /** What only tells of the work, and not what became of the run. */
 const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'EXECUTING', 'TOOL_USED', 'STEP_COMPLETED', 'PLAN_GENERATED']
@@ -28,7 +28,7 @@ const LOG_GONE = 1
 const ALL_GONE = 2
 
 /** What one transaction of a pass did, and whether there is more of the kind. */
-interface Bitten {
+export interface Bitten {
   events: number
   more: boolean
 }
@@ -50,15 +50,8 @@ export async function retain(store: Store, { eventDays, logDays }: Ages, signal?
   return gone
 }
 
-/** Deletes the timelines of a project's runs that are over, in the same small transactions: what goes with the project then is little. */
-export async function dropTimelines(store: Store, projectId: string): Promise<void> {
-  await untilDone(store, async tx => {
-    const query = tx.db.selectFrom('runs').select('seq').where('project_id', '=', projectId).where('finished_at', 'is not', null)
-    return bite(tx, query.where('pruned', '!=', ALL_GONE).limit(RUNS), ALL_GONE)
-  })
-}
-
-async function untilDone(store: Store, bite: (tx: Tx) => Promise<Bitten>, signal?: AbortSignal): Promise<number> {
+/** One small transaction after the other, with a rest between them, until there is no more or the signal fires; answers how many events went. */
+export async function untilDone(store: Store, bite: (tx: Tx) => Promise<Bitten>, signal?: AbortSignal): Promise<number> {
   let events = 0
   for (let more = true; more && !signal?.aborted; ) {
     const done = await transact(store, bite)
@@ -84,18 +77,23 @@ function prune(tx: Tx, before: string, from: readonly number[], to: number): Pro
 async function bite(tx: Tx, query: SelectQueryBuilder<Schema, 'runs', Pick<RunRow, 'seq'>>, to: number): Promise<Bitten> {
   const runs = (await tx.differs.skippingHeld(query, 'runs').execute()).map((run: Pick<RunRow, 'seq'>) => run.seq)
   if (runs.length === 0) return { events: 0, more: false }
-  let old = tx.db.selectFrom('run_events').select('cursor').where('run', 'in', runs)
-  if (to === LOG_GONE) old = old.where('type', 'in', LOG_TYPES)
-  const events = (await old.limit(BITE).execute()).map(event => event.cursor)
-  if (events.length > 0) {
-    await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
-    await tx.db.deleteFrom('run_events').where('cursor', 'in', events).execute()
-    await tx.db.deleteFrom('retention_pass').execute()
-  }
-  if (events.length === BITE) return { events: BITE, more: true }
+  const events = await dropEvents(tx, runs, to === LOG_GONE ? LOG_TYPES : undefined)
+  if (events === BITE) return { events, more: true }
   if (to === ALL_GONE) await tx.db.deleteFrom('run_artifacts').where('run', 'in', runs).execute()
   await tx.db.updateTable('runs').set({ pruned: to }).where('seq', 'in', runs).execute()
-  return { events: events.length, more: true }
+  return { events, more: true }
+}
+
+/** Deletes events of these runs, a bite at most, and answers how many; when that is less than a bite, they were the last. */
+export async function dropEvents(tx: Tx, runs: readonly number[], types?: readonly string[]): Promise<number> {
+  let old = tx.db.selectFrom('run_events').select('cursor').where('run', 'in', runs)
+  if (types) old = old.where('type', 'in', types)
+  const events = (await old.limit(BITE).execute()).map(event => event.cursor)
+  if (events.length === 0) return 0
+  await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
+  await tx.db.deleteFrom('run_events').where('cursor', 'in', events).execute()
+  await tx.db.deleteFrom('retention_pass').execute()
+  return events.length
 }
 
 async function forgetKeys(tx: Tx, before: string): Promise<Bitten> {

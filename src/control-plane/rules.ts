@@ -85,3 +85,7 @@ export function isUnfinished(eb: ExpressionBuilder<Schema & { needed: Schema['ta
     .end()
   return eb.or([eb(standing, 'not in', FINISHED), eb.and([eb('needed.role', '=', 'qa'), eb('needed.status', 'not in', CLOSED)])])
 }
+
+/** As SQL: the project of this row of a table is not being deleted. */
+export const isOfLiving = (table: 'runs' | 'tasks') =>
+  sql<SqlBool>`${sql.ref(`${table}.project_id`)} not in (select projects.id from projects where projects.removed_at is not null)`

@@ -3,6 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import { newRunId } from '../core/ids.ts'
 import type { Commit, Tokens } from '../core/run.ts'
 import { prepared, preparedByShape } from './prepared.ts'
+import { isOfLiving } from './rules.ts'
 import { guard, isOver, type RunStatus } from './run-states.ts'
 import type { NewRunRow, RunRow, RunType, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
@@ -91,7 +92,7 @@ export function toRun(row: RunRow): Run {
 
 /** The run with this id that a customer may see; null for all customers. Throws NOT_FOUND. */
 export async function runRow(db: Kysely<Schema>, customer: string | null, id: string): Promise<RunRow> {
-  const row = await runNamed(db, id)
+  const [row] = await living({ db }, { id })
   if (!row || (customer !== null && row.customer !== customer)) throw new RunnerError('NOT_FOUND', `there is no run ${JSON.stringify(id)}`)
   return row
 }
@@ -114,6 +115,10 @@ export function latestRun(db: Kysely<Schema>, taskId: string): Promise<RunRow | 
 export async function runNamed(db: Kysely<Schema>, id: string): Promise<RunRow | undefined> {
   return (await named({ db }, { id }))[0]
 }
+
+const living = prepared(({ db }: Pick<Tx, 'db'>, { id }: { id: string }) =>
+  db.selectFrom('runs').selectAll().where('id', '=', id).where(isOfLiving('runs')),
+)
 
 const named = prepared(({ db }: Pick<Tx, 'db'>, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id))
 

@@ -4,6 +4,7 @@ import type { Differences } from './differences.ts'
 import type { TaskDraft } from './draft.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
 import { projectOf } from './projects.ts'
+import { isOfLiving } from './rules.ts'
 import { nameFrom, type Run, type RunStep, type RunWish, toRun } from './run-rows.ts'
 import { RUN_STATES, type RunStatus } from './run-states.ts'
 import { RUN_TYPES, type RunRow, type RunType, type Schema } from './schema.ts'
@@ -114,7 +115,7 @@ type RunQuery = SelectQueryBuilder<Schema, 'runs', object>
 /** The query of a list without what it selects, apart so that its plan can be shown. */
 export function runQuery(db: Kysely<Schema>, customer: string | null, filter: Omit<RunFilter, 'text' | 'status' | 'limit'>): RunQuery {
   const { projectId, taskId, before = null } = filter
-  let query = db.selectFrom('runs').orderBy('seq', 'desc')
+  let query = db.selectFrom('runs').where(isOfLiving('runs')).orderBy('seq', 'desc')
   if (taskId !== undefined) query = query.where('task_id', '=', taskId)
   if (projectId !== undefined) query = query.where('project_id', '=', projectId)
   if (customer !== null) query = query.where('customer', '=', customer)
@@ -132,6 +133,9 @@ export async function countRuns(db: Kysely<Schema>, customer: string | null): Pr
     .select(['status', eb => eb.fn.countAll<number>().as('count')])
     .groupBy('status')
   if (customer !== null) query = query.where('customer', '=', customer)
+  // Counting is a walk along an index alone, which this would make three times as long; mostly there is none.
+  const removed = await db.selectFrom('projects').select('id').where('removed_at', 'is not', null).limit(1).execute()
+  if (removed.length > 0) query = query.where(isOfLiving('runs'))
   const counts = Object.fromEntries(RUN_STATES.map(status => [status, 0])) as Record<RunStatus, number>
   for (const { status, count } of await query.execute()) counts[status] = Number(count)
   return counts

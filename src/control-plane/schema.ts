@@ -44,6 +44,8 @@ interface ProjectsTable {
   customer: string
   /** How many of its runs may be under work at once; null for any number. */
   max_running: number | null
+  /** Since when it is being deleted: nobody sees it, its tasks and runs any more. */
+  removed_at: Generated<string | null>
   created_at: string
   updated_at: string
 }

@@ -82,6 +82,10 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   `,
   toRuns,
   'alter table runs add column machine text;',
+  `
+  alter table projects add column removed_at text;
+  create index projects_removed on projects (id) where removed_at is not null;
+  `,
 ]
 
 /**

@@ -3,7 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import type { Plan, Task } from '../core/task.ts'
 import { planOf } from './plan.ts'
 import { prepared, preparedForOne } from './prepared.ts'
-import { isUnfinished } from './rules.ts'
+import { isOfLiving, isUnfinished } from './rules.ts'
 import type { HistoryKind, HistoryRow, RunRow, Schema, TaskRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -162,7 +162,7 @@ function boardTask(row: TaskRow, needs: Need[], labels: string[], project: strin
 /** The task as it is shown. Throws TASK_UNKNOWN, also when it is another customer's; null for all customers. */
 export async function taskOf(db: Kysely<Schema>, customer: string | null, id: string): Promise<BoardTask> {
   const [task] = await readTasks(db, tasks => {
-    const one = tasks.where('tasks.id', '=', id)
+    const one = tasks.where('tasks.id', '=', id).where(isOfLiving('tasks'))
     return customer === null ? one : one.where('tasks.customer', '=', customer)
   })
   if (!task) throw unknownTask(id)
@@ -171,7 +171,8 @@ export async function taskOf(db: Kysely<Schema>, customer: string | null, id: st
 
 /** The task's row, held until the transaction ends. Throws TASK_UNKNOWN, also when it is another customer's. */
 export async function heldTask(tx: Tx, customer: string | null, id: string): Promise<TaskRow> {
-  const row = await tx.differs.held(tx.db.selectFrom('tasks').selectAll().where('id', '=', id)).executeTakeFirst()
+  const one = tx.db.selectFrom('tasks').selectAll().where('id', '=', id).where(isOfLiving('tasks'))
+  const row = await tx.differs.held(one).executeTakeFirst()
   if (!row || (customer !== null && row.customer !== customer)) throw unknownTask(id)
   return row
 }

@@ -5,7 +5,7 @@ import type { TaskStatus } from '../core/task.ts'
 import { parseDraft, type TaskDraft } from './draft.ts'
 import { writeMentions } from './mentions.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
-import { isWaiting } from './rules.ts'
+import { isOfLiving, isWaiting } from './rules.ts'
 import { addRun, latestRun, type RunWish } from './run-rows.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { type BoardTask, heldTask, withBelongings, withNote, writeHistory } from './task-rows.ts'
@@ -70,7 +70,7 @@ export interface TaskFilter extends PageWish {
 /** Tasks, newest first; null for all customers. */
 export async function listTasks(db: Kysely<Schema>, customer: string | null, filter: TaskFilter): Promise<Page<BoardTask>> {
   const { projectId, status, role, limit = PAGE, before = null } = filter
-  let query = db.selectFrom('tasks').selectAll()
+  let query = db.selectFrom('tasks').selectAll().where(isOfLiving('tasks'))
   if (customer !== null) query = query.where('customer', '=', customer)
   if (projectId !== undefined) query = query.where('project_id', '=', projectId)
   if (status !== undefined) query = query.where('status', 'in', status)

@@ -13,7 +13,7 @@ interface UpkeepOptions {
 }
 
 /**
- * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old. Any number of servers may do
+ * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old, or of a project that is to go. Any number of servers may do
  * it. Stopping waits for what is being done, and cuts the deleting short.
  */
 export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
@@ -23,13 +23,13 @@ export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOption
     await plane.queue.sweep()
     last = Date.now()
   }
+  const remove = async (signal: AbortSignal) => {
+    await plane.retain(keep, signal)
+    await plane.projects.finishRemovals(signal)
+  }
   const stops = [
     every(SWEEP_MS, sweep, error => onFault(error, 'letting go of lost runs')),
-    every(
-      RETAIN_MS,
-      signal => plane.retain(keep, signal),
-      error => onFault(error, 'deleting old events'),
-    ),
+    every(RETAIN_MS, remove, error => onFault(error, 'deleting what is old or to go')),
   ]
   return { stop: async () => void (await Promise.all(stops.map(stop => stop()))) }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Page } from '../../src/control-plane/paging.ts'
-import { bench, dev, me, type NewDatabase, refused } from './control-plane-fixture.ts'
+import { newRunId } from '../../src/core/ids.ts'
+import { bench, dev, me, type NewDatabase, qa, refused } from './control-plane-fixture.ts'
 
 async function allPages<T>(read: (before: number | null) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = []
@@ -103,6 +104,42 @@ export function listPromises(newDatabase: NewDatabase): void {
       await plane.projects.remove(me, project.id)
       for (const table of ['projects', 'tasks', 'runs', 'run_events', 'task_history', 'task_dependencies'])
         expect(await database.ask(`select * from ${table}`), table).toEqual([])
+    })
+
+    test('a project whose deletion was cut short is gone for everybody, and whoever goes on with it ends it', async () => {
+      const { create, plane, open, project, database, take } = await bench(newDatabase)
+      const other = await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
+      const kept = await plane.runs.create(me, { projectId: other.id, goal: 'stays' })
+      await plane.runs.pause(me, kept.id)
+      let needed: string[] = []
+      for (let n = 0; n < 60; n++) needed = [(await create(`goal ${n}`, { dependsOn: needed })).taskId]
+      const work = await take()
+      await plane.queue.conclude(me, work.holder, work.task.id, { kind: 'reported', status: 'dev_done', note: '' })
+      for (const run of (await plane.runs.list(me, { status: ['QUEUED'], projectId: project.id, limit: 100 })).items)
+        await plane.tasks.move(me, run.taskId, 'dev_done')
+      const cut = new AbortController()
+      cut.abort()
+      const rows = async (table: string) => Number((await database.ask(`select count(*) as n from ${table}`))[0]!.n)
+      await plane.projects.remove(me, project.id, cut.signal)
+      expect(await rows('tasks')).toBe(61)
+      const next = await open()
+      for (const call of [next.projects.get, next.projects.remove]) await refused(call(me, project.id), 'NOT_FOUND')
+      for (const call of [next.runs.get, next.runs.retry, next.events.ofRun]) await refused(call(me, work.run.id), 'NOT_FOUND')
+      for (const call of [next.tasks.get, next.tasks.requeue]) await refused(call(me, work.task.id), 'TASK_UNKNOWN')
+      expect((await next.projects.list(me)).items.map(one => one.name)).toEqual(['other'])
+      expect((await next.runs.list(me)).items.map(run => run.id)).toEqual([kept.id])
+      expect((await next.tasks.list(me)).items.map(task => task.id)).toEqual([kept.taskId])
+      expect(new Set((await next.events.all(me)).map(event => event.projectId))).toEqual(new Set([other.id]))
+      expect(await next.runs.counts(me)).toMatchObject({ PAUSED: 1, COMPLETED: 0, STOPPED: 0 })
+      expect(await next.queue.look(me, qa())).toBeNull()
+      expect(await next.queue.next(me, qa())).toBeNull()
+      expect(await next.queue.claim(me, qa(), work.task.id, newRunId())).toBeNull()
+      const again = await next.projects.create(me, { name: 'shop', localPath: '/srv/shop' })
+      expect((await next.projects.at(me, '/srv/shop')).id).toBe(again.id)
+      await Promise.all([plane.projects.finishRemovals(), next.projects.finishRemovals()])
+      expect([await rows('projects'), await rows('tasks'), await rows('runs')]).toEqual([2, 1, 1])
+      const events = await database.ask('select distinct run from run_events')
+      expect(events).toHaveLength(1)
     })
   })
 }

@@ -77,6 +77,21 @@ test('others are served while a project with very much in it is deleted', async 
   expect(database.prepare('select name from projects').all()).toEqual([{ name: 'other' }])
 })
 
+test('a server that starts goes on with the deletion of a project that was cut short', async () => {
+  const { plane, database, left } = await withMuch()
+  const [project] = (await plane.projects.list(me)).items
+  const cut = new AbortController()
+  const removing = plane.projects.remove(me, project!.id, cut.signal)
+  cut.abort()
+  await removing
+  expect(left()).toBeGreaterThan(40_000)
+  const faults: unknown[] = []
+  const upkeep = startUpkeep(plane, { keep: {}, onFault: error => faults.push(error) })
+  await vi.waitUntil(() => database.prepare('select id from projects').all().length === 0, { timeout: 60_000 })
+  await upkeep.stop()
+  expect([left(), faults]).toEqual([0, []])
+})
+
 /** A project with one run that is over, and 50,000 events of it. */
 async function withMuch() {
   const file = join(tempFolder(), 'agent-runner.db')

@@ -13,7 +13,7 @@ const tags = ['projects']
 const unknown = { 404: 'There is no such project.' }
 
 /** `/projects`: the repositories that tasks belong to. */
-export function projectRoutes(api: ApiServer, { plane }: ApiContext): void {
+export function projectRoutes(api: ApiServer, { plane, closing }: ApiContext): void {
   api.post(
     '/projects',
     {
@@ -108,14 +108,20 @@ export function projectRoutes(api: ApiServer, { plane }: ApiContext): void {
     {
       config: { needs: 'admin' },
       schema: {
-        ...{ operationId: 'deleteProject', tags, summary: 'Delete a project', description: 'With its tasks, runs and their timelines.' },
+        ...{
+          operationId: 'deleteProject',
+          tags,
+          summary: 'Delete a project',
+          description:
+            'With its tasks, runs and their timelines. It is gone for everybody at once; the answer comes when all of it is deleted, and a server that is ended before goes on with it at its next start.',
+        },
         params: idParam,
         response: { 204: noContent('It is gone.') },
         problems: { ...unknown, 409: 'A run of it is not over.' },
       },
     },
     async (request, reply) => {
-      await plane.projects.remove(by(request), request.params.id)
+      await plane.projects.remove(by(request), request.params.id, closing)
       return reply.code(204).send()
     },
   )
