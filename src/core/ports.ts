@@ -320,8 +320,8 @@ export interface Journal {
   save(record: RunRecord, durable?: 'before' | 'beside'): void
   /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
   remove(): void
-  /** Another agent of this state folder whose lock file has the run as its own too; null for none. */
-  sharedWith(runId: string): string | null
+  /** The record of another agent of this state folder whose lock file has the run as its own too; null for none. */
+  sharedWith(runId: string): RunRecord | null
 }
 
 /** The usage limit of the agent CLI's account, shared by every runner of this machine that uses the account. */

@@ -12,6 +12,7 @@ import { readMentions } from './mentions.ts'
 import { firstPrompt, laterPrompt, type PromptParts, partPrompt } from './prompt.ts'
 import { untilAnswered } from './retry.ts'
 import type { Steering } from './steering.ts'
+import { attemptTakenOver } from './taken-over.ts'
 import { waitOut } from './waiting.ts'
 import { halts, isToStop, undelivered } from './wishes.ts'
 
@@ -128,9 +129,11 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
   const last = record.attempts.at(-1)
   // Commands have no session: the agent goes on in the one that it had before them.
   const spoken = record.attempts.findLast(attempt => !isCommand(attempt.part, record))
-  const resume = !part?.command && choice.session === 'resume' && spoken !== undefined && agent.canResume(spoken.sessionId, workspace.path)
+  const takenOver = last || part?.command ? null : attemptTakenOver(record, choice.part, context)
+  const goesOn = !part?.command && choice.session === 'resume' && spoken !== undefined && agent.canResume(spoken.sessionId, workspace.path)
+  const resumed = takenOver ?? (goesOn ? spoken : null)
   const number = (last?.number ?? context.supervision.latest(record.runId)) + 1
-  const mentions = last ? [] : await readMentions(record, context)
+  const mentions = last || takenOver ? [] : await readMentions(record, context)
   const parts: PromptParts = {
     identity: context.identity,
     task: record.task,
@@ -141,25 +144,27 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     part: part && { goal: part.goal ?? '', number: choice.part + 1, of: partsOf(record) },
   }
   const directives = undelivered(record)
+  // Whoever was at work when the run was taken over did not live to its end.
+  const after = takenOver ? 'killed' : choice.after
   const prompt = part?.command
     ? `${part.command}\n`
-    : last && choice.after
+    : after
       ? laterPrompt(parts, {
-          session: resume ? 'resume' : 'afresh',
-          after: choice.after,
-          lastText: last.ended?.text ?? '',
+          session: resumed ? 'resume' : 'afresh',
+          after,
+          lastText: last?.ended?.text ?? '',
           changed: await changedSoFar(workspace, record, context),
           directives,
         })
-      : resume
+      : resumed
         ? partPrompt({ ...parts, directives })
         : firstPrompt({ ...parts, directives })
   context.files.write(record.runId, promptName(number), prompt)
   return {
     number,
-    mode: resume ? 'resume' : 'fresh',
+    mode: resumed ? 'resume' : 'fresh',
     part: choice.part,
-    sessionId: resume ? spoken.sessionId : context.newSessionId(),
+    sessionId: resumed?.sessionId ?? context.newSessionId(),
     model: modelFor(policy.models, record.task, context.identity.role),
     startedAt: new Date(clock.now()).toISOString(),
     supervisor: null,

@@ -41,13 +41,13 @@ export function openJournal(home: string, agentId: string): Journal {
   }
 }
 
-function sharedWith(home: string, agentId: string, runId: string): string | null {
+function sharedWith(home: string, agentId: string, runId: string): RunRecord | null {
   for (const name of readdirSync(join(home, 'locks'))) {
     const other = /^agent-(.+)\.lock$/.exec(name)?.[1]
     if (other === undefined || other === agentId) continue
     try {
       const record = readLockFile(join(home, 'locks', name))
-      if (record.runId === runId && ownsRunId(record)) return other
+      if (record.runId === runId && ownsRunId(record)) return record
     } catch {
       // Gone meanwhile, or for its own agent to deal with.
     }

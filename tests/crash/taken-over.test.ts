@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { machineStatus } from '../../src/cli/status/machine-status.ts'
 import { isAlive } from '../../src/system/processes.ts'
 import { apiClient } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
@@ -10,7 +11,7 @@ import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** One agent's runner was killed, its agent lives; the lease of its run is over, and another agent of the same machine is there. */
-async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL') {
+async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL', complexity: 'major' | 'minor' = 'major') {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const server = join(import.meta.dirname, '../fixtures/server-program.ts')
@@ -20,7 +21,7 @@ async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL') {
   const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
   const stage = await embeddedStage({ env: tracker })
   const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
-  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so' })
+  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so', complexity })
   stage.agent.hold(2)
   onTestFinished(() => stage.agent.letGo())
   const shown = () => api.get(`/runs/${run.id}`)
@@ -58,6 +59,9 @@ test('who takes over a run on the machine of its dead runner first ends the agen
   stage.agent.letGo()
   expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
   expect(stage.agent.overlaps()).toEqual([])
+  const [before, after] = stage.agent.starts()
+  expect(after).toMatchObject({ mode: 'resume', sessionId: before!.sessionId })
+  expect(after!.prompt).toContain('the agent was killed from outside')
   expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
   expectNothingRunning(stage)
   expectNothingLost(stage)
@@ -100,11 +104,51 @@ test.each(['done:claim', 'decided:agent'])(
     stage.agent.letGo()
     expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
     expect(stage.agent.overlaps()).toEqual([])
+    expect(stage.agent.starts()[1]).toMatchObject({ mode: 'resume', sessionId: stage.agent.starts()[0]!.sessionId })
     expect(await shown()).toMatchObject({ status: 'COMPLETED', agent_id: 'dev_002' })
     expectNothingRunning(stage)
     expectNothingLost(stage)
   },
 )
+
+test('who takes over a run whose session has no transcript any more begins a new one with the whole task', async () => {
+  const { stage, other } = await leftAlone()
+  stage.agent.forget(stage.agent.starts()[0]!.sessionId)
+  const second = other()
+  await waitFor('its own agent', () => stage.agent.starts().length === 2)
+  stage.agent.letGo()
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  const [before, after] = stage.agent.starts()
+  expect(after).toMatchObject({ mode: 'fresh' })
+  expect(after!.sessionId).not.toBe(before!.sessionId)
+  expect(after!.prompt).toContain('Make it so')
+  expectNothingLost(stage)
+})
+
+test('what a run did in place before it was taken over is not mixed into the work of its successor, is listed, and is kept', async () => {
+  const { stage, other } = await leftAlone('SIGKILL', 'minor')
+  const [before] = stage.agent.starts()
+  const second = other()
+  await waitFor('its own agent', () => stage.agent.starts().length === 2)
+  stage.agent.letGo()
+  expect(await second.exit, second.output()).toEqual({ code: 0, signal: null })
+  const after = stage.agent.starts()[1]!
+  expect(after).toMatchObject({ mode: 'fresh' })
+  const branch = stage.git('for-each-ref', '--format=%(refname)', 'refs/heads/feature')
+  expect(stage.git('show', `${branch}:piece-2`)).toBe(`piece 2 by ${after.pid}`)
+  // What the first one left stands where it was, and its agent id is told to have it.
+  expect(readFileSync(join(stage.repo, 'piece-2'), 'utf8')).toBe(`piece 2 by ${before!.pid}\n`)
+  const { agents } = machineStatus(stage.home, null)
+  expect(agents).toMatchObject([{ agent_id: 'dev_001', state: 'interrupted', workspace: stage.repo }])
+  const late = stage.start({ role: 'fullstack_dev' })
+  expect((await late.exit).code, late.output()).toBe(12)
+  const kept = stage.git('for-each-ref', '--format=%(refname)', 'refs/agent-runner/').split('\n')
+  expect(kept.map(ref => stage.git('show', `${ref}:piece-2`))).toContain(`piece 2 by ${before!.pid}`)
+  expect(stage.git('status', '--porcelain')).toBe('')
+  expect(machineStatus(stage.home, null).agents).toEqual([])
+  expectNothingLost(stage)
+  expectNothingRunning(stage)
+})
 
 test('a runner that only stood still while another agent of the machine took its run over ends with 12, and its successor is not touched', async () => {
   const { stage, first, agent, shown, other } = await leftAlone('SIGSTOP')
