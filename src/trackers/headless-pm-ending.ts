@@ -3,10 +3,13 @@ import type { Report } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import type { HeadlessPmClaims } from './headless-pm-claim.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
+import type { WireTask } from './headless-pm-wire.ts'
 
 /**
  * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what
  * is there goes along; a comment beside it could appear twice. `fallback` is written when the server has no such status.
+ * The server writes whatever it is told, with no condition: who takes the task, or writes on it, between our last look and this write is
+ * overwritten. Their words of a status write stay in the server's change log, and what they do next finds the task finished.
  */
 export async function endTask(
   tasks: HeadlessPmTasks,
@@ -16,10 +19,11 @@ export async function endTask(
   report: Report & { fallback?: string },
   signal: AbortSignal,
 ): Promise<'reported' | 'lost'> {
-  const now = await tasks.find(task, 'under_work', signal)
+  const found = await tasks.find(task, 'under_work', signal)
   // The answer to an earlier try may have been lost: look before writing again.
-  if (carriesRun(now?.notes, report.runId)) return 'reported'
-  if (!now || !(await stillOurs())) return (await wasReported()) ? 'reported' : 'lost'
+  if (carriesRun(found?.notes, report.runId)) return 'reported'
+  const now = found && (await provenOurs(found))
+  if (!now) return (await wasReported()) ? 'reported' : 'lost'
   const entry = `${agent.id}: ${withRun(report.note, report.runId)}`
   const notes = now.notes ? `${now.notes}\n\n${entry}` : entry
   let written = await tasks.write(agent, task, { status: report.status, notes }, signal)
@@ -27,11 +31,14 @@ export async function endTask(
   if (written === 'unknown_status') throw new RunnerError('TRACKER_REFUSED', `the PM server knows no status "${report.status}"`)
   return written ? 'reported' : 'lost'
 
-  /** Ours, or ours again: a lock that expired during the work, or a claim that was cut off before `under_work`. */
-  async function stillOurs(): Promise<boolean> {
-    const stands = await claims.stands(agent, task, now, signal)
-    if (stands !== 'free') return stands === 'ours'
-    return (now?.status === 'under_work' || now?.locked_by === agent.id) && (await claims.claim(agent, task, signal)) === 'ours'
+  /** The task when it is ours, or ours again: a lock that expired during the work, or a claim that was cut off before `under_work`. */
+  async function provenOurs(seen: WireTask): Promise<WireTask | null> {
+    const stands = await claims.stands(agent, task, seen, signal)
+    if (stands !== 'free') return stands === 'ours' ? seen : null
+    if (seen.status !== 'under_work' && seen.locked_by !== agent.id) return null
+    if ((await claims.claim(agent, task, signal)) !== 'ours') return null
+    // To take it again lasts a while: what was written on it meanwhile goes along too.
+    return await tasks.find(task, 'under_work', signal)
   }
 
   /** Whoever took the task after our report may have replaced the notes; the change log still has ours. */

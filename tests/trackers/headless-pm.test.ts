@@ -50,6 +50,42 @@ describe('the traps of Headless PM', () => {
     expect(pm.requests.filter(request => request.method !== 'GET')).toEqual([])
   })
 
+  test('what somebody writes on a task while its expired lock is taken again stays beside the report', async () => {
+    const { tracker, task, row, pm, expire } = await claimed()
+    await expire(agent.id)
+    pm.onRequest = request => {
+      if (request.path.endsWith('/lock')) pm.board.comment(row.id, { comment: 'mind the gap' }, 'pm_1')
+      return 'pass'
+    }
+    expect(await tracker.report(agent, task, report, never())).toBe('reported')
+    expect(row.notes).toContain('pm_1: mind the gap')
+    expect(row.notes?.split(runId)).toHaveLength(2)
+  })
+
+  test('a task that is given to another exactly between our look and our write is finished once, and the other’s words are in the change log', async () => {
+    const { tracker, fresh, task, row, pm } = await claimed()
+    const other = { ...agent, id: 'dev_2' }
+    await fresh().register(other, never())
+    let given = false
+    pm.onRequest = request => {
+      if (given || request.method !== 'PUT') return 'pass'
+      given = true
+      row.locked_by = other.id
+      pm.board.setStatus(row.id, { status: 'under_work', notes: 'dev_2: it is mine now' }, other.id)
+      return 'pass'
+    }
+    expect(await tracker.report(agent, task, report, never())).toBe('reported')
+    expect(given).toBe(true)
+    expect(row).toMatchObject({ status: 'dev_done', locked_by: null })
+    expect(pm.board.changelog).toContainEqual(expect.objectContaining({ changed_by: 'dev_2', notes: 'dev_2: it is mine now' }))
+    const notes = row.notes
+    expect(await fresh().holding(other, task, never())).toBe('finished')
+    expect(await fresh().report(other, task, { status: 'dev_done', note: 'Mine. run_2', runId: 'run_2' }, never())).toBe('lost')
+    expect(await tracker.report(agent, task, report, never())).toBe('reported')
+    expect(row).toMatchObject({ status: 'dev_done', notes, locked_by: null })
+    expect(notes?.split(runId)).toHaveLength(2)
+  })
+
   test('a task that is finished between our look and our lock is left finished and open', async () => {
     const { tracker, pm, ids } = await opened()
     const [task, row] = [await look(tracker), pm.board.task(Number(ids[0]))]
