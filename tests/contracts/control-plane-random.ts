@@ -19,6 +19,11 @@ const step = fc.record({ what: fc.constantFrom(...PEOPLE, ...RUNNERS), run: fc.n
 /** What several clients do at the same moment, again and again. */
 const story = fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { minLength: 5, maxLength: 30 })
 
+/** How many clients make a storm, how much each does at most, and when they all leave off, in milliseconds. */
+const CLIENTS = 8
+const STORM = 150
+const STORM_MS = 8_000
+
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
 /** Whatever clients do, and in whatever order: no run and no task is ever in a state that must not be. */
@@ -40,6 +45,19 @@ export function randomPromises(newDatabase: NewDatabase): void {
     })
     // On failure it prints the seed and the shortest story.
     await fc.assert(property, { numRuns: 25, interruptAfterTimeLimit: 60_000 })
+  })
+
+  test('a storm of clients, none of whom waits for another, ends in good order', { timeout: 60_000 }, async () => {
+    const { database, plane, open, project } = await bench(newDatabase, { maxExpiries: 1_000 })
+    await watch(database, plane.kind)
+    const planes = [plane, await open(), await open()]
+    const world: World = { projectId: project.id, database, holders: [], seq: 0 }
+    const until = performance.now() + STORM_MS
+    const client = async (i: number) => {
+      for (const each of fc.sample(step, STORM)) if (performance.now() < until) await act(planes[i % 3]!, world, each)
+    }
+    await Promise.all(Array.from({ length: CLIENTS }, (_, i) => client(i)))
+    await check(database)
   })
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
@@ -155,6 +155,16 @@ describe('branches', () => {
 
     test('a branch that was there before stays', async () => {
       expect(await vanish(() => {}, { branch: 'topic' })).toEqual({ kept: false, there: false, branch: true })
+    })
+
+    test('a removal that was killed half way is ended, also when only the branch is left', async () => {
+      const half = (path: string) => {
+        writeFileSync(join(path, '../../.git/worktrees/task-7/agent-runner-removing'), '')
+        rmSync(join(path, 'README.md'))
+      }
+      const GONE = { kept: false, there: false, branch: false }
+      expect(await vanish(half)).toEqual(GONE)
+      expect(await vanish(path => void git(join(path, '../..'), 'worktree', 'remove', path))).toEqual(GONE)
     })
 
     test.for([
