@@ -58,6 +58,16 @@ export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit
   })
 }
 
+/** What a reader of those files answers, for who only looks or lets go: null with the problem when they are damaged or newer than this program. */
+export function unlessDamaged<T>(read: () => T): { value: T | null; problem: string | null } {
+  try {
+    return { value: read(), problem: null }
+  } catch (error) {
+    if (!(error instanceof RunnerError) || error.code !== 'STATE_UNUSABLE') throw error
+    return { value: null, problem: error.message }
+  }
+}
+
 const VERSION = 1
 
 /** The document in a file; null when it is none, or no file at all. */

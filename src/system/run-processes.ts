@@ -1,4 +1,4 @@
-import { attemptFolder, readAttemptFile } from './attempt-files.ts'
+import { attemptFolder, readAttemptFile, unlessDamaged } from './attempt-files.ts'
 import { isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
 
 /** What lives of a run now, by pid. */
@@ -12,7 +12,9 @@ export interface RunProcesses {
 
 /** The processes of a run that live now; `attempt` is the number of its last one. With `agentId` not those of another agent. Only looks. */
 export function runProcesses(home: string, runId: string, attempt: number | null, agentId?: string): RunProcesses {
-  const started = attempt === null ? null : readAttemptFile(attemptFolder(home, runId, attempt), 'started')
+  const folder = attempt === null ? null : attemptFolder(home, runId, attempt)
+  // Who is to let go of a run whose files are damaged finds what lives of it by its tag.
+  const started = folder === null ? null : unlessDamaged(() => readAttemptFile(folder, 'started')).value
   const supervisor = started && isAlive(started.supervisor) ? started.supervisor.pid : null
   const agent = started?.agent && isAlive(started.agent) ? started.agent.pid : null
   const others = taggedProcesses(RUN_TAG, runId, agentId).map(row => row.pid)

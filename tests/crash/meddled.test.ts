@@ -1,7 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { machineStatus } from '../../src/cli/status/machine-status.ts'
+import { unlockCommand } from '../../src/cli/unlock.ts'
 import { isAlive, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
+import { capture } from '../cli/capture.ts'
 import { type CrashStage, headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingLeft, expectNothingLost, expectNothingRunning, expectToldOnce } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -61,6 +64,16 @@ test.for(['exit.json', 'started.json', 'attempt.json'])(
     expect(last.output()).toContain(join(attempt, name))
     expect(last.output()).not.toMatch(/^ +at /m)
     expect(stage.lock()).not.toBeNull()
+    expectNothingLost(stage)
+    if (name !== 'attempt.json')
+      expect(machineStatus(stage.home, null).agents).toMatchObject([
+        { state: 'interrupted', supervisor: 'gone', problem: `${join(attempt, name)} is damaged` },
+      ])
+    // What the line advises.
+    const env = { HEADLESS_PM_HOME: stage.home, HOME: stage.user, PATH: process.env.PATH ?? '', ...stage.board.env }
+    const told = await capture(unlockCommand, ['unlock', 'dev_001'], { cwd: stage.repo, env })
+    expect(told.exitCode, told.err).toBe(0)
+    expect(stage.lock()).toBeNull()
     expectNothingLost(stage)
   },
 )

@@ -6,6 +6,7 @@ import type { RunRecord } from '../../core/run.ts'
 import { AGENT_ID } from '../../core/task.ts'
 import { endOf } from '../../core/wait.ts'
 import { type GuardHolder, guardHolder } from '../../system/agent-guard.ts'
+import { unlessDamaged } from '../../system/attempt-files.ts'
 import { systemClock } from '../../system/clock.ts'
 import { lastBytes } from '../../system/file-chunks.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
@@ -88,7 +89,8 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
-  const supervisor = attempt ? SUPERVISOR[attemptState(home, record.runId, attempt.number).state] : 'none'
+  const { value, problem } = unlessDamaged(() => attempt && attemptState(home, record.runId, attempt.number))
+  const supervisor = problem === null ? SUPERVISOR[value?.state ?? 'never_started'] : 'gone'
   const step = record.steps.at(-1)
   const waitsUntil = endOf(record.notBefore, systemClock)
   return {
@@ -110,6 +112,7 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
     workspace: record.workspace?.path ?? record.inherited?.path ?? null,
     branch: record.workspace?.branch ?? record.inherited?.branch ?? null,
     waiting_until: waitsUntil === null ? null : new Date(waitsUntil).toISOString(),
+    problem,
   }
 }
 

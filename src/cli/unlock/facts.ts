@@ -3,6 +3,7 @@ import type { Config } from '../../config/config.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { AttemptState } from '../../core/ports.ts'
 import { ownsRunId, type RunRecord } from '../../core/run.ts'
+import { unlessDamaged } from '../../system/attempt-files.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { type RunProcesses, runProcesses } from '../../system/run-processes.ts'
@@ -48,7 +49,7 @@ export async function gatherUnlockFacts(home: string, agentId: string, config: C
     askTracker(config, record.agent, record.task, record.tracker, waitMs),
     place && lookAt(place.path, { runId: record.runId, base: place.base, dirtyAtStart: place.dirtyAtStart }),
   ])
-  const attempt = last ? attemptState(home, record.runId, last.number) : null
+  const attempt = last ? unlessDamaged(() => attemptState(home, record.runId, last.number)).value : null
   return { agentId, path, record, unreadable, runs, attempt, tracker, checkout }
 }
 
