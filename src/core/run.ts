@@ -179,3 +179,11 @@ export interface RunRecord {
 export function ownsRunId({ steps, task }: Pick<RunRecord, 'steps' | 'task'>): boolean {
   return task.runId === null || steps.some(step => step.name === 'preHook')
 }
+
+/**
+ * What marks a process as one of an agent in one state folder (its real path): two folders of a machine may have agents of the same id. In
+ * one word, since not every system tells where an environment's entry ends.
+ */
+export function agentMark(agentId: string, home: string): string {
+  return `${agentId}@${encodeURI(home)}`
+}

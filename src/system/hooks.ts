@@ -6,7 +6,7 @@ import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
 import type { HookWire } from './hook-document.ts'
 import { type HookExit, runHookProcess } from './hook-process.ts'
-import { AGENT_TAG, endTagged, RUN_TAG } from './processes.ts'
+import { AGENT_TAG, agentTag, endTagged, RUN_TAG } from './processes.ts'
 
 export interface HookOptions extends HookPlaces {
   timeoutMs: number
@@ -64,7 +64,7 @@ export function openHooks(options: HookOptions): Hooks {
 
 /** Ends hooks that a killed runner of this agent left running; returns how many processes. For the start of a runner, before its first hook. */
 export function endLeftoverHooks(agentId: string, home: string): Promise<number> {
-  return endTagged(OWNER_TAG, owner(agentId, home), 0)
+  return endTagged(OWNER_TAG, agentTag(agentId, home), 0)
 }
 
 async function call(
@@ -81,9 +81,10 @@ async function call(
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
   const env: NodeJS.ProcessEnv = { ...process.env, ...options.env }
   for (const secret of SECRETS) delete env[secret]
-  env[OWNER_TAG] = owner(document.agent.id, options.home)
+  const owner = agentTag(document.agent.id, options.home)
+  env[OWNER_TAG] = owner
   env.AGENT_RUNNER_HOOK = hook.name
-  if (document.run_id) Object.assign(env, { [RUN_TAG]: document.run_id, [AGENT_TAG]: document.agent.id })
+  if (document.run_id) Object.assign(env, { [RUN_TAG]: document.run_id, [AGENT_TAG]: owner })
   return runHookProcess(
     {
       id: callId(),
@@ -111,8 +112,6 @@ function toWire({ task, ...document }: HookDocument): HookWire {
   const { dependsOn, maxCostUsd, runId: _run, plan: _plan, repo: _repo, ...same } = task
   return { ...document, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
 }
-
-const owner = (agentId: string, home: string) => `${agentId}@${home}`
 
 /** What to tell people: what it said last, headed by how it ended where that is not plain. */
 function words(exit: HookExit, hook: FoundHook, timeoutMs: number, said: string): string {

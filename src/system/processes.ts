@@ -1,13 +1,23 @@
+import { realpathSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
-import type { ProcessIdentity } from '../core/run.ts'
+import { agentMark, type ProcessIdentity } from '../core/run.ts'
 import { bootId, type ProcessRow, processRow, processRows, startedAs, startedWith } from './process-table.ts'
 
 /** The environment name that marks every process of a run, with the run id as its value. */
 export const RUN_TAG = 'AGENT_RUNNER_RUN_ID'
 /** The one that says for which agent it works in the run: one agent after another may have a run under the same id. */
 export const AGENT_TAG = 'AGENT_RUNNER_RUN_AGENT'
+
+/** The value of that one for an agent of a state folder, by whatever path the folder is named. */
+export function agentTag(agentId: string, home: string): string {
+  try {
+    return agentMark(agentId, realpathSync.native(home))
+  } catch {
+    return agentMark(agentId, home)
+  }
+}
 
 /** Who a live process is; null when there is no such process. */
 export function identify(pid: number): ProcessIdentity | null {
@@ -33,14 +43,19 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 
 /**
  * Every live process that was started with NAME=value in its environment, and their descendants, which may have dropped
- * it. Never this process. What neither carries the tag nor descends from what does is not found. With `agentId` not what works for another agent.
+ * it. Never this process. What neither carries the tag nor descends from what does is not found. With `agent`, a value of
+ * `agentTag`, not what works for another agent.
  */
-export function taggedProcesses(name: string, value: string, agentId?: string): ProcessRow[] {
+export function taggedProcesses(name: string, value: string, agent?: string): ProcessRow[] {
   // Before the rows are read: a process that has begun since is taken for younger, never for older.
   const now = uptime()
   const rows = processRows()
   const found = new Map<number, ProcessRow>()
-  const isAnothers = (row: ProcessRow) => agentId !== undefined && (startedAs(row, AGENT_TAG, now) ?? agentId) !== agentId
+  const isAnothers = (row: ProcessRow) => {
+    const tag = agent === undefined ? null : startedAs(row, AGENT_TAG, now)
+    // The agent id alone is how an older program has marked its own.
+    return tag !== null && tag !== agent && !agent?.startsWith(`${tag}@`)
+  }
   for (const row of rows) if (startedWith(row, `${name}=${value}`, now) && !isAnothers(row)) found.set(row.pid, row)
   for (let grown = true; grown; ) {
     grown = false
@@ -55,13 +70,13 @@ export function taggedProcesses(name: string, value: string, agentId?: string): 
 }
 
 /**
- * Ends every process with the tag, with `agentId` not what works for another agent: TERM, up to `graceMs`, then KILL until two looks find none. Returns how many were ended.
+ * Ends every process with the tag, with `agent` not what works for another agent: TERM, up to `graceMs`, then KILL until two looks find none. Returns how many were ended.
  * Throws SUPERVISOR_FAILED when some outlive KILL for 10 s (stuck in the kernel): their successor must not start.
  */
-export async function endTagged(name: string, value: string, graceMs: number, agentId?: string): Promise<number> {
+export async function endTagged(name: string, value: string, graceMs: number, agent?: string): Promise<number> {
   const ended = new Set<string>()
   for (let waited = 0, round = 0, seen = false; ; round++) {
-    const alive = taggedProcesses(name, value, agentId)
+    const alive = taggedProcesses(name, value, agent)
     // A process that is replacing its program shows no environment for a moment, so after a find one look is no proof.
     if (alive.length === 0 && !seen) return ended.size
     seen = alive.length > 0

@@ -1,5 +1,5 @@
 import { attemptFolder, readAttemptFile, unlessDamaged } from './attempt-files.ts'
-import { isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
+import { agentTag, isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
 
 /** What lives of a run now, by pid. */
 export interface RunProcesses {
@@ -17,6 +17,6 @@ export function runProcesses(home: string, runId: string, attempt: number | null
   const started = folder === null ? null : unlessDamaged(() => readAttemptFile(folder, 'started')).value
   const supervisor = started && isAlive(started.supervisor) ? started.supervisor.pid : null
   const agent = started?.agent && isAlive(started.agent) ? started.agent.pid : null
-  const others = taggedProcesses(RUN_TAG, runId, agentId).map(row => row.pid)
+  const others = taggedProcesses(RUN_TAG, runId, agentId === undefined ? undefined : agentTag(agentId, home)).map(row => row.pid)
   return { supervisor, agent, others: others.filter(pid => pid !== supervisor && pid !== agent) }
 }

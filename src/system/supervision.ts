@@ -10,7 +10,7 @@ import { privateFolder, replaceFile } from './durable-file.ts'
 import { lastBytes } from './file-chunks.ts'
 import { FileLines } from './file-lines.ts'
 import { isLocked } from './os-lock.ts'
-import { endTagged, isAlive, RUN_TAG, signalProcess, taggedProcesses } from './processes.ts'
+import { agentTag, endTagged, isAlive, RUN_TAG, signalProcess, taggedProcesses } from './processes.ts'
 import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
 
 /** How long a supervisor may take to start the agent before that counts as a fault of this machine. */
@@ -51,6 +51,7 @@ export interface SupervisionOptions {
 export function openSupervision(options: SupervisionOptions): Supervision {
   const folderOf = (runId: string, attempt: number) => attemptFolder(options.home, runId, attempt)
 
+  const owner = agentTag(options.agentId, options.home)
   const launchOf = (runId: string) => ({ ...options, runId })
   const ready = new Map<string, ReadySupervisor>()
   /** Supervisors that have seen their attempt to its end, by run. */
@@ -148,7 +149,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
       for (let ms = 0; ms < options.killGraceMs + 5_000 && isAlive(supervisor); ms = systemClock.uptime() - asked) {
         // Not the supervisor, which knows the longer grace alone: it still has to write down how the agent ended.
         if (ms >= graceMs)
-          for (const row of taggedProcesses(RUN_TAG, runId, options.agentId)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
+          for (const row of taggedProcesses(RUN_TAG, runId, owner)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
         await delay(25)
       }
     await sweep(runId)
@@ -160,7 +161,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
     leaving.delete(runId)
     // It has written its last record and is ending what its agent left, and then itself: quicker than to be asked for it.
     for (let waited = 0; supervisor && waited < LEAVING_MS && isAlive(supervisor); waited++) await delay(1)
-    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, options.agentId)
+    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, owner)
   }
 
   return {

@@ -3,7 +3,7 @@ import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTEMPT_FILES } from './attempt-files.ts'
 import { privateFolder, temporaryName } from './durable-file.ts'
-import { AGENT_TAG, RUN_TAG } from './processes.ts'
+import { AGENT_TAG, agentTag, RUN_TAG } from './processes.ts'
 import { runFolder } from './run-files.ts'
 
 /** What starts a supervisor: the words of this program, what an agent may see of our environment, the run that it is for, and for whom. */
@@ -81,10 +81,10 @@ export class ReadySupervisor {
 }
 
 function begin(
-  { self, env, runId, agentId }: SupervisorLaunch,
+  { home, self, env, runId, agentId }: SupervisorLaunch,
   words: string[],
   stdio: ['ignore' | 'pipe', 'ignore', number],
 ): ChildProcess {
   const [file = '', ...args] = [...self, 'supervise', ...words]
-  return spawn(file, args, { cwd: '/', env: { ...env, [RUN_TAG]: runId, [AGENT_TAG]: agentId }, stdio, detached: true })
+  return spawn(file, args, { cwd: '/', env: { ...env, [RUN_TAG]: runId, [AGENT_TAG]: agentTag(agentId, home) }, stdio, detached: true })
 }

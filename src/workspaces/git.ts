@@ -57,7 +57,7 @@ class GitExit extends Error {
 
 export interface GitOptions {
   /** Whose tags its processes carry, so that nothing of them outlives the run. */
-  run?: { runId: string; agentId: string }
+  run?: { runId: string; agentTag: string }
   timeoutMs: number
   env?: Record<string, string>
   /** Fires when nobody wants to wait any more: slow commands are stopped, and no other is started. */
@@ -73,7 +73,7 @@ export function openGit(cwd: string, options: GitOptions): Git {
     // Loaded at first use: a runner that only waits, or a command that needs no git, starts without it.
     const { simpleGit } = await import('simple-git')
     const { run } = options
-    const tags = run && { AGENT_RUNNER_RUN_ID: run.runId, AGENT_RUNNER_RUN_AGENT: run.agentId }
+    const tags = run && { AGENT_RUNNER_RUN_ID: run.runId, AGENT_RUNNER_RUN_AGENT: run.agentTag }
     const env = environment({ ...options.env, ...call.env, ...tags })
     const stop = new AbortController()
     const kept: Buffer[] = []

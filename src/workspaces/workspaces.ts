@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { asRunnerError, RunnerError } from '../core/errors.ts'
 import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
-import type { WorkspaceRecord } from '../core/run.ts'
+import { agentMark, type WorkspaceRecord } from '../core/run.ts'
 import { openGit } from './git.ts'
 import { collectInPlace, obstacleInPlace, prepareInPlace } from './in-place.ts'
 import { cleanupInPlace } from './in-place-cleanup.ts'
@@ -135,11 +135,12 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
   async function open(request: WorkspaceRequest, repo = options.repo, hurry?: AbortSignal): Promise<Place | null> {
     const timeoutMs = options.gitTimeoutMs ?? 300_000
-    const start = openGit(resolve(repo), { run: request, timeoutMs, ...(hurry && { hurry }) })
+    const state = options.stateFolder === null ? null : realPath(resolve(options.stateFolder))
+    const run = { runId: request.runId, agentTag: state === null ? request.agentId : agentMark(request.agentId, state) }
+    const start = openGit(resolve(repo), { run, timeoutMs, ...(hurry && { hurry }) })
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
-    const state = options.stateFolder === null ? null : realPath(resolve(options.stateFolder))
     return { options, request, repository, git: start.at(repository.root), base, state }
   }
 

@@ -1,12 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { newRunId } from '../../src/core/ids.ts'
 import type { AttemptSpec } from '../../src/core/ports.ts'
 import { attemptFolder, readAttemptFile } from '../../src/system/attempt-files.ts'
-import { identify, isAlive, RUN_TAG, signalProcess, taggedProcesses } from '../../src/system/processes.ts'
+import { agentTag, identify, isAlive, RUN_TAG, signalProcess, taggedProcesses } from '../../src/system/processes.ts'
+import { runProcesses } from '../../src/system/run-processes.ts'
 import { openSupervision } from '../../src/system/supervision.ts'
 import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { sleepingAgent } from '../support/sleeping-agent.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -220,4 +223,17 @@ test('a process is known by boot, pid and start, so a used-again pid is never si
   expect(isAlive({ ...self, start: '1' })).toBe(false)
   expect(isAlive({ ...self, bootId: 'another' })).toBe(false)
   expect(signalProcess({ ...self, start: '1' }, 'SIGKILL')).toBe(false)
+})
+
+test('an agent that has a run under the same id in another state folder, by the same agent id, is not touched', async () => {
+  const runId = newRunId()
+  const [home, link, elsewhere] = [tempFolder(), join(tempFolder(), 'link'), tempFolder()]
+  symlinkSync(home, link)
+  const [own, other] = [await sleepingAgent(home, runId), await sleepingAgent(elsewhere, runId)]
+  await own.sweep(runId)
+  expect(own.inspect(runId, 1).state).toBe('exited')
+  expect(other.inspect(runId, 1).state).toBe('alive')
+  expect(runProcesses(home, runId, null, 'dev_001').others).toEqual([])
+  expect(taggedProcesses(RUN_TAG, runId, agentTag('dev_001', elsewhere)).length).toBeGreaterThan(0)
+  expect(agentTag('dev_001', link)).toBe(agentTag('dev_001', home))
 })

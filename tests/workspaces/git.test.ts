@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 test('a git that was killed is a failure, not a success without output', async () => {
   const runId = newRunId()
-  const place = openGit(gitRepo(), { timeoutMs: 20_000, run: { runId, agentId: 'dev_001' } })
+  const place = openGit(gitRepo(), { timeoutMs: 20_000, run: { runId, agentTag: 'dev_001' } })
   for (const ask of [place.run, place.ask]) {
     const failure = expect(ask(['cat-file', '--batch'])).rejects.toMatchObject({ code: 'GIT_FAILED', message: 'git cat-file was killed' })
     const [pid] = await waitFor('git to run', () => {
@@ -67,8 +67,8 @@ test('the hooks of a repository may use abbreviated options, patterns and an edi
     'alias.try',
     '!git ls-files --cache -- "*.ts" && git var GIT_EDITOR && echo "$AGENT_RUNNER_RUN_ID $AGENT_RUNNER_RUN_AGENT"',
   )
-  expect(await openGit(repo, { timeoutMs: 10_000, run: { runId: 'run_1', agentId: 'dev_1' } }).run(['try'])).toBe(
-    'a.ts\ntrue\nrun_1 dev_1\n',
+  expect(await openGit(repo, { timeoutMs: 10_000, run: { runId: 'run_1', agentTag: 'dev_1@/home' } }).run(['try'])).toBe(
+    'a.ts\ntrue\nrun_1 dev_1@/home\n',
   )
 })
 
