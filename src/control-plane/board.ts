@@ -31,6 +31,8 @@ export interface BoardAgent extends AgentIdentity {
 
 /** Who acts when a person does and no name is given. */
 const PERSON = 'user'
+/** A runner that works for weeks would otherwise keep 2 MB of a board of which it reads a few rows a task. */
+const CACHE_KB = 256
 /** On the machine of its runners there is one customer, which needs no name. */
 const CUSTOMER = ''
 
@@ -48,7 +50,7 @@ export interface BoardOptions {
 
 /** The board in this SQLite file; it is made when missing. Other processes may have it open. Throws STATE_UNUSABLE. */
 export async function openBoard(file: string, options: BoardOptions = {}): Promise<Board> {
-  return boardOn(await (options.look ? openLook(file) : openStore(file)), options)
+  return boardOn(await (options.look ? openLook(file) : openStore(file, { cacheKb: CACHE_KB })), options)
 }
 
 /** The board of one repository over an open store. */

@@ -20,7 +20,7 @@ const LOOK_MS = 100
  * Opens the SQLite file, making it and its folder when missing, and brings its tables up to date. Several processes may do so at once.
  * A write that was confirmed survives a power cut (WAL with full sync). Throws STATE_UNUSABLE.
  */
-export async function openSqliteStore(path: string): Promise<Store> {
+export async function openSqliteStore(path: string, { cacheKb }: { cacheKb?: number } = {}): Promise<Store> {
   const file = resolve(path)
   let database: DatabaseSync | undefined
   try {
@@ -32,6 +32,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
     migrate(database, file)
     await useWal(database)
     database.exec('pragma synchronous = full')
+    if (cacheKb !== undefined) database.exec(`pragma cache_size = -${cacheKb}`)
     return storeOn(database, file)
   } catch (error) {
     database?.close()
