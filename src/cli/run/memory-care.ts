@@ -6,8 +6,9 @@ import type { StampedEvent } from '../../core/event.ts'
 const EVERY = 10
 
 /**
- * Answers a reader of events that has the memory of a runner cleaned now and then. Each task leaves a little for the collector, which
- * by itself waits until the heap has grown: a runner that works for weeks would hold the memory of its busiest day.
+ * Answers a reader of events that keeps the memory of a runner from growing. Each task leaves a little for the collector, which by itself
+ * waits until the heap has grown: a runner that works for weeks would hold the memory of its busiest day. And V8 would make machine code of
+ * ever more functions, for hundreds of tasks; what a runner does often is compiled by its tenth task, and the rest of its life is waiting.
  */
 export function careForMemory(): (event: StampedEvent) => void {
   setFlagsFromString('--expose-gc')
@@ -16,6 +17,8 @@ export function careForMemory(): (event: StampedEvent) => void {
   setFlagsFromString('--no-expose-gc')
   let runs = 0
   return event => {
-    if (event.type === 'run_finished' && ++runs % EVERY === 0) setImmediate(collect)
+    if (event.type !== 'run_finished' || ++runs % EVERY > 0) return
+    if (runs === EVERY) for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag)
+    setImmediate(collect)
   }
 }
