@@ -7,6 +7,9 @@ export interface OsLock {
   release(): void
 }
 
+/** Holds on to them: the collector would close, and so release, one whose taker forgot it. */
+const held = new Set<DatabaseSync>()
+
 /**
  * Takes the lock that the file stands for, or answers null when another process holds it. It is an exclusive SQLite
  * transaction on a file that stays empty: portable, not inherited by children, and free at once after KILL.
@@ -27,7 +30,13 @@ export function takeLock(path: string, waitMs = 250): OsLock | null {
     if (isBusy(error)) return null
     throw new RunnerError('STATE_UNUSABLE', `cannot lock ${path}: ${(error as Error).message}`, { cause: error })
   }
-  return { release: () => database.close() }
+  held.add(database)
+  return {
+    release() {
+      held.delete(database)
+      database.close()
+    },
+  }
 }
 
 /** Whether some process holds the lock now. A look; it holds nothing up for longer than the look takes. */

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished, test } from 'vitest'
 import { guardHolder, takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -76,4 +79,17 @@ test('who no longer holds the guard that others find knows it, and leaves alone 
   first.release()
   expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: process.pid } })
   second.release()
+})
+
+test('the id is held until its process dies, also when the process has forgotten what it holds', async () => {
+  const home = tempFolder()
+  takeAgentGuard(home, 'dev_001', about)
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // Twice, with a turn between: what is found unreachable is finalised later.
+  for (let n = 0; n < 2; n++) {
+    collect()
+    await setImmediate()
+  }
+  expect(guardHolder(home, 'dev_001')).toMatchObject({ process: { pid: process.pid } })
 })
