@@ -58,8 +58,14 @@ function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
 export function completeAdminFolders(commonDir: string, isBusy: (path: string) => boolean): void {
   for (const admin of allAdmins(commonDir)) {
     const path = pathOf(admin)
-    // What git writes there is always the same.
-    if (firstLine(join(admin, 'commondir')) === null && !(path && isBusy(path))) writeFileSync(join(admin, 'commondir'), '../..\n')
+    if (firstLine(join(admin, 'commondir')) !== null || (path && isBusy(path))) continue
+    try {
+      // What git writes there is always the same.
+      writeFileSync(join(admin, 'commondir'), '../..\n')
+    } catch (failure) {
+      // Another agent's, which went away as a whole since it was listed.
+      if (!isGone(failure)) throw failure
+    }
   }
 }
 
@@ -82,13 +88,25 @@ export function nascentAdminFolders(commonDir: string, name: string): string[] {
 export function halfRemovedAdminFolders(commonDir: string, name: string): string[] {
   return allAdmins(commonDir)
     .filter(admin => basename(admin).startsWith(name) && /^\d*$/.test(basename(admin).slice(name.length)))
-    .filter(admin => pathOf(admin) === null && readdirSync(admin).length > 0 && !existsSync(join(admin, 'locked')))
+    .filter(admin => pathOf(admin) === null && namesIn(admin).length > 0 && !existsSync(join(admin, 'locked')))
 }
 
 function allAdmins(commonDir: string): string[] {
   const folder = join(commonDir, 'worktrees')
-  return existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : []
+  return namesIn(folder).map(name => join(folder, name))
 }
+
+/** Empty for a folder that is not there, or not any more: other agents make and remove worktrees all the time. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (failure) {
+    if (isGone(failure)) return []
+    throw failure
+  }
+}
+
+const isGone = (failure: unknown) => (failure as NodeJS.ErrnoException).code === 'ENOENT'
 
 function pathOf(admin: string): string | null {
   const target = firstLine(join(admin, 'gitdir'))

@@ -72,7 +72,8 @@ test(
       expect(events.filter(event => event.type === 'RUN_COMPLETED')).toHaveLength(1)
       const branch = git(repo, 'branch', '--all', '--format=%(refname:short)')
         .split('\n')
-        .find(name => name.includes(task_id))!
+        .find(name => name.includes(task_id))
+      expect(branch, `${id}: ${JSON.stringify(events)}`).toBeDefined()
       expect(git(repo, 'log', '--format=%s', `main..${branch}`).trim().split('\n')).toHaveLength(1)
       expect(taggedProcesses(RUN_TAG, id)).toEqual([])
     }

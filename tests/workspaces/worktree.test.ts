@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { adminFolders, completeAdminFolders } from '../../src/workspaces/worktree-list.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
 import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
@@ -445,4 +446,19 @@ test('a worktree in a folder that cannot be made falls back in place, or fails, 
   await expect(workspaces.prepare(request())).rejects.toThrow(/; and .* has uncommitted changes/)
   expect(rescueRefs(repo)).toEqual([])
   expect(leftovers(repo)).toEqual([])
+})
+
+test('a worktree of another agent that goes away while worktrees are looked at is no trouble', () => {
+  const repo = gitRepo({ 'a.txt': 'a\n' })
+  const commonDir = join(repo, '.git')
+  const admin = join(commonDir, 'worktrees', 'task-8')
+  mkdirSync(admin, { recursive: true })
+  writeFileSync(join(admin, 'gitdir'), `${join(repo, '.worktrees', 'task-8', '.git')}\n`)
+  // Just when it is looked at whether a git is at work there, its owner has removed it.
+  completeAdminFolders(commonDir, () => {
+    rmSync(join(commonDir, 'worktrees'), { recursive: true })
+    return false
+  })
+  expect(existsSync(admin)).toBe(false)
+  expect(adminFolders(commonDir, join(repo, '.worktrees', 'task-8'))).toEqual([])
 })
