@@ -142,10 +142,12 @@ test('killed in the middle it leaves whole runs, and the next one clears up behi
     const { home, runs, addRun, left, hidden } = stateFolder()
     for (let n = 0; n < 150; n++) addRun(n)
     const child = prune(home)
+    // It may also be done before it is killed.
+    const exited = once(child, 'exit')
     await once(child.stdout!, 'data')
     await waitFor('deleting so many', () => left().length <= atMost)
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await exited
     for (const run of left()) expect(readdirSync(join(runs, run)).sort()).toEqual(['attempts', 'result.json'])
     mkdirSync(join(runs, `.trash-${newRunId()}-1/attempts`), { recursive: true })
     expect((await pruneRuns(home, GENEROUS)).problem).toBeNull()
