@@ -7,10 +7,9 @@ const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/agent-runn
 
 test('four runners at one PM, killed again and again, with faults on the way: every task is done once and nothing grows', async () => {
   const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
-  const { tally, findings } = await soak({ seconds: 15, seed: 3, self: SELF, env })
+  const { tally, findings } = await soak({ seconds: 25, seed: 3, self: SELF, env })
   expect(findings).toEqual([])
   expect(tally.cases).toBeGreaterThan(10)
-  // How many find somebody to strike in so short a time is chance.
-  expect(tally.strikes).toBeGreaterThan(0)
+  expect(tally.strikes).toBeGreaterThan(2)
   for (const [promise, { checked }] of Object.entries(tally.held)) expect(checked, promise).toBeGreaterThan(0)
 }, 200_000)
