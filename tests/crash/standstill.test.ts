@@ -5,12 +5,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import { attemptFolder } from '../../src/system/attempt-files.ts'
 import { isAlive, signalProcess } from '../../src/system/processes.ts'
 import { openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
-import { apiClient } from '../support/api-client.ts'
-import { freePort, startProgram } from '../support/child-program.ts'
-import { embeddedStage, headlessPmStage } from '../support/crash-stage.ts'
+import { headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
+import { leasedStage } from '../support/leased-stage.ts'
 import { standStill } from '../support/stand-still.ts'
-import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** Every timeout that a runner has for somebody else, short; and for so long its processes are stopped, in milliseconds: there, time itself is the cause. */
@@ -116,18 +114,7 @@ test('an agent that is stopped for so long that it counts as silent is ended, an
 
 /** A control plane with leases of a second and a half, and runners of it. */
 async function fleet() {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const server = join(import.meta.dirname, '../fixtures/server-program.ts')
-  startProgram([server, join(tempFolder(), 'agent-runner.db'), String(port), '1500'])
-  const api = apiClient(url)
-  await api.ready()
-  const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
-  const stage = await embeddedStage({ env: { ...SHORT, ...tracker } })
-  const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
-  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so' })
-  stage.agent.hold(2)
-  onTestFinished(() => stage.agent.letGo())
+  const { api, url, stage, run } = await leasedStage({}, SHORT)
   const completions = async () => (await api.events(run.id)).filter(({ type }) => type === 'RUN_COMPLETED').length
   const runner = stage.start({ role: 'fullstack_dev' })
   await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)

@@ -1,29 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { machineStatus } from '../../src/cli/status/machine-status.ts'
 import { isAlive } from '../../src/system/processes.ts'
-import { apiClient } from '../support/api-client.ts'
-import { freePort, startProgram } from '../support/child-program.ts'
-import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
+import type { CrashStage } from '../support/crash-stage.ts'
 import { expectNothingLeft, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
-import { tempFolder } from '../support/temp.ts'
+import { leasedStage } from '../support/leased-stage.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** One agent's runner was killed, its agent lives; the lease of its run is over, and another agent of the same machine is there. */
 async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL', complexity: 'major' | 'minor' = 'major') {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const server = join(import.meta.dirname, '../fixtures/server-program.ts')
-  startProgram([server, join(tempFolder(), 'agent-runner.db'), String(port), '1500'])
-  const api = apiClient(url)
-  await api.ready()
-  const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
-  const stage = await embeddedStage({ env: tracker })
-  const project = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
-  const run = await api.post('/runs', { project_id: project.id, goal: 'Make it so', complexity })
-  stage.agent.hold(2)
-  onTestFinished(() => stage.agent.letGo())
+  const { api, stage, run } = await leasedStage({ complexity })
   const shown = () => api.get(`/runs/${run.id}`)
   const first = stage.start({ role: 'fullstack_dev' })
   await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
