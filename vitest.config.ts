@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { measureSlowness } from './tests/support/speed-probe.ts'
 
 if (Number(process.versions.node.split('.')[0]) < 26)
   throw new Error(
@@ -9,14 +10,18 @@ if (Number(process.versions.node.split('.')[0]) < 26)
 for (const name of Object.keys(process.env))
   if (/^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|(NODE_OPTIONS|CI|FORCE_COLOR)$)/.test(name)) delete process.env[name]
 
+// Every deadline of a test grows with it (tests/support/patience.ts).
+process.env.TEST_SLOWNESS ??= String(measureSlowness())
+const { TEST_HANGS_MS } = await import('./tests/support/patience.ts')
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     pool: 'forks',
     // Many tests start processes of their own; more at once than two cores carry makes their waits long.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: TEST_HANGS_MS,
+    hookTimeout: TEST_HANGS_MS,
     sequence: { shuffle: true },
     env: { NO_COLOR: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' },
   },

@@ -5,7 +5,7 @@ load runner
 # As a user types it: nohup agent-runner … > log 2>&1 &
 background() { start ../runner.log nohup "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --task-check-interval 0.5 "$@"; }
 done_tasks() { [ "$("$AGENT_RUNNER" task list --status dev_done --json | field length)" = "$1" ]; }
-log_says() { wait_for 15 grep -q -e "$1" ../runner.log; }
+log_says() { wait_for grep -q -e "$1" ../runner.log; }
 
 @test "nohup: two tasks, a hang-up that is ignored, TERM during a third: it is finished, exit 0, and the log is plain" {
   shell_agent 'case "$(cat "$AGENT_NOTES/prompt")" in *Third*) hold ;; esac; echo "$$" >made.txt; result'
@@ -13,14 +13,14 @@ log_says() { wait_for 15 grep -q -e "$1" ../runner.log; }
   add_task Second --priority 1
   background
   local runner=$LAST
-  wait_for 20 done_tasks 2
+  wait_for done_tasks 2
   kill -HUP "$runner"
   add_task Third --complexity minor
-  wait_for 10 agent_started 3
+  wait_for agent_started 3
   kill -TERM "$runner"
   log_says 'finishing the task in hand'
   go
-  ended 15 "$runner"
+  ended "$runner"
   [ "$CODE" = 0 ]
   done_tasks 3
   # Every line has its time and its agent, and nothing in it moves a terminal's cursor.
@@ -39,9 +39,9 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   local signal
   for signal in TERM INT; do
     background --task-check-interval 60 --agent-id "dev_$signal"
-    wait_for 10 agent_registered "dev_$signal"
+    wait_for agent_registered "dev_$signal"
     kill -"$signal" "$LAST"
-    ended 3 "$LAST"
+    ended "$LAST"
     [ "$CODE" = 0 ]
   done
 }
@@ -51,11 +51,11 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   add_task 'Long one' --complexity minor
   # setsid gives the runner a group of its own, as an interactive shell does.
   start ../runner.log setsid "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --single-task
-  wait_for 10 agent_started
+  wait_for agent_started
   kill -INT -- "-$LAST"
   log_says 'SIGINT: finishing'
   go
-  ended 15 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   [ "$(task_status "$TASK")" = dev_done ]
 }
@@ -67,13 +67,13 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   ] }'
   add_task 'Count'
   start_single ../runner.log
-  wait_for 20 grep -qs begun ".worktrees/task-$TASK/progress.txt"
+  wait_for grep -qs begun ".worktrees/task-$TASK/progress.txt"
   local session
   session=$(lock_field session_id)
   kill -TERM "$LAST"
   log_says 'finishing the task in hand'
   kill -TERM "$LAST"
-  ended 15 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 12 ]
   nothing_tagged
   [ "$(cat ".worktrees/task-$TASK/progress.txt")" = begun ]
@@ -90,13 +90,13 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   shell_agent 'trap "" TERM; hold; result'
   add_task 'Stubborn' --complexity minor
   start_single ../runner.log --kill-grace 60
-  wait_for 10 agent_started
+  wait_for agent_started
   kill -TERM "$LAST"
   log_says 'finishing the task'
   kill -TERM "$LAST"
   log_says 'stopping the agent'
   kill -TERM "$LAST"
-  ended 5 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 130 ]
   [ -e "$(lock_file)" ]
   go
@@ -112,9 +112,9 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   ] }'
   add_task 'Count'
   background
-  wait_for 20 test -s ".worktrees/task-$TASK/agent.txt"
+  wait_for test -s ".worktrees/task-$TASK/agent.txt"
   kill -USR2 "$LAST"
-  ended 5 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   local agent supervisor
   agent=$(field agent.pid <"$HEADLESS_PM_HOME/runs/$(lock_field run_id)/attempts/1/started.json")
@@ -123,10 +123,10 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   kill -0 "$supervisor"
 
   start_single ../second.log
-  wait_for 10 grep -q 'recovery, adopted' ../second.log
+  wait_for grep -q 'recovery, adopted' ../second.log
   kill -0 "$agent"
   touch "$HOME/go"
-  ended 15 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   run -1 grep -q 'attempt 2' ../second.log
   [ "$(git show "feature/task-$TASK:agent.txt")" = "$agent" ]
@@ -145,7 +145,7 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   start_pm --poll-ms 50 --state-file "$BATS_TEST_TMPDIR/pm.json" --port "$port"
   pm_task 'Afterwards' '{"complexity":"minor"}'
   pm_done() { [ "$(pm_task_field "$TASK" status)" = dev_done ]; }
-  wait_for 20 pm_done
+  wait_for pm_done
 }
 
 @test "the PM dies during a task: the result waits, and is told once when the PM is back" {
@@ -155,13 +155,13 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   pm_task 'Long one' '{"branch":"feature/long"}'
   start_single ../runner.log
   local runner=$LAST
-  wait_for 10 agent_started
+  wait_for agent_started
   end_process "$pm"
   go
-  wait_for 10 grep -q 'warning: .*report' ../runner.log
+  wait_for grep -q 'warning: .*report' ../runner.log
   [ "$(git show feature/long:made.txt)" = made ]
   start_pm --poll-ms 50 --state-file "$BATS_TEST_TMPDIR/pm.json" --port "$port"
-  ended 20 "$runner"
+  ended "$runner"
   [ "$CODE" = 0 ]
   [ "$(pm_task_field "$TASK" status) $(pm_task_field "$TASK" locked_by)" = 'dev_done null' ]
   [ "$(pm_task_field "$TASK" notes | grep -c 'agent-runner logs run_')" = 1 ]
@@ -175,9 +175,9 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   start_single ../one.log --agent-id dev_001
   local one=$LAST codes
   start_single ../two.log --agent-id dev_002
-  ended 15 "$one"
+  ended "$one"
   codes=$CODE
-  ended 15 "$LAST"
+  ended "$LAST"
   [[ "$codes $CODE" == '0 14' || "$codes $CODE" == '14 0' ]]
   [ "$(agent_starts)" = 1 ]
 }
@@ -189,9 +189,9 @@ agent_registered() { pm GET /agents | grep -q "$1"; }
   start ../one.log "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --single-task
   local one=$LAST
   start ../two.log "$AGENT_RUNNER" --role backend_dev --agent-id dev_002 --single-task
-  ended 15 "$one"
+  ended "$one"
   [ "$CODE" = 0 ]
-  ended 15 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   done_tasks 2
   [ "$(agent_starts)" = 2 ]

@@ -55,13 +55,13 @@ load runner
   add_task 'Long one' --complexity minor
   start_single ../first.log
   local first=$LAST
-  wait_for 10 agent_started
+  wait_for agent_started
   run -75 --separate-stderr single
   [[ "${stderr_lines[0]}" == *"process $(field process.pid <"$HEADLESS_PM_HOME/locks/agent-dev_001.runner.json")"* ]]
   # Another id is free to work.
   run -14 single --agent-id dev_002
   go
-  ended 10 "$first"
+  ended "$first"
   [ "$CODE" = 0 ]
   # And so is this one again.
   run -14 single

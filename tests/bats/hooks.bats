@@ -71,11 +71,11 @@ HOOK
   run -69 single
   [ "$(task_status "$TASK")" = created ]
   start ../runner.log "$AGENT_RUNNER" --role backend_dev --agent-id dev_001 --health-check-interval 0.2 --task-check-interval 0.5
-  wait_for 10 grep -q 'disk is hot' ../runner.log
+  wait_for grep -q 'disk is hot' ../runner.log
   [ "$(task_status "$TASK")" = created ]
   touch "$BATS_TEST_TMPDIR/well"
   is_done() { [ "$(task_status "$TASK")" = dev_done ]; }
-  wait_for 15 is_done
+  wait_for is_done
 }
 
 @test "hooks that hang, flood their output, ignore stdin or fork harm nothing" {

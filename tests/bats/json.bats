@@ -31,13 +31,13 @@ load runner
   export HEADLESS_PM_API_KEY=top-secret-key
   add_task 'Long one' --complexity minor
   start_single ../log --tracker embedded
-  wait_for 10 agent_started
+  wait_for agent_started
   run -0 "$AGENT_RUNNER" status --json
   [ "$(field agents.0.agent_id <<<"$output") $(field agents.0.state <<<"$output")" = 'dev_001 working' ]
   [ "$(field agents.0.step <<<"$output") $(field agents.0.supervisor <<<"$output")" = 'agent alive' ]
   [ "$(field agents.0.runner.pid <<<"$output")" = "$LAST" ]
   go
-  ended 10 "$LAST"
+  ended "$LAST"
   run -0 "$AGENT_RUNNER" doctor --role backend_dev --agent-id dev_001 --tracker embedded --json
   [ "$(field ok <<<"$output")" = true ]
   [ "$(field checks.length <<<"$output")" -ge 8 ]

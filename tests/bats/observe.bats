@@ -25,17 +25,17 @@ load runner
   add_task 'Talk' --complexity minor
   start_single ../runner.log
   local runner=$LAST
-  wait_for 10 agent_started
+  wait_for agent_started
   start ../follow.log "$AGENT_RUNNER" logs -f
-  wait_for 10 grep -q 'agent: one' ../follow.log
+  wait_for grep -q 'agent: one' ../follow.log
   run -0 "$AGENT_RUNNER" status
   says - dev_001 working Talk 'agent at work' "$runner"
   run -1 grep -q 'agent: two' ../follow.log
   go
-  ended 10 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   says ../follow.log 'agent: two' 'run finished: done'
-  ended 10 "$runner"
+  ended "$runner"
   run -0 "$AGENT_RUNNER" status
   says - 'No agent is at work'
 }

@@ -13,7 +13,7 @@ streamed() { grep -q "\"type\":\"$1\"" ../lines.log; }
 @test "README: the five curl lines make a project and a run, follow, direct, pause, resume and stop it, and list runs" {
   command -v curl >/dev/null || skip 'curl is not installed'
   start ../server.json "$AGENT_RUNNER" server --port 0 --json
-  wait_for 20 listens
+  wait_for listens
   local address
   address=$(field url <../server.json)
   [ "$(readme_lines | grep -c 'curl')" -ge 5 ]
@@ -22,9 +22,9 @@ streamed() { grep -q "\"type\":\"$1\"" ../lines.log; }
   start ../lines.log bash -eu ../lines.sh
   local lines=$LAST type
   # The line that follows the events goes on in the background until the server ends.
-  wait_for 20 has_ended "$lines"
+  wait_for has_ended "$lines"
   wait "$lines"
-  for type in RUN_CREATED DIRECTIVE RUN_PAUSED RUN_RESUMED RUN_STOPPED; do wait_for 10 streamed "$type"; done
+  for type in RUN_CREATED DIRECTIVE RUN_PAUSED RUN_RESUMED RUN_STOPPED; do wait_for streamed "$type"; done
   grep -q '\[{"id":"run_[0-9a-z]*",.*"status":"STOPPED"' ../lines.log
   [ "$(curl -fsS "$address/projects" | field 0.name)" = shop ]
   [ "$(curl -fsS "$address/runs" | field length)" = 1 ]

@@ -24,7 +24,7 @@ JSON
 # kill_with_supervisor PID: what a machine that goes down does to the runner and its supervisor.
 kill_with_supervisor() {
   kill -KILL "$1" "$(lock_field supervisor.pid)"
-  wait_for 5 has_ended "$1"
+  wait_for has_ended "$1"
 }
 
 @test "a lock file of the older runner: its task goes on in its worktree with what was not committed, by the real CLI" {
@@ -86,17 +86,17 @@ kill_with_supervisor() {
   shell_agent 'say one; hold; say two; echo made >made.txt; result'
   pm_task 'Long one'
   start_single ../first.log
-  wait_for 10 agent_started
-  wait_for 10 grep -q 'agent: one' ../first.log
+  wait_for agent_started
+  wait_for grep -q 'agent: one' ../first.log
   kill -KILL "$LAST"
-  wait_for 5 has_ended "$LAST"
+  wait_for has_ended "$LAST"
   run -0 "$AGENT_RUNNER" status
   says - 'working without its runner'
 
   start_single ../second.log
-  wait_for 10 grep -q 'recovery, adopted' ../second.log
+  wait_for grep -q 'recovery, adopted' ../second.log
   go
-  ended 15 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   [ "$(agent_starts)" = 1 ]
   # What the first runner had told already is not told again.
@@ -110,11 +110,11 @@ kill_with_supervisor() {
   shell_agent 'hold; echo made >made.txt; result'
   add_task 'Long one'
   start_single ../first.log
-  wait_for 10 agent_started
+  wait_for agent_started
   kill -KILL "$LAST"
-  wait_for 5 has_ended "$LAST"
+  wait_for has_ended "$LAST"
   go
-  wait_for 10 test -e "$HEADLESS_PM_HOME/runs/$(lock_field run_id)/attempts/1/exit.json"
+  wait_for test -e "$HEADLESS_PM_HOME/runs/$(lock_field run_id)/attempts/1/exit.json"
   run -0 single
   says - 'recovery, harvested'
   [ "$(agent_starts)" = 1 ]
@@ -128,7 +128,7 @@ kill_with_supervisor() {
   ] }'
   add_task 'Count'
   start_single ../first.log
-  wait_for 20 grep -qs begun ".worktrees/task-$TASK/progress.txt"
+  wait_for grep -qs begun ".worktrees/task-$TASK/progress.txt"
   local session
   session=$(lock_field session_id)
   kill_with_supervisor "$LAST"
@@ -136,9 +136,9 @@ kill_with_supervisor() {
   [ "$(field agents.0.state <<<"$output")" = interrupted ]
   # What is left of the first attempt is ended before the second begins, so that it cannot see the file.
   start_single ../second.log
-  wait_for 15 grep -q 'attempt 2 started' ../second.log
+  wait_for grep -q 'attempt 2 started' ../second.log
   touch "$HOME/go"
-  ended 20 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   says ../second.log 'recovery, resumed' "attempt 2 started (resume, .*$session"
   git show "feature/task-$TASK:progress.txt" | grep -q begun
@@ -151,9 +151,9 @@ kill_with_supervisor() {
   sed -i '2i agent_tries() { wc -l <tries.txt | tr -d " "; }' "$HEADLESS_PM_CLAUDE_COMMAND"
   add_task 'Fragile'
   start_single ../log
-  wait_for 10 agent_started
+  wait_for agent_started
   kill -KILL "$(head -1 "$AGENT_NOTES/starts")"
-  ended 20 "$LAST"
+  ended "$LAST"
   [ "$CODE" = 0 ]
   says ../log 'killed from outside' 'attempt 2 started'
   [ "$(git show "feature/task-$TASK:tries.txt" | wc -l)" = 2 ]

@@ -85,11 +85,11 @@ nothing_tagged() {
   done
 }
 
-# ended SECONDS PID: waits for a process that `start` started; its exit code is in $CODE.
+# ended PID: waits for a process that `start` started; its exit code is in $CODE.
 ended() {
-  wait_for "$1" has_ended "$2"
+  wait_for has_ended "$1"
   CODE=0
-  wait "$2" || CODE=$?
+  wait "$1" || CODE=$?
 }
 
 # says FILE PATTERN…: every pattern is in the file (- for what `run` caught).

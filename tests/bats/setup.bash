@@ -1,8 +1,10 @@
 # Loaded by every bats file. Each test gets a home, a state folder and a port of its own, and leaves no process behind:
 # what it started is stopped by pid, also after a failure, and whatever else still runs in its home fails the test.
 
+# Deadlines bound hanging and nothing else, so they are long, and longer on a slow machine (setup_suite.bash measures it).
+HANGS_S=$((60 * ${TEST_SLOWNESS:-1}))
 # A test that hangs is ended and torn down like one that fails.
-BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-90}
+BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-$((5 * HANGS_S))}
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 NODE=$ROOT/node_modules/node/bin/node
 : "${AGENT_RUNNER:=$ROOT/dist/agent-runner}"
@@ -28,7 +30,7 @@ teardown() {
   local pid problems=0
   for pid in "${STARTED[@]}"; do end_process "$pid"; done
   # What a runner left to itself may need a moment to end; what is still there after that is a defect.
-  if ! wait_for 5 nothing_runs_in_home; then
+  if ! wait_for nothing_runs_in_home; then
     problems=1
     for pid in $(processes_of_home); do
       echo "still running: $pid $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")" >&2
@@ -49,8 +51,11 @@ make_repo() {
   git -C "$1" commit -q -m start
 }
 
-# wait_for SECONDS COMMAND…: until the command succeeds; fails when the time is over.
-wait_for() {
+# wait_for COMMAND…: until the command succeeds; fails when that hangs.
+wait_for() { wait_at_most "$HANGS_S" "$@"; }
+
+# wait_at_most SECONDS COMMAND…
+wait_at_most() {
   local until=$((SECONDS + $1 + 1))
   shift
   until "$@"; do
@@ -72,7 +77,7 @@ start() {
 # end_process PID: TERM, five seconds, KILL; and it is gone.
 end_process() {
   kill -TERM "$1" 2>/dev/null || return 0
-  wait_for 5 has_ended "$1" || kill -KILL "$1" 2>/dev/null || true
+  wait_at_most 5 has_ended "$1" || kill -KILL "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
 }
 
@@ -97,7 +102,7 @@ start_pm() {
   local port="$BATS_TEST_TMPDIR/pm.port"
   rm -f "$port"
   start "$BATS_TEST_TMPDIR/pm.log" "$NODE" "$ROOT/tests/support/headless-pm-server.ts" --port-file "$port" --key test-key "$@"
-  wait_for 10 test -s "$port"
+  wait_for test -s "$port"
   HEADLESS_PM_API_URL=http://127.0.0.1:$(cat "$port")
   export HEADLESS_PM_API_URL HEADLESS_PM_API_KEY=test-key
 }
@@ -118,7 +123,7 @@ start_model() {
   local port="$BATS_TEST_TMPDIR/model.port" script="$BATS_TEST_TMPDIR/model.json"
   printf '%s' "$1" >"$script"
   start "$BATS_TEST_TMPDIR/model.log" "$NODE" "$ROOT/tests/support/scripted-model.ts" --script "$script" --port-file "$port"
-  wait_for 10 test -s "$port"
+  wait_for test -s "$port"
   ANTHROPIC_BASE_URL=http://127.0.0.1:$(cat "$port")
   export ANTHROPIC_BASE_URL ANTHROPIC_API_KEY=test-key
 }

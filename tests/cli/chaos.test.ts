@@ -44,7 +44,7 @@ test('a short run with a seed holds, says what it measured and removes its folde
   expect(outcome.strikes).toBeGreaterThan(0)
   expect(outcome.promises).toHaveLength(8)
   for (const promise of outcome.promises) expect(promise.checked, promise.name).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('a runner that loses what the agent wrote is found out, and the folder is kept', async () => {
   // Before every start, what is in the worktrees and on the branches is thrown away.
@@ -60,7 +60,7 @@ test('a runner that loses what the agent wrote is found out, and the folder is k
   expect(outcome.bytesLost).toBeGreaterThan(0)
   expect(existsSync(outcome.kept)).toBe(true)
   removed(outcome.kept)
-}, 120_000)
+})
 
 test('a runner that ends with a code that is documented nowhere is found out', async () => {
   const { document, exitCode } = await run(
@@ -71,7 +71,7 @@ test('a runner that ends with a code that is documented nowhere is found out', a
   expect(exitCode).toBe(1)
   expect(failed(outcome)).toEqual(expect.arrayContaining(['exits', 'twice']))
   removed(outcome.kept)
-}, 120_000)
+})
 
 test('the same seed gives the same plan, and a round through the deck has every fault point', () => {
   const plan = (seed: number) => rounds(chanceOf(seed)).take(60).toArray()
@@ -85,7 +85,6 @@ test('the same seed gives the same plan, and a round through the deck has every 
 
 test.for([1, 2, 4, 5, 6])(
   'ended before its time, at start %i of a runner, it leaves nothing and says so by its exit code',
-  { timeout: 120_000 },
   async starts => {
     const user = new AbortController()
     const home = tempFolder()
@@ -98,7 +97,7 @@ test.for([1, 2, 4, 5, 6])(
     )
     const folder = await waitFor('a place', () => /everything is in (\S+)/.exec(io.stdout.text())?.[1])
     const logs = join(folder, 'logs')
-    await waitFor(`start ${starts}`, () => readdirSync(logs).length >= starts, 60_000)
+    await waitFor(`start ${starts}`, () => readdirSync(logs).length >= starts)
     user.abort()
     expect(await ended).toBe(12)
     expect(io.stdout.text()).not.toContain('NOT HELD')

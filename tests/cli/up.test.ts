@@ -126,7 +126,7 @@ test('lanes of two machines on one database bear the same name and share the wor
   const rows = new DatabaseSync(database)
   rows.prepare('update runs set lease_until = 1 where id = ?').run(id)
   rows.close()
-  await waitFor('the dead one is replaced', async () => (await two.status(id)) === 'COMPLETED', 30_000)
+  await waitFor('the dead one is replaced', async () => (await two.status(id)) === 'COMPLETED')
   const again = one.start()
   await waitFor('the first is back, and lets go of what it had', () => again.output().includes('lost') || again.output().includes('taken'))
   expect((await two.api.get(`/runs/${id}/events?limit=500`)).filter(({ type }: { type: string }) => type === 'RUN_COMPLETED')).toHaveLength(

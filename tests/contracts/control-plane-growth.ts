@@ -54,7 +54,7 @@ const compiler = (kind: 'sqlite' | 'postgres') =>
 
 /** What stays as quick however much there is. */
 export function growthPromises(newDatabase: NewDatabase): void {
-  describe('growth', { timeout: 120_000 }, () => {
+  describe('growth', () => {
     test(`pages, claims and timelines take as long with ${MANY} runs and ${MANY * EVENTS_EACH} events as with a few`, async () => {
       const { create, plane, project, database } = await bench(newDatabase)
       let n = 0

@@ -10,7 +10,7 @@ export function leasePromises(newDatabase: NewDatabase): void {
       const { id, taskId } = await create()
       const first = await take()
       await plane.queue.publish(me, first.holder, [told(1, 'agent_text', { text: 'hello' })])
-      await waitFor('the lease to be over', async () => (await plane.queue.sweep()) === 1, 5_000)
+      await waitFor('the lease to be over', async () => (await plane.queue.sweep()) === 1)
       expect(await plane.runs.get(me, id)).toMatchObject({ status: 'QUEUED', attempt: 2, leaseUntil: null, workerId: null })
       expect(await plane.tasks.get(me, taskId)).toMatchObject({ status: 'created', lockedBy: null, runId: id })
       expect(await typesOf(id)).toEqual(['RUN_CREATED', 'RUN_STARTED', 'LOG', 'RUN_RECOVERED'])

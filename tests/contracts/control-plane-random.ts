@@ -28,7 +28,7 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
 /** Whatever clients do, and in whatever order: no run and no task is ever in a state that must not be. */
 export function randomPromises(newDatabase: NewDatabase): void {
-  test('random clients never bring a run or task into an illegal state', { timeout: 120_000 }, async () => {
+  test('random clients never bring a run or task into an illegal state', async () => {
     const { database, plane, open, project } = await bench(newDatabase, { maxExpiries: 4 })
     await watch(database, plane.kind)
     const planes = [plane, await open(), await open()]
@@ -47,7 +47,7 @@ export function randomPromises(newDatabase: NewDatabase): void {
     await fc.assert(property, { numRuns: 25, interruptAfterTimeLimit: 60_000 })
   })
 
-  test('a storm of clients, none of whom waits for another, ends in good order', { timeout: 60_000 }, async () => {
+  test('a storm of clients, none of whom waits for another, ends in good order', async () => {
     const { database, plane, open, project } = await bench(newDatabase, { maxExpiries: 1_000 })
     await watch(database, plane.kind)
     const planes = [plane, await open(), await open()]

@@ -4,6 +4,7 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { startUpkeep } from '../../src/control-plane/upkeep.ts'
 import { dev, me } from '../contracts/control-plane-fixture.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { tempFolder } from '../support/temp.ts'
 
 afterEach(() => {
@@ -29,7 +30,7 @@ test.for([
   const faults: unknown[] = []
   const upkeep = startUpkeep(plane, { keep: {}, onFault: error => faults.push(error) })
   // Its first round is over once it has set its next one.
-  await vi.waitUntil(() => vi.getTimerCount() === 2, { timeout: 10_000 })
+  await vi.waitUntil(() => vi.getTimerCount() === 2, { timeout: HANGS_MS })
   const database = new DatabaseSync(file)
   database.exec('update runs set lease_until = 1')
   database.close()
@@ -45,7 +46,7 @@ test('the deletion of very much is cut short by the end of the server, and goes 
   const all = left()
   const faults: unknown[] = []
   const upkeep = startUpkeep(plane, { keep: { eventDays: 1 }, onFault: error => faults.push(error) })
-  await vi.waitUntil(() => left() < all, { timeout: 10_000 })
+  await vi.waitUntil(() => left() < all, { timeout: HANGS_MS })
   // Others are served between two bites.
   const before = left()
   await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
@@ -56,7 +57,7 @@ test('the deletion of very much is cut short by the end of the server, and goes 
   expect(faults).toEqual([])
   const next = new AbortController()
   const going = plane.retain({ eventDays: 1 }, next.signal)
-  await vi.waitUntil(() => left() < rest, { timeout: 10_000 })
+  await vi.waitUntil(() => left() < rest, { timeout: HANGS_MS })
   next.abort()
   expect(await going).toBe(rest - left())
 })
@@ -69,7 +70,7 @@ test('others are served while a project with very much in it is deleted', async 
   const removing = plane.projects.remove(me, project!.id).then(() => {
     over = true
   })
-  await vi.waitUntil(() => left() < all, { timeout: 10_000 })
+  await vi.waitUntil(() => left() < all, { timeout: HANGS_MS })
   await plane.projects.create(me, { name: 'other', localPath: '/srv/other' })
   expect([over, left() > 0]).toEqual([false, true])
   await removing
@@ -87,7 +88,7 @@ test('a server that starts goes on with the deletion of a project that was cut s
   expect(left()).toBeGreaterThan(40_000)
   const faults: unknown[] = []
   const upkeep = startUpkeep(plane, { keep: {}, onFault: error => faults.push(error) })
-  await vi.waitUntil(() => database.prepare('select id from projects').all().length === 0, { timeout: 60_000 })
+  await vi.waitUntil(() => database.prepare('select id from projects').all().length === 0, { timeout: HANGS_MS })
   await upkeep.stop()
   expect([left(), faults]).toEqual([0, []])
 })

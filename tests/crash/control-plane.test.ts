@@ -46,7 +46,7 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
       return []
     }
   }
-  const begun = (step: string) => waitFor(`${step} has begun`, () => log().includes(step), 30_000)
+  const begun = (step: string) => waitFor(`${step} has begun`, () => log().includes(step))
   const times: Record<string, number> = {}
 
   await begun('step-1')
@@ -94,4 +94,4 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
   expect(states.at(-1)).toBe('RUN_STOPPED')
   runner.signal('SIGTERM')
   expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
-}, 90_000)
+})

@@ -38,4 +38,4 @@ test('a newer program adopts the supervisor of an older one that was detached, a
   expect(await after.exit, after.output()).toEqual({ code: 0, signal: null })
   expect(stage.agent.starts()).toHaveLength(1)
   await expectDoneOnce(stage, id)
-}, 90_000)
+})

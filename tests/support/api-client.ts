@@ -37,10 +37,10 @@ export function apiClient(url: string) {
       }
     },
     /** Asks for something, and answers how many milliseconds later the run has the status. */
-    async untilStatus(runId: string, status: string, ask: () => Promise<unknown>, ms = 10_000): Promise<number> {
+    async untilStatus(runId: string, status: string, ask: () => Promise<unknown>): Promise<number> {
       const began = performance.now()
       await ask()
-      await waitFor(`${runId} is ${status}`, async () => (await get(`/runs/${runId}`)).status === status, ms)
+      await waitFor(`${runId} is ${status}`, async () => (await get(`/runs/${runId}`)).status === status)
       return Math.round(performance.now() - began)
     },
   }

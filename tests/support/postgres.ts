@@ -11,7 +11,7 @@ export function postgresServer() {
 
   beforeAll(async () => {
     server = await startPostgres(QUICK)
-  }, 60_000)
+  })
 
   afterAll(() => server?.close())
 

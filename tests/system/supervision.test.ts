@@ -190,7 +190,7 @@ test('a gigabyte of output is followed in bounded memory and time, without holdi
     beat = performance.now()
   }, 20)
   const following = supervision.follow(runId, 1, onLine, never)
-  await waitFor('all is read', () => last === 'end', 60_000)
+  await waitFor('all is read', () => last === 'end')
   expect(peakOf(supervisor!.pid)).toBeLessThan(250_000_000)
   writeFileSync(join(home, 'go'), '')
   expect(await following).toMatchObject({ code: 0, cause: null })
@@ -199,16 +199,16 @@ test('a gigabyte of output is followed in bounded memory and time, without holdi
   expect(seen).toEqual([])
   expect(longestMs).toBeLessThan(2_000)
   expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
-}, 90_000)
+})
 
 test('a flood does not keep the deadline waiting', async () => {
   // Short lines are slower to read than to write, and every second of it leaves more to read.
   const { supervision, spec, folder } = stage('while :; do yes | head -c 20000000; sleep 0.1; done', { deadlineMs: 1_500 })
   await supervision.start(spec)
-  const exit = await waitFor('the end', () => readAttemptFile(folder, 'exit'), 60_000)
+  const exit = await waitFor('the end', () => readAttemptFile(folder, 'exit'))
   expect(exit).toMatchObject({ cause: 'deadline' })
   expect(exit.durationMs).toBeLessThan(5_000)
-}, 90_000)
+})
 
 test('half a line, nothing but bytes, and a result without a newline are read for what they are', async () => {
   const { supervision, spec, lines, follow } = stage(`printf '{"type":"assi'; printf '\\n\\377\\376\\000\\303\\n'; printf '${RESULT_LINE}'`)

@@ -26,7 +26,7 @@ test('what happens at one server reaches the subscribers of another', async () =
   const run = await one!.run(project)
   await other!.post(`/runs/${run.id}/pause`)
   await one!.post(`/runs/${run.id}/resume`)
-  await waitFor('the events', () => stream.messages.length >= 3, 5_000)
+  await waitFor('the events', () => stream.messages.length >= 3)
   expect(stream.messages.map(({ data }) => data.type)).toEqual(['RUN_CREATED', 'RUN_PAUSED', 'RUN_RESUMED'])
 })
 
