@@ -6,7 +6,7 @@ import { KEYS, type Key, setting } from '../../config/schema.ts'
 import { type Source, sayWhere } from '../../config/source.ts'
 import type { CommandIo } from '../command-io.ts'
 import { paintFor } from '../output/paint.ts'
-import { tilde } from '../output/words.ts'
+import { tilde } from '../output/tilde.ts'
 
 type Flags = Record<string, unknown>
 

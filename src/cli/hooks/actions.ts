@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
 import type { HookDocument, HookName } from '../../core/ports.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
+import { duration } from '../../core/text/words.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
 import { type HookOptions, openHooks } from '../../system/hooks.ts'
 import { oneLine, printable } from '../output/clean.ts'
-import { duration } from '../output/words.ts'
 
 /** What a hook that is called by hand is told. */
 export interface HookFacts {

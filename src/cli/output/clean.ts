@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { cut } from '../../core/text/words.ts'
 
 /** C0 without newline, DEL, C1, and the marks that turn the direction of text round: all of them can forge what is seen. */
 const UNPRINTABLE = /(?!\n)\p{Cc}|\p{Bidi_Control}|\ufeff/gu
@@ -15,7 +16,5 @@ export function oneLine(text: string, length = 100_000): string {
   const line = printable(text.slice(0, length * 4 + 1000))
     .replace(/\s+/g, ' ')
     .trim()
-  if (line.length <= length) return line
-  // A cut through a surrogate pair would print a replacement mark.
-  return `${line.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
+  return cut(line, length)
 }

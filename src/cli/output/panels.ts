@@ -2,11 +2,12 @@ import type { ChalkInstance } from 'chalk'
 import { end } from '../../core/ends.ts'
 import type { RunnerEvent } from '../../core/event.ts'
 import type { Task } from '../../core/task.ts'
+import { count, duration, money } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
 import { wrapped } from './layout.ts'
 import type { RunMemory } from './run-memory.ts'
 import { shellWord } from './shell-word.ts'
-import { count, duration, money, tilde } from './words.ts'
+import { tilde } from './tilde.ts'
 
 type RunFinished = Extract<RunnerEvent, { type: 'run_finished' }>
 

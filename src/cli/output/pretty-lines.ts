@@ -1,11 +1,12 @@
 import type { ChalkInstance } from 'chalk'
 import { end } from '../../core/ends.ts'
 import type { StampedEvent } from '../../core/event.ts'
+import { count, duration, moment, money, STEP_DONE } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
 import { columnsOf, cut, wrapped } from './layout.ts'
 import { endBlock, taskPanel } from './panels.ts'
 import type { RunMemory } from './run-memory.ts'
-import { count, duration, moment, money, STEP_DONE, tilde } from './words.ts'
+import { tilde } from './tilde.ts'
 
 /** An event as coloured lines that fit into `columns`. A kind of event without lines does not compile. */
 export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkInstance, columns: number): string[] {

@@ -1,13 +1,13 @@
 import chalk, { type ChalkInstance } from 'chalk'
 import ora, { type Ora } from 'ora'
 import type { StampedEvent } from '../../core/event.ts'
+import { moment, STEP_DOING, watch } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
 import { columnsOf, cut } from './layout.ts'
 import { prettyLines } from './pretty-lines.ts'
 import type { Printer, PrinterOptions } from './printer-contract.ts'
 import { RunMemories } from './run-memory.ts'
 import { type OutputStream, openSink } from './sink.ts'
-import { moment, STEP_DOING, watch } from './words.ts'
 
 /** Redraws per second are few: the terminal stays calm and the runner's CPU is for the agent. */
 const WORKING = { interval: 120, frames: ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] }

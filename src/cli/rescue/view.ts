@@ -1,11 +1,12 @@
 import type { ChalkInstance } from 'chalk'
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import type { ChangedFile } from '../../core/run.ts'
+import { count, moment } from '../../core/text/words.ts'
 import type { KeptContent } from '../compose/kept-work.ts'
 import { oneLine } from '../output/clean.ts'
 import { cut, wrapped } from '../output/layout.ts'
 import { shellWord } from '../output/shell-word.ts'
-import { count, moment, tilde } from '../output/words.ts'
+import { tilde } from '../output/tilde.ts'
 import type { KnownPiece } from './shelf.ts'
 
 /** A piece as JSON: keys as in the other documents, times ISO 8601. */

@@ -1,8 +1,9 @@
 import type { ChalkInstance } from 'chalk'
 import { STEPS, type StepName } from '../../core/run.ts'
+import { count, duration, moment, STEP_DOING } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
 import { columnsOf, cut, wrapped } from '../output/layout.ts'
-import { count, duration, moment, STEP_DOING, tilde } from '../output/words.ts'
+import { tilde } from '../output/tilde.ts'
 import type { AgentState, AgentStatus, KeptWork, MachineStatus } from './machine-status.ts'
 
 /** The status as coloured lines that fit. When there is nothing to tell, it says what to type. */

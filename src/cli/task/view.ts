@@ -1,10 +1,10 @@
 import type { ChalkInstance } from 'chalk'
 import type { BoardTask, HistoryEntry } from '../../control-plane/board.ts'
+import { localStamp, money } from '../../core/text/words.ts'
 import type { CommandIo } from '../command-io.ts'
 import { oneLine } from '../output/clean.ts'
 import { columnsOf, cut, wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
-import { localStamp, money } from '../output/words.ts'
 
 /** What was done to a task, in one line; the id stands alone between spaces, for scripts and double clicks. */
 export function taskLine(what: string, task: BoardTask): string {

@@ -1,8 +1,9 @@
 import { ENDS, end } from '../../core/ends.ts'
 import { ERRORS } from '../../core/errors.ts'
 import type { RunRecord } from '../../core/run.ts'
+import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
-import { count, moment, tilde } from '../output/words.ts'
+import { tilde } from '../output/tilde.ts'
 import type { UnlockFacts } from './facts.ts'
 
 /** One condition of a safe unlock. */

@@ -1,6 +1,6 @@
 import type { RunnerEvent, StampedEvent } from '../../core/event.ts'
+import { sentence } from '../../core/text/sentence.ts'
 import { oneLine } from '../output/clean.ts'
-import { sentence } from '../output/plain.ts'
 import type { Facts } from './facts.ts'
 
 /** One thing that happened. Time ISO 8601. */

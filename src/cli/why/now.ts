@@ -1,6 +1,7 @@
 import type { Holding } from '../../core/ports.ts'
+import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
-import { count, moment, tilde } from '../output/words.ts'
+import { tilde } from '../output/tilde.ts'
 import type { Facts } from './facts.ts'
 
 /** One thing that is true now. */

@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk'
+import { moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
 import { cut, wrapped } from '../output/layout.ts'
-import { moment } from '../output/words.ts'
 import type { Advice } from './advice.ts'
 import type { Happened } from './happened.ts'
 import type { Next } from './next.ts'

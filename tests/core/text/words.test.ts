@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { count, duration, localStamp, moment, money, tilde, watch } from '../../../src/cli/output/words.ts'
+import { tilde } from '../../../src/cli/output/tilde.ts'
+import { count, duration, localStamp, moment, money, watch } from '../../../src/core/text/words.ts'
 
 test('durations are said in two units at most', () => {
   const said = [0, 440, 12_000, 59_700, 185_000, 3_600_000, 7_500_000, 100 * 3_600_000, -5, Number.NaN].map(duration)

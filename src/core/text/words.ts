@@ -1,6 +1,4 @@
-import { homedir } from 'node:os'
-import { sep } from 'node:path'
-import type { StepName } from '../../core/run.ts'
+import type { StepName } from '../run.ts'
 
 /** What a step is called while it is going on. */
 export const STEP_DOING: Record<StepName, string> = {
@@ -84,7 +82,9 @@ export function moment(at: string | number, now: number = Date.now()): string {
 }
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** A path with the home folder as `~`. */
-export function tilde(path: string, home: string = homedir()): string {
-  return home.length > 1 && (path === home || path.startsWith(home + sep)) ? `~${path.slice(home.length)}` : path
+/** Text of at most `length` characters; what is longer ends in `…`. */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text
+  // A cut through a surrogate pair would leave half a character.
+  return `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
 }
