@@ -39,7 +39,7 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
   const project = findProjectFile(bases.repo)
   const all = [...layers, await readProjectFile(project, problems), readUserFile(bases.home, problems)]
   const settled = new Map<Key, Settled>(
-    KEYS.map(key => [key, setting(key).place ? { repo, home }[key as 'repo'] : settle(z, key, all, bases, problems)]),
+    KEYS.map(key => [key, setting(key).trust === 'never' ? { repo, home }[key as 'repo'] : settle(z, key, all, bases, problems)]),
   )
   const config: Config = {
     values: Object.fromEntries([...settled].map(([key, { value }]) => [key, value])) as Values,

@@ -5,6 +5,14 @@ export type Z = typeof import('./zod.ts').z
 /** How a setting is written as text (flag, environment) and what it is in a file. */
 export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'record'
 
+/**
+ * What the files of a repository (agent-runner.yaml, .env) may say of a setting to a user who has not trusted them:
+ * `free` anything, since it only shapes the work · `inside` a path inside the repository · `no-more` a number that is not above what counts
+ * without them · `{ free: […] }` these values, which are the careful ones · `trusted` nothing: it says where keys go, what is executed, what
+ * others may reach, or where state lives and how long · `never` nothing, trusted or not, and no other file either: it says where the files are.
+ */
+export type Trust = 'free' | 'inside' | 'no-more' | 'trusted' | 'never' | { free: readonly string[] }
+
 /** One row of the table of settings. Options, environment, files, README, `config` and `doctor` all derive from it. */
 export interface Setting {
   kind: Kind
@@ -16,6 +24,7 @@ export interface Setting {
   env: readonly string[]
   /** Null means: not set. */
   default: unknown
+  trust: Trust
   /** What a number counts; null when it is not a number. */
   unit: string | null
   /** One sentence for people. */
@@ -23,8 +32,6 @@ export interface Setting {
   choices?: readonly string[]
   /** Never shown, in no output. */
   secret?: true
-  /** Says where the files are, so it cannot stand in one of them. */
-  place?: true
   /** Built only when a value is checked, so that the table can be read without loading zod. */
   schema: (z: Z) => Zod.ZodType
 }

@@ -14,7 +14,7 @@ export function fromMapping(
   const visit = (value: unknown, at: string[]) => {
     const name = at.join('.')
     if (isKey(name)) {
-      if (setting(name).place)
+      if (setting(name).trust === 'never')
         problems.push(sayProblem(source(at), null, `can only be given as ${flagName(name)} or ${setting(name).env[0]}`))
       else found.set(name, { raw: value, asText: false, source: source(at) })
     } else if (KEYS.some(key => key.startsWith(`${name}.`)) && isMapping(value)) {

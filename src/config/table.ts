@@ -1,9 +1,16 @@
 import { type Key, setting, TOPICS } from './schema.ts'
+import type { Trust } from './setting.ts'
 
 /** The settings as Markdown tables, one per topic, for README.md. */
 export function settingsTable(): string {
   const tables = TOPICS.map(({ title, keys }) =>
-    [`**${title}**`, '', '| setting | flag | environment | default | |', '|---|---|---|---|---|', ...keys.map(line)].join('\n'),
+    [
+      `**${title}**`,
+      '',
+      '| setting | flag | environment | default | from a repository | |',
+      '|---|---|---|---|---|---|',
+      ...keys.map(line),
+    ].join('\n'),
   )
   return `${tables.join('\n\n')}\n`
 }
@@ -12,8 +19,8 @@ function line(key: Key): string {
   const row = setting(key)
   const flag = row.flag === null ? '–' : code(row.flag.split(' ')[0] ?? '')
   const choices = row.choices ? ` One of ${row.choices.map(code).join(', ')}.` : ''
-  const notInFiles = row.place ? ' Not in files.' : ''
-  return `| ${code(key)} | ${flag} | ${row.env.map(code).join(', ')} | ${sayDefault(key)} | ${escaped(row.says)}${choices}${notInFiles} |`
+  const notInFiles = row.trust === 'never' ? ' Not in files.' : ''
+  return `| ${code(key)} | ${flag} | ${row.env.map(code).join(', ')} | ${sayDefault(key)} | ${sayTrust(row.trust)} | ${escaped(row.says)}${choices}${notInFiles} |`
 }
 
 /** A setting's default with its unit, for people. */
@@ -21,6 +28,13 @@ function sayDefault(key: Key): string {
   const { default: value, unit } = setting(key)
   if (value === null || (typeof value === 'object' && Object.keys(value as object).length === 0)) return '–'
   return code(String(value)) + (unit ? ` ${unit}` : '')
+}
+
+/** What a repository's files may say of a setting, for people. */
+function sayTrust(trust: Trust): string {
+  if (trust === 'inside') return 'inside it; else trusted'
+  if (trust === 'no-more') return 'no more than yours; else trusted'
+  return typeof trust === 'string' ? trust : `${trust.free.map(code).join(', ')}; else trusted`
 }
 
 const code = (text: string) => `\`${escaped(text)}\``

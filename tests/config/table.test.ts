@@ -14,7 +14,7 @@ test('the table shows every setting with its flag and all its environment names'
   for (const key of KEYS) {
     const line = lines.find(text => text.startsWith(`| \`${key}\` |`)) ?? ''
     for (const name of setting(key).env) expect(line).toContain(`\`${name}\``)
-    expect(line.split(/(?<!\\)\|/)).toHaveLength(7)
+    expect(line.split(/(?<!\\)\|/)).toHaveLength(8)
   }
 })
 

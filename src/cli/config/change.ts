@@ -20,7 +20,7 @@ const input = (flags: Flags, io: CommandIo): ConfigInput => ({ flags, env: io.en
 export async function setSetting(name: string, given: string, flags: Flags, io: CommandIo): Promise<void> {
   const { key, inside } = findSetting(name)
   const row = setting(key)
-  if (row.place)
+  if (row.trust === 'never')
     throw new RunnerError('USAGE', `${key} says where the files are, so it can only be given as ${flagName(key)} or ${row.env[0]}`)
   const { home } = await loadPlaces(input(flags, io))
   const text = given === '-' ? await readAll(io.stdin) : given

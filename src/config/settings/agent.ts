@@ -16,6 +16,7 @@ export const AGENT = {
     flag: '--claude-command <command>',
     env: ['HEADLESS_PM_CLAUDE_COMMAND'],
     default: null,
+    trust: 'trusted',
     says: 'The claude CLI, by name or path; without it, PATH and the usual places are searched.',
   },
   claudeArgs: {
@@ -31,6 +32,7 @@ export const AGENT = {
     flag: '--claude-args <arguments>',
     env: ['HEADLESS_PM_CLAUDE_ARGS'],
     default: [],
+    trust: 'trusted',
     says: 'Further arguments for the claude CLI, quoted as in a shell.',
   },
   permissionMode: {
@@ -38,6 +40,7 @@ export const AGENT = {
     flag: '--permission-mode <mode>',
     env: ['HEADLESS_PM_PERMISSION_MODE'],
     default: 'skip',
+    trust: 'trusted',
     says: 'What the agent may do without being asked; skip is --dangerously-skip-permissions, the others are modes of the CLI.',
   },
   'models.junior': {
@@ -45,6 +48,7 @@ export const AGENT = {
     flag: '--model-junior <model>',
     env: ['HEADLESS_PM_MODEL_JUNIOR'],
     default: 'sonnet',
+    trust: 'free',
     says: 'The model for junior tasks.',
   },
   'models.senior': {
@@ -52,6 +56,7 @@ export const AGENT = {
     flag: '--model-senior <model>',
     env: ['HEADLESS_PM_MODEL_SENIOR'],
     default: 'sonnet',
+    trust: 'free',
     says: 'The model for senior tasks.',
   },
   'models.principal': {
@@ -59,6 +64,7 @@ export const AGENT = {
     flag: '--model-principal <model>',
     env: ['HEADLESS_PM_MODEL_PRINCIPAL'],
     default: 'opus',
+    trust: 'free',
     says: 'The model for principal tasks.',
   },
   'models.roles': {
@@ -71,6 +77,7 @@ export const AGENT = {
     flag: '--model-roles <pairs>',
     env: ['HEADLESS_PM_MODEL_ROLES'],
     default: {},
+    trust: 'free',
     says: 'Models per role (qa=opus,pm=haiku); they go before those per level.',
   },
   maxCost: {
@@ -78,6 +85,7 @@ export const AGENT = {
     flag: '--max-cost <dollars>',
     env: ['HEADLESS_PM_MAX_COST'],
     default: null,
+    trust: 'no-more',
     says: 'The most that one task may cost over all its attempts, unless the task says otherwise.',
   },
 } as const satisfies Record<string, Setting>

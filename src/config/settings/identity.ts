@@ -13,6 +13,7 @@ export const IDENTITY = {
     flag: '--agent-id <id>',
     env: ['HEADLESS_PM_AGENT_ID'],
     default: null,
+    trust: 'free',
     says: 'The name under which the runner works; one runner per name on a machine.',
   },
   role: {
@@ -20,6 +21,7 @@ export const IDENTITY = {
     flag: '--role <role>',
     env: ['HEADLESS_PM_ROLE'],
     default: null,
+    trust: 'free',
     says: 'What the agent does, for example backend_dev, frontend_dev, fullstack_dev, qa, architect or pm.',
   },
   level: {
@@ -27,6 +29,7 @@ export const IDENTITY = {
     flag: '--level <level>',
     env: ['HEADLESS_PM_LEVEL'],
     default: 'senior',
+    trust: 'free',
     says: 'The highest seniority of the tasks that the agent takes.',
   },
   labels: {
@@ -37,6 +40,7 @@ export const IDENTITY = {
     flag: '--labels <words>',
     env: ['HEADLESS_PM_LABELS'],
     default: [],
+    trust: 'free',
     says: 'What the runner has, such as linux or gpu: a task of the control plane that asks for labels is given only to who has all of them.',
   },
   repo: {
@@ -44,7 +48,7 @@ export const IDENTITY = {
     flag: '--repo <folder>',
     env: ['HEADLESS_PM_REPO'],
     default: '.',
-    place: true,
+    trust: 'never',
     says: 'The repository to work in; without it, the one around the current directory.',
   },
   home: {
@@ -52,7 +56,7 @@ export const IDENTITY = {
     flag: '--home <folder>',
     env: ['HEADLESS_PM_HOME'],
     default: '~/.headless-pm',
-    place: true,
+    trust: 'never',
     says: 'The state folder: lock files, runs, the embedded board and the user file config.json.',
   },
   roleInstructionsDir: {
@@ -60,6 +64,7 @@ export const IDENTITY = {
     flag: '--role-instructions-dir <folder>',
     env: ['HEADLESS_PM_ROLE_INSTRUCTIONS_DIR'],
     default: null,
+    trust: 'inside',
     says: 'A folder with one file of instructions per role (backend_dev.md) that goes before the usual places.',
   },
 } as const satisfies Record<string, Setting>

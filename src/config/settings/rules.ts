@@ -9,6 +9,7 @@ export const RULES = {
     flag: '--hooks-dir <folder>',
     env: ['HEADLESS_PM_HOOKS_DIR'],
     default: null,
+    trust: 'trusted',
     says: "A folder with hooks that goes before the repository's hooks/ and the user's.",
   },
   hookTimeout: {
@@ -16,6 +17,7 @@ export const RULES = {
     flag: '--hook-timeout <seconds>',
     env: ['HEADLESS_PM_HOOK_TIMEOUT'],
     default: 30,
+    trust: 'free',
     says: 'How long a hook may run before it is killed.',
   },
   onHookFailure: {
@@ -23,6 +25,7 @@ export const RULES = {
     flag: '--on-hook-failure <answer>',
     env: ['HEADLESS_PM_ON_HOOK_FAILURE'],
     default: 'give-back',
+    trust: { free: ['give-back', 'stop'] },
     says: 'What to do when pre_task refuses and nobody can be asked: give the task back, skip the check, or stop the runner.',
   },
   roles: {
@@ -44,6 +47,7 @@ export const RULES = {
     flag: null,
     env: ['HEADLESS_PM_ROLES'],
     default: {},
+    trust: 'trusted',
     says: 'Per role: the status after success (done), after a failed check (sentBack), and whether a verdict is asked for (verdict).',
   },
   maxAttempts: {
@@ -51,6 +55,7 @@ export const RULES = {
     flag: '--max-attempts <times>',
     env: ['HEADLESS_PM_MAX_ATTEMPTS'],
     default: 3,
+    trust: 'free',
     says: 'How often the agent may fail at a task before it is parked.',
   },
   maxInterruptions: {
@@ -58,6 +63,7 @@ export const RULES = {
     flag: '--max-interruptions <times>',
     env: ['HEADLESS_PM_MAX_INTERRUPTIONS'],
     default: 10,
+    trust: 'free',
     says: 'How often the agent may be killed from outside during a task before it is parked.',
   },
   killGrace: {
@@ -65,6 +71,7 @@ export const RULES = {
     flag: '--kill-grace <seconds>',
     env: ['HEADLESS_PM_KILL_GRACE'],
     default: 10,
+    trust: 'free',
     says: 'How long a process has between TERM and KILL.',
   },
   wishGrace: {
@@ -72,6 +79,7 @@ export const RULES = {
     flag: '--wish-grace <seconds>',
     env: ['HEADLESS_PM_WISH_GRACE'],
     default: 1,
+    trust: 'free',
     says: 'How long an agent has between TERM and KILL when somebody pauses, stops or directs its run; never longer than the kill grace.',
   },
   resultGrace: {
@@ -79,6 +87,7 @@ export const RULES = {
     flag: '--result-grace <seconds>',
     env: ['HEADLESS_PM_RESULT_GRACE'],
     default: 10,
+    trust: 'free',
     says: 'How long the agent CLI may take to exit after its result; the result counts in any case.',
   },
   logFormat: {
@@ -86,6 +95,7 @@ export const RULES = {
     flag: '--log-format <format>',
     env: ['HEADLESS_PM_LOG_FORMAT'],
     default: 'auto',
+    trust: 'free',
     says: 'How the log looks; auto is pretty on a terminal and plain elsewhere.',
   },
 } as const satisfies Record<string, Setting>

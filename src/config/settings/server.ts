@@ -17,6 +17,7 @@ export const SERVER = {
     flag: '--port <number>',
     env: ['HEADLESS_PM_PORT'],
     default: 8000,
+    trust: 'trusted',
     says: 'The port that the server listens on; 0 takes a free one.',
   },
   host: {
@@ -24,6 +25,7 @@ export const SERVER = {
     flag: '--host <address>',
     env: ['HEADLESS_PM_HOST'],
     default: '127.0.0.1',
+    trust: 'trusted',
     says: 'The address that the server listens on; any but a loopback address needs keys.',
   },
   database: {
@@ -31,6 +33,7 @@ export const SERVER = {
     flag: '--database <url>',
     env: ['HEADLESS_PM_DATABASE'],
     default: null,
+    trust: 'trusted',
     secret: true,
     says: 'The database of the control plane: postgres://… or a SQLite file; without it, agent-runner.db in the state folder.',
   },
@@ -41,6 +44,7 @@ export const SERVER = {
     flag: '--cors-origins <origins>',
     env: ['HEADLESS_PM_CORS_ORIGINS'],
     default: [],
+    trust: 'trusted',
     says: 'Web origins whose pages may use the server from a browser; none by default.',
   },
   allowedHosts: {
@@ -50,6 +54,7 @@ export const SERVER = {
     flag: '--allowed-hosts <names>',
     env: ['HEADLESS_PM_ALLOWED_HOSTS'],
     default: [],
+    trust: 'trusted',
     says: "Names by which the server is called besides localhost, addresses and the machine's own; with one, keys are needed everywhere.",
   },
   rateLimit: {
@@ -59,6 +64,7 @@ export const SERVER = {
     flag: '--rate-limit <requests>',
     env: ['HEADLESS_PM_RATE_LIMIT'],
     default: 6000,
+    trust: 'trusted',
     says: 'How many requests one key, or one address without a good key, may make; this machine without a key is not counted.',
   },
   keepEvents: {
@@ -68,6 +74,7 @@ export const SERVER = {
     flag: '--keep-events <days>',
     env: ['HEADLESS_PM_KEEP_EVENTS'],
     default: 90,
+    trust: 'trusted',
     says: 'How long the timelines and files of ended runs are kept.',
   },
   keepLogs: {
@@ -77,6 +84,7 @@ export const SERVER = {
     flag: '--keep-logs <days>',
     env: ['HEADLESS_PM_KEEP_LOGS'],
     default: 30,
+    trust: 'trusted',
     says: 'How long of those timelines the lines are kept that only tell of the work: log, thoughts, single tools.',
   },
 } as const satisfies Record<string, Setting>

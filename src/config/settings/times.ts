@@ -10,6 +10,7 @@ export const TIMES = {
     flag: '--claude-timeout <seconds>',
     env: ['HEADLESS_PM_CLAUDE_TIMEOUT'],
     default: 600,
+    trust: 'free',
     says: 'How long one attempt of the agent may take.',
   },
   silentAfter: {
@@ -17,6 +18,7 @@ export const TIMES = {
     flag: '--silent-after <seconds>',
     env: ['HEADLESS_PM_SILENT_AFTER'],
     default: 300,
+    trust: 'free',
     says: 'An agent without output and without work for this long is stopped and resumed.',
   },
   usageLimitWait: {
@@ -24,6 +26,7 @@ export const TIMES = {
     flag: '--usage-limit-wait <seconds>',
     env: ['HEADLESS_PM_USAGE_LIMIT_WAIT'],
     default: 900,
+    trust: 'free',
     says: 'How long to wait at a usage limit when the CLI does not say when it ends.',
   },
   taskCheckInterval: {
@@ -31,6 +34,7 @@ export const TIMES = {
     flag: '--task-check-interval <seconds>',
     env: ['HEADLESS_PM_TASK_CHECK_INTERVAL'],
     default: 30,
+    trust: 'free',
     says: 'How long one wait for the next task lasts.',
   },
   healthCheckInterval: {
@@ -38,6 +42,7 @@ export const TIMES = {
     flag: '--health-check-interval <seconds>',
     env: ['HEADLESS_PM_HEALTH_CHECK_INTERVAL'],
     default: 300,
+    trust: 'free',
     says: 'How often the health_check hook runs, also during a task.',
   },
   heartbeatInterval: {
@@ -46,6 +51,7 @@ export const TIMES = {
     flag: '--heartbeat-interval <seconds>',
     env: ['HEADLESS_PM_HEARTBEAT_INTERVAL'],
     default: 240,
+    trust: 'free',
     says: 'How often the tracker is told during a task that the agent is alive.',
   },
 } as const satisfies Record<string, Setting>

@@ -15,6 +15,7 @@ export const TRACKER = {
     flag: '--tracker <name>',
     env: ['HEADLESS_PM_TRACKER'],
     default: 'auto',
+    trust: { free: ['embedded'] },
     says: 'Where tasks come from; auto means control-plane or headless-pm as soon as a server for it is configured, else the embedded board.',
   },
   apiUrl: {
@@ -24,6 +25,7 @@ export const TRACKER = {
     flag: '--api-url <url>',
     env: ['HEADLESS_PM_API_URL'],
     default: 'http://localhost:6969',
+    trust: 'trusted',
     says: 'The address of the Headless PM server.',
   },
   apiKey: {
@@ -31,6 +33,7 @@ export const TRACKER = {
     flag: null,
     env: ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY'],
     default: null,
+    trust: 'trusted',
     secret: true,
     says: 'The key of the Headless PM server; it has no flag, because other users of a machine can read command lines.',
   },
@@ -39,6 +42,7 @@ export const TRACKER = {
     flag: '--api-timeout <seconds>',
     env: ['HEADLESS_PM_API_TIMEOUT'],
     default: 30,
+    trust: 'free',
     says: 'How long one request to a server may take.',
   },
   server: {
@@ -48,6 +52,7 @@ export const TRACKER = {
     flag: '--server <url>',
     env: ['HEADLESS_PM_SERVER'],
     default: null,
+    trust: 'trusted',
     says: 'The address of a control plane (agent-runner server) that gives tasks to this machine, such as http://build.example:8000.',
   },
   serverKey: {
@@ -55,6 +60,7 @@ export const TRACKER = {
     flag: '--key <key>',
     env: ['HEADLESS_PM_SERVER_KEY'],
     default: null,
+    trust: 'trusted',
     secret: true,
     says: 'The worker key for that control plane; other users of a machine can read command lines, so --key-file or the environment is safer.',
   },
@@ -63,6 +69,7 @@ export const TRACKER = {
     flag: '--key-file <file>',
     env: ['HEADLESS_PM_SERVER_KEY_FILE'],
     default: null,
+    trust: 'trusted',
     says: 'A file that holds that key and nothing else.',
   },
   project: {
@@ -70,6 +77,7 @@ export const TRACKER = {
     flag: '--project <name>',
     env: ['HEADLESS_PM_PROJECT'],
     default: null,
+    trust: 'trusted',
     says: "The control plane's project to work for, by its name or its path there; without it, the project of the repository's path.",
   },
 } as const satisfies Record<string, Setting>

@@ -7,6 +7,7 @@ export const WORKSPACE = {
     flag: '--worktree-base <folder>',
     env: ['HEADLESS_PM_WORKTREE_BASE'],
     default: '.worktrees',
+    trust: 'inside',
     says: 'The folder for the worktrees of major tasks; inside the repository it is kept out of git.',
   },
   baseBranch: {
@@ -14,6 +15,7 @@ export const WORKSPACE = {
     flag: '--base-branch <branch>',
     env: ['HEADLESS_PM_BASE_BRANCH'],
     default: null,
+    trust: 'free',
     says: 'The branch that new task branches start from; without it, the default branch of the repository.',
   },
   dirtyInPlace: {
@@ -21,6 +23,7 @@ export const WORKSPACE = {
     flag: '--dirty-in-place <answer>',
     env: ['HEADLESS_PM_DIRTY_IN_PLACE'],
     default: 'refuse',
+    trust: { free: ['refuse'] },
     says: 'Whether a minor task may run in a repository with uncommitted changes; they are never committed or lost.',
   },
   onWorktreeFailure: {
@@ -28,6 +31,7 @@ export const WORKSPACE = {
     flag: '--on-worktree-failure <answer>',
     env: ['HEADLESS_PM_ON_WORKTREE_FAILURE'],
     default: 'in-place',
+    trust: { free: ['fail'] },
     says: 'What to do when git cannot make a worktree: go on in place with a warning, or give the task back.',
   },
   commitAuthor: {
@@ -35,6 +39,7 @@ export const WORKSPACE = {
     flag: '--commit-author <author>',
     env: ['HEADLESS_PM_COMMIT_AUTHOR'],
     default: null,
+    trust: 'free',
     says: "The author of the commits that the runner makes of what an agent left uncommitted; without it, git's own identity.",
   },
   commitMessage: {
@@ -42,6 +47,7 @@ export const WORKSPACE = {
     flag: '--commit-message <text>',
     env: ['HEADLESS_PM_COMMIT_MESSAGE'],
     default: '{title}',
+    trust: 'free',
     says: 'The first line of those commits; {title} and {id} are those of the task.',
   },
   diffLimit: {
@@ -49,6 +55,7 @@ export const WORKSPACE = {
     flag: '--diff-limit <kilobytes>',
     env: ['HEADLESS_PM_DIFF_LIMIT'],
     default: 256,
+    trust: 'free',
     says: 'How much of a diff is kept in the state folder.',
   },
   sendDiff: {
@@ -57,6 +64,7 @@ export const WORKSPACE = {
     flagMeans: 'no',
     env: ['HEADLESS_PM_SEND_DIFF'],
     default: 'yes',
+    trust: { free: ['no'] },
     says: 'Whether a control plane is sent the diff of a run, and what else may hold code; with no, which is what the flag says, code never leaves this machine.',
   },
   minFreeDisk: {
@@ -64,6 +72,7 @@ export const WORKSPACE = {
     flag: '--min-free-disk <megabytes>',
     env: ['HEADLESS_PM_MIN_FREE_DISK'],
     default: 500,
+    trust: 'trusted',
     says: 'Below this much free space the shipped hooks let no task begin.',
   },
 } as const satisfies Record<string, Setting>
