@@ -1,3 +1,4 @@
+import { limitsTable } from '../core/limits.ts'
 import { type Key, setting, TOPICS } from './schema.ts'
 import type { Trust } from './setting.ts'
 
@@ -40,13 +41,15 @@ function sayTrust(trust: Trust): string {
 const code = (text: string) => `\`${escaped(text)}\``
 const escaped = (text: string) => text.replace(/\|/g, '\\|')
 
-const START = '<!-- settings -->'
-const END = '<!-- /settings -->'
+/** The tables that a page shows between `<!-- name -->` and `<!-- /name -->`. */
+const TABLES: Record<string, () => string> = { settings: settingsTable, limits: () => `${limitsTable()}\n` }
 
-/** A page with the table between its two markers replaced by the present one. Throws when the markers are missing. */
-export function withSettingsTable(page: string): string {
-  const start = page.indexOf(START)
-  const end = page.indexOf(END)
-  if (start === -1 || end < start) throw new Error(`the page lacks ${START} and ${END}`)
-  return `${page.slice(0, start + START.length)}\n${settingsTable()}${page.slice(end)}`
+/** A page with each table between its two markers replaced by the present one. Throws when the markers are missing. */
+export function withTables(page: string, names: readonly string[] = Object.keys(TABLES)): string {
+  return names.reduce((text, name) => {
+    const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+    const [from, to] = [text.indexOf(start), text.indexOf(end)]
+    if (from === -1 || to < from) throw new Error(`the page lacks ${start} and ${end}`)
+    return `${text.slice(0, from + start.length)}\n${TABLES[name]!()}${text.slice(to)}`
+  }, page)
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Holder } from './endings.ts'
 import { ofHolder } from './leases.ts'
 import { heldRunNamed, runRow } from './run-rows.ts'
@@ -14,10 +15,7 @@ export interface Artifact {
   createdAt: string
 }
 
-/** What is larger is not kept: the timeline and the branch have it. */
-const LARGEST = 16 * 1024 * 1024
-
-/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE when it is larger than 16 MiB. */
+/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE when it is too large (limit `artifact`). */
 export async function putArtifact(
   tx: Tx,
   customer: string | null,
@@ -26,7 +24,7 @@ export async function putArtifact(
 ): Promise<void> {
   const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   const size = Buffer.byteLength(body)
-  if (size > LARGEST) throw new RunnerError('USAGE', `${name} is larger than 16 MiB`)
+  if (size > LIMITS.artifact.most) throw new RunnerError('USAGE', `${name} is larger than ${limitWords('artifact')}`)
   // PostgreSQL keeps no NUL in a text.
   const row = { content_type: contentType, size, body: body.replaceAll('\0', '\uFFFD'), created_at: tx.at }
   await tx.db

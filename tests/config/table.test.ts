@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { KEYS, setting } from '../../src/config/schema.ts'
-import { settingsTable, withSettingsTable } from '../../src/config/table.ts'
+import { settingsTable, withTables } from '../../src/config/table.ts'
+import { LIMITS } from '../../src/core/limits.ts'
 
-test("README's table of settings is the generated one (scripts/settings-table.ts --write brings it up to date)", () => {
+test("README's tables of settings and limits are the generated ones (scripts/settings-table.ts --write brings it up to date)", () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   expect(readme).toContain('<!-- settings -->')
-  expect(withSettingsTable(readme)).toBe(readme)
+  for (const { of } of Object.values(LIMITS)) expect(readme).toContain(`| ${of} |`)
+  expect(withTables(readme)).toBe(readme)
 })
 
 test('the table shows every setting with its flag and all its environment names', () => {
@@ -19,9 +21,9 @@ test('the table shows every setting with its flag and all its environment names'
 })
 
 test('only what is between the markers is replaced', () => {
-  const page = withSettingsTable('before\n<!-- settings -->\nold\n<!-- /settings -->\nafter\n')
+  const page = withTables('before\n<!-- settings -->\nold\n<!-- /settings -->\nafter\n', ['settings'])
   expect(page).toMatch(/^before\n<!-- settings -->\n\*\*Who works/)
   expect(page).toMatch(/<!-- \/settings -->\nafter\n$/)
   expect(page).not.toContain('old\n')
-  expect(() => withSettingsTable('no markers')).toThrow('lacks')
+  expect(() => withTables('no markers')).toThrow('lacks')
 })

@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import type { StampedEvent } from '../../core/event.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { artifact } from '../wire/run.ts'
 import { completion, completionAnswer, heartbeat, heartbeatAnswer, logAnswer, logBatch, uploadQuery } from '../wire/worker.ts'
 import { type ApiContext, by, idParam } from './context.ts'
-import { UPLOAD_BYTES } from './limits.ts'
 import { once, onceWaited } from './once.ts'
 import type { ApiServer } from './server-types.ts'
 import { waited } from './waiting.ts'
@@ -85,14 +85,14 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
 
   api.addContentTypeParser(
     'text/plain',
-    { parseAs: 'string', bodyLimit: UPLOAD_BYTES },
+    { parseAs: 'string', bodyLimit: LIMITS.artifact.most },
     async (_request: unknown, body: string | Buffer) => body,
   )
   api.put(
     '/api/v1/runs/:id/artifacts/:name',
     {
       config,
-      bodyLimit: UPLOAD_BYTES,
+      bodyLimit: LIMITS.artifact.most,
       schema: {
         ...{ operationId: 'putArtifact', tags, summary: 'Keep a file of a run', consumes: 'text/plain' },
         description: 'Such as `diff.patch` or `result.json`; replaces one of the same name.',

@@ -1,20 +1,17 @@
 import type { Socket } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify'
+import { LIMITS } from '../../core/limits.ts'
 import { isLoopback } from './guard.ts'
 import { httpProblem, PROBLEM_TYPE, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 
-/** JSON bodies; a batch of log lines is the largest. */
-const BODY_BYTES = 4 * 1024 * 1024
-/** Uploads: diffs and results. */
-export const UPLOAD_BYTES = 32 * 1024 * 1024
 const HEADER_BYTES = 16 * 1024
 
 /** What keeps a slow or greedy client from holding the server: time for headers and for a whole request, sizes, and answers to what is no HTTP. */
 export const limits = (headersMs: number) =>
   ({
-    bodyLimit: BODY_BYTES,
+    bodyLimit: LIMITS.body.most,
     requestTimeout: 6 * headersMs,
     keepAliveTimeout: 30_000,
     routerOptions: { maxParamLength: 300 },

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import * as z from 'zod'
+import { LIMITS } from '../../core/limits.ts'
 import { problem } from '../wire/problem.ts'
 
 type Json = Record<string, unknown>
@@ -41,9 +42,11 @@ export function openapiOf(routes: RouteOptions[], info: { version: string; url?:
       version: info.version,
       description:
         'Create, watch, pause, resume, steer and stop runs of coding agents. Times are ISO 8601 UTC. Unknown fields in bodies are ignored. ' +
-        'Lists are arrays, newest first; `Link: …; rel="next"` leads to the next page. Problems are RFC 9457.',
+        'Lists are arrays, newest first; `Link: …; rel="next"` leads to the next page, which begins earlier where entries are large. ' +
+        'How large, deep and many anything may be stands in `x-limits`. Problems are RFC 9457.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    'x-limits': LIMITS,
     servers: [{ url: '/' }],
     tags: TAGS.map(([name, description]) => ({ name, description })),
     paths,

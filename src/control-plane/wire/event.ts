@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { LIMITS } from '../../core/limits.ts'
 import { EVENT_TYPES } from '../event-map.ts'
 import { anyObject, projectId, queryNumber, runId, time } from './parts.ts'
 
@@ -21,7 +22,7 @@ const after = queryNumber(0, Number.MAX_SAFE_INTEGER)
 
 export const eventList = z.object({
   after: after.default(0).meta({ description: 'Only what came after this cursor.' }),
-  limit: queryNumber(1, 1_000).default(200),
+  limit: queryNumber(1, LIMITS.pageEvents.most).default(200),
   type: z
     .string()
     .max(1_000)

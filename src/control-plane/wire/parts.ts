@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { LIMITS } from '../../core/limits.ts'
 
 const typeId = (prefix: string, what: string) =>
   z
@@ -26,7 +27,7 @@ export const line = (max: number) =>
 export const prose = (max: number) => z.string().max(max, `must have at most ${max} characters`)
 
 /** The longest text that a person writes: a goal, a description, a directive. */
-export const LONG = 200_000
+export const LONG = LIMITS.text.most
 
 /** An answer without a body. */
 export const noContent = (description: string) => z.void().meta({ description })
@@ -49,7 +50,7 @@ export const queryFlag = z
 
 /** What every list takes: how many, and where the last page ended. */
 export const page = z.object({
-  limit: queryNumber(1, 500)
+  limit: queryNumber(1, LIMITS.pageEntries.most)
     .default(50)
     .meta({ description: 'How many at most.', examples: [50] }),
   cursor: z

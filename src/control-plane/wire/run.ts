@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { LIMITS } from '../../core/limits.ts'
 import { RUN_STATES } from '../run-states.ts'
 import { RUN_TYPES } from '../schema.ts'
 import { anyObject, LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
@@ -149,6 +150,6 @@ export const artifact = z
 
 export const logQuery = z.object({
   after: queryNumber(0, Number.MAX_SAFE_INTEGER).default(0).meta({ description: 'Only what came after this cursor.' }),
-  limit: queryNumber(1, 1_000).default(200),
+  limit: queryNumber(1, LIMITS.pageEvents.most).default(200),
   tail: queryFlag.default(false).meta({ description: 'The newest lines instead of the first.' }),
 })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { LIMITS } from '../../core/limits.ts'
 import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import { LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { run } from './run.ts'
@@ -127,8 +128,8 @@ export const logBatch = z
   .object({
     ...holder,
     events: z
-      .array(z.looseObject({ seq: z.int().min(0), at: time, type: z.string().max(100) }))
-      .max(500)
+      .array(z.looseObject({ seq: z.int().min(0).max(LIMITS.seq.most), at: time, type: z.string().max(100) }))
+      .max(LIMITS.eventBatch.most)
       .meta({ description: 'Runner events in order; those that are there already by `seq` change nothing.' }),
   })
   .meta({ id: 'LogBatch', examples: [{ agent_id: 'dev_001', run_id: 'run_01k7m3v9e2f6r8s4t5w6x7y8z9', epoch: 1, events: [] }] })
