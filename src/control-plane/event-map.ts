@@ -110,9 +110,12 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
   },
 }
 
+/** Whether data is told in a runner's words. */
+export const isRunnerEvent = (data: { type?: unknown }): boolean => typeof data.type === 'string' && Object.hasOwn(EVENT_MAP, data.type)
+
 /** The meaning of an event as it came in. One of a newer runner is a line of the log. */
 export function meaningOf(event: StampedEvent): Meaning {
-  if (!Object.hasOwn(EVENT_MAP, event.type)) return { type: 'LOG' }
+  if (!isRunnerEvent(event)) return { type: 'LOG' }
   const meaning = EVENT_MAP[event.type]
   return event.type === 'tool_used' && PLANNING.includes(event.tool) ? { ...meaning, type: 'PLAN_GENERATED' } : meaning
 }

@@ -6,7 +6,7 @@ import { limitRates, limits } from './limits.ts'
 import { refuseUnknown } from './not-found.ts'
 import { problemHandler, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
-import { jsonSerializer, zodValidator } from './validation.ts'
+import { jsonSerializer, refuseUnknownKeys, zodValidator } from './validation.ts'
 
 export interface AppOptions extends GuardOptions {
   /** Looks a key up; null when it is not known. */
@@ -44,6 +44,10 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
   await limitRates(api, options.rateLimit)
   // After the counting, so that who guesses keys is slowed down.
   api.addHook('preParsing', authorise)
+  api.addHook('preValidation', async ({ query, routeOptions: { config, schema } }) => {
+    // Where a query is read, its schema says which keys.
+    if (config.needs && config.needs !== 'open' && !schema?.querystring) refuseUnknownKeys(query as object, [])
+  })
   api.addHook('onSend', etag)
   api.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff')

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { event, eventList } from '../wire/event.ts'
+import { event, eventList, placeOf } from '../wire/event.ts'
 import { projectId } from '../wire/parts.ts'
 import { logQuery } from '../wire/run.ts'
 import { type ApiContext, by, idParam } from './context.ts'
@@ -24,7 +24,8 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { after, limit, type } = request.query
+      const { limit, type } = request.query
+      const after = placeOf(request.query)
       const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, types: type })
       if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
       return found.map(eventShape)
@@ -42,7 +43,8 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { after, limit, type, project_id } = request.query
+      const { limit, type, project_id } = request.query
+      const after = placeOf(request.query)
       const found = await plane.events.all(by(request), { after, limit, types: type, projectId: project_id })
       if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
       return found.map(eventShape)
@@ -61,7 +63,8 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { after, limit, tail } = request.query
+      const { limit, tail } = request.query
+      const after = placeOf(request.query)
       const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, told: true, newest: tail })
       if (found.length === limit && !tail) linkNext(request, reply, found.at(-1)!.cursor, 'after')
       return found.map(eventShape)

@@ -41,7 +41,8 @@ export function openapiOf(routes: RouteOptions[], info: { version: string; url?:
       title: 'Agent Runner',
       version: info.version,
       description:
-        'Create, watch, pause, resume, steer and stop runs of coding agents. Times are ISO 8601 UTC. Unknown fields in bodies are ignored. ' +
+        'Create, watch, pause, resume, steer and stop runs of coding agents. Times are ISO 8601 UTC. Unknown fields in bodies are ignored, ' +
+        'unknown keys in queries are refused. ' +
         'Lists are arrays, newest first; `Link: …; rel="next"` leads to the next page, which begins earlier where entries are large. ' +
         'How large, deep and many anything may be stands in `x-limits`. Problems are RFC 9457.',
       license: { name: 'MIT', identifier: 'MIT' },
@@ -134,9 +135,8 @@ function responsesOf(schema: FastifySchema, about: { needs: string; single: bool
     responses[status] = { description, content: { [contentType]: { schema: contentType.startsWith('text/') ? { type: 'string' } : {} } } }
   if (about.single) responses[304] = { description: 'Nothing changed since the ETag.' }
   const problems: Record<string, string> = {
-    ...(schema.body ? INVALID : schema.querystring ? { 422: INVALID[422] } : {}),
+    ...(schema.body ? INVALID : about.needs === 'open' ? {} : { 422: INVALID[422] }),
     ...(about.needs === 'open' ? {} : NOBODY),
-    ...(about.method === 'post' ? { 422: INVALID[422] } : {}),
     ...ALWAYS,
     ...schema.problems,
   }

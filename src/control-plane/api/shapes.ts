@@ -1,4 +1,5 @@
 import type { Plan } from '../../core/task.ts'
+import { messageOf } from '../event-message.ts'
 import type { RunEvent } from '../event-rows.ts'
 import type { Project } from '../projects.ts'
 import type { Run } from '../run-rows.ts'
@@ -102,5 +103,6 @@ function planShape({ parts, timeoutMs, maxTurns, dryRun, verbose }: Plan) {
 
 /** An event as the API shows it. */
 export function eventShape({ cursor, runId, projectId, seq, type, at, data }: RunEvent): WireEvent {
-  return { cursor, run_id: runId, project_id: projectId, seq, type, at, data }
+  const names = { id: cursor, created_at: at, payload: data, message: messageOf(type, data) }
+  return { cursor, run_id: runId, project_id: projectId, seq, type, at, data, ...names }
 }

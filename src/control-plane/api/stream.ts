@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { eventStream } from '../wire/event.ts'
+import { eventStream, placeOf } from '../wire/event.ts'
 import { callerOf } from './auth.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import type { Subscription } from './event-feed.ts'
@@ -34,7 +34,7 @@ export function streamRoutes(api: ApiServer, { plane, feed, onFault }: ApiContex
     },
     async (request, reply) => {
       const { id } = await plane.runs.get(by(request), request.params.id)
-      return follow(request, reply, { after: lastId(request) ?? request.query.after ?? 0, runId: id, wants: () => true })
+      return follow(request, reply, { after: lastId(request) ?? placeOf(request.query) ?? 0, runId: id, wants: () => true })
     },
   )
 
@@ -53,9 +53,9 @@ export function streamRoutes(api: ApiServer, { plane, feed, onFault }: ApiContex
     },
     async (request, reply) => {
       const { customer } = by(request)
-      const { project_id: project, after = null } = request.query
+      const { project_id: project } = request.query
       return follow(request, reply, {
-        after: lastId(request) ?? after,
+        after: lastId(request) ?? placeOf(request.query) ?? null,
         runId: null,
         wants: told => (customer === null || told.customer === customer) && (project === undefined || told.event.project_id === project),
       })

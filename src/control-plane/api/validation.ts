@@ -21,11 +21,25 @@ export const zodValidator: FastifySchemaCompiler<unknown> =
     const where = PLACES[httpPart as keyof typeof PLACES]
     try {
       // A POST without a body is the same as one with an empty object, where every field may be left out.
-      return { value: parsed(schema as z.ZodType, data ?? (where === 'body' ? {} : data), where) }
+      const value = parsed(schema as z.ZodType, data ?? (where === 'body' ? {} : data), where)
+      if (where === 'query') refuseUnknownKeys(data as object, Object.keys((schema as z.ZodObject).shape))
+      return { value }
     } catch (error) {
       return { error: error as Error }
     }
   }
+
+/**
+ * A query key that nobody reads is a 422: who mistypes a filter must not take the whole list for the answer. Bodies may hold more than is read,
+ * since programs send back what they were given.
+ */
+export function refuseUnknownKeys(query: object, known: readonly string[]): void {
+  const unknown = Object.keys(query).filter(key => !known.includes(key))
+  if (unknown.length === 0) return
+  const message = known.length === 0 ? 'is not known here; no query is' : `is not known here; known are ${known.join(', ')}`
+  const errors = unknown.map(path => ({ in: 'query' as const, path, message }))
+  throw new Refusal(422, `query ${unknown.slice(0, 10).join(', ')}: ${message}`, { errors })
+}
 
 /** What zod says without words of our own, more plainly. */
 function plainly({ code, input, ...issue }: z.core.$ZodRawIssue): string | undefined {

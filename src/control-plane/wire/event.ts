@@ -13,6 +13,10 @@ export const event = z
     type: z.string().meta({ description: `One of ${EVENT_TYPES.join(', ')}; more may come.`, examples: ['RUN_STARTED'] }),
     at: time,
     data: anyObject.meta({ description: 'What the type tells more.' }),
+    message: z.string().meta({ description: 'The same as one line for people.' }),
+    id: z.int().meta({ description: 'The cursor, under the name that other clients look for.' }),
+    created_at: time.meta({ description: 'The same as `at`.' }),
+    payload: anyObject.meta({ description: 'The same as `data`.' }),
   })
   .meta({ id: 'Event', description: "One line of a run's timeline." })
 
@@ -20,8 +24,17 @@ export type WireEvent = z.infer<typeof event>
 
 const after = queryNumber(0, Number.MAX_SAFE_INTEGER)
 
+/** Where a reader goes on from. The older name is good too; `after` wins. */
+export const place = {
+  after: after.optional().meta({ description: 'Only what came after this cursor.' }),
+  after_id: after.optional().meta({ description: 'Another name for `after`.' }),
+}
+
+/** The cursor that a query names; undefined when it names none. */
+export const placeOf = (query: { after?: number; after_id?: number }) => query.after ?? query.after_id
+
 export const eventList = z.object({
-  after: after.default(0).meta({ description: 'Only what came after this cursor.' }),
+  ...place,
   limit: queryNumber(1, LIMITS.pageEvents.most).default(200),
   type: z
     .string()
@@ -32,7 +45,8 @@ export const eventList = z.object({
 })
 
 export const eventStream = z.object({
-  after: after.optional().meta({
+  ...place,
+  after: place.after.meta({
     description:
       'Where to begin when there is no `Last-Event-ID`; without both, with what happens from now on (one run: from its beginning).',
   }),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { LIMITS } from '../../core/limits.ts'
 import { RUN_STATES } from '../run-states.ts'
 import { RUN_TYPES } from '../schema.ts'
+import { place as eventPlace } from './event.ts'
 import { anyObject, LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { taskFieldsDraft } from './task.ts'
 
@@ -149,7 +150,7 @@ export const artifact = z
   .meta({ id: 'Artifact', description: 'A file of a run.' })
 
 export const logQuery = z.object({
-  after: queryNumber(0, Number.MAX_SAFE_INTEGER).default(0).meta({ description: 'Only what came after this cursor.' }),
+  ...eventPlace,
   limit: queryNumber(1, LIMITS.pageEvents.most).default(200),
   tail: queryFlag.default(false).meta({ description: 'The newest lines instead of the first.' }),
 })

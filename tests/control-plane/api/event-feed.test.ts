@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { EventFeed, type EventSource, type FeedEvent } from '../../../src/control-plane/api/event-feed.ts'
+import { eventShape } from '../../../src/control-plane/api/shapes.ts'
 import { SseResponse } from '../../../src/control-plane/api/sse.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { openStream } from './sse-client.ts'
@@ -41,7 +42,8 @@ function timeline() {
     // Cursors have gaps, as those of a database have.
     const cursor = (events.at(-1)?.event.cursor ?? 0) + 1 + Math.floor(Math.random() * 3)
     const at = new Date().toISOString()
-    const event = { cursor, run_id: runId, project_id: 'prj_1', seq: events.length + 1, type: 'LOG', at, data: { text } }
+    const row = { cursor, runId, projectId: 'prj_1', customer: '', seq: events.length + 1, type: 'LOG', at, data: { text } }
+    const event = eventShape(row)
     events.push({ event, customer: runId === 'run_9' ? 'other' : 'acme' })
     for (const look of [...waiting]) look()
     return cursor
@@ -156,7 +158,7 @@ test('a reader that hangs is dropped and holds nobody up', async () => {
   slow.stall()
   let added = 0
   await waitFor('the slow one to be dropped', async () => {
-    for (let i = 0; i < 20; i++, added++) add('run_1', 'x'.repeat(50_000))
+    for (let i = 0; i < 20; i++, added++) add('run_1', 'x'.repeat(20_000))
     return feed.subscribers === 1
   })
   await waitFor('the quick one to have all', () => quick.messages.length === added)
