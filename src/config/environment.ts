@@ -1,4 +1,5 @@
 import { KEYS, type Key, setting } from './schema.ts'
+import { envNames } from './setting.ts'
 import type { Found, Problem } from './source.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -28,9 +29,10 @@ export async function readDotEnv(path: string, problems: Problem[]): Promise<Dot
 export function fromEnvironment(env: NodeJS.ProcessEnv, dotenv: DotEnv | null): Map<Key, Found> {
   const found = new Map<Key, Found>()
   for (const key of KEYS) {
-    for (const name of setting(key).env) {
+    const row = setting(key)
+    for (const name of envNames(row)) {
       const real = env[name]
-      const raw = real || dotenv?.values[name]
+      const raw = real || (row.env.includes(name) ? dotenv?.values[name] : undefined)
       if (!raw) continue
       const source = real
         ? { kind: 'environment' as const, name, path: null, line: null }

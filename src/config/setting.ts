@@ -3,7 +3,7 @@ import type * as Zod from 'zod'
 export type Z = typeof import('./zod.ts').z
 
 /** How a setting is written as text (flag, environment) and what it is in a file. */
-export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'record'
+export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'arguments' | 'record'
 
 /**
  * What the files of a repository (agent-runner.yaml, .env) may say of a setting to a user who has not trusted them:
@@ -22,6 +22,8 @@ export interface Setting {
   flagMeans?: string
   /** Environment names; the first that is set wins. */
   env: readonly string[]
+  /** Names that other programs use for the same. Only the real environment is asked: a repository's .env has them for its own application. */
+  sharedEnv?: readonly string[]
   /** Null means: not set. */
   default: unknown
   trust: Trust
@@ -35,6 +37,9 @@ export interface Setting {
   /** Built only when a value is checked, so that the table can be read without loading zod. */
   schema: (z: Z) => Zod.ZodType
 }
+
+/** All environment names of a setting. */
+export const envNames = ({ env, sharedEnv = [] }: Pick<Setting, 'env' | 'sharedEnv'>): string[] => [...env, ...sharedEnv]
 
 const between = (z: Z, least: number, most: number, error: string) => z.number({ error }).min(least, { error }).max(most, { error })
 

@@ -1,6 +1,6 @@
 import { limitsTable } from '../core/limits.ts'
 import { type Key, setting, TOPICS } from './schema.ts'
-import type { Trust } from './setting.ts'
+import { envNames, type Trust } from './setting.ts'
 
 /** The settings as Markdown tables, one per topic, for README.md. */
 export function settingsTable(): string {
@@ -21,7 +21,7 @@ function line(key: Key): string {
   const flag = row.flag === null ? '–' : code(row.flag.split(' ')[0] ?? '')
   const choices = row.choices ? ` One of ${row.choices.map(code).join(', ')}.` : ''
   const notInFiles = row.trust === 'never' ? ' Not in files.' : ''
-  return `| ${code(key)} | ${flag} | ${row.env.map(code).join(', ')} | ${sayDefault(key)} | ${sayTrust(row.trust)} | ${escaped(row.says)}${choices}${notInFiles} |`
+  return `| ${code(key)} | ${flag} | ${envNames(row).map(code).join(', ')} | ${sayDefault(key)} | ${sayTrust(row.trust)} | ${escaped(row.says)}${choices}${notInFiles} |`
 }
 
 /** A setting's default with its unit, for people. */

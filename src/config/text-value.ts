@@ -1,15 +1,21 @@
 import type { Setting } from './setting.ts'
 
 /**
- * What a flag or environment text means for a setting: numbers, lists (`a "b c"` or a JSON array), records (`a=b,c=d` or a JSON
- * object). A text that cannot be read stays text, so that the schema refuses it with its own words.
+ * What a flag or environment text means for a setting: numbers, lists (`a,b` or `a b`, or a JSON array), arguments (`a "b c"` as in a
+ * shell, or a JSON array), records (`a=b,c=d` or a JSON object). A text that cannot be read stays text, so that the schema refuses it with its own words.
  */
 export function fromText(setting: Setting, text: string): unknown {
   const trimmed = text.trim()
   if (setting.kind === 'number') return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : text
-  if (setting.kind === 'list') return trimmed.startsWith('[') ? parseJson(trimmed) : (splitWords(trimmed) ?? text)
+  if (setting.kind === 'list') return trimmed.startsWith('[') ? parseJson(trimmed) : splitList(trimmed)
+  if (setting.kind === 'arguments') return trimmed.startsWith('[') ? parseJson(trimmed) : (splitWords(trimmed) ?? text)
   if (setting.kind === 'record') return trimmed.startsWith('{') ? parseJson(trimmed) : (splitPairs(trimmed) ?? text)
   return text
+}
+
+/** Splits at commas and blanks, any number of them. */
+function splitList(text: string): string[] {
+  return text.split(/[\s,]+/).filter(word => word !== '')
 }
 
 /** Splits as a shell does, with quotes and backslashes but without expanding anything; null when a quote is left open. */

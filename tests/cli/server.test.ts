@@ -47,6 +47,24 @@ test('flags and environment say where: host, port and database', async () => {
   await waitFor('the greeting', () => second.said.out.includes(`database: ${join(folder, 'own.db')}`))
 })
 
+test('a database can be a sqlite:/// URL as other programs write it, and other databases are refused by name', async () => {
+  const relative = program(['server', '--port', '0'], { HEADLESS_PM_DATABASE: 'sqlite:///own.db' })
+  await waitFor('the greeting', () => relative.said.out.includes(`database: ${join(relative.folder, 'own.db')}`))
+  const { folder } = relative
+  const absolute = program(['server', '--port', '0', '--database', `sqlite:///${join(folder, 'other.db')}`])
+  await waitFor('the greeting', () => absolute.said.out.includes(`database: ${join(folder, 'other.db')}`))
+  const refused = program(['server', '--port', '0', '--database', 'mysql://me:secret@host/db'])
+  expect(await refused.ended).toBe(78)
+  expect(refused.said.err).toContain('database mysql:…: expected postgres://…, sqlite:///path or the path of a SQLite file')
+  expect(refused.said.err).not.toContain('secret')
+})
+
+test("DATABASE_URL, which is mostly an application's own, is not used, and that is said", async () => {
+  const { said, folder } = program(['server', '--port', '0'], { DATABASE_URL: 'sqlite:///app.db' })
+  await waitFor('the greeting', () => said.out.includes(`database: ${join(folder, 'state', 'agent-runner.db')}`))
+  expect(said.err).toContain('DATABASE_URL is not used; to use another database, say --database or HEADLESS_PM_DATABASE.')
+})
+
 test('a port that is in use ends it with one line and what to do', async () => {
   const first = program(['server', '--port', '0', '--json'])
   const { url } = JSON.parse(await waitFor('the address', () => (first.said.out.includes('\n') ? first.said.out : null)))

@@ -47,6 +47,24 @@ test('lists and records can be given as text', async () => {
   expect(config.values.roles).toEqual({ architect: { done: 'documentation_done' } })
 })
 
+test('lists are split at commas and at blanks, arguments as a shell does', async () => {
+  for (const written of ['linux,gpu', 'linux gpu', ' linux, gpu ', '["linux", "gpu"]', 'linux,,gpu,']) {
+    const { config } = await loadIn({ env: { HEADLESS_PM_LABELS: written } })
+    expect(config.values.labels).toEqual(['linux', 'gpu'])
+  }
+  const { config } = await loadIn({ env: { HEADLESS_PM_CLAUDE_ARGS: '--allowedTools Read,Edit' } })
+  expect(config.values.claudeArgs).toEqual(['--allowedTools', 'Read,Edit'])
+})
+
+test("names that other programs share count in the environment, after ours, and not in a repository's .env", async () => {
+  const env = { CORS_ORIGINS: 'https://a.example,https://b.example', WORKER_CHECK_INTERVAL: '7' }
+  const { values } = (await loadIn({ env })).config
+  expect([values.corsOrigins, values.taskCheckInterval]).toEqual([['https://a.example', 'https://b.example'], 7])
+  expect((await loadIn({ env: { ...env, HEADLESS_PM_TASK_CHECK_INTERVAL: '9' } })).config.values.taskCheckInterval).toBe(9)
+  const file = await loadIn({ files: { '.env': 'CORS_ORIGINS=https://a.example\nWORKER_CHECK_INTERVAL=7\n' } })
+  expect([file.config.values.corsOrigins, file.config.values.taskCheckInterval]).toEqual([[], 30])
+})
+
 test('text that is no list, record or role is refused in plain words', async () => {
   expect((await refusalOf({ env: { HEADLESS_PM_CLAUDE_ARGS: '--x "open' } })).message).toContain('expected a list of arguments')
   expect((await refusalOf({ env: { HEADLESS_PM_MODEL_ROLES: 'opus' } })).message).toContain('expected a model per role, as in qa=opus')

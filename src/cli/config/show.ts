@@ -3,6 +3,7 @@ import { loadConfig, readConfig, refuse } from '../../config/load.ts'
 import { findSetting, valueAt } from '../../config/lookup.ts'
 import { maskValue, showValue } from '../../config/masking.ts'
 import { KEYS, type Key, setting } from '../../config/schema.ts'
+import { envNames } from '../../config/setting.ts'
 import { type Source, sayWhere } from '../../config/source.ts'
 import type { CommandIo } from '../command-io.ts'
 import { paintFor } from '../output/paint.ts'
@@ -54,8 +55,9 @@ export async function explainSettings(name: string | null, flags: Flags, io: Com
     const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}${isBad(source) ? ': not valid, the default is shown' : ''}`)}`
     io.stdout.write(`${line}\n`)
     if (name === null) continue
-    const { says, flag, env, choices } = setting(key)
-    io.stdout.write(`${says}\n${[flag, ...env, `${key} in a file`].filter(Boolean).join(' · ')}\n`)
+    const row = setting(key)
+    const { says, flag, choices } = row
+    io.stdout.write(`${says}\n${[flag, ...envNames(row), `${key} in a file`].filter(Boolean).join(' · ')}\n`)
     if (choices) io.stdout.write(`one of ${choices.join(', ')}\n`)
   }
   refuse(problems)

@@ -20,7 +20,7 @@ export const AGENT = {
     says: 'The claude CLI, by name or path; without it, PATH and the usual places are searched.',
   },
   claudeArgs: {
-    kind: 'list',
+    kind: 'arguments',
     unit: null,
     schema: (z: Z) =>
       z.array(

@@ -35,7 +35,7 @@ export const SERVER = {
     default: null,
     trust: 'trusted',
     secret: true,
-    says: 'The database of the control plane: postgres://… or a SQLite file; without it, agent-runner.db in the state folder.',
+    says: 'The database of the control plane: postgres://…, sqlite:///… or a SQLite file; without it, agent-runner.db in the state folder.',
   },
   corsOrigins: {
     kind: 'list',
@@ -43,6 +43,7 @@ export const SERVER = {
     schema: (z: Z) => z.array(z.string({ error: ORIGIN }).refine(isOrigin, { error: ORIGIN }), { error: ORIGIN }),
     flag: '--cors-origins <origins>',
     env: ['HEADLESS_PM_CORS_ORIGINS'],
+    sharedEnv: ['CORS_ORIGINS'],
     default: [],
     trust: 'trusted',
     says: 'Web origins whose pages may use the server from a browser; none by default.',

@@ -33,6 +33,7 @@ export const TIMES = {
     ...seconds,
     flag: '--task-check-interval <seconds>',
     env: ['HEADLESS_PM_TASK_CHECK_INTERVAL'],
+    sharedEnv: ['WORKER_CHECK_INTERVAL'],
     default: 30,
     trust: 'free',
     says: 'How long one wait for the next task lasts.',
