@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Pool } from 'undici'
 import { begin, end } from './program.ts'
@@ -19,14 +20,17 @@ export async function startBenchServer(program: string, database: string, home: 
     cwd: tmpdir(),
     env: { PATH: process.env.PATH, HOME: home },
   })
-  const pool = new Pool(await listening(child), { connections: 512, headersTimeout: 60_000, bodyTimeout: 0 })
+  const { url, key_file } = await listening(child)
+  const [name = '', value = ''] = readFileSync(key_file, 'utf8').trim().split(': ')
+  const owner = { [name]: value }
+  const pool = new Pool(url, { connections: 512, headersTimeout: 60_000, bodyTimeout: 0 })
   const leaving = new AbortController()
   return {
     pid: child.pid!,
     async call<T>(method: 'GET' | 'POST', path: string, body?: unknown) {
       const answer = await pool.request({
         ...{ method, path },
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        headers: { ...owner, ...(body !== undefined && { 'content-type': 'application/json' }) },
         body: body === undefined ? null : JSON.stringify(body),
       })
       const text = await answer.body.text()
@@ -34,7 +38,7 @@ export async function startBenchServer(program: string, database: string, home: 
       return { status: answer.statusCode, json: (text === '' ? null : JSON.parse(text)) as T }
     },
     async subscribe(told) {
-      const { body } = await pool.request({ method: 'GET', path: '/events/stream', signal: leaving.signal })
+      const { body } = await pool.request({ method: 'GET', path: '/events/stream', headers: owner, signal: leaving.signal })
       body.setEncoding('utf8')
       body.on('error', () => {})
       await new Promise<void>(resolve => body.once('data', () => resolve()))
@@ -48,16 +52,16 @@ export async function startBenchServer(program: string, database: string, home: 
   }
 }
 
-/** The address that the server tells when it listens. */
-async function listening(child: ChildProcess): Promise<string> {
+/** What the server tells when it listens: its address, and the file with its owner's key. */
+async function listening(child: ChildProcess): Promise<{ url: string; key_file: string }> {
   let words = ''
   child.stderr!.on('data', chunk => {
     words += chunk
   })
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const { promise, resolve, reject } = Promise.withResolvers<{ url: string; key_file: string }>()
   child.stdout!.on('data', chunk => {
     const line = /^\{.*\}$/m.exec(String(chunk))
-    if (line) resolve(JSON.parse(line[0]).url)
+    if (line) resolve(JSON.parse(line[0]))
   })
   child.once('exit', code => reject(new Error(`the server ended with ${code}:\n${words}`)))
   return promise

@@ -21,7 +21,7 @@ import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
 import { heldJournal } from './compose/held-journal.ts'
 import { hookOptions } from './compose/hook-settings.ts'
-import { serverKeyOf } from './compose/server-key.ts'
+import { serverAccess, serverKeyOf } from './compose/server-key.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
 import { boardFile } from './task/embedded-board.ts'
 
@@ -113,10 +113,9 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
   }
   if (trackerChoice(config).tracker === 'control-plane') {
     const { openControlPlaneHttp } = await import('../trackers/control-plane-http.ts')
-    const { server, project, repo, apiTimeout } = values
+    const { project, repo, apiTimeout } = values
     return openControlPlaneHttp({
-      url: server ?? '',
-      key: serverKeyOf(values),
+      ...serverAccess(values),
       requestTimeoutMs: apiTimeout * 1000,
       project: project ?? repo,
       machine: machineName(values.home),

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander'
+import type { Key } from '../config/schema.ts'
 import { KEY_KINDS } from '../control-plane/schema.ts'
 import { type CommandIo, processIo } from './command-io.ts'
 import { addRunOptions } from './options.ts'
 
-/** Declares `keys create|list|revoke`: who may use the server. */
+/** Declares `keys create|link|list|revoke`: who may use the server. */
 export function keysCommand(program: Command, io: () => CommandIo = processIo): void {
   const keys = program.command('keys').description('the keys with which the server of the control plane is used')
 
@@ -17,6 +18,15 @@ export function keysCommand(program: Command, io: () => CommandIo = processIo): 
     .option('--name <text>', 'for people, and for histories', '')
     .addHelpText('after', EXAMPLES)
     .action(async (_flags, command: Command) => (await actions()).createKey(command.optsWithGlobals(), io()))
+
+  subcommand(keys, 'link', 'a link that opens the page of your server on this machine in the browser, once', [
+    'home',
+    'repo',
+    'host',
+    'port',
+  ])
+    .addHelpText('after', '\nThe server must run: agent-runner up, or agent-runner server.')
+    .action(async (_flags, command: Command) => (await import('./keys/link.ts')).printLink(command.optsWithGlobals(), io()))
 
   subcommand(keys, 'list', 'the keys, newest first, without what is secret of them').action(async (_flags, command: Command) =>
     (await actions()).listKeys(command.optsWithGlobals(), io()),
@@ -33,8 +43,8 @@ Examples:
   agent-runner keys create --kind worker --customer acme --name build-1
   curl -H "Authorization: Bearer $KEY" https://runner.example/runs`
 
-function subcommand(keys: Command, name: string, description: string): Command {
-  return addRunOptions(keys.command(name).description(description), ['repo', 'home', 'database']).option('--json', 'print JSON')
+function subcommand(keys: Command, name: string, description: string, settings: readonly Key[] = ['repo', 'home', 'database']): Command {
+  return addRunOptions(keys.command(name).description(description), settings).option('--json', 'print JSON')
 }
 
 const actions = () => import('./keys/actions.ts')

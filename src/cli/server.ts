@@ -8,7 +8,7 @@ export function serverCommand(program: Command, io: () => CommandIo = processIo)
   const command = program
     .command('server')
     .description('serve the control plane: the API, live events and the page at /docs')
-    .option('--require-keys', 'ask for keys on a loopback address too; on any other one they are always needed')
+    .option('--open-to-this-machine', 'ask for no key: every user and program of this machine may then have commands run as you')
     .option('--json', 'print where it listens as one line of JSON')
     .addHelpText('after', EXAMPLES)
   addRunOptions(command, ['repo', 'home', ...SERVER_KEYS]).action(async (_flags, called: Command) => {
@@ -19,7 +19,7 @@ export function serverCommand(program: Command, io: () => CommandIo = processIo)
 
 const EXAMPLES = `
 Examples:
-  agent-runner server                                         on http://127.0.0.1:8000, open to everybody on this machine
+  agent-runner server                                         on http://127.0.0.1:8000; says how you come in
   agent-runner keys create --kind admin && agent-runner server --host 0.0.0.0
   agent-runner server --database postgres://localhost/runner  any number of servers may share one database
 

@@ -12,7 +12,7 @@ export function upCommand(program: Command, io: () => CommandIo = processIo): vo
     .command('up')
     .description('serve the control plane, and run its tasks in lanes of the same process')
     .option('--lanes <number>', 'how many runs are worked on at once (default: 1)')
-    .option('--require-keys', 'ask for keys on a loopback address too; on any other one they are always needed')
+    .option('--open-to-this-machine', 'ask for no key: every user and program of this machine may then have commands run as you')
     .option('--json', 'print where it listens as one line of JSON; else the same as --log-format json')
     .addHelpText('after', EXAMPLES)
   const keys = KEYS.filter(key => !NOT_HERE.includes(key))
@@ -25,8 +25,9 @@ export function upCommand(program: Command, io: () => CommandIo = processIo): vo
 const EXAMPLES = `
 Examples:
   agent-runner up --lanes 2 --port 8000
-  curl -X POST 'localhost:8000/projects?name=shop&local_path=/srv/shop'
-  curl -X POST localhost:8000/runs -H 'content-type: application/json' -d '{"project_id":"prj_…","goal":"Fix the login"}'
+  key=@$HOME/.headless-pm/servers/127.0.0.1:8000    # made by the server, readable by you alone
+  curl -H $key -X POST 'http://127.0.0.1:8000/projects?name=shop&local_path=/srv/shop'
+  curl -H $key http://127.0.0.1:8000/runs --json '{"project_id":"prj_…","goal":"Fix the login"}'
 
 Lanes are agents named after --agent-id (lane-1, lane-2 …) with the role fullstack_dev, which runs have too unless they say otherwise.
 Each run is done in the repository of its project, by its own project file. Lanes work for projects that belong to no customer; a customer's

@@ -9,11 +9,13 @@ import { eventRoutes } from './api/events.ts'
 import { isLoopback } from './api/guard.ts'
 import { holdingRoutes } from './api/holding.ts'
 import { operationRoutes } from './api/operations.ts'
+import { linkTo, Owner } from './api/owner.ts'
 import { projectRoutes } from './api/projects.ts'
 import { queueRoutes } from './api/queue.ts'
 import { runControlRoutes } from './api/run-control.ts'
 import { runRoutes } from './api/runs.ts'
 import type { ApiServer } from './api/server-types.ts'
+import { sessionRoutes } from './api/sessions.ts'
 import { streamRoutes } from './api/stream.ts'
 import { taskRoutes } from './api/tasks.ts'
 import { workerRoutes } from './api/workers.ts'
@@ -28,8 +30,8 @@ export interface ServerOptions {
   /** 0 takes a free one. */
   port: number
   version: string
-  /** Whether keys are needed on a loopback address too; on any other they always are. */
-  keysRequired?: boolean
+  /** Whether everybody on this machine may use it without a key; only on a loopback address without other names. */
+  openToThisMachine?: boolean
   /** Web origins whose pages may use the API. */
   corsOrigins?: readonly string[]
   /** Further names by which the server is called. */
@@ -47,10 +49,20 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface RunningServer {
   url: string
-  /** Whether everybody on this machine may use it without a key. */
-  open: boolean
+  /** What its owner comes in with; null where everybody on this machine may use it without a key. */
+  owner: OwnersAccess | null
   /** Takes no more requests, lets go of all who wait, ends the streams, and resolves when the last answer is out. */
   close(): Promise<void>
+}
+
+/** Both are secret. */
+export interface OwnersAccess {
+  /** `127.0.0.1:8000`: the address that it listens on, for the owner's programs on this machine. */
+  address: string
+  /** Lives as long as the server. */
+  key: string
+  /** Opens a session in the browser, once, within ten minutes. */
+  link: string
 }
 
 const RATE = 6_000
@@ -62,12 +74,30 @@ const RATE = 6_000
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { controlPlane: plane, onFault, host, port, allowedHosts = [], corsOrigins = [], rateLimit = RATE } = options
   // A name that was configured stands for a proxy, behind which everybody looks as if he were on this machine.
-  const open = isLoopback(host) && allowedHosts.length === 0 && options.keysRequired !== true
-  if (!open) await needKeys(plane, host)
-  const api = await bareApi({ allowedHosts, corsOrigins, open, rateLimit, onFault, callerOf: text => callerOf(plane, text) })
+  const forOthers = !isLoopback(host) || allowedHosts.length > 0
+  const open = options.openToThisMachine === true
+  if (open && forOthers)
+    throw new RunnerError('USAGE', 'a server that others can reach cannot be open to this machine', { advice: OPEN_ADVICE })
+  if (forOthers) await needKeys(plane, host)
+  const owner = new Owner()
+  const url = () => urlOf(host, (api.server.address() as AddressInfo).port)
+  const api = await bareApi({
+    allowedHosts,
+    corsOrigins,
+    open,
+    rateLimit,
+    onFault,
+    callerOf: async text => owner.callerOf(text) ?? callerOf(plane, text),
+  })
   const closing = new AbortController()
   const feed = new EventFeed(eventSource(plane), error => onFault(error, 'the event feed'))
-  addRoutes(api, { plane, feed, version: options.version, closing: closing.signal, lanes: options.lanes ?? null, onFault })
+  const goodKeys = async (ids: readonly string[]) => {
+    const others = ids.filter(id => owner.isGood(id) === null)
+    const good = others.length > 0 ? await plane.keys.good(others) : []
+    return [...ids.filter(id => owner.isGood(id)), ...good]
+  }
+  const lanes = options.lanes ?? null
+  addRoutes(api, { plane, feed, owner, url, goodKeys, version: options.version, closing: closing.signal, lanes, onFault })
   api.addHook('preClose', async () => {
     closing.abort()
     feed.close()
@@ -82,8 +112,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const upkeep = startUpkeep(plane, { keep: options.keep ?? {}, onFault })
   return {
-    url: urlOf(host, (api.server.address() as AddressInfo).port),
-    open,
+    url: url(),
+    owner: open ? null : { address: addressOf(api.server.address() as AddressInfo), key: owner.key, link: linkTo(url(), owner.newLink()) },
     async close() {
       await upkeep.stop()
       await api.close()
@@ -103,6 +133,7 @@ export function addRoutes(api: ApiServer, context: ApiContext): void {
   queueRoutes(api, context)
   holdingRoutes(api, context)
   workerRoutes(api, context)
+  sessionRoutes(api, context)
   operationRoutes(api, context, routes)
 }
 
@@ -129,6 +160,15 @@ function cannotListen(error: unknown, host: string, port: number): unknown {
       advice: 'Choose another --host or --port.',
     })
   return error
+}
+
+const OPEN_ADVICE = 'Leave out --open-to-this-machine, or listen on 127.0.0.1 without --allowed-hosts.'
+
+/** The very address at which programs on this machine reach the server: no name, which could lead elsewhere. */
+function addressOf({ address, port }: AddressInfo): string {
+  if (address === '0.0.0.0') return `127.0.0.1:${port}`
+  if (address === '::') return `[::1]:${port}`
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** The address under which the server is reached from this machine. */

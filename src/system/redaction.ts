@@ -10,6 +10,7 @@ export const SHORTEST_SECRET = 6
 const PATTERNS: [RegExp, string][] = [
   [/\bsk-[A-Za-z0-9_-]{16,}/g, MASK],
   [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{16,}/g, MASK],
+  [/\bar_(?:owner|[0-9a-f]{12})_[A-Za-z0-9_-]{16,}/g, MASK],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, MASK],
   [/(\b(?:Authorization|X-API-Key)["']?\s*[:=]\s*["']?(?:Bearer |Basic )?)[A-Za-z0-9._~+/=-]{8,}/gi, `$1${MASK}`],
   [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']+:)[^\s/@"']+@/gi, `$1${MASK}@`],

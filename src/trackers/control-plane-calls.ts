@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
-import { openTrackerHttp, type TrackerReply, type TrackerRequest, understood } from './http-client.ts'
+import { openTrackerHttp, type TrackerHttpOptions, type TrackerReply, type TrackerRequest, understood } from './http-client.ts'
 
 const SERVER = 'the control plane'
 
@@ -17,7 +17,7 @@ interface Asked {
 export type ControlPlaneCalls = ReturnType<typeof openCalls>
 
 /** Those calls at a server. What is not there any more is LEASE_LOST too. */
-export function openCalls(options: { url: string; key: string | null; requestTimeoutMs: number }) {
+export function openCalls(options: Pick<TrackerHttpOptions, 'url' | 'key' | 'requestTimeoutMs'>) {
   const http = openTrackerHttp({
     ...options,
     server: SERVER,
@@ -25,7 +25,7 @@ export function openCalls(options: { url: string; key: string | null; requestTim
     advice: {
       unreachable: 'Check that `agent-runner server` runs there and that --server is right.',
       unauthorised:
-        'Give a key of the kind worker: HEADLESS_PM_SERVER_KEY. `agent-runner keys create --kind worker` makes one at the server.',
+        'Give a key of the kind worker: HEADLESS_PM_SERVER_KEY. `agent-runner keys create --kind worker` makes one at the server. Beside a server of your own on this machine it takes none, with the same state folder.',
     },
     failure: lost,
   })

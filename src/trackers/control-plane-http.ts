@@ -9,11 +9,12 @@ import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Plan, Task } from '../core/task.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
 import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
+import type { TrackerHttpOptions } from './http-client.ts'
 
 export interface ControlPlaneHttpOptions {
   /** Such as `http://localhost:8000`. */
   url: string
-  key: string | null
+  key: TrackerHttpOptions['key']
   /** Milliseconds for one exchange; a long poll gets its waiting time on top. */
   requestTimeoutMs: number
   /** The project whose tasks are taken: its name, or the path that it has at the server. */

@@ -34,7 +34,8 @@ export interface TrackerHttp {
 
 export interface TrackerHttpOptions {
   url: string
-  key: string | null
+  /** A function is asked at each exchange, for a key that changes. */
+  key: string | null | (() => string | null)
   /** Milliseconds for one exchange that does not say otherwise. */
   requestTimeoutMs: number
   /** What the server is called in messages: `the PM server`. */
@@ -61,9 +62,12 @@ const CONNECTION_FAILURES: Record<string, string> = {
 
 /** The HTTP side of a tracker: one base URL, one key, every failure a RunnerError. The key is in no error. */
 export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
-  const { key, requestTimeoutMs, server, prefix, advice } = options
+  const { requestTimeoutMs, server, prefix, advice } = options
   const { url, origin, base, authorization } = place(options.url, server, prefix)
-  const headers: Record<string, string> = { accept: 'application/json', ...(key !== null && { 'x-api-key': key }), ...authorization }
+  const headers = (key: string | null): Record<string, string> => ({
+    ...{ accept: 'application/json', ...authorization },
+    ...(key !== null && { 'x-api-key': key }),
+  })
   let pool: Promise<Pool> | undefined
 
   // Loaded at the first request, and only these parts of it, since all of it costs more than the rest of a start.
@@ -72,9 +76,14 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     return pool
   }
   const requesting = async () => (await import('undici/lib/api/api-request.js')).default
-  const withoutKey = (text: string) => (key ? text.replaceAll(key, '***') : text)
+  let lastKey: string | null = null
+  const keyNow = () => {
+    lastKey = typeof options.key === 'function' ? options.key() : options.key
+    return lastKey
+  }
+  const withoutKey = (text: string) => (lastKey ? text.replaceAll(lastKey, '***') : text)
 
-  async function exchange(request: TrackerRequest) {
+  async function exchange(request: TrackerRequest, key: string | null) {
     const { signal, timeoutMs = requestTimeoutMs } = request
     const stop = new AbortController()
     const abort = () => stop.abort()
@@ -87,7 +96,7 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
       const answer = await send.call(client, {
         path: `${base}${request.path}${query && `?${query}`}`,
         method: request.method,
-        headers: { ...headers, ...contentType(request.body) },
+        headers: { ...headers(key), ...contentType(request.body) },
         body: typeof request.body === 'object' ? JSON.stringify(request.body) : (request.body ?? null),
         signal: stop.signal,
       })
@@ -111,9 +120,10 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     url,
     refusal,
     async call(request) {
+      const key = keyNow()
       if (key !== null && /[^\x20-\x7e]/.test(key))
         throw new RunnerError('TRACKER_UNAUTHORISED', 'the API key has characters in it that cannot be sent; was it copied whole?')
-      const { status, headers, text } = await exchange(request)
+      const { status, headers, text } = await exchange(request, key)
       const body = status === 204 ? null : parsed(text)
       const ok = status >= 200 && status < 300
       if (body !== undefined && (ok || request.accept?.includes(status))) return { status, body }

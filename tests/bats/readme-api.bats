@@ -14,11 +14,13 @@ streamed() { grep -q "\"type\":\"$1\"" ../lines.log; }
   command -v curl >/dev/null || skip 'curl is not installed'
   start ../server.json "$AGENT_RUNNER" server --port 0 --json
   wait_for listens
-  local address
+  local address key
   address=$(field url <../server.json)
+  key=@$(field key_file <../server.json)
+  [ "$key" = "@$HEADLESS_PM_HOME/servers/${address#http://}" ]
   [ "$(readme_lines | grep -c 'curl')" -ge 5 ]
   readme_lines | grep -q 'http://127.0.0.1:8000'
-  readme_lines | sed "s|http://127.0.0.1:8000|$address|" >../lines.sh
+  readme_lines | sed "s|127.0.0.1:8000|${address#http://}|g" >../lines.sh
   start ../lines.log bash -eu ../lines.sh
   local lines=$LAST type
   # The line that follows the events goes on in the background until the server ends.
@@ -26,9 +28,9 @@ streamed() { grep -q "\"type\":\"$1\"" ../lines.log; }
   wait "$lines"
   for type in RUN_CREATED DIRECTIVE RUN_PAUSED RUN_RESUMED RUN_STOPPED; do wait_for streamed "$type"; done
   grep -q '\[{"id":"run_[0-9a-z]*",.*"status":"STOPPED"' ../lines.log
-  [ "$(curl -fsS "$address/projects" | field 0.name)" = shop ]
-  [ "$(curl -fsS "$address/runs" | field length)" = 1 ]
-  [ "$(curl -fsS "$address/runs" | field 0.status)" = STOPPED ]
+  [ "$(curl -fsS -H "$key" "$address/projects" | field 0.name)" = shop ]
+  [ "$(curl -fsS -H "$key" "$address/runs" | field length)" = 1 ]
+  [ "$(curl -fsS -H "$key" "$address/runs" | field 0.status)" = STOPPED ]
 }
 
 # The indented commands of README's section `## NAME` below the line that begins with TEXT, up to the next line of prose.

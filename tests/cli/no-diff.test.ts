@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { agentProgram } from '../support/agent-program.ts'
-import { apiClient } from '../support/api-client.ts'
+import { apiClient, ownersHeaderAt } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
 import { MAIN } from '../support/program.ts'
@@ -34,18 +34,19 @@ async function serverAfter(flags: string[]): Promise<{ text: string; committed: 
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const env = { PATH: process.env.PATH, HOME: root, GIT_CONFIG_GLOBAL: '/dev/null', SHOP_TOKEN: TOKEN }
-  const server = startProgram([MAIN, 'server', '--port', String(port), '--home', join(root, 'server')], { cwd: root, env })
-  const api = apiClient(url)
+  const home = join(root, 'state')
+  const server = startProgram([MAIN, 'server', '--port', String(port), '--home', home], { cwd: root, env })
+  const api = apiClient(url, () => ownersHeaderAt(home, url))
   await api.ready()
   const { id: project_id } = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
   const run = await api.post('/runs', { project_id, goal: 'Plan it' })
-  const words = ['--server', url, '--project', 'shop', '--agent-id', 'dev_1', '--role', 'fullstack_dev', '--home', join(root, 'runner')]
+  const words = ['--server', url, '--project', 'shop', '--agent-id', 'dev_1', '--role', 'fullstack_dev', '--home', home]
   const agent = agentProgram(root, AGENT)
   const runner = startProgram([MAIN, 'run', ...words, '--single-task', '--claude-command', agent, ...flags], { cwd: repo, env })
   expect((await runner.exit).code, runner.output()).toBe(0)
   expect((await api.get(`/runs/${run.id}`)).status).toBe('COMPLETED')
   await server.kill()
-  const database = new DatabaseSync(join(root, 'server', 'agent-runner.db'), { readOnly: true })
+  const database = new DatabaseSync(join(home, 'agent-runner.db'), { readOnly: true })
   const tables = database.prepare("select name from sqlite_master where type = 'table'").all()
   const text = tables.map(({ name }) => JSON.stringify(database.prepare(`select * from "${name}"`).all())).join('\n')
   database.close()

@@ -1,8 +1,11 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { ownersHeader } from '../support/api-client.ts'
+import { startProgram } from '../support/child-program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -25,18 +28,70 @@ function program(args: string[], env: Record<string, string> = {}) {
 
 test('server says where it listens, serves, and TERM ends it in good order while somebody listens', async () => {
   const { child, said, ended, folder } = program(['server', '--port', '0', '--json'])
-  const { url, database, keys } = JSON.parse(await waitFor('the address', () => (said.out.includes('\n') ? said.out : null)))
-  expect({ database, keys }).toEqual({ database: join(folder, 'state', 'agent-runner.db'), keys: false })
+  const { url, database, keys, key_file } = JSON.parse(await waitFor('the address', () => (said.out.includes('\n') ? said.out : null)))
+  const state = join(folder, 'state')
+  expect({ database, keys, key_file }).toEqual({
+    database: join(state, 'agent-runner.db'),
+    keys: true,
+    key_file: join(state, 'servers', new URL(url).host),
+  })
   expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: 'ok' })
-  const stream = await fetch(`${url}/events/stream`)
+  expect((await fetch(`${url}/events/stream`)).status).toBe(401)
+  const stream = await fetch(`${url}/events/stream`, { headers: ownersHeader(key_file) })
   child.kill('SIGTERM')
   expect(await stream.text()).toContain('retry:')
   expect(await ended).toBe(0)
   expect(said.err).toBe('')
+  expect(existsSync(key_file)).toBe(false)
+})
+
+test('its owner gets a link for the browser and a line for the shell that work, and others cannot read the key', async () => {
+  const { child, said, ended, folder } = program(['server', '--port', '0'])
+  const text = await waitFor('the greeting', () => (said.out.includes('In a shell') ? said.out : null))
+  const [, link = '', code = ''] = /In the browser: (\S+#login=(\S+))/.exec(text) ?? []
+  const url = new URL(link).origin
+  const session = await fetch(`${url}/sessions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code }),
+  })
+  const { key } = (await session.json()) as { key: string }
+  expect((await fetch(`${url}/runs`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200)
+
+  const file = join(folder, 'state', 'servers', new URL(url).host)
+  expect([statSync(file).mode & 0o777, statSync(join(file, '..')).mode & 0o777]).toEqual([0o600, 0o700])
+  const [, line = ''] = /In a shell: (curl .*)/.exec(text) ?? []
+  expect(execFileSync('sh', ['-c', `${line} -fsS`], { encoding: 'utf8' })).toBe('[]')
+  expect(text).not.toContain(readFileSync(file, 'utf8').trim().split(' ').at(-1)!)
+
+  const more = program(['keys', 'link', '--port', new URL(url).port, '--home', join(folder, 'state')])
+  expect(await more.ended).toBe(0)
+  expect(more.said.out).toMatch(new RegExp(`^${url}/docs#login=ar_owner_\\S+\\n$`))
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+  const late = program(['keys', 'link', '--port', new URL(url).port, '--home', join(folder, 'state')])
+  expect(await late.ended).toBe(2)
+  expect(late.said.err).toContain('no server of')
+})
+
+test('where others can read what it prints, no link stands there', async () => {
+  const folder = tempFolder()
+  const server = startProgram([MAIN, 'server', '--port', '0', '--home', join(folder, 'state')], { cwd: folder })
+  await waitFor('the greeting', () => server.output().includes('In a shell'))
+  expect(server.output()).toMatch(/In the browser: agent-runner keys link --port \d+ /)
+  expect(server.output()).not.toContain('login=')
+})
+
+test('open to this machine, it says what that means', async () => {
+  const { said } = program(['server', '--port', '0', '--open-to-this-machine'])
+  const text = await waitFor('the greeting', () => (said.out.endsWith('\n') ? said.out : null))
+  expect(text).toContain('open to everybody on this machine, who may run commands as you')
+  const url = /serves (\S+)/.exec(text)![1]
+  expect((await fetch(`${url}/runs`)).status).toBe(200)
 })
 
 test('flags and environment say where: host, port and database', async () => {
-  const { said, folder } = program(['server', '--host', 'localhost', '--require-keys'], {
+  const { said, folder } = program(['server', '--host', 'localhost', '--allowed-hosts', 'runner.example'], {
     HEADLESS_PM_PORT: '0',
     HEADLESS_PM_DATABASE: 'own.db',
   })

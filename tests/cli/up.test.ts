@@ -6,7 +6,7 @@ import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
 import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
-import { apiClient } from '../support/api-client.ts'
+import { apiClient, ownersHeader } from '../support/api-client.ts'
 import { startProgram } from '../support/child-program.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
 import { MAIN } from '../support/program.ts'
@@ -30,8 +30,7 @@ async function started(...flags: string[]) {
   const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agent, ...flags]
   const start = () => startProgram(words, { cwd: root, env })
   const up = start()
-  const { url, lanes } = await listening(up)
-  const api = apiClient(url)
+  const { url, lanes, api } = await listening(up)
   const ids: string[] = []
   onTestFinished(async () => {
     for (const id of ids) await endTagged(RUN_TAG, id, 0)
@@ -51,14 +50,16 @@ async function started(...flags: string[]) {
   }
 }
 
-async function listening(up: ReturnType<typeof startProgram>): Promise<{ url: string; lanes: string[] }> {
+/** Where it listens, and its API as its owner sees it. */
+async function listening(up: ReturnType<typeof startProgram>) {
   const line = await waitFor('the address', () =>
     up
       .output()
       .split('\n')
       .find(text => text.startsWith('{"url"')),
   )
-  return JSON.parse(line)
+  const said: { url: string; lanes: string[]; key_file: string } = JSON.parse(line)
+  return { ...said, api: apiClient(said.url, () => ownersHeader(said.key_file)) }
 }
 
 test('lanes work at once, each run in the repository of its project, and end after what they have in hand', async () => {
@@ -81,7 +82,7 @@ test('lanes work at once, each run in the repository of its project, and end aft
   for (const name of ['shop', 'mall'] as const)
     expect(git(s.repos[name], 'log', '--all', '--format=%s', '--', 'work.txt'), s.up.output()).toContain(`Mend the ${name}`)
   const again = s.start()
-  const api = apiClient((await listening(again)).url)
+  const { api } = await listening(again)
   for (const { id } of runs) expect(await api.get(`/runs/${id}`)).toMatchObject({ status: 'COMPLETED' })
   await waitFor('the third is done by the next start', async () => (await api.get(`/runs/${third.id}`)).status === 'COMPLETED')
   again.signal('SIGTERM')
@@ -96,7 +97,7 @@ test('a run can be asked for at once; killed, all goes on where it was', async (
   await waitFor('it runs', () => existsSync(join(s.repos.shop, '.worktrees', `task-${task_id}`, 'work.txt')))
   await s.up.kill()
   const again = s.start()
-  const api = apiClient((await listening(again)).url)
+  const { api } = await listening(again)
   s.letGo()
   await waitFor('it is done', async () => (await api.get(`/runs/${id}`)).status === 'COMPLETED')
   expect((await api.get(`/runs/${id}/events?limit=500`)).filter((event: { type: string }) => event.type === 'RUN_COMPLETED')).toHaveLength(
@@ -162,7 +163,7 @@ test('a lane that cannot start says so, and the others go on', async () => {
   const guard = takeAgentGuard(join(root, 'home'), 'lane-1', { role: 'qa', repo: root, command: 'test' })
   onTestFinished(() => guard.release())
   const up = startProgram([MAIN, 'up', '--home', join(root, 'home'), '--port', '0', '--json', '--lanes', '2'], { cwd: root })
-  const api = apiClient((await listening(up)).url)
+  const { api } = await listening(up)
   await waitFor('one lane is left', async () => (await api.get('/worker/status')).lanes === 1)
   expect(up.output()).toContain('the lane lane-1 has ended')
   up.signal('SIGTERM')

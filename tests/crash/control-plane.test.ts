@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
-import { apiClient } from '../support/api-client.ts'
+import { apiClient, ownersHeaderAt } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
 import { CLAUDE, claudeEnv } from '../support/claude-run.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
@@ -21,14 +21,15 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
   const model = await startScriptedModel([endless(1), endless(2), endless(3), 'All is done.'])
   onTestFinished(() => model.close())
   const root = tempFolder()
-  for (const name of ['server', 'runner']) mkdirSync(join(root, name))
+  const home = join(root, 'state')
+  mkdirSync(home)
   const repo = gitRepo({ 'README.md': '# shop\n' }, join(root, 'repo'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const api = apiClient(url)
+  const api = apiClient(url, () => ownersHeaderAt(home, url))
   const env = { ...claudeEnv(join(root, 'claude'), model.url), HEADLESS_PM_KILL_GRACE: '0.3', GIT_CONFIG_GLOBAL: '/dev/null' }
-  const startServer = () => startProgram([MAIN, 'server', '--port', String(port), '--home', join(root, 'server')], { env, cwd: repo })
-  const flags = ['--role', 'fullstack_dev', '--agent-id', 'dev_1', '--server', url, '--project', 'shop', '--home', join(root, 'runner')]
+  const startServer = () => startProgram([MAIN, 'server', '--port', String(port), '--home', home], { env, cwd: repo })
+  const flags = ['--role', 'fullstack_dev', '--agent-id', 'dev_1', '--server', url, '--project', 'shop', '--home', home]
   const startRunner = () => startProgram([MAIN, 'run', ...flags, '--claude-command', CLAUDE], { env, cwd: repo })
 
   let server = startServer()

@@ -1,11 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { ownersKeyFile } from '../../src/system/owners-key.ts'
 import { waitFor } from './wait-for.ts'
 
-/** What a person or program does with the public API of a server, which may be away for a moment. */
-export function apiClient(url: string) {
+/** The header that the owner of a server sends, from the file that the server keeps in its state folder. */
+export function ownersHeader(keyFile: string): Record<string, string> {
+  const [name = '', value = ''] = readFileSync(keyFile, 'utf8').trim().split(': ')
+  return { [name.toLowerCase()]: value }
+}
+
+/** The same of the server of a state folder that listens at this URL. */
+export const ownersHeaderAt = (home: string, url: string) => ownersHeader(ownersKeyFile(home, new URL(url).host))
+
+/** What a person or program does with the public API of a server, which may be away for a moment. `headers` are asked for at each call. */
+export function apiClient(url: string, headers: () => Record<string, string> = () => ({})) {
   async function call(method: string, path: string, json?: unknown) {
     const answer = await fetch(url + path, {
       method,
-      ...(json !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) }),
+      headers: { ...headers(), ...(json !== undefined && { 'content-type': 'application/json' }) },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
     })
     const text = await answer.text()
     // biome-ignore lint/suspicious/noExplicitAny: tests look into it and fail by themselves.
@@ -21,7 +33,7 @@ export function apiClient(url: string) {
     /** Waits until the server answers. */
     ready: () =>
       waitFor('the server answers', () =>
-        get('/readyz').then(
+        get('/workers').then(
           () => true,
           () => false,
         ),

@@ -15,7 +15,14 @@ export async function controlPlaneFixture(drafts: TaskDraft[], { url, change }: 
   const plane = await openControlPlane(url)
   const faults: unknown[] = []
   const start = (port = 0) =>
-    startServer({ controlPlane: plane, host: '127.0.0.1', port, version: '0', onFault: error => faults.push(error) })
+    startServer({
+      controlPlane: plane,
+      host: '127.0.0.1',
+      port,
+      version: '0',
+      openToThisMachine: true,
+      onFault: error => faults.push(error),
+    })
   let server = await start()
   const { id: projectId } = await plane.projects.create(caller, { name: 'shop', localPath: '/srv/shop' })
   const trackers: Tracker[] = []

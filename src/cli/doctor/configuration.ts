@@ -64,10 +64,10 @@ export const key: Check = {
   },
 }
 
-/** A control plane on loopback is open without a key; whether this one is, the check of the tracker finds out. */
+/** A control plane of the same state folder on this machine needs no key to be given; whether this one is one, the check of the tracker finds out. */
 function serverKey({ values, sources }: Config) {
   const source = values.serverKey !== null ? sources.serverKey : values.serverKeyFile !== null ? sources.serverKeyFile : null
-  if (source === null) return ok('none: the control plane must be open to this machine')
+  if (source === null) return ok('none given: the control plane must be one of your own on this machine')
   if (source.kind === 'flag' && values.serverKey !== null)
     return warn(
       'the key stands on the command line, which other users of this machine can read',

@@ -12,13 +12,14 @@ import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { startHousekeeping } from '../run/housekeeping.ts'
 import { listenToSignals } from '../run/signals.ts'
 import { openTimeline } from '../run/timeline.ts'
+import { greeting, openAccess } from '../server/access.ts'
 import { openConfiguredPlane } from '../server/database.ts'
-import { faultLine, greeting } from '../server/serve.ts'
+import { faultLine } from '../server/serve.ts'
 import { version } from '../version.ts'
 import { runLane } from './lane.ts'
 import { lanesOf } from './lanes.ts'
 
-type Flags = Record<string, unknown> & { lanes?: string; json?: boolean; requireKeys?: boolean }
+type Flags = Record<string, unknown> & { lanes?: string; json?: boolean; openToThisMachine?: boolean }
 
 /** What runs are for when they do not say, so that the easy way works. */
 const ROLE = 'fullstack_dev'
@@ -40,15 +41,15 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
     const server = await startServer({
       ...{ controlPlane: plane, host, port, corsOrigins, allowedHosts, rateLimit },
       version: version(),
-      keysRequired: flags.requireKeys === true,
+      openToThisMachine: flags.openToThisMachine === true,
       keep: { eventDays: keepEvents, logDays: keepLogs },
       lanes: lanesOf(configs, alive, plane),
       onFault: (error, where) => io.stderr.write(`${faultLine(error, where)}\n`),
     })
-    const { url, open } = server
-    io.stdout.write(
-      flags.json ? `${JSON.stringify({ url, database: plane.url, keys: !open, lanes: [...alive] })}\n` : greeting(url, open, plane.url),
-    )
+    const access = openAccess(server, home, io)
+    const { url, owner } = server
+    const listening = { url, database: plane.url, keys: owner !== null, key_file: access.file, lanes: [...alive] }
+    io.stdout.write(flags.json ? `${JSON.stringify(listening)}\n` : greeting(server, access, plane.url, io))
     const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, io.stdout as { isTTY?: boolean }, io.env), io.stdout)
     const show = (event: StampedEvent) => printer.print(event)
     const say = openTimeline('up', openRunFiles(home), show)
@@ -74,6 +75,7 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
     } finally {
       endHousekeeping()
       deaf()
+      access.close()
       await server.close()
       printer.close()
     }

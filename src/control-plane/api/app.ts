@@ -11,7 +11,7 @@ import { jsonSerializer, refuseUnknownKeys, zodValidator } from './validation.ts
 export interface AppOptions extends GuardOptions {
   /** Looks a key up; null when it is not known. */
   callerOf(key: string): Promise<Caller | null>
-  /** Whether callers without a key are trusted. */
+  /** Whether callers without a key are trusted, as the owner said. */
   open: boolean
   /** How long the headers of a request may take to arrive, and a whole request six times as long, in milliseconds. */
   headersMs?: number

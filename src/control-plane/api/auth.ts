@@ -12,7 +12,7 @@ export interface Caller {
   kind: KeyKind
   /** Whose projects it sees; null for all. */
   customer: string | null
-  /** Null for a caller without a key on a loopback address. */
+  /** Null for a caller without a key, where the server is open to this machine. */
   keyId: string | null
   /** For histories. */
   name: string
@@ -32,7 +32,7 @@ const ALLOWED: Record<Exclude<Need, 'open'>, readonly KeyKind[]> = {
 interface AuthOptions {
   /** Looks a key up, in constant time with regard to its secret; null when it is not known or was revoked. */
   callerOf(key: string): Promise<Caller | null>
-  /** Whether a caller without a key is trusted: only on loopback addresses. */
+  /** Whether a caller without a key is trusted: only on loopback addresses, and only where the owner said so. */
   open: boolean
 }
 

@@ -3,11 +3,17 @@ import * as z from 'zod'
 import type { Caller, ControlPlane } from '../control-plane.ts'
 import { callerOf } from './auth.ts'
 import type { EventFeed } from './event-feed.ts'
+import type { Owner } from './owner.ts'
 
 /** What the routes work with. */
 export interface ApiContext {
   plane: ControlPlane
   feed: EventFeed
+  owner: Owner
+  /** The address by which people reach the server. */
+  url(): string
+  /** Which of these keys (by id) still open something. */
+  goodKeys(ids: readonly string[]): Promise<readonly string[]>
   version: string
   /** Fires when the server closes: whoever waits for something is let go. */
   closing: AbortSignal

@@ -3,6 +3,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify'
 import { LIMITS } from '../../core/limits.ts'
 import { isLoopback } from './guard.ts'
+import { isOwnersProgram } from './owner.ts'
 import { httpProblem, PROBLEM_TYPE, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 
@@ -34,8 +35,8 @@ function refuseGarbled(error: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 /**
- * At most this many requests per minute: of one key, or of one address where no good key came along, which also slows down guessing. Who is on
- * this machine and trusted without a key is not counted.
+ * At most this many requests per minute: of one key, or of one address where no good key came along, which also slows down guessing. The owner's
+ * own programs are not counted, nor who is on this machine and trusted without a key.
  */
 export async function limitRates(api: ApiServer, perMinute: number): Promise<void> {
   await api.register(rateLimit, {
@@ -43,7 +44,8 @@ export async function limitRates(api: ApiServer, perMinute: number): Promise<voi
     timeWindow: 60_000,
     cache: 10_000,
     keyGenerator: (request: FastifyRequest) => request.caller?.keyId ?? `address ${request.ip}`,
-    allowList: (request: FastifyRequest) => request.caller?.keyId === null && isLoopback(request.ip.replace('::ffff:', '')),
+    allowList: ({ caller, ip }: FastifyRequest) =>
+      caller !== null && (isOwnersProgram(caller) || (caller.keyId === null && isLoopback(ip.replace('::ffff:', '')))),
     errorResponseBuilder: (_request, { after }) => new Refusal(429, `too many requests; come back in ${after}`),
   })
 }

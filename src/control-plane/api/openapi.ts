@@ -7,7 +7,11 @@ import { problem } from '../wire/problem.ts'
 type Json = Record<string, unknown>
 
 /** Problems that any route may answer. */
-const ALWAYS = { 429: 'Too many requests; `Retry-After` says when to come back.', 500: 'Something went wrong inside the server.' }
+const ALWAYS = {
+  421: 'The server is not called by the name in `Host`.',
+  429: 'Too many requests; `Retry-After` says when to come back.',
+  500: 'Something went wrong inside the server.',
+}
 const NOBODY = { 401: 'No key, or not a good one.', 403: 'The key may not do this.' }
 const INVALID = { 400: 'Not JSON.', 422: 'Something is invalid; `errors` names each place.' }
 
@@ -57,7 +61,7 @@ export function openapiOf(routes: RouteOptions[], info: { version: string; url?:
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: '`agent-runner keys create` makes keys. Without one on a loopback address.',
+          description: '`agent-runner keys create` makes keys; the owner of the server has one in the state folder, in `servers/`.',
         },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
       },
@@ -82,7 +86,7 @@ function operation({ schema = {}, config }: RouteOptions, method: string, schema
     ...parametersOf(schema.params, 'path', schemas),
     ...parametersOf(schema.querystring, 'query', schemas),
     ...parametersOf(schema.headers, 'header', schemas),
-    ...(method === 'post' ? [IDEMPOTENCY_KEY] : []),
+    ...(method === 'post' && !config?.answersAnew ? [IDEMPOTENCY_KEY] : []),
     ...(single ? [IF_NONE_MATCH] : []),
   ]
   return {

@@ -37,6 +37,8 @@ declare module 'fastify' {
     needs?: Need
     /** One thing with an ETag. */
     single?: boolean
+    /** A POST whose answer is secret, so that it is kept nowhere: a repetition with the same `Idempotency-Key` is done anew. */
+    answersAnew?: boolean
     /** A page or document that a browser may be led to from elsewhere. */
     page?: boolean
   }

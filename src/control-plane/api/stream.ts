@@ -15,9 +15,9 @@ const description =
   'A comment comes every 15 s. A reader that falls far behind is cut off, and can come back; one whose key is revoked is cut off for good.'
 
 /** What happens, as it happens. */
-export function streamRoutes(api: ApiServer, { plane, feed, onFault }: ApiContext): void {
+export function streamRoutes(api: ApiServer, { plane, feed, goodKeys, onFault }: ApiContext): void {
   const keys = new KeyWatch(
-    async ids => new Set(await plane.keys.good(ids)),
+    async ids => new Set(await goodKeys(ids)),
     error => onFault(error, 'the watch over keys'),
   )
 

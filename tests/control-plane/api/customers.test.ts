@@ -5,7 +5,7 @@ import { DEV, POLL, station } from './station.ts'
 
 /** A server that asks for keys, with two customers who have a project, a run and keys each. */
 async function twoCustomers() {
-  const s = await station({ keysRequired: false })
+  const s = await station()
   const acme = await customer(s, 'acme')
   const other = await customer(s, 'other')
   return { s, acme, other }
@@ -106,14 +106,14 @@ test('a holder of an older claim changes nothing', async () => {
 test('each kind of key may do its part and no more, over all endpoints', async () => {
   const { s, acme } = await twoCustomers()
   const ranks = { read: acme.read, worker: acme.worker, admin: acme.admin }
-  const ADMIN = /^(POST|PATCH|DELETE) \/(projects|runs|worker\/process)|\/(cancel|requeue)$/
+  const ADMIN = /^(POST|PATCH|DELETE) \/(projects|runs|worker\/process|login-links)|\/(cancel|requeue)$/
   const needs = (method: string, path: string) => {
-    if (/^\/(health|livez|readyz|openapi.json|docs)$/.test(path)) return 'open'
+    if (/^\/(health|livez|readyz|openapi.json|docs|sessions)$/.test(path)) return 'open'
     if (ADMIN.test(`${method} ${path}`)) return 'admin'
     if (method !== 'GET' || /(poll|holding|mentions)$/.test(path)) return 'worker'
     return 'read'
   }
-  const strict = await station({ controlPlane: s.plane, keysRequired: true })
+  const strict = await station({ controlPlane: s.plane, openToThisMachine: false })
   for (const [template, methods] of Object.entries(strict.document.paths)) {
     for (const name of Object.keys(methods)) {
       const method = name.toUpperCase()
@@ -122,7 +122,7 @@ test('each kind of key may do its part and no more, over all endpoints', async (
       const need = needs(method, template)
       const status = async (key?: string) => (await strict.call(method, path, { key })).status
       const refused = await Promise.all([undefined, ...Object.values(ranks)].map(status))
-      const expected = [need !== 'open', need === 'worker' || need === 'admin', need === 'admin', false]
+      const expected = [need !== 'open', need === 'worker' || need === 'admin', need === 'admin', template === '/login-links']
       const seen = [refused[0] === 401, refused[1] === 403, refused[2] === 403, refused[3] === 403 || refused[3] === 401]
       expect([method, template, ...seen]).toEqual([method, template, ...expected])
     }

@@ -5,6 +5,7 @@ import type { Answer } from './ask.ts'
 
 interface Operation {
   operationId: string
+  parameters?: { name: string }[]
   security: unknown[]
   responses: Record<string, { content?: Record<string, { schema: object }> }>
 }

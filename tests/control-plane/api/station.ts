@@ -19,12 +19,12 @@ export interface Call extends Omit<Ask, 'body'> {
 
 export type Station = Awaited<ReturnType<typeof station>>
 
-/** A server over a database of its own. Every answer is held to the document that the server itself gives. */
+/** A server over a database of its own, open to this machine unless a test says otherwise. Every answer is held to the document that the server itself gives. */
 export async function station({ plane: planeOptions, ...options }: StationOptions = {}) {
   const plane = options.controlPlane ?? (await openControlPlane(join(tempFolder(), 'agent-runner.db'), planeOptions))
   const faults: string[] = []
   const server = await startServer({
-    ...{ controlPlane: plane, host: '127.0.0.1', port: 0, version: '1.2.3' },
+    ...{ controlPlane: plane, host: '127.0.0.1', port: 0, version: '1.2.3', openToThisMachine: true },
     onFault: (error, where) => faults.push(`${where}: ${error instanceof Error ? error.stack : error}`),
     ...options,
   })
@@ -52,7 +52,7 @@ export async function station({ plane: planeOptions, ...options }: StationOption
   }
 
   return {
-    ...{ plane, url: server.url, document, faults, called, call, close },
+    ...{ plane, url: server.url, owner: server.owner, document, faults, called, call, close },
     get: (path: string, more?: Call) => call('GET', path, more),
     post: (path: string, json?: unknown, more?: Call) => call('POST', path, { ...more, json }),
     /** A key of a kind. */

@@ -16,7 +16,7 @@ export const PAGE = `<!doctype html>
 <header>
 <h1>Agent Runner API <span class="version"></span></h1>
 <a href="/openapi.json">openapi.json</a>
-<label>Key <input id="key" type="password" autocomplete="off" placeholder="none on this machine"></label>
+<label>Key <input id="key" type="password" autocomplete="off" placeholder="agent-runner keys link"></label>
 </header>
 <div class="frame"><nav aria-label="Operations"></nav><main><noscript>This page reads openapi.json with a script.</noscript></main></div>
 <script>${SCRIPT}</script>

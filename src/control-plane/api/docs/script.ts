@@ -148,13 +148,26 @@ async function attempt({ path, method, inputs, body, type, output, stop }) {
   }
 }
 
+/* A link with a code opens a session, whose key this page keeps. Answers what is wrong with the link. */
+async function login() {
+  const code = /^#login=(.+)$/.exec(location.hash)?.[1]
+  if (!code) return null
+  history.replaceState(null, '', location.pathname)
+  const answer = await fetch('/sessions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) })
+  const said = await answer.json()
+  if (!answer.ok) return said.detail
+  sessionStorage.setItem('key', said.key)
+  return null
+}
+
 async function start() {
   const api = await (await fetch('/openapi.json')).json()
   const [nav, main, key] = ['nav', 'main', '#key'].map(name => document.querySelector(name))
+  const problem = await login()
   key.value = sessionStorage.getItem('key') ?? ''
   key.oninput = () => sessionStorage.setItem('key', key.value)
   document.querySelector('.version').textContent = api.info.version
-  main.replaceChildren(make('p', { className: 'intro' }, prose(api.info.description)))
+  main.replaceChildren(problem ? make('p', { className: 'fault' }, prose(problem)) : '', make('p', { className: 'intro' }, prose(api.info.description)))
   const all = Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, op]) => ({ path, method, op })))
   for (const tag of api.tags) {
     const mine = all.filter(({ op }) => op.tags.includes(tag.name))
