@@ -13,7 +13,7 @@ import { publish } from './mirror.ts'
 import { openStore } from './open-store.ts'
 import type { PageWish } from './paging.ts'
 import { finishRemovals, removeProject } from './project-removal.ts'
-import { changeProject, createProject, listProjects, type ProjectDraft, projectAt, projectOf } from './projects.ts'
+import { changeProject, createProject, listProjects, type ProjectDraft, projectAt, projectFor, projectOf } from './projects.ts'
 import { type LeaseOptions, queueOn } from './queue.ts'
 import { type Ages, retain } from './retention.ts'
 import { runRow, toRun } from './run-rows.ts'
@@ -89,10 +89,11 @@ function partsOn(store: Store, options: LeaseOptions) {
 
     tasks: {
       /** Adds a task, with a QUEUED run when it waits for an agent. */
-      add: (caller: Caller, { projectId, ...draft }: TaskDraft & { projectId: string }) =>
+      add: (caller: Caller, { projectId, ...draft }: TaskDraft & { projectId?: string }) =>
         write(async tx => {
-          const { customer } = await projectOf(tx.db, caller.customer, projectId)
-          const { id } = await addTask(tx, { projectId, customer }, draft, caller.name)
+          const project = await projectFor(tx.db, caller.customer, projectId)
+          const { customer } = project
+          const { id } = await addTask(tx, { projectId: project.id, customer }, draft, caller.name)
           return taskOf(tx.db, customer, id)
         }),
       list: (caller: Caller, filter: TaskFilter = {}) => read(db => listTasks(db, caller.customer, filter)),

@@ -89,6 +89,17 @@ export async function projectOf(db: Kysely<Schema>, customer: string | null, id:
   return toProject(row)
 }
 
+/** The project that is named, or meant when none is: the only one, or of several the one named `default`. Throws NOT_FOUND; USAGE when none is meant. */
+export async function projectFor(db: Kysely<Schema>, customer: string | null, id?: string): Promise<Project> {
+  if (id !== undefined) return projectOf(db, customer, id)
+  const { items } = await listProjects(db, customer, { limit: 2 })
+  if (items.length === 1) return items[0]!
+  const [named] = (await listProjects(db, customer, { limit: 1, name: 'default' })).items
+  if (named) return named
+  const why = items.length === 0 ? 'there is no project yet' : 'there are several projects, none of them named `default`'
+  throw new RunnerError('USAGE', `project_id: is missing, and ${why}`)
+}
+
 /** Projects, newest first. */
 export async function listProjects(
   db: Kysely<Schema>,

@@ -3,7 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import type { Differences } from './differences.ts'
 import type { TaskDraft } from './draft.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
-import { projectOf } from './projects.ts'
+import { projectFor } from './projects.ts'
 import { isOfLiving } from './rules.ts'
 import { nameFrom, type Run, type RunStep, type RunWish, toRun } from './run-rows.ts'
 import { RUN_STATES, type RunStatus } from './run-states.ts'
@@ -13,7 +13,8 @@ import type { Tx } from './transaction.ts'
 
 /** A run as a person or a program asks for it, with its task's own fields. */
 export interface RunDraft extends Partial<Omit<TaskDraft, 'title' | 'description' | 'status'>> {
-  projectId: string
+  /** Left out: the only project, or of several the one named `default`. */
+  projectId?: string
   /** What is to be done; its first line is the title of the task. */
   goal: string
   /** Made up from the goal when left out. */
@@ -21,7 +22,7 @@ export interface RunDraft extends Partial<Omit<TaskDraft, 'title' | 'description
   runType?: RunType
   options?: Record<string, unknown>
   metadata?: Record<string, unknown>
-  /** For workflow and pipeline: what is done, in order. */
+  /** For workflow and pipeline: what is done, in order; left out, the goal is the only step. */
   steps?: RunStep[]
 }
 
@@ -31,10 +32,10 @@ const ROLE = 'fullstack_dev'
 /** Makes a task with its QUEUED run and answers the run. Throws NOT_FOUND for the project, USAGE, TASK_UNKNOWN for a dependency. */
 export async function createRun(tx: Tx, customer: string | null, draft: RunDraft, by: string): Promise<RunRow> {
   const { projectId, goal, name, runType = 'agent', options = {}, metadata = {}, steps, ...task } = draft
-  const project = await projectOf(tx.db, customer, projectId)
+  const project = await projectFor(tx.db, customer, projectId)
   if (!RUN_TYPES.includes(runType)) throw new RunnerError('USAGE', `runType: must be one of ${RUN_TYPES.join(', ')}`)
-  if ((runType === 'workflow' || runType === 'pipeline') !== (steps !== undefined && steps.length > 0))
-    throw new RunnerError('USAGE', 'steps: workflow and pipeline runs have steps, others have none')
+  const hasSteps = runType === 'workflow' || runType === 'pipeline'
+  if (steps && !hasSteps) throw new RunnerError('USAGE', 'steps: only workflow and pipeline runs have steps')
   const { model, budget } = options
   const wish: RunWish = {
     name: name ?? nameFrom(goal),
@@ -42,7 +43,7 @@ export async function createRun(tx: Tx, customer: string | null, draft: RunDraft
     run_type: runType,
     options: JSON.stringify(options),
     metadata: JSON.stringify(metadata),
-    steps: steps ? JSON.stringify(steps) : null,
+    steps: hasSteps ? JSON.stringify(steps?.length ? steps : [{ goal }]) : null,
   }
   const about = {
     ...task,

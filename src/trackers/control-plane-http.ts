@@ -134,7 +134,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
       },
     },
     async ping(signal) {
-      await calls.get('/worker/status', z.looseObject({ queued: z.number() }), { signal })
+      await calls.get('/worker/status', z.looseObject({ workers: z.number() }), { signal })
     },
     close: calls.close,
   }

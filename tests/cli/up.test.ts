@@ -67,7 +67,7 @@ test('lanes work at once, each run in the repository of its project, and end aft
   expect(s.lanes).toEqual(['lane-1', 'lane-2'])
   const runs = [await s.run('shop', 'Mend the shop'), await s.run('mall', 'Mend the mall')]
   for (const { id } of runs) await waitFor('it runs', async () => (await s.status(id)) === 'RUNNING')
-  expect(await s.api.get('/worker/status')).toMatchObject({ lanes: 2, running: 2, queued: 0 })
+  expect(await s.api.get('/worker/status')).toMatchObject({ lanes: 2, running: true, runs: { running: 2, queued: 0 } })
   expect(await s.api.post('/worker/process')).toEqual({ run_id: null })
   const next = await s.run('mall', 'Waits for a lane')
   const began = performance.now()

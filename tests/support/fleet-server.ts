@@ -47,7 +47,10 @@ export function fleetServer(leaseMs: number) {
     }
 
     async function left(): Promise<number | null> {
-      const now: { queued: number; running: number } | null = await api.get('/worker/status').catch(() => null)
+      const now: { queued: number; running: number } | null = await api.get('/worker/status').then(
+        status => status.runs,
+        () => null,
+      )
       return now && now.queued + now.running
     }
 

@@ -34,6 +34,7 @@ export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: Co
   }
 
   return {
+    checkSeconds: configs[0]!.values.taskCheckInterval,
     count: () => alive.size,
     async takeOne(signal) {
       const runId = await waiting()

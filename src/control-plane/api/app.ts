@@ -1,4 +1,5 @@
 import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
+import type * as z from 'zod'
 import { authorise, type Caller, identify } from './auth.ts'
 import { etag } from './etag.ts'
 import { type GuardOptions, guard } from './guard.ts'
@@ -6,7 +7,7 @@ import { limitRates, limits } from './limits.ts'
 import { refuseUnknown } from './not-found.ts'
 import { problemHandler, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
-import { jsonSerializer, refuseUnknownKeys, zodValidator } from './validation.ts'
+import { jsonSerializer, parsed, refuseUnknownKeys, withForm, zodValidator } from './validation.ts'
 
 export interface AppOptions extends GuardOptions {
   /** Looks a key up; null when it is not known. */
@@ -44,9 +45,13 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
   await limitRates(api, options.rateLimit)
   // After the counting, so that who guesses keys is slowed down.
   api.addHook('preParsing', authorise)
-  api.addHook('preValidation', async ({ query, routeOptions: { config, schema } }) => {
+  api.addHook('preValidation', async request => {
+    const { config, schema } = request.routeOptions
+    const query = request.query as Record<string, unknown>
     // Where a query is read, its schema says which keys.
-    if (config.needs && config.needs !== 'open' && !schema?.querystring) refuseUnknownKeys(query as object, [])
+    if (config.needs && config.needs !== 'open' && !schema?.querystring) refuseUnknownKeys(query, [])
+    if (schema?.form)
+      request.body = withForm(schema.form(parsed(schema.querystring as z.ZodType<typeof query>, query, 'query')), request.body)
   })
   api.addHook('onSend', etag)
   api.addHook('onSend', async (_request, reply) => {

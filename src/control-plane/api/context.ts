@@ -23,6 +23,8 @@ export interface ApiContext {
 }
 
 export interface Lanes {
+  /** How long one wait for the next task lasts, in seconds. */
+  readonly checkSeconds: number
   count(): number
   /** Has one queued run taken, and answers within seconds what came of it. */
   takeOne(signal: AbortSignal): Promise<Taking>

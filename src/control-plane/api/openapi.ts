@@ -116,11 +116,11 @@ function parametersOf(part: unknown, where: string, schemas: Json): Json[] {
   }))
 }
 
-function bodyOf({ body, consumes }: FastifySchema, schemas: Json): Json {
+function bodyOf({ body, consumes, form }: FastifySchema, schemas: Json): Json {
   if (consumes) return { requestBody: { required: true, content: { [consumes]: { schema: {} } } } }
   if (!body) return {}
   // Where an empty object would do, the body may be left out altogether.
-  const required = !(body as z.ZodType).safeParse({}).success
+  const required = !form && !(body as z.ZodType).safeParse({}).success
   return { requestBody: { required, content: { 'application/json': { schema: jsonSchema(body, 'input', schemas) } } } }
 }
 

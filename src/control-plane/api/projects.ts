@@ -1,13 +1,12 @@
 import * as z from 'zod'
 import { noContent } from '../wire/parts.ts'
-import { project, projectBody, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
+import { project, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'
 import { Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 import { projectShape } from './shapes.ts'
-import { parsed } from './validation.ts'
 
 const tags = ['projects']
 const unknown = { 404: 'There is no such project.' }
@@ -23,13 +22,14 @@ export function projectRoutes(api: ApiServer, { plane, closing }: ApiContext): v
         description:
           '`name` and `local_path` come in the body, or as a form in the query: `POST /projects?name=shop&local_path=/srv/shop`.',
         querystring: projectForm,
-        body: projectBody,
+        body: projectDraft,
+        form: query => query,
         response: { 201: project },
         problems: { 409: 'There is one of this name already.' },
       },
     },
     async (request, reply) => {
-      const draft = parsed(projectDraft, { ...request.query, ...request.body }, 'body')
+      const draft = request.body
       const { customer } = by(request)
       if (customer !== null && draft.customer !== undefined && draft.customer !== customer)
         throw new Refusal(403, "the key may not make another customer's projects")

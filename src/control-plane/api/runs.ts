@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { artifact, run, runDraft, runList } from '../wire/run.ts'
+import { artifact, run, runDraft, runForm, runList } from '../wire/run.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'
@@ -19,8 +19,12 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
       config: { needs: 'admin' },
       schema: {
         ...{ operationId: 'createRun', tags, summary: 'Make a task and a run of it' },
-        description: 'The run is `QUEUED` until a runner with a fitting role, level and labels takes it.',
+        description:
+          'The run is `QUEUED` until a runner with a fitting role, level and labels takes it. The fields come in the body, or the simple ones as a form ' +
+          'in the query: `POST /runs?goal=Fix+the+login&model=sonnet`.',
+        querystring: runForm,
         body: runDraft,
+        form: ({ dry_run, verbose, max_steps, model, ...fields }) => ({ ...fields, options: { dry_run, verbose, max_steps, model } }),
         response: { 201: run },
         problems: { 404: 'There is no such project, or a task that it depends on is not there.' },
       },

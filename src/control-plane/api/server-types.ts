@@ -29,6 +29,8 @@ declare module 'fastify' {
     problems?: Record<number, string>
     /** Successful answers that are not JSON. */
     produces?: Record<number, OtherAnswer>
+    /** The fields of the body that may stand in the query instead, as the body has them. */
+    form?(query: Record<string, unknown>): Record<string, unknown>
     /** The content type of a body that is not JSON. */
     consumes?: string
   }

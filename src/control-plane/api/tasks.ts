@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { nameFrom } from '../run-rows.ts'
 import { statusesOf } from '../run-states.ts'
 import { task, taskDraft, taskList } from '../wire/task.ts'
 import { type ApiContext, by, idParam } from './context.ts'
@@ -23,8 +24,14 @@ export function taskRoutes(api: ApiServer, { plane }: ApiContext): void {
     },
     async (request, reply) => {
       const made = await once(plane, request, reply, 201, async within => {
-        const { project_id, acceptance_criteria, depends_on, max_cost_usd, ...draft } = request.body
-        const own = { projectId: project_id, criteria: acceptance_criteria, dependsOn: depends_on, maxCostUsd: max_cost_usd }
+        const { project_id, title, acceptance_criteria, depends_on, max_cost_usd, ...draft } = request.body
+        const own = {
+          title: title ?? nameFrom(draft.description),
+          projectId: project_id,
+          criteria: acceptance_criteria,
+          dependsOn: depends_on,
+          maxCostUsd: max_cost_usd,
+        }
         return taskShape(await within.tasks.add(by(request), { ...draft, ...own }))
       })
       return reply.header('location', `/api/v1/tasks/${made.id}`).send(made)

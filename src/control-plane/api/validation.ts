@@ -29,6 +29,19 @@ export const zodValidator: FastifySchemaCompiler<unknown> =
     }
   }
 
+/** A body with what the query says of it. Where both say something, the body counts. */
+export function withForm(form: Record<string, unknown>, body: unknown): unknown {
+  if (body === undefined || body === null) return form
+  if (!isObject(body)) return body
+  const merged = Object.entries(form).map(([name, value]) => [
+    name,
+    isObject(value) && isObject(body[name]) ? { ...value, ...body[name] } : (body[name] ?? value),
+  ])
+  return { ...body, ...Object.fromEntries(merged) }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /**
  * A query key that nobody reads is a 422: who mistypes a filter must not take the whole list for the answer. Bodies may hold more than is read,
  * since programs send back what they were given.

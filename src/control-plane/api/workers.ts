@@ -48,7 +48,10 @@ export function workerRoutes(api: ApiServer, context: ApiContext): void {
     async request => {
       const [counts, workers] = await Promise.all([plane.runs.counts(by(request)), plane.workers.counts(by(request))])
       const { QUEUED: queued, RUNNING: running, PAUSED: paused } = counts
-      return { ...workers, lanes: lanes?.count() ?? 0, queued, running, paused }
+      const own = lanes?.count() ?? 0
+      const checkInterval = lanes?.checkSeconds ?? null
+      const works = own > 0 || workers.seen > 0
+      return { ...workers, lanes: own, running: works, check_interval: checkInterval, runs: { queued, running, paused } }
     },
   )
 

@@ -14,6 +14,12 @@ export const runId = typeId('run', 'run')
 /** ISO 8601 in UTC, with milliseconds. */
 export const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC.', examples: ['2026-01-31T12:00:00.000Z'] })
 
+/** The project that something is made in. */
+export const ownProject = projectId
+  .nullish()
+  .transform(id => id ?? undefined)
+  .meta({ description: 'Left out, it is the only project that the key sees, or of several the one named `default`.' })
+
 /** Text of one line, trimmed. */
 export const line = (max: number) =>
   z
@@ -34,6 +40,16 @@ export const noContent = (description: string) => z.void().meta({ description })
 
 /** Any JSON object. What is in it is the caller's own business. */
 export const anyObject = z.record(z.string(), z.unknown())
+
+/** A field that may be left out; null is the same as left out, since many programs write it for what they do not have. */
+export const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform(value => value ?? undefined)
+
+/** The same with what is meant when it is left out. */
+export const filled = <S extends z.ZodType>(schema: S, fallback: z.output<S>) =>
+  schema
+    .nullish()
+    .transform(value => value ?? fallback)
+    .meta({ default: fallback })
 
 /** A whole number that comes as text in a query. */
 export const queryNumber = (least: number, most: number) =>

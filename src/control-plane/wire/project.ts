@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { line, page, projectId, prose, time } from './parts.ts'
+import { filled, line, optional, page, projectId, prose, time } from './parts.ts'
 
 const name = line(200).meta({ description: 'Unique among the projects of a customer.', examples: ['shop'] })
 const localPath = line(4_000).meta({ description: 'The repository on the machine of its runners.', examples: ['/srv/shop'] })
@@ -32,19 +32,18 @@ export const project = z
 export type Project = z.infer<typeof project>
 
 /** What a project is made of. */
-export const projectDraft = z.object({
-  name,
-  local_path: localPath,
-  description: description.default(''),
-  max_running: maxRunning.default(null),
-  customer: customer.optional(),
-})
-
-/** The same where each field may be left out, since it can stand in the query as well: `curl -X POST '/projects?name=shop&local_path=/srv/shop'`. */
-export const projectForm = z.object({ name, local_path: localPath, description }).partial()
-export const projectBody = projectForm
-  .extend({ max_running: maxRunning.optional(), customer: customer.optional() })
+export const projectDraft = z
+  .object({
+    name,
+    local_path: localPath,
+    description: filled(description, ''),
+    max_running: filled(maxRunning, null),
+    customer: optional(customer),
+  })
   .meta({ id: 'ProjectDraft', examples: [{ name: 'shop', local_path: '/srv/shop' }] })
+
+/** The fields that may stand in the query instead: `curl -X POST '/projects?name=shop&local_path=/srv/shop'`. */
+export const projectForm = z.object({ name, local_path: localPath, description }).partial()
 
 export const projectChange = z
   .object({ name, local_path: localPath, description, max_running: maxRunning })

@@ -3,29 +3,44 @@ import { LIMITS } from '../../core/limits.ts'
 import { RUN_STATES } from '../run-states.ts'
 import { RUN_TYPES } from '../schema.ts'
 import { place as eventPlace } from './event.ts'
-import { anyObject, LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
+import {
+  anyObject,
+  filled,
+  LONG,
+  line,
+  optional,
+  ownProject,
+  page,
+  projectId,
+  prose,
+  queryFlag,
+  queryNumber,
+  runId,
+  taskId,
+  time,
+} from './parts.ts'
 import { taskFieldsDraft } from './task.ts'
 
 /** How a run is to be done. Unknown keys are kept and handed to the runner. */
 const runOptions = z
   .looseObject({
-    dry_run: z.boolean().optional().meta({
+    dry_run: optional(z.boolean()).meta({
       description:
         'Say what would be done, and do nothing. The run ends COMPLETED, its task parked (`pending`): tasks that depend on it wait on, and QA is not given it. A retry is another dry run; requeueing the task has it done.',
     }),
-    verbose: z.boolean().optional().meta({
+    verbose: optional(z.boolean()).meta({
       description:
         'The timeline tells at length, up to 20,000 characters each, what the agent thought and said, with what it called its tools and what they answered; else the beginnings.',
     }),
-    max_steps: z.int().min(1).max(100_000).optional().meta({ description: 'Turns of the agent at most.' }),
-    model: line(100).optional(),
-    timeout: z
-      .number()
-      .positive()
-      .max(31 * 86_400)
-      .optional()
-      .meta({ description: 'Seconds that one attempt may take.' }),
-    budget: z.number().positive().max(100_000).optional().meta({ description: 'US dollars over all attempts.' }),
+    max_steps: optional(z.int().min(1).max(100_000)).meta({ description: 'Turns of the agent at most.' }),
+    model: optional(line(100)),
+    timeout: optional(
+      z
+        .number()
+        .positive()
+        .max(31 * 86_400),
+    ).meta({ description: 'Seconds that one attempt may take.' }),
+    budget: optional(z.number().positive().max(100_000)).meta({ description: 'US dollars over all attempts.' }),
   })
   .meta({ id: 'RunOptions', examples: [{ model: 'sonnet', timeout: 600, budget: 2.5 }] })
 
@@ -89,17 +104,19 @@ export type WireRun = z.infer<typeof run>
 
 export const runDraft = taskFieldsDraft
   .extend({
-    project_id: projectId,
+    project_id: ownProject,
     goal: prose(LONG).trim().min(1, 'must not be empty').meta({ description: 'What is to be done; the first line is its title.' }),
-    name: line(200).optional().meta({ description: 'Made up when left out.' }),
-    run_type: z.enum(RUN_TYPES).default('agent'),
-    options: runOptions.default({}),
-    metadata: anyObject.default({}).meta({ description: 'Kept as it is.' }),
-    steps: z.array(runStep).min(1).max(200).optional().meta({ description: 'For workflow and pipeline: what is done, in order.' }),
+    name: optional(line(200)).meta({ description: 'Made up when left out.' }),
+    run_type: filled(z.enum(RUN_TYPES), 'agent'),
+    options: optional(runOptions),
+    metadata: filled(anyObject, {}).meta({ description: 'Kept as it is.' }),
+    steps: optional(z.array(runStep).min(1).max(200)).meta({
+      description: 'For workflow and pipeline: what is done, in order; left out, the goal is the only step.',
+    }),
   })
-  .refine(draft => (draft.run_type === 'workflow' || draft.run_type === 'pipeline') === (draft.steps !== undefined), {
+  .refine(draft => draft.steps === undefined || draft.run_type === 'workflow' || draft.run_type === 'pipeline', {
     path: ['steps'],
-    error: 'workflow and pipeline runs have steps, others have none',
+    error: 'only workflow and pipeline runs have steps',
   })
   .meta({
     id: 'RunDraft',
@@ -107,6 +124,14 @@ export const runDraft = taskFieldsDraft
       { project_id: 'prj_01k7m3v9e2f6r8s4t5w6x7y8z9', goal: 'Fix the login', options: { model: 'sonnet' }, metadata: { ticket: 'SHOP-1' } },
     ],
   })
+
+/** The fields that may stand in the query instead: `curl -X POST '/runs?goal=Fix+the+login'`. */
+export const runForm = z
+  .object({
+    ...{ project_id: projectId, goal: prose(LONG), name: line(200), run_type: z.enum(RUN_TYPES) },
+    ...{ dry_run: queryFlag, verbose: queryFlag, max_steps: queryNumber(1, 100_000), model: line(100) },
+  })
+  .partial()
 
 const states = z
   .string()

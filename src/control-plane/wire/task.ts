@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import type { TaskState } from '../run-states.ts'
-import { LONG, line, page, projectId, prose, runId, taskId, time } from './parts.ts'
+import { filled, LONG, line, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
 const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satisfies TaskState[]
@@ -37,15 +37,15 @@ export const taskFields = z.object({
 
 /** The same with what is meant when a field is left out. */
 export const taskFieldsDraft = z.object({
-  role: taskFields.shape.role.default('fullstack_dev'),
-  seniority: taskFields.shape.seniority.default('junior'),
-  complexity: taskFields.shape.complexity.default('major'),
-  branch: taskFields.shape.branch.default(null),
-  priority: taskFields.shape.priority.default(0),
-  acceptance_criteria: taskFields.shape.acceptance_criteria.default([]),
-  depends_on: taskFields.shape.depends_on.default([]),
-  max_cost_usd: taskFields.shape.max_cost_usd.default(null),
-  labels: taskFields.shape.labels.default([]),
+  role: filled(taskFields.shape.role, 'fullstack_dev'),
+  seniority: filled(taskFields.shape.seniority, 'junior'),
+  complexity: filled(taskFields.shape.complexity, 'major'),
+  branch: filled(taskFields.shape.branch, null),
+  priority: filled(taskFields.shape.priority, 0),
+  acceptance_criteria: filled(taskFields.shape.acceptance_criteria, []),
+  depends_on: filled(taskFields.shape.depends_on, []),
+  max_cost_usd: filled(taskFields.shape.max_cost_usd, null),
+  labels: filled(taskFields.shape.labels, []),
 })
 
 /** A task. */
@@ -77,10 +77,14 @@ export type WireTask = z.infer<typeof task>
 
 export const taskDraft = taskFieldsDraft
   .extend({
-    project_id: projectId,
-    title: line(500).meta({ description: 'What is to be done, in one line.' }),
-    description: prose(LONG).default(''),
-    model: taskFields.shape.model.default(null),
+    project_id: ownProject,
+    title: optional(line(500)).meta({ description: 'What is to be done, in one line; the first words of the description when left out.' }),
+    description: filled(prose(LONG), ''),
+    model: filled(taskFields.shape.model, null),
+  })
+  .refine(({ title, description }) => title !== undefined || description.trim() !== '', {
+    path: ['title'],
+    error: 'is missing; a task has a title or a description',
   })
   .meta({
     id: 'TaskDraft',
@@ -91,6 +95,7 @@ export const taskDraft = taskFieldsDraft
         role: 'backend_dev',
         acceptance_criteria: ['npm test passes'],
       },
+      { description: 'Fix the login' },
     ],
   })
 

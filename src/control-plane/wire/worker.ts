@@ -45,9 +45,12 @@ export const workerStatus = z
     seen: z.int().meta({ description: 'Those that were seen in the last two minutes.' }),
     busy: z.int(),
     lanes: z.int().meta({ description: 'Runner lanes in this very process (`agent-runner up`).' }),
-    queued: z.int(),
-    running: z.int(),
-    paused: z.int(),
+    running: z.boolean().meta({ description: 'Whether somebody works: a lane here, or a worker that was seen in the last two minutes.' }),
+    check_interval: z
+      .number()
+      .nullable()
+      .meta({ description: 'Seconds that one wait of a lane for the next task lasts; null without lanes.' }),
+    runs: z.object({ queued: z.int(), running: z.int(), paused: z.int() }).meta({ description: 'How many runs are in these states.' }),
   })
   .meta({ id: 'WorkerStatus' })
 

@@ -99,7 +99,10 @@ test('every endpoint is called through the life of a run, and each answer is as 
   const [, next] = /<(.*)>; rel="next"/.exec(firstPage.headers.link as string)!
   expect([...firstPage.json, ...(await get(next!)).json]).toEqual(log)
   expect((await get(`/runs/${run.json.id}/logs?tail=true&limit=1`)).json).toEqual(log.slice(-1))
-  expect((await get('/worker/status')).json).toEqual({ workers: 1, seen: 1, busy: 1, lanes: 0, queued: 0, running: 1, paused: 0 })
+  expect((await get('/worker/status')).json).toEqual({
+    ...{ workers: 1, seen: 1, busy: 1, lanes: 0, running: true, check_interval: null },
+    runs: { queued: 0, running: 1, paused: 0 },
+  })
   expect((await get('/workers')).json).toMatchObject([{ agent_id: 'dev_1', current_run: run.json.id, labels: [] }])
   expect((await post('/worker/process')).status).toBe(409)
   expect((await post(`/runs/${run.json.id}/retry`)).status).toBe(409)

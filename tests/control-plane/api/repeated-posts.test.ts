@@ -87,6 +87,7 @@ async function withLane() {
   const lane = { asked: 0, release: Promise.resolve() }
   const s = await station({
     lanes: {
+      checkSeconds: 30,
       count: () => 1,
       async takeOne() {
         lane.asked++

@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest'
+import { station } from './station.ts'
+
+/* What consoles, collections of requests and scripts of other control planes send and look for. */
+
+test('a run can be made by a form in the query, and what the body says counts more', async () => {
+  const s = await station()
+  const project_id = await s.project()
+  const query = new URLSearchParams({
+    project_id,
+    goal: 'Fix the login',
+    name: 'Login',
+    run_type: 'workflow',
+    dry_run: 'true',
+    max_steps: '7',
+  })
+  const made = await s.call('POST', `/runs?${query}`)
+  expect(made.status).toBe(201)
+  expect(made.json).toMatchObject({
+    project_id,
+    goal: 'Fix the login',
+    name: 'Login',
+    run_type: 'workflow',
+    options: { dry_run: true, max_steps: 7 },
+  })
+  const both = await s.post(`/runs?goal=from+the+query&max_steps=7`, { goal: 'from the body', options: { verbose: true }, name: null })
+  expect(both.json).toMatchObject({ goal: 'from the body', options: { verbose: true, max_steps: 7 } })
+  expect((await s.call('POST', '/runs?goal=x&max_steps=many')).json.detail).toBe('query max_steps: must be a number')
+  expect((await s.call('POST', '/runs')).json.detail).toContain('body goal: is missing')
+})
+
+test('a field that is null is the same as one that is left out', async () => {
+  const s = await station()
+  const project_id = await s.project()
+  const nulls = {
+    name: null,
+    options: null,
+    metadata: null,
+    steps: null,
+    run_type: null,
+    role: null,
+    priority: null,
+    depends_on: null,
+    branch: null,
+  }
+  const made = await s.post('/runs', { project_id, goal: 'Fix it', ...nulls })
+  expect(made.json).toMatchObject({ name: 'Fix it', options: {}, metadata: {}, steps: null, run_type: 'agent' })
+  const inside = { dry_run: null, verbose: null, max_steps: null, model: null, timeout: null, budget: null }
+  expect((await s.post('/runs', { project_id, goal: 'Fix it', options: inside })).json.options).toEqual({})
+  const task = await s.post('/api/v1/tasks', { project_id: null, title: null, description: 'Fix it\nsoon', labels: null, model: null })
+  expect(task.json).toMatchObject({ title: 'Fix it', description: 'Fix it\nsoon', role: 'fullstack_dev', labels: [] })
+})
+
+test('a workflow or pipeline without steps has one: its goal', async () => {
+  const s = await station()
+  const project_id = await s.project()
+  for (const run_type of ['workflow', 'pipeline'])
+    expect((await s.post('/runs', { project_id, goal: 'Fix it', run_type })).json.steps).toEqual([{ goal: 'Fix it' }])
+  expect((await s.post('/runs', { project_id, goal: 'Fix it', steps: [{ goal: 'x' }] })).status).toBe(422)
+})
+
+test('without a project the only one is meant, of several the one named default, and otherwise it is asked for', async () => {
+  const s = await station()
+  expect((await s.post('/api/v1/tasks', { description: 'Fix it' })).json.detail).toBe('project_id: is missing, and there is no project yet')
+  const only = await s.project('shop')
+  expect((await s.post('/api/v1/tasks', { description: 'Fix it' })).json.project_id).toBe(only)
+  await s.project('site')
+  const several = await s.post('/runs', { goal: 'Fix it' })
+  expect([several.status, several.json.detail]).toEqual([
+    422,
+    'project_id: is missing, and there are several projects, none of them named `default`',
+  ])
+  const named = await s.project('default')
+  expect((await s.post('/runs', { goal: 'Fix it' })).json.project_id).toBe(named)
+  // A customer's key means the customer's own.
+  const key = await s.key('admin')
+  const own = await s.project('acme', { key })
+  expect((await s.post('/runs', { goal: 'Fix it' }, { key })).json.project_id).toBe(own)
+})
+
+test('events bear the names that other clients look for, and a message for people', async () => {
+  const s = await station()
+  const run = await s.run(await s.project())
+  const [event] = (await s.get(`/runs/${run.id}/events`)).json
+  expect(event).toMatchObject({ id: event.cursor, payload: event.data, created_at: event.at, message: 'the run Mend it was created' })
+  await s.post(`/runs/${run.id}/pause`)
+  const rest = await s.get(`/runs/${run.id}/events?after_id=${event.id}`)
+  expect(rest.json.map(({ type }: { type: string }) => type)).toEqual(['RUN_PAUSED'])
+  expect((await s.get(`/events?after_id=${event.id}`)).json).toEqual(rest.json)
+})
+
+test('a query key that nobody reads is refused and named, on every route that has a door', async () => {
+  const s = await station()
+  const run = await s.run(await s.project())
+  const paths = [
+    '/projects',
+    '/runs',
+    `/runs/${run.id}`,
+    `/runs/${run.id}/events`,
+    `/runs/${run.id}/diff`,
+    '/events',
+    '/workers',
+    '/worker/status',
+    '/api/v1/tasks',
+    '/metrics',
+  ]
+  for (const path of paths) {
+    const { status, json } = await s.get(`${path}?stauts=QUEUED`)
+    expect([path, status, json?.errors?.[0]?.path]).toEqual([path, 422, 'stauts'])
+  }
+  expect((await s.call('POST', `/runs/${run.id}/pause?force=1`)).status).toBe(422)
+  expect((await s.get('/health?x=1')).status).toBe(200)
+})
