@@ -6,7 +6,6 @@ const adapters = ['config', 'system', 'trackers', 'agents', 'workspaces', 'contr
 const homes = {
   cli: ['commander', 'chalk', 'ora', '@inquirer/prompts', 'cli-table3'],
   config: ['conf', 'dotenv', 'yaml'],
-  workspaces: ['simple-git'],
   trackers: ['undici'],
   'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
   'control-plane': ['kysely', 'pg'],
@@ -21,6 +20,13 @@ module.exports = {
     forbid('no-circles', 'Files that import each other in a circle cannot be understood one at a time.', {}, { circular: true }),
     forbid('resolvable', 'The import names a file or package that is not there.', {}, { couldNotResolve: true }),
     forbid('core-imports-nothing', 'core is our words and rules.', { path: '^src/core/' }, { path: '^src/', pathNot: '^src/core/' }),
+    forbid('children-sees-only-core', 'How programs are started is below all who start them.', { path: '^src/children/' }, { path: '^src/', pathNot: '^src/(core|children)/' }),
+    forbid(
+      'one-door-for-children',
+      'Whoever starts a program does it through src/children, which decides what it gets of our environment and that it has no terminal.',
+      { path: '^src/', pathNot: '^src/children/' },
+      { path: library(['child_process', 'cluster', 'worker_threads', 'execa', 'simple-git', 'cross-spawn']) , dependencyTypesNot: ['type-only'] },
+    ),
     forbid('core-does-no-io', 'core and runner reach the outside through ports.', { path: '^src/(core|runner)/' }, { dependencyTypes: ['core'] }),
     forbid('runner-sees-only-core', 'The runner speaks to ports.', { path: '^src/runner/' }, { path: '^(src|node_modules)/', pathNot: '^src/(core|runner)/' }),
     ...adapters.map(adapter =>
@@ -28,7 +34,7 @@ module.exports = {
         `${adapter}-sees-only-core`,
         'Adapters do not know each other; compose.ts puts them together.',
         { path: `^src/${adapter}/` },
-        { path: '^(src|hooks|bin)/', pathNot: `^src/(core|${adapter}${adapter === 'trackers' ? '|control-plane' : ''})/` },
+        { path: '^(src|hooks|bin)/', pathNot: `^src/(core|children|${adapter}${adapter === 'trackers' ? '|control-plane' : ''})/` },
       ),
     ),
     forbid(

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { runChild } from '../children/run.ts'
 
 /** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may do, but nobody looked. */
 export const TRIED_RANGE = '2.1.x'
@@ -19,12 +20,12 @@ const authStatus = z.looseObject({ loggedIn: z.boolean(), authMethod: z.string()
  * sent to the model, so a key that the API refuses still counts as a login. Never rejects.
  */
 export async function probeClaude(command: string, env: NodeJS.ProcessEnv = process.env, timeoutMs = 15_000): Promise<ClaudeProbe> {
-  const told = await ask(command, ['--version'], env, timeoutMs)
+  const told = await ask('probe', command, ['--version'], env, timeoutMs)
   const version = /\d+\.\d+\.\d+\S*/.exec(told.stdout)?.[0] ?? null
   const inTriedRange = version?.startsWith('2.1.') ?? false
   if (version === null)
     return { version, inTriedRange, loggedIn: 'unknown', how: told.failure ?? `it answered: ${told.stdout.slice(0, 200)}` }
-  const status = await ask(command, ['auth', 'status', '--json'], env, timeoutMs)
+  const status = await ask('agent', command, ['auth', 'status', '--json'], env, timeoutMs)
   // It exits with 1 when not logged in, and says so in the same document.
   const parsed = authStatus.safeParse(parsedJson(status.stdout)).data
   if (!parsed)
@@ -32,20 +33,19 @@ export async function probeClaude(command: string, env: NodeJS.ProcessEnv = proc
   return { version, inTriedRange, loggedIn: parsed.loggedIn ? 'yes' : 'no', how: parsed.authMethod || 'unknown' }
 }
 
+/** Only its login is a question of the agent's environment, which may hold a key. */
 async function ask(
-  command: string,
+  need: 'probe' | 'agent',
+  file: string,
   args: string[],
-  env: NodeJS.ProcessEnv,
-  timeout: number,
+  ours: NodeJS.ProcessEnv,
+  timeoutMs: number,
 ): Promise<{ stdout: string; failure: string | null }> {
-  const { execa } = await import('execa')
-  const limits = { timeout, killSignal: 'SIGKILL', killDescendants: true, maxBuffer: 1024 * 1024 } as const
-  const asked = execa(command, args, { env, extendEnv: false, stdin: 'ignore', reject: false, ...limits })
-  // What got away, with a wrapper's output in its hands, would keep us waiting until it ends.
-  const close = setTimeout(() => [asked.stdout, asked.stderr].forEach(output => void output?.destroy()), timeout + 100)
-  const told = await asked.finally(() => clearTimeout(close))
-  const why = told.timedOut ? `no answer within ${timeout / 1000} s` : told.stderr?.trim().slice(0, 500) || told.originalMessage
-  return { stdout: told.stdout ?? '', failure: told.failed ? why || 'failed' : null }
+  const end = await runChild({ need, file, args, ours, timeoutMs, mostBytes: 1024 * 1024, graceMs: () => 0 })
+  const stdout = end.stdout.toString()
+  if (end.code === 0 && end.stopped === null) return { stdout, failure: null }
+  const late = end.stopped === 'late' && `no answer within ${timeoutMs / 1000} s`
+  return { stdout, failure: late || end.stderr.trim().slice(0, 500) || end.startError?.message || 'failed' }
 }
 
 function parsedJson(text: string): unknown {

@@ -25,25 +25,7 @@ export interface ClaudeOptions {
  */
 const TOOLS_OF_LATER = ['CronCreate', 'CronDelete', 'CronList', 'Monitor', 'ScheduleWakeup']
 
-/** What an outer session tells its children about itself. A user's own settings (login, provider, limits) are not among them. */
-const OUTER_SESSION = [
-  'AI_AGENT',
-  'CLAUDECODE',
-  'CLAUDE_EFFORT',
-  'CLAUDE_PID',
-  'CLAUDE_CODE_CHILD_NOTES_DIR',
-  'CLAUDE_CODE_CHILD_SESSION',
-  'CLAUDE_CODE_ENTRYPOINT',
-  'CLAUDE_CODE_EXECPATH',
-  'CLAUDE_CODE_MESSAGING_SOCKET',
-  'CLAUDE_CODE_MESSAGING_TOKEN',
-  'CLAUDE_CODE_SESSION_ATTENDED',
-  'CLAUDE_CODE_SESSION_ID',
-  'CLAUDE_CODE_SSE_PORT',
-]
-
-const ENVIRONMENT: Record<string, string | null> = {
-  ...Object.fromEntries(OUTER_SESSION.map(name => [name, null])),
+const ENVIRONMENT: Record<string, string> = {
   DISABLE_AUTOUPDATER: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   // With background tasks or timers a result is followed by further turns, and the end of the work could not be told.
@@ -82,5 +64,5 @@ function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: Cl
   if (plan.maxCostUsd !== null) args.push('--max-budget-usd', plan.maxCostUsd.toFixed(4))
   if (plan.maxTurns !== null) args.push('--max-turns', String(plan.maxTurns))
   if (plan.verdict) args.push('--json-schema', verdictJsonSchema())
-  return { file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
+  return { need: 'agent', file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
 }

@@ -19,7 +19,7 @@ export function openShell(): Agent {
     name: 'shell',
     resultLine: null,
     ensureThere: () => {},
-    command: ({ dryRun }) => ({ file: '/bin/sh', args: dryRun ? ['-c', ONLY_SAY] : ['-s'], env: {} }),
+    command: ({ dryRun }) => ({ need: 'command', file: '/bin/sh', args: dryRun ? ['-c', ONLY_SAY] : ['-s'], env: {} }),
     canResume: () => false,
     account: () => 'shell',
     reader: () => new OutputReader(),

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { passOn } from '../children/environment.ts'
 import type { Config } from '../config/config.ts'
 import { agentIdentity } from '../config/identity.ts'
 import { toPolicy } from '../config/policy.ts'
 import { roleInstructions } from '../config/role-instructions.ts'
-import { KEYS, setting } from '../config/schema.ts'
 import { trackerChoice } from '../config/tracker-choice.ts'
 import type { ControlPlane } from '../control-plane/control-plane.ts'
 import type { RunnerEvent } from '../core/event.ts'
@@ -46,6 +46,7 @@ export interface Outside {
 export async function composeRunner(config: Config, outside: Outside): Promise<RunnerContext> {
   const { values } = config
   const { repo, home } = values
+  passOn(values.passEnv)
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
   const { openShell } = await import('../agents/shell.ts')
@@ -66,7 +67,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     shell: openShell(),
     supervision: openSupervision({
       ...{ home, agentId: identity.id, self: outside.self, killGraceMs: ms(values.killGrace) },
-      env: withoutSecrets(outside.env),
+      env: outside.env,
     }),
     workspaces: places?.workspaces ?? openConfiguredWorkspaces(config, identity.id, warn),
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
@@ -134,9 +135,3 @@ async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tr
 
 /** The key of the control plane that tasks come from; null when they come from elsewhere, or without a key. */
 const configuredServerKey = (config: Config) => (trackerChoice(config).tracker === 'control-plane' ? serverKeyOf(config.values) : null)
-
-/** Our environment for agents: without the secrets that are ours alone. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const secrets = new Set(KEYS.flatMap(key => (setting(key).secret ? setting(key).env : [])))
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.has(name)))
-}

@@ -2,10 +2,10 @@
  * The entry. Programs that are started by this one come first, so that they load nothing of the command line: a
  * supervisor lives as long as its agent and should cost little.
  */
-const [word = '', argument = '', more] = process.argv.slice(2)
+const [word = '', argument = ''] = process.argv.slice(2)
 
 if (word === 'supervise') {
-  void import('../system/supervisor.ts').then(async ({ supervise }) => process.exit(await supervise(argument, more)))
+  void import('../system/supervisor.ts').then(async ({ supervise }) => process.exit(await supervise()))
 } else if (word === 'try-lock') {
   void import('../system/lock-trial.ts').then(({ trySecond }) => process.exit(trySecond(argument)))
 } else if (word === 'shipped-hook') {

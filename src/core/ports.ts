@@ -109,8 +109,12 @@ export interface AttemptPlan {
   cwd: string
 }
 
-/** A process to start. Its stdin is a file. `env` is added to the filtered environment of the runner; null removes a name. */
+/**
+ * A process to start. Its stdin is a file. What it gets of the runner's environment follows from its need (an agent's CLI, or a command of
+ * a plan); `env` is added, and null removes a name.
+ */
 export interface Command {
+  need: 'agent' | 'command'
   file: string
   args: string[]
   env: Record<string, string | null>

@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import type { Entries } from '../children/environment.ts'
+import { signalGroup, startChild } from '../children/start.ts'
 import { endTagged } from './processes.ts'
 
 /** The environment name that marks every process of one hook call. */
@@ -14,7 +16,8 @@ export interface HookCall {
   id: string
   command: string[]
   cwd: string
-  env: NodeJS.ProcessEnv
+  /** What of its environment says where and for what it is called. */
+  set: Entries
   /** All of stdin. */
   input: string
   /** Replaced; takes stdout and stderr, 0600. */
@@ -68,8 +71,8 @@ function start(call: HookCall, output: number): ChildProcess | Error {
     const input = openSync(inputFile, 'r')
     try {
       const [file = '', ...args] = call.command
-      const env = { ...call.env, [CALL_TAG]: call.id }
-      return spawn(file, args, { cwd: call.cwd, env, stdio: [input, output, output], detached: true })
+      const set = { ...call.set, [CALL_TAG]: call.id }
+      return startChild({ need: 'hook', file, args, cwd: call.cwd, set }, [input, output, output])
     } catch (error) {
       return error as Error
     } finally {
@@ -122,13 +125,4 @@ function watch(child: ChildProcess, call: HookCall, output: number, signal: Abor
     })
     look()
   })
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return
-  try {
-    process.kill(-child.pid, signal)
-  } catch {
-    // The whole group is gone already, or belongs to another user.
-  }
 }

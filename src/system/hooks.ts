@@ -17,8 +17,6 @@ export interface HookOptions extends HookPlaces {
 
 /** The environment name that marks the hooks of one agent in one state folder. */
 const OWNER_TAG = 'AGENT_RUNNER_HOOK_OF'
-/** The keys of servers are for the runner alone. */
-const SECRETS = ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY', 'HEADLESS_PM_SERVER_KEY']
 /** A hook that prints more is stopped; its log is cut to this. */
 const LOG_BYTES = 10 * 1024 * 1024
 const MESSAGE_LINES = 20
@@ -79,18 +77,14 @@ async function call(
   const cwd = [document.workspace?.path, options.repo].find(path => path && statSync(path, { throwIfNoEntry: false })?.isDirectory())
   if (cwd === undefined) throw new Error(`its working directory ${options.repo} is not there`)
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
-  const env: NodeJS.ProcessEnv = { ...process.env, ...options.env }
-  for (const secret of SECRETS) delete env[secret]
   const owner = agentTag(document.agent.id, options.home)
-  env[OWNER_TAG] = owner
-  env.AGENT_RUNNER_HOOK = hook.name
-  if (document.run_id) Object.assign(env, { [RUN_TAG]: document.run_id, [AGENT_TAG]: owner })
+  const tags = document.run_id ? { [RUN_TAG]: document.run_id, [AGENT_TAG]: owner } : {}
   return runHookProcess(
     {
       id: callId(),
       command: hook.command,
       cwd,
-      env,
+      set: { ...options.env, ...tags, [OWNER_TAG]: owner, AGENT_RUNNER_HOOK: hook.name },
       input: `${JSON.stringify(toWire(document))}\n`,
       logFile,
       timeoutMs: options.timeoutMs,

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { runNow } from '../children/run-now.ts'
 import { takeLock } from './os-lock.ts'
 
 /** Exit code of the second process when it was kept out, as it should be. */
@@ -25,10 +25,10 @@ export function tryLocks(folder: string, self: string[]): LockTrial {
     if (!lock) return { hold: false, says: 'a lock that nobody holds could not be taken' }
     try {
       const [file = '', ...args] = [...self, 'try-lock', path]
-      const second = spawnSync(file, args, { timeout: LONGEST_MS, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+      const second = runNow({ need: 'own', file, args, timeoutMs: LONGEST_MS })
       if (second.status === KEPT_OUT) return { hold: true, says: 'a lock keeps other processes out' }
       if (second.status === 0) return { hold: false, says: 'two processes could take the same lock' }
-      const why = second.error?.message ?? second.stderr.trim().split('\n').at(-1) ?? `exit code ${second.status}`
+      const why = second.error?.message ?? second.stderr.toString().trim().split('\n').at(-1) ?? `exit code ${second.status}`
       return { hold: false, says: `a second process could not try one: ${why}` }
     } finally {
       lock.release()

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
+import { runNow } from '../children/run-now.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 
 /** One live process as the system shows it. Zombies are not listed, since they are dead, nor are threads of the kernel. */
@@ -18,8 +18,15 @@ export function bootId(): string {
 }
 let known: string | undefined
 
+/** What a program of the system prints, untranslated. Throws when it fails. */
+function printedBy(file: string, args: string[]): string {
+  const { status, stdout, error } = runNow({ need: 'probe', file, args, set: { LC_ALL: 'C' } })
+  if (status !== 0) throw error ?? new Error(`${file} ended with ${status}`)
+  return stdout.toString()
+}
+
 function bootTime(): string {
-  return execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).trim()
+  return printedBy('sysctl', ['-n', 'kern.boottime']).trim()
 }
 
 /** The process with that pid; null when there is none, or only a zombie. */
@@ -82,7 +89,7 @@ function oursOf({ pid, start }: ProcessRow, now: number): string {
 function environmentOf(pid: number): string {
   try {
     if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`, 'utf8')
-    return execFileSync('ps', ['-E', '-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+    return printedBy('ps', ['-E', '-ww', '-o', 'command=', '-p', String(pid)])
       .trim()
       .replaceAll(' ', '\0')
   } catch {
@@ -116,10 +123,7 @@ function linuxRow(pid: number): ProcessRow | null {
 function psRows(select: string[]): ProcessRow[] {
   let text: string
   try {
-    text = execFileSync('ps', [...select, '-o', 'pid=,ppid=,pgid=,stat=,lstart='], {
-      encoding: 'utf8',
-      env: { ...process.env, LC_ALL: 'C' },
-    })
+    text = printedBy('ps', [...select, '-o', 'pid=,ppid=,pgid=,stat=,lstart='])
   } catch {
     return []
   }

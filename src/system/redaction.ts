@@ -1,8 +1,8 @@
+import { SECRET_NAMES } from '../core/secrets.ts'
+
 /** What stands in the place of a secret. */
 const MASK = '[redacted]'
 
-/** Names of environment entries whose values are secrets. */
-const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTH)$/i
 /** Shorter values are words that occur everywhere; in their place would stand what the text is about. */
 export const SHORTEST_SECRET = 6
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
+import { childEnvironment } from '../children/environment.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
@@ -10,8 +11,8 @@ import { privateFolder, replaceFile } from './durable-file.ts'
 import { lastBytes } from './file-chunks.ts'
 import { FileLines } from './file-lines.ts'
 import { isLocked } from './os-lock.ts'
-import { agentTag, endTagged, isAlive, RUN_TAG, signalProcess, taggedProcesses } from './processes.ts'
-import { ReadySupervisor, startSupervisor } from './supervisor-process.ts'
+import { AGENT_TAG, agentTag, endTagged, isAlive, RUN_TAG, signalProcess, taggedProcesses } from './processes.ts'
+import { ReadySupervisor } from './supervisor-process.ts'
 
 /** How long a supervisor may take to start the agent before that counts as a fault of this machine. */
 const START_MS = 30_000
@@ -42,7 +43,7 @@ export interface SupervisionOptions {
   agentId: string
   /** Starts this program. */
   self: string[]
-  /** What agents may see of ours, without the tracker's secrets. */
+  /** Our environment; what of it agents see follows from their need. */
   env: NodeJS.ProcessEnv
   killGraceMs: number
 }
@@ -64,10 +65,15 @@ export function openSupervision(options: SupervisionOptions): Supervision {
     const launch = launchOf(spec.runId)
     const waiting = ready.get(spec.runId)
     ready.delete(spec.runId)
-    let supervisor = waiting?.take(folder) ?? null
+    const told = {
+      folder,
+      env: childEnvironment(spec.command.need, options.env, { ...spec.command.env, [RUN_TAG]: spec.runId, [AGENT_TAG]: owner }),
+    }
+    const another = () => new ReadySupervisor(launch).take(told)!
+    let supervisor = waiting?.take(told) ?? null
     // One that died before it took over has left no record, so another may start the attempt; it will find one if there is one.
     let spare = supervisor !== null
-    supervisor ??= startSupervisor(launch, folder)
+    supervisor ??= another()
     for (let waited = 0; waited < START_MS; ) {
       if (readAttemptFile(folder, 'exit')) return null
       const started = readAttemptFile(folder, 'started')
@@ -80,7 +86,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
         if (cutOff) return cutOff.supervisor
         if (spare) {
           spare = false
-          supervisor = startSupervisor(launch, folder)
+          supervisor = another()
           continue
         }
         throw new RunnerError(

@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { startChild } from '../children/start.ts'
 import { ATTEMPT_FILES } from './attempt-files.ts'
 import { privateFolder, temporaryName } from './durable-file.ts'
 import { AGENT_TAG, agentTag, RUN_TAG } from './processes.ts'
 import { runFolder } from './run-files.ts'
 
-/** What starts a supervisor: the words of this program, what an agent may see of our environment, the run that it is for, and for whom. */
+/** What starts a supervisor: the words of this program, our environment, the run that it is for, and for whom. */
 export interface SupervisorLaunch {
   home: string
   self: string[]
@@ -27,19 +28,16 @@ export class SupervisorProcess {
   }
 }
 
-/** Starts the supervisor of the attempt whose folder it is. */
-export function startSupervisor(launch: SupervisorLaunch, folder: string): SupervisorProcess {
-  const log = openSync(join(folder, ATTEMPT_FILES.log), 'a', 0o600)
-  try {
-    return new SupervisorProcess(begin(launch, [folder], ['ignore', 'ignore', log]))
-  } finally {
-    closeSync(log)
-  }
+/** What a supervisor is told: the folder of its attempt, and the environment of the agent. It stands on no disk, and in no environment. */
+export interface Told {
+  folder: string
+  env: Record<string, string>
 }
 
 /**
  * A supervisor that has its program loaded before there is an attempt. It starts nothing: it waits for the one line that names its attempt,
  * on a pipe that only this process holds, and when the pipe ends without that line (this process has died, or has no use for it) so does it.
+ * Its own environment holds no secret, since what it starts can read that.
  */
 export class ReadySupervisor {
   readonly #child: ChildProcess
@@ -52,7 +50,7 @@ export class ReadySupervisor {
     this.#log = temporaryName(join(folder, ATTEMPT_FILES.log))
     const log = openSync(this.#log, 'ax', 0o600)
     try {
-      this.#child = begin(launch, [folder, 'wait'], ['pipe', 'ignore', log])
+      this.#child = begin(launch, folder, log)
     } finally {
       closeSync(log)
     }
@@ -62,14 +60,14 @@ export class ReadySupervisor {
     ;(this.#child.stdin as unknown as { unref(): void }).unref()
   }
 
-  /** Makes it the supervisor of the attempt whose folder it is; null when it does not live any more. */
-  take(folder: string): SupervisorProcess | null {
+  /** Makes it the supervisor of an attempt; null when it does not live any more. */
+  take(told: Told): SupervisorProcess | null {
     if (this.#process.failure !== null) {
       this.dismiss()
       return null
     }
-    renameSync(this.#log, join(folder, ATTEMPT_FILES.log))
-    this.#child.stdin!.end(`${JSON.stringify(folder)}\n`)
+    renameSync(this.#log, join(told.folder, ATTEMPT_FILES.log))
+    this.#child.stdin!.end(`${JSON.stringify(told)}\n`)
     return this.#process
   }
 
@@ -80,11 +78,8 @@ export class ReadySupervisor {
   }
 }
 
-function begin(
-  { home, self, env, runId, agentId }: SupervisorLaunch,
-  words: string[],
-  stdio: ['ignore' | 'pipe', 'ignore', number],
-): ChildProcess {
-  const [file = '', ...args] = [...self, 'supervise', ...words]
-  return spawn(file, args, { cwd: '/', env: { ...env, [RUN_TAG]: runId, [AGENT_TAG]: agentTag(agentId, home) }, stdio, detached: true })
+function begin({ home, self, env, runId, agentId }: SupervisorLaunch, folder: string, log: number): ChildProcess {
+  const [file = '', ...args] = [...self, 'supervise', folder]
+  const set = { [RUN_TAG]: runId, [AGENT_TAG]: agentTag(agentId, home) }
+  return startChild({ need: 'own', file, args, cwd: '/', ours: env, set }, ['pipe', 'ignore', log])
 }

@@ -1,14 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startChild } from '../children/start.ts'
 import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
 import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
 import { replaceFile } from './durable-file.ts'
 import { FileLines } from './file-lines.ts'
 import { takeLock } from './os-lock.ts'
 import { AGENT_TAG, endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
+import type { Told } from './supervisor-process.ts'
 
 /*
  * The small detached process that owns one attempt of the agent CLI. It outlives the runner: it enforces the deadline,
@@ -27,12 +29,13 @@ const TURN_BYTES = 2 * 1024 * 1024
 const IDLE_SHARE = 0.02
 
 /**
- * Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. With `wait` the folder is told
- * later, on stdin; when that ends first, there is nothing to do.
+ * Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. Which attempt it is, and the
+ * agent's environment, is told on stdin; when that ends first, there is nothing to do.
  */
-export async function supervise(place: string, wait?: string): Promise<number> {
-  const folder = wait === 'wait' ? toldFolder() : place
-  if (folder === null) return 0
+export async function supervise(): Promise<number> {
+  const told = toldOnStdin()
+  if (told === null) return 0
+  const { folder, env } = told
   // A terminal's hang-up and Ctrl-C are meant for the runner; it decides what they mean for us.
   process.on('SIGHUP', () => {})
   process.on('SIGINT', () => {})
@@ -52,7 +55,7 @@ export async function supervise(place: string, wait?: string): Promise<number> {
   const record = (survives: 'power cut' | 'kill') => replaceFile(join(folder, ATTEMPT_FILES.started), JSON.stringify(started), survives)
   record('power cut')
 
-  const end = await new Watch(spec, folder, started, () => record('kill')).run()
+  const end = await new Watch(spec, folder, env, started, () => record('kill')).run()
   const exit: ExitRecord = {
     version: 1,
     ...end,
@@ -71,10 +74,10 @@ export async function supervise(place: string, wait?: string): Promise<number> {
   return 0
 }
 
-/** The first line of stdin, a JSON string. Blocks, and takes no signal of its own: whoever waits has nothing to look after. */
-function toldFolder(): string | null {
+/** The first line of stdin. Blocks, and takes no signal of its own: whoever waits has nothing to look after. */
+function toldOnStdin(): Told | null {
   let text = ''
-  for (const piece = Buffer.alloc(4096); !text.endsWith('\n'); ) {
+  for (const piece = Buffer.alloc(65_536); !text.endsWith('\n'); ) {
     const bytes = readSync(0, piece)
     if (bytes === 0) return null
     text += piece.toString('latin1', 0, bytes)
@@ -99,6 +102,7 @@ type HowItEnded = Pick<ExitRecord, 'code' | 'signal' | 'cause' | 'message'>
 class Watch {
   readonly #spec: AttemptSpec
   readonly #folder: string
+  readonly #env: Record<string, string>
   readonly #started: StartedRecord
   readonly #record: () => void
   readonly #lines: FileLines
@@ -110,9 +114,10 @@ class Watch {
   #resultAt: number | null = null
   #cpu = { at: uptime(), ticks: 0, pids: '' }
 
-  constructor(spec: AttemptSpec, folder: string, started: StartedRecord, record: () => void) {
+  constructor(spec: AttemptSpec, folder: string, env: Record<string, string>, started: StartedRecord, record: () => void) {
     this.#spec = spec
     this.#folder = folder
+    this.#env = env
     this.#started = started
     this.#record = record
     this.#lines = new FileLines(join(folder, ATTEMPT_FILES.stdout), folder)
@@ -145,19 +150,15 @@ class Watch {
   }
 
   #spawn(): ChildProcess {
-    const { command, cwd, promptFile, runId } = this.#spec
+    const { command, cwd, promptFile } = this.#spec
     const stdio = [
       openSync(promptFile, 'r'),
       openSync(join(this.#folder, ATTEMPT_FILES.stdout), 'a', 0o600),
       openSync(join(this.#folder, ATTEMPT_FILES.stderr), 'a', 0o600),
     ]
-    const env: NodeJS.ProcessEnv = { ...process.env, [RUN_TAG]: runId }
-    for (const [name, value] of Object.entries(command.env)) {
-      if (value === null) delete env[name]
-      else env[name] = value
-    }
+    const { need, file, args } = command
     try {
-      return spawn(command.file, command.args, { cwd, env, stdio, detached: true })
+      return startChild({ need, file, args, cwd, ours: {}, set: this.#env }, stdio)
     } finally {
       for (const file of stdio) closeSync(file)
     }

@@ -149,8 +149,8 @@ test('the transcript of a very deep directory is found without knowing how its n
   expect(findTranscript(id, cwd, { HOME: folder })).toBe(join(projects, `${name}-gzq3b3`, `${id}.jsonl`))
 })
 
-test('an outer session is not inherited, the login and provider of the user are', () => {
-  const { env } = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'plan', env: {} }).command({
+test("the CLI neither updates itself nor works on after its last word, and its login and provider are the user's", () => {
+  const { env, need } = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'plan', env: {} }).command({
     mode: 'fresh',
     sessionId: 'x',
     model: 'opus',
@@ -160,7 +160,8 @@ test('an outer session is not inherited, the login and provider of the user are'
     dryRun: false,
     cwd: '/',
   })
-  expect(env).toMatchObject({ CLAUDECODE: null, CLAUDE_CODE_SESSION_ID: null, CLAUDE_CODE_ENTRYPOINT: null, DISABLE_AUTOUPDATER: '1' })
+  expect(need).toBe('agent')
+  expect(env).toMatchObject({ DISABLE_AUTOUPDATER: '1', CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1', CLAUDE_CODE_DISABLE_CRON: '1' })
   for (const name of ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CONFIG_DIR']) expect(env).not.toHaveProperty(name)
 })
 

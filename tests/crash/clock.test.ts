@@ -19,7 +19,14 @@ const JUMPS = [
 async function withClock<S extends CrashStage>(open: (options: StageOptions) => Promise<S>, env: Record<string, string> = {}) {
   const file = join(tempFolder(), 'clock')
   const odd = join(import.meta.dirname, '../support/odd-process.ts')
-  const stage = await open({ env: { NODE_OPTIONS: `--import=${odd}`, AGENT_RUNNER_TEST_CLOCK: file, ...env } })
+  const stage = await open({
+    env: {
+      NODE_OPTIONS: `--import=${odd}`,
+      HEADLESS_PM_PASS_ENV: 'NODE_OPTIONS AGENT_RUNNER_TEST_*',
+      AGENT_RUNNER_TEST_CLOCK: file,
+      ...env,
+    },
+  })
   return { stage, jump: (ms: number) => writeFileSync(file, String(ms)) }
 }
 

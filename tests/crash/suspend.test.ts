@@ -15,7 +15,13 @@ async function atWork(env: Record<string, string>) {
   const [clock, uptime] = [join(folder, 'clock'), join(folder, 'uptime')]
   const odd = join(import.meta.dirname, '../support/odd-process.ts')
   const stage = await headlessPmStage({
-    env: { NODE_OPTIONS: `--import=${odd}`, AGENT_RUNNER_TEST_CLOCK: clock, AGENT_RUNNER_TEST_UPTIME: uptime, ...env },
+    env: {
+      NODE_OPTIONS: `--import=${odd}`,
+      HEADLESS_PM_PASS_ENV: 'NODE_OPTIONS AGENT_RUNNER_TEST_*',
+      AGENT_RUNNER_TEST_CLOCK: clock,
+      AGENT_RUNNER_TEST_UPTIME: uptime,
+      ...env,
+    },
   })
   const id = await stage.board.add('Make it so', 'major')
   stage.agent.hold(2)

@@ -33,7 +33,7 @@ export async function sleepingAgent(
   writeFileSync(join(home, 'prompt.md'), '')
   const hour = 3_600_000
   const times = { deadlineMs: hour, silentAfterMs: hour, resultGraceMs: hour, killGraceMs: 500 }
-  const command = { file: agentProgram(home, script), args: [], env: {} }
+  const command = { need: 'agent' as const, file: agentProgram(home, script), args: [], env: {} }
   const spec: AttemptSpec = {
     version: 1,
     runId,

@@ -1,4 +1,4 @@
 import { supervise } from '../../src/system/supervisor.ts'
 
 // The supervisor as a program of its own, for tests of supervision without the whole binary.
-process.exit(await supervise(process.argv[3] ?? '', process.argv[4]))
+process.exit(await supervise())

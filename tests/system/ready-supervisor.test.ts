@@ -27,7 +27,7 @@ function stage() {
       version: 1 as const,
       runId,
       attempt,
-      command: { file: agentProgram(home, 'echo started >> starts'), args: [], env: {} },
+      command: { need: 'agent' as const, file: agentProgram(home, 'echo started >> starts'), args: [], env: {} },
       cwd: home,
       promptFile: join(home, 'prompt.md'),
       resultLine: { key: 'type', value: 'result' },

@@ -28,7 +28,7 @@ function stage(script: string, limits: Partial<AttemptSpec> = {}) {
     version: 1,
     runId,
     attempt: 1,
-    command: { file: agentProgram(home, script), args: [], env: {} },
+    command: { need: 'agent', file: agentProgram(home, script), args: [], env: {} },
     cwd: home,
     promptFile: join(home, 'prompt.md'),
     resultLine: { key: 'type', value: 'result' },
@@ -53,7 +53,7 @@ test('an attempt gets its prompt on stdin and its lines and exit code are handed
 
 test('a program that is not there is an exit record, not an exception', async () => {
   const { supervision, spec, follow } = stage('')
-  await supervision.start({ ...spec, command: { file: '/no/such/agent', args: [], env: {} } })
+  await supervision.start({ ...spec, command: { need: 'agent', file: '/no/such/agent', args: [], env: {} } })
   expect(await follow()).toMatchObject({ cause: 'start_failed' })
 })
 

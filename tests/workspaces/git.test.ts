@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { newRunId } from '../../src/core/ids.ts'
@@ -8,11 +9,22 @@ import { kill, processesWith } from '../support/git-processes.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
 import { waitFor } from '../support/wait-for.ts'
 
+/** A file that a reader waits for: nobody ever writes to it. */
+function endless(repo: string): string {
+  const path = join(repo, '.git', 'endless')
+  if (!existsSync(path)) execFileSync('mkfifo', [path])
+  return path
+}
+
 test('a git that was killed is a failure, not a success without output', async () => {
   const runId = newRunId()
-  const place = openGit(gitRepo(), { timeoutMs: 20_000, run: { runId, agentTag: 'dev_001' } })
+  const repo = gitRepo()
+  const place = openGit(repo, { timeoutMs: 20_000, run: { runId, agentTag: 'dev_001' } })
   for (const ask of [place.run, place.ask]) {
-    const failure = expect(ask(['cat-file', '--batch'])).rejects.toMatchObject({ code: 'GIT_FAILED', message: 'git cat-file was killed' })
+    const failure = expect(ask(['hash-object', endless(repo)])).rejects.toMatchObject({
+      code: 'GIT_FAILED',
+      message: 'git hash-object was killed',
+    })
     const [pid] = await waitFor('git to run', () => {
       const pids = processesWith(`AGENT_RUNNER_RUN_ID=${runId}`, 'git')
       return pids.length > 0 ? pids : null
@@ -30,7 +42,8 @@ test('a git that fails without a word is a failure', async () => {
 })
 
 test('a git that waits for ever is stopped', async () => {
-  const waiting = openGit(gitRepo(), { timeoutMs: 300 }).run(['cat-file', '--batch'])
+  const repo = gitRepo()
+  const waiting = openGit(repo, { timeoutMs: 300 }).run(['hash-object', endless(repo)])
   await expect(waiting).rejects.toMatchObject({ code: 'GIT_FAILED', message: expect.stringContaining('did not end within') })
 })
 

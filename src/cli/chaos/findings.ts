@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runNow } from '../../children/run-now.ts'
 import { RUN_TAG, taggedProcesses } from '../../system/processes.ts'
 import type { Written } from './account.ts'
 
@@ -55,9 +55,7 @@ export function lostWork(repo: string, written: readonly Written[]): Written[] {
 
 /** The texts of objects, by one git for all of them. */
 function blobs(repo: string, shas: readonly string[]): string[] {
-  const env = { ...withoutGit(process.env), ...NO_SETTINGS }
-  const input = shas.map(sha => `${sha}\n`).join('')
-  const output = execFileSync('git', ['cat-file', '--batch'], { cwd: repo, env, input, maxBuffer: 2 ** 30 })
+  const output = gitBytes(repo, ['cat-file', '--batch'], shas.map(sha => `${sha}\n`).join(''))
   let at = 0
   return shas.map(() => {
     // SHA TYPE SIZE, then the content and a newline.
@@ -98,17 +96,24 @@ function workingTrees(repo: string): string[] {
 
 /** Runs git in a folder, with nobody's own settings, and answers its stdout. Throws what git says. */
 export function git(folder: string, ...args: string[]): string {
-  const env = { ...withoutGit(process.env), ...NO_SETTINGS }
-  return execFileSync('git', args, { cwd: folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 })
+  return gitBytes(folder, args).toString()
+}
+
+function gitBytes(folder: string, args: string[], input?: string): Buffer {
+  const { status, stdout, stderr, error } = runNow({
+    need: 'git',
+    file: 'git',
+    args,
+    cwd: folder,
+    set: NO_SETTINGS,
+    ...(input !== undefined && { input }),
+  })
+  if (status !== 0) throw error ?? new Error(`git ${args[0]} ended with ${status}: ${stderr}`)
+  return stdout
 }
 
 /** The environment in which git reads no settings but the repository's. */
 export const NO_SETTINGS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
-
-/** GIT_DIR and the like would lead git to another repository. */
-function withoutGit(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('GIT_')))
-}
 
 function textOf(path: string): string | null {
   try {

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startChild } from '../../children/start.ts'
 import { type Board, openBoard } from '../../control-plane/board.ts'
 import type { ProcessIdentity } from '../../core/run.ts'
 import { endTagged, identify, isAlive, RUN_TAG } from '../../system/processes.ts'
@@ -41,7 +42,7 @@ export async function openGround(self: string[], from: NodeJS.ProcessEnv): Promi
   for (const hook of ['pre_task', 'post_task', 'health_check']) program(join(root, 'hooks', hook), '#!/bin/sh\nexit 0\n')
   makeRepository(repo)
   const board = await openBoard(boardFile(home), { project: repo })
-  const decoy = spawn('sleep', ['86400'], { stdio: 'ignore', detached: true })
+  const decoy = startChild({ need: 'own', file: 'sleep', args: ['86400'] }, 'ignore')
   const identity = identify(decoy.pid ?? 0)
   if (!identity) throw new Error('the decoy process could not be started')
   const runs = () => (existsSync(join(home, 'runs')) ? readdirSync(join(home, 'runs')) : [])

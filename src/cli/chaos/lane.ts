@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startChild } from '../../children/start.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { attemptFolder, lastAttempt, readAttemptFile, type StartedRecord } from '../../system/attempt-files.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
@@ -65,10 +65,10 @@ export function openLane(ground: Ground, agentId: string, signal: AbortSignal, {
     const unfinished = lock()
     const [program = '', ...words] = self
     const args = [...words, 'run', '--role', 'backend_dev', '--agent-id', agentId, ...(single ? ['--single-task'] : [])]
-    const env = { ...ground.env, HOME: user, ...(fault && { AGENT_RUNNER_FAULT: fault }) }
+    const set = { ...ground.env, HOME: user, ...(fault && { AGENT_RUNNER_FAULT: fault }) }
     const found = unfinished && { runId: unfinished.runId, events: openRunFiles(home).events(unfinished.runId).length }
     const startedAt = Date.now()
-    const child = spawn(program, args, { cwd: repo, env, stdio: ['ignore', file, file], detached: true })
+    const child = startChild({ need: 'own', file: program, args, cwd: repo, ours: {}, set }, ['ignore', file, file])
     closeSync(file)
     const end = () => void child.kill('SIGKILL')
     signal.addEventListener('abort', end)

@@ -1,3 +1,4 @@
+import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import type { Complexity } from '../../core/task.ts'
 import { findAgentCommand, openTracker } from '../compose.ts'
@@ -8,6 +9,7 @@ import { openConfiguredWorkspaces } from './workspaces.ts'
 /** The real adapters, as a run with this configuration would use them. */
 export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools {
   const { values } = config
+  passOn(values.passEnv)
   return {
     async pingTracker(signal) {
       const tracker = await openTracker(config, { look: true })

@@ -1,3 +1,4 @@
+import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import { toPolicy } from '../../config/policy.ts'
 import { trackerChoice, trackerUrl } from '../../config/tracker-choice.ts'
@@ -17,7 +18,8 @@ export function hookOptions({ values, sources }: Config): HookOptions {
 
 /** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */
 export async function hookFacts(config: Config, env: NodeJS.ProcessEnv): Promise<HookFacts> {
-  const { agentId, role, level, home, claudeCommand } = config.values
+  const { agentId, role, level, home, claudeCommand, passEnv } = config.values
+  passOn(passEnv)
   const agent = { id: agentId ?? 'trial', role: role ?? 'backend_dev', level }
   const { tracker } = trackerChoice(config)
   const { findClaude } = await import('../../agents/claude-discovery.ts')

@@ -1,3 +1,4 @@
+import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import type { KeptWork } from '../../workspaces/kept-work.ts'
 import { commitAuthor } from './workspaces.ts'
@@ -6,6 +7,7 @@ export type { KeptContent, KeptPiece, KeptWork } from '../../workspaces/kept-wor
 
 /** The kept work of the configured repository. `places` are what runs have left, `busy` what unfinished ones work in. */
 export async function openConfiguredKeptWork({ values }: Config, places: string[], busy: string[]): Promise<KeptWork> {
+  passOn(values.passEnv)
   const { openKeptWork } = await import('../../workspaces/kept-work.ts')
   return await openKeptWork({ repo: values.repo, worktreeBase: values.worktreeBase, author: commitAuthor(values), places, busy })
 }

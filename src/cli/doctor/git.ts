@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs'
+import { runChild } from '../../children/run.ts'
 import { ERRORS } from '../../core/errors.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
@@ -9,9 +10,16 @@ const OLDEST = [2, 18] as const
 export const git: Check = {
   name: 'git',
   async examine({ env, signal }) {
-    const { execa } = await import('execa')
-    const asked = await execa('git', ['--version'], { env, extendEnv: false, cancelSignal: signal, timeout: 10_000, reject: false })
-    const told = asked.failed ? null : asked.stdout
+    const asked = await runChild({
+      need: 'probe',
+      file: 'git',
+      args: ['--version'],
+      ours: env,
+      signal,
+      timeoutMs: 10_000,
+      graceMs: () => 0,
+    })
+    const told = asked.code === 0 ? asked.stdout.toString() : null
     const [, major, minor] = /(\d+)\.(\d+)/.exec(told ?? '') ?? []
     if (!told || major === undefined) return fail(ERRORS.GIT_FAILED, 'git was not found on PATH', 'Install git.')
     const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1])

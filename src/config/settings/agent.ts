@@ -1,7 +1,9 @@
+import { PASSED } from '../../children/environment.ts'
 import { choice, dollars, type Setting, text, type Z } from '../setting.ts'
 import { ROLE } from './identity.ts'
 
 const ROLE_NAME = 'expected role names of small letters, digits, dashes and underscores'
+const PASSED_ON = 'expected names of environment variables, as in NAME, NAME_* or hook:NAME'
 const ARGUMENTS = 'expected a list of arguments'
 
 /** Arguments of the CLI on which the runner itself relies; a second one would break following and resuming. */
@@ -34,6 +36,16 @@ export const AGENT = {
     default: [],
     trust: 'trusted',
     says: 'Further arguments for the claude CLI, quoted as in a shell.',
+  },
+  passEnv: {
+    kind: 'list',
+    unit: null,
+    schema: (z: Z) => z.array(z.string({ error: PASSED_ON }).regex(PASSED, { error: PASSED_ON }), { error: PASSED_ON }),
+    flag: '--pass-env <names>',
+    env: ['HEADLESS_PM_PASS_ENV'],
+    default: [],
+    trust: 'trusted',
+    says: 'Environment variables that agents, hooks, commands and git get besides what they need: NAME, NAME_*, or for one kind alone hook:NAME, agent:NAME, command:NAME, git:NAME.',
   },
   permissionMode: {
     ...choice('skip', 'acceptEdits', 'auto', 'bypassPermissions', 'dontAsk', 'manual', 'plan'),

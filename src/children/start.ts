@@ -1,0 +1,32 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { childEnvironment, type Entries, type Need } from './environment.ts'
+
+/** A program to start. */
+export interface ChildCall {
+  need: Need
+  file: string
+  args: readonly string[]
+  cwd?: string | undefined
+  /** Our environment, of which it gets what its kind needs; left out: this process's. */
+  ours?: NodeJS.ProcessEnv
+  /** What it gets besides. */
+  set?: Entries
+}
+
+/**
+ * Starts a program: in a session and process group of its own, so that it has no terminal to ask on and is ended as a whole, with the
+ * environment that its kind needs. It outlives this process. As `spawn`, throws at once what the system says of the files of `stdio`.
+ */
+export function startChild({ need, file, args, cwd, ours = process.env, set }: ChildCall, stdio: StdioOptions): ChildProcess {
+  return spawn(file, args, { cwd, env: childEnvironment(need, ours, set), stdio, detached: true })
+}
+
+/** Signals all of a child's process group. False when it is gone, or not ours to signal. */
+export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): boolean {
+  if (child.pid === undefined) return false
+  try {
+    return process.kill(-child.pid, signal)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,14 @@
+/** Names of environment entries whose values are surely secrets: these are looked for in texts. */
+export const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)$/i
+
+/** Names that may stand for secrets: these are kept from whom they do not concern. */
+const SUSPECT_NAMES = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|(?:KEYS?|AUTH|_PASS|_PAT|_DSN)$/i
+
+/** A URL that carries a password, wherever in a text. */
+const URL_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:[^\s/@"']+@/i
+
+/** Whether a value has a password in it, as database URLs do. */
+const holdsPassword = (value: string) => URL_WITH_PASSWORD.test(value)
+
+/** Whether an entry of the environment may be a secret, by its name or by its value. */
+export const isSecret = (name: string, value: string) => value !== '' && (SUSPECT_NAMES.test(name) || holdsPassword(value))
