@@ -10,6 +10,7 @@ import type { AttemptPlan } from '../../src/core/ports.ts'
 import { identify, isAlive } from '../../src/system/processes.ts'
 import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
 import type { ModelScript, ScriptedTurn } from '../support/model-script.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { startScriptedModel } from '../support/scripted-model.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -215,7 +216,7 @@ test('a wrapper that hangs is ended with what it started; what got away keeps no
   const program = `import(${JSON.stringify(module)}).then(({ probeClaude }) => probeClaude(${JSON.stringify(path)}, process.env, 500))`
   const pid = (name: string) => Number(readFileSync(`${path}.${name}`, 'utf8'))
   try {
-    expect(spawnSync(process.execPath, ['-e', program], { timeout: 20_000 })).toMatchObject({ status: 0 })
+    expect(spawnSync(process.execPath, ['-e', program], { timeout: HANGS_MS })).toMatchObject({ status: 0 })
     const child = identify(pid('child'))
     expect(child !== null && isAlive(child)).toBe(false)
   } finally {

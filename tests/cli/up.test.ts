@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
@@ -10,6 +9,7 @@ import { apiClient, ownersHeader } from '../support/api-client.ts'
 import { startProgram } from '../support/child-program.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
 import { MAIN } from '../support/program.ts'
+import { endLease } from '../support/rows.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -70,9 +70,7 @@ test('lanes work at once, each run in the repository of its project, and end aft
   expect(await s.api.get('/worker/status')).toMatchObject({ lanes: 2, running: true, runs: { running: 2, queued: 0 } })
   expect(await s.api.post('/worker/process')).toEqual({ run_id: null })
   const next = await s.run('mall', 'Waits for a lane')
-  const began = performance.now()
   await expect(s.api.post('/worker/process')).rejects.toThrow(new RegExp(`409 .*all lanes are busy; ${next.id} is taken`))
-  expect(performance.now() - began).toBeLessThan(5_000)
   await s.api.post(`/runs/${next.id}/stop`)
   s.up.signal('SIGTERM')
   const third = await s.run('shop', 'Comes too late')
@@ -123,10 +121,7 @@ test('lanes of two machines on one database bear the same name and share the wor
   two.letGo()
   await waitFor('the other is done', async () => (await two.status(other.id)) === 'COMPLETED')
   expect(await two.status(id)).toBe('RUNNING')
-  // As after ninety seconds.
-  const rows = new DatabaseSync(database)
-  rows.prepare('update runs set lease_until = 1 where id = ?').run(id)
-  rows.close()
+  await endLease(database, id)
   await waitFor('the dead one is replaced', async () => (await two.status(id)) === 'COMPLETED')
   const again = one.start()
   await waitFor('the first is back, and lets go of what it had', () => again.output().includes('lost') || again.output().includes('taken'))

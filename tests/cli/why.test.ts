@@ -197,10 +197,8 @@ test('a PM that does not answer is said, not an error, and does not hold the ans
   const url = pm.server.url
   unfinished(home, 'dev_001', 'run_01b', { tracker: { name: 'headless-pm', url } })
   const { json, page } = asker(home, gitRepo(), pm.env)
-  pm.server.onRequest = () => ({ delayMs: 60_000 })
-  const began = performance.now()
+  pm.server.onRequest = () => ({ delayMs: 3_600_000 })
   expect((await json()).facts.tracker).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('no answer within 3 s') })
-  expect(performance.now() - began).toBeLessThan(30_000)
   await pm.goAway()
   expect((await page()).replace(/\s+/g, ' ')).toContain('was asked and did not answer')
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Claimed } from '../../src/control-plane/queue.ts'
+import { FAR_MS } from '../support/patience.ts'
 import { bench, dev, me, type NewDatabase, told } from './control-plane-fixture.ts'
 
 const never = () => new AbortController().signal
@@ -150,14 +151,12 @@ export function eventPromises(newDatabase: NewDatabase): void {
       expect(await other.changed(other.mark(), 300, never()).catch(String)).toBeTypeOf('boolean')
       const mark = other.mark()
       expect(await other.changed(mark, 50, never())).toBe(false)
-      const began = performance.now()
-      const waiting = other.changed(mark, 10_000, never())
+      const waiting = other.changed(mark, FAR_MS, never())
       await create()
       expect(await waiting).toBe(true)
-      expect(performance.now() - began).toBeLessThan(2_000)
-      expect(await other.changed(mark, 10_000, never())).toBe(true)
+      expect(await other.changed(mark, FAR_MS, never())).toBe(true)
       const stop = new AbortController()
-      const stopped = plane.changed(plane.mark(), 10_000, stop.signal)
+      const stopped = plane.changed(plane.mark(), FAR_MS, stop.signal)
       stop.abort()
       await expect(stopped).rejects.toMatchObject({ code: 'ABORTED' })
     })

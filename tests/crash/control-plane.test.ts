@@ -11,9 +11,6 @@ import { startScriptedModel } from '../support/scripted-model.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-/** What the issue of a wish may take until it is really done, in milliseconds. */
-const SOON_MS = 2_000
-
 /** A command that goes on until it is ended, and says that it has begun. */
 const endless = (n: number) => ({ text: `Step ${n}.`, bash: `echo step-${n} >> log; while :; do sleep 0.1; done` })
 
@@ -48,10 +45,10 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
     }
   }
   const begun = (step: string) => waitFor(`${step} has begun`, () => log().includes(step))
-  const times: Record<string, number> = {}
 
   await begun('step-1')
-  times.pause = await api.untilStatus(id, 'PAUSED', () => api.post(`/runs/${id}/pause`))
+  await api.post(`/runs/${id}/pause`)
+  await api.status(id, 'PAUSED')
   expect(taggedProcesses(RUN_TAG, id)).toEqual([])
 
   await server.kill()
@@ -62,19 +59,17 @@ test('with the real CLI: paused in a tool call, server and runner killed, resume
   await waitFor('the runner is back', () => runner.output().includes('paused'))
   expect(await api.get(`/runs/${id}`)).toMatchObject({ status: 'PAUSED', agent_id: 'dev_1' })
 
-  times.resume = await api.untilStatus(id, 'RUNNING', () => api.post(`/runs/${id}/resume`))
+  await api.post(`/runs/${id}/resume`)
+  await api.status(id, 'RUNNING')
   await begun('step-2')
-  const before = performance.now()
   const { wish_id } = await api.post(`/runs/${id}/directive`, { text: 'Use tabs, please.' })
   const delivered = async () =>
     (await api.events(id)).filter(event => event.type === 'DIRECTIVE' && event.data.state === 'delivered' && event.data.wish === wish_id)
   await waitFor('the directive is delivered', async () => (await delivered()).length > 0)
-  times.directive = Math.round(performance.now() - before)
   await begun('step-3')
-  times.stop = await api.untilStatus(id, 'STOPPED', () => api.post(`/runs/${id}/stop`, { reason: 'enough' }))
+  await api.post(`/runs/${id}/stop`, { reason: 'enough' })
+  await api.status(id, 'STOPPED')
 
-  process.stderr.write(`done after (ms): ${JSON.stringify(times)}\n`)
-  expect(Math.max(...Object.values(times))).toBeLessThan(SOON_MS)
   // The agent is gone before the stop is told; the post_task hook comes after.
   await waitFor('nothing of the run is left', () => taggedProcesses(RUN_TAG, id).length === 0)
   expect(await delivered()).toHaveLength(1)

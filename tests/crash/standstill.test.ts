@@ -5,18 +5,21 @@ import { expect, onTestFinished, test } from 'vitest'
 import { attemptFolder } from '../../src/system/attempt-files.ts'
 import { isAlive, signalProcess } from '../../src/system/processes.ts'
 import { openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
+import { withClocks } from '../support/clocks.ts'
 import { headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
 import { leasedStage } from '../support/leased-stage.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { standStill } from '../support/stand-still.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-/** Every timeout that a runner has for somebody else, short; and for so long its processes are stopped, in milliseconds: there, time itself is the cause. */
-const SHORT = { HEADLESS_PM_API_TIMEOUT: '1', HEADLESS_PM_HEARTBEAT_INTERVAL: '0.2', HEADLESS_PM_SILENT_AFTER: '1' }
-const LONG_MS = 2_500
+/** The timeouts of requests are timers, so theirs must really pass while the runner is stopped; for all else the clocks are set. */
+const SETTINGS = { HEADLESS_PM_API_TIMEOUT: '4', HEADLESS_PM_HEARTBEAT_INTERVAL: '0.2', HEADLESS_PM_SILENT_AFTER: '60' }
+const LONG_MS = 5_000
+const HOUR_MS = 3_600_000
 
 async function atWork(env: Record<string, string> = {}) {
-  const stage = await headlessPmStage({ env: { ...SHORT, ...env } })
+  const { stage, pass } = await withClocks(headlessPmStage, { ...SETTINGS, ...env })
   const id = await stage.board.add('Make it so', 'major')
   stage.agent.hold(2)
   const runner = stage.start()
@@ -29,7 +32,7 @@ async function atWork(env: Record<string, string> = {}) {
     board.clockOffsetMs += 31 * 60_000
     board.freeStaleLocks()
   }
-  return { stage, id, runner, attempt, locksExpire }
+  return { stage, id, runner, attempt, locksExpire, pass }
 }
 
 test('a runner that is stopped for longer than every timeout goes on with the agent that went on without it', async () => {
@@ -75,10 +78,11 @@ test('a runner that was stopped for so long that another took its task ends its 
 test.for(['supervisor', 'all'] as const)(
   '%s stopped for longer than every timeout: the agent is neither ended nor started again',
   async who => {
-    const { stage, id, runner, attempt } = await atWork()
+    const { stage, id, runner, attempt, pass } = await atWork()
     const wake = who === 'all' ? standStill(stage, runner) : () => void signalProcess(attempt.supervisor, 'SIGCONT')
     if (who === 'supervisor') signalProcess(attempt.supervisor, 'SIGSTOP')
     await delay(LONG_MS)
+    pass(2 * 60_000)
     wake()
     // A fixed time, in which the supervisor looks some times: that it ends nothing has no other sign.
     await delay(1_500)
@@ -91,18 +95,18 @@ test.for(['supervisor', 'all'] as const)(
 )
 
 test('an agent that ends in time while its supervisor is stopped until after the deadline has not timed out', async () => {
-  const { stage, id, runner, attempt } = await atWork({ HEADLESS_PM_CLAUDE_TIMEOUT: '2' })
+  const { stage, id, runner, attempt, pass } = await atWork({ HEADLESS_PM_CLAUDE_TIMEOUT: '1800' })
   signalProcess(attempt.supervisor, 'SIGSTOP')
   stage.agent.letGo()
   await waitFor('the last word', () => stage.agent.starts()[0]!.ended)
-  await delay(LONG_MS)
+  pass(HOUR_MS / 2)
   signalProcess(attempt.supervisor, 'SIGCONT')
   expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
   await expectDoneOnce(stage, id)
 })
 
 test('an agent that is stopped for so long that it counts as silent is ended, and its session is resumed', async () => {
-  const { stage, id, runner, attempt } = await atWork()
+  const { stage, id, runner, attempt } = await atWork({ HEADLESS_PM_SILENT_AFTER: '8' })
   process.kill(-attempt.agent!.pid, 'SIGSTOP')
   await waitFor('a second attempt', () => stage.agent.starts().length === 2)
   expect(isAlive(attempt.agent!)).toBe(false)
@@ -112,14 +116,14 @@ test('an agent that is stopped for so long that it counts as silent is ended, an
   await expectDoneOnce(stage, id)
 })
 
-/** A control plane with leases of a second and a half, and runners of it. */
+/** A control plane whose run was in hand of a runner until everything of it was stopped, and whose lease is over. */
 async function fleet() {
-  const { api, url, stage, run } = await leasedStage({}, SHORT)
+  const { api, url, stage, run, leaseEnds } = await leasedStage({}, SETTINGS)
   const completions = async () => (await api.events(run.id)).filter(({ type }) => type === 'RUN_COMPLETED').length
   const runner = stage.start({ role: 'fullstack_dev' })
   await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
   const wake = standStill(stage, runner)
-  await waitFor('the lease is over', async () => (await api.get(`/runs/${run.id}`)).status === 'QUEUED')
+  await leaseEnds()
   return { stage, runner, wake, url, run: run.id as string, shown: () => api.get(`/runs/${run.id}`), completions }
 }
 
@@ -139,7 +143,7 @@ test('a lease that is over because everything was stopped is taken again when no
 test('a run that another took while everything of it was stopped is told by that one alone', async () => {
   const { stage, runner, wake, url, run, shown, completions } = await fleet()
   const other = { id: 'dev_002', role: 'fullstack_dev', level: 'senior' } as const
-  const tracker = openControlPlaneHttp({ url, key: null, requestTimeoutMs: 5_000, project: 'shop', machine: 'here' })
+  const tracker = openControlPlaneHttp({ url, key: null, requestTimeoutMs: HANGS_MS, project: 'shop', machine: 'here' })
   onTestFinished(() => tracker.close())
   const never = new AbortController().signal
   const task = (await tracker.look(other, 0, never))!

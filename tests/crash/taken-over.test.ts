@@ -10,14 +10,14 @@ import { waitFor } from '../support/wait-for.ts'
 
 /** One agent's runner was killed, its agent lives; the lease of its run is over, and another agent of the same machine is there. */
 async function leftAlone(how: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL', complexity: 'major' | 'minor' = 'major') {
-  const { api, stage, run } = await leasedStage({ complexity })
+  const { api, stage, run, leaseEnds } = await leasedStage({ complexity })
   const shown = () => api.get(`/runs/${run.id}`)
   const first = stage.start({ role: 'fullstack_dev' })
   await waitFor('an agent at work', () => stage.attempt()?.agent && stage.agent.written().length === 2)
   const agent = stage.attempt()!.agent!
   first.signal(how)
   if (how === 'SIGKILL') await first.exit
-  await waitFor('the lease is over', async () => (await shown()).status === 'QUEUED')
+  await leaseEnds()
   const events = () => api.events(run.id)
   return {
     stage,

@@ -83,7 +83,6 @@ test.each([-HOUR, YEAR])(
         }
       },
     })
-    const began = performance.now()
     const { exitCode, events } = await stage.run({
       change: (context: RunnerContext) => {
         context.clock = { ...context.clock, now: () => Date.now() + by }
@@ -94,7 +93,6 @@ test.each([-HOUR, YEAR])(
     expect(exitCode).toBe(0)
     const resumed = events.find(event => event.type === 'attempt_started')!
     expect(Date.parse(resumed.at)).toBeGreaterThanOrEqual(Number(read(stage, 'resets')) * 1000)
-    expect(performance.now() - began).toBeLessThan(20_000)
     expect(await stage.board.showTask(id)).toMatchObject({ status: 'dev_done' })
   },
 )

@@ -119,16 +119,13 @@ test('a stop before anything was done leaves neither worktree nor branch', async
 })
 
 describe('an agent that ignores TERM', () => {
-  /** What a wish may take until it is really done, in milliseconds. */
-  const SOON_MS = 2_000
-  const deaf = () => begun({ script: `trap '' TERM\n${worker}`, env: { HEADLESS_PM_KILL_GRACE: '60', HEADLESS_PM_WISH_GRACE: '0.5' } })
+  /** Nobody waits for this grace, or the test hangs. */
+  const deaf = () => begun({ script: `trap '' TERM\n${worker}`, env: { HEADLESS_PM_KILL_GRACE: '3600', HEADLESS_PM_WISH_GRACE: '0.5' } })
 
   test('is paused soon, and resumed in its session', async () => {
     const { stage, wishes, running, letGo } = await deaf()
-    const asked = performance.now()
     wishes.push(wish('w1', 'pause'))
     await waitFor('paused', () => timeline(stage).some(event => event.type === 'run_paused'))
-    expect(performance.now() - asked).toBeLessThan(SOON_MS)
     expect(processesOf(timeline(stage))).toBe(0)
     wishes.push(wish('w2', 'resume'))
     await waitFor('resumed', () => file(stage, 'prompt-1'))
@@ -139,20 +136,16 @@ describe('an agent that ignores TERM', () => {
   test('is stopped soon, with what it wrote kept', async () => {
     const { stage, wishes, stopped, running, id } = await deaf()
     writeFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'half')
-    const asked = performance.now()
     wishes.push(wish('w1', 'stop'))
     await waitFor('stopped', () => stopped.length > 0)
-    expect(performance.now() - asked).toBeLessThan(SOON_MS)
     expect((await running).exitCode).toBe(12)
     expect(readFileSync(join(stage.repo, `.worktrees/task-${id}/half.txt`), 'utf8')).toBe('half')
   })
 
   test('hears a directive soon', async () => {
     const { stage, wishes, running, letGo } = await deaf()
-    const asked = performance.now()
     wishes.push(wish('w1', 'directive', 'Use tabs, please.'))
     await waitFor('delivered', () => file(stage, 'prompt-1')?.includes('Use tabs, please.'))
-    expect(performance.now() - asked).toBeLessThan(SOON_MS)
     letGo()
     expect((await running).exitCode).toBe(0)
   })
@@ -226,7 +219,7 @@ describe('before an agent has begun', () => {
   const hook = (home: string) => `#!/bin/sh\ntrap '' TERM\necho $$ >> ${home}/hook\nwhile [ ! -e ${home}/hook-go ]; do sleep 0.02; done\n`
 
   async function preparing(stops?: Stops) {
-    const stage = await runnerStage(worker, { env: { HEADLESS_PM_KILL_GRACE: '60', HEADLESS_PM_WISH_GRACE: '0.5' } })
+    const stage = await runnerStage(worker, { env: { HEADLESS_PM_KILL_GRACE: '3600', HEADLESS_PM_WISH_GRACE: '0.5' } })
     mkdirSync(join(stage.home, 'hooks'), { recursive: true })
     writeFileSync(join(stage.home, 'hooks/pre_task.sh'), hook(stage.home), { mode: 0o755 })
     const { id } = await stage.board.addTask(draft)
@@ -242,10 +235,8 @@ describe('before an agent has begun', () => {
 
   test('a stop ends the hook and the run soon, and no agent starts', async () => {
     const { stage, wishes, stopped, running } = await preparing()
-    const asked = performance.now()
     wishes.push(wish('w1', 'stop'))
     await waitFor('stopped', () => stopped.length > 0)
-    expect(performance.now() - asked).toBeLessThan(2_000)
     const { exitCode, events } = await running
     expect(exitCode).toBe(12)
     expect(processesOf(events)).toBe(0)
@@ -258,16 +249,14 @@ describe('before an agent has begun', () => {
     const stage = await runnerStage(worker)
     const gitHook = join(stage.repo, '.git/hooks/post-checkout')
     mkdirSync(join(stage.repo, '.git/hooks'), { recursive: true })
-    writeFileSync(gitHook, `#!/bin/sh\necho > ${stage.home}/checked-out\nsleep 60\n`, { mode: 0o755 })
+    writeFileSync(gitHook, `#!/bin/sh\necho > ${stage.home}/checked-out\nsleep 3600\n`, { mode: 0o755 })
     await stage.board.addTask(draft)
     const wishes: Wish[] = []
     const stopped: string[] = []
     const running = stage.run({ change: steered(wishes, stopped) })
     await waitFor('the hook of git at work', () => file(stage, 'checked-out'))
-    const asked = performance.now()
     wishes.push(wish('w1', 'stop'))
     await waitFor('stopped', () => stopped.length > 0)
-    expect(performance.now() - asked).toBeLessThan(2_000)
     const { exitCode, events } = await running
     expect(exitCode).toBe(12)
     expect(processesOf(events)).toBe(0)
@@ -278,10 +267,8 @@ describe('before an agent has begun', () => {
 
   test('a pause is told soon, and the agent begins when the run is resumed', async () => {
     const { stage, wishes, running, seen, hookGoes, letGo } = await preparing()
-    const asked = performance.now()
     wishes.push(wish('w1', 'pause'))
     await waitFor('paused', () => seen('run_paused') === 1)
-    expect(performance.now() - asked).toBeLessThan(2_000)
     hookGoes()
     await waitFor('made ready', () => timeline(stage).some(event => event.type === 'step_started' && event.step === 'agent'))
     expect([seen('attempt_started'), seen('run_resumed')]).toEqual([0, 0])

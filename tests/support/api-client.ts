@@ -48,12 +48,8 @@ export function apiClient(url: string, headers: () => Record<string, string> = (
         after = page.at(-1).cursor
       }
     },
-    /** Asks for something, and answers how many milliseconds later the run has the status. */
-    async untilStatus(runId: string, status: string, ask: () => Promise<unknown>): Promise<number> {
-      const began = performance.now()
-      await ask()
-      await waitFor(`${runId} is ${status}`, async () => (await get(`/runs/${runId}`)).status === status)
-      return Math.round(performance.now() - began)
-    },
+    /** Waits until a run has a status. */
+    status: (runId: string, status: string) =>
+      waitFor(`${runId} is ${status}`, async () => (await get(`/runs/${runId}`)).status === status),
   }
 }

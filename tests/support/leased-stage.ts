@@ -1,16 +1,21 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { apiClient } from './api-client.ts'
 import { freePort, startProgram } from './child-program.ts'
 import { embeddedStage } from './crash-stage.ts'
+import { FAR_MS } from './patience.ts'
+import { endLease } from './rows.ts'
 import { tempFolder } from './temp.ts'
+import { waitFor } from './wait-for.ts'
 
-/** A control plane with leases of a second and a half, a run in it, and a stage whose runners take it; its agent writes twice and waits. */
+/** A control plane, a run in it, and a stage whose runners take it; its agent writes twice and waits. */
 export async function leasedStage(run: Record<string, unknown> = {}, env: Record<string, string> = {}) {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const server = join(import.meta.dirname, '../fixtures/server-program.ts')
-  startProgram([server, join(tempFolder(), 'agent-runner.db'), String(port), '1500'])
+  const file = join(tempFolder(), 'agent-runner.db')
+  startProgram([server, file, String(port), String(FAR_MS)])
   const api = apiClient(url)
   await api.ready()
   const tracker = { HEADLESS_PM_TRACKER: 'control-plane', HEADLESS_PM_SERVER: url, HEADLESS_PM_PROJECT: 'shop' }
@@ -19,5 +24,15 @@ export async function leasedStage(run: Record<string, unknown> = {}, env: Record
   const made = await api.post('/runs', { project_id: project.id, goal: 'Make it so', ...run })
   stage.agent.hold(2)
   onTestFinished(() => stage.agent.letGo())
-  return { api, url, stage, run: made }
+
+  /** The lease of the run is over, and the server has noticed. Whoever holds it must be dead or stopped. */
+  async function leaseEnds(): Promise<void> {
+    await endLease(file, made.id)
+    // At once, and not when the server does so the next time.
+    const plane = await openControlPlane(file)
+    await plane.queue.sweep()
+    await plane.close()
+    await waitFor('the run is free', async () => (await api.get(`/runs/${made.id}`)).status === 'QUEUED')
+  }
+  return { api, url, stage, run: made, leaseEnds }
 }

@@ -11,3 +11,5 @@ export const patience = (ms: number) => Math.ceil(ms * SLOWNESS)
 export const HANGS_MS = patience(120_000)
 /** After this long, a test hangs: time for a wait in it to fail first, which says what it waited for. */
 export const TEST_HANGS_MS = patience(300_000)
+/** A grace, limit or lease that no test comes to: for all tests that are not about its end. */
+export const FAR_MS = 24 * 3_600_000

@@ -4,6 +4,7 @@ import type { WorkspaceRequest } from '../../src/core/ports.ts'
 import type { Task } from '../../src/core/task.ts'
 import { openWorkspaces, type WorkspaceOptions } from '../../src/workspaces/workspaces.ts'
 import { git } from './git-repo.ts'
+import { FAR_MS } from './patience.ts'
 
 const TASK: Task = {
   id: '7',
@@ -43,7 +44,7 @@ export function workspacesOf(repo: string, options: Partial<WorkspaceOptions> = 
     commitMessage: 'Task {id}: {title}',
     diffBytes: 100_000,
     warn: message => warnings.push(message),
-    gitTimeoutMs: 20_000,
+    gitTimeoutMs: FAR_MS,
     ...options,
   })
   return { workspaces, warnings }

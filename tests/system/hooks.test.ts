@@ -8,6 +8,7 @@ import { endLeftoverHooks, type HookOptions, openHooks } from '../../src/system/
 import { processRow } from '../../src/system/process-table.ts'
 import { writeFiles } from '../support/git-repo.ts'
 import { hookDocument, hookTask, PROGRAM } from '../support/hook-document.ts'
+import { FAR_MS } from '../support/patience.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -18,7 +19,7 @@ function house(files: Record<string, string>, changes: Partial<HookOptions> = {}
   mkdirSync(repo)
   writeFiles(join(repo, 'hooks'), files)
   for (const name of Object.keys(files)) chmodSync(join(repo, 'hooks', name), 0o755)
-  const options = { hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: 20_000, killGraceMs: 300, self: PROGRAM, ...changes }
+  const options = { hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: FAR_MS, killGraceMs: 300, self: PROGRAM, ...changes }
   const log = join(folder, 'logs', 'hook.log')
   const call = (document: Partial<HookDocument> = {}, name: HookName = 'pre_task', signal = new AbortController().signal) =>
     openHooks(options).run(name, hookDocument({ event: name, ...document }), log, signal)
@@ -128,12 +129,11 @@ test('each call has the log to itself', async () => {
 test('a flood is stopped at once, without a grace, and its log is cut', async () => {
   const { call, log, note } = house(
     { pre_task: '#!/bin/sh\necho $$ > pid\ntrap "" TERM\nyes 0123456789012345678901234567890123456789\n' },
-    { killGraceMs: 15_000 },
+    { killGraceMs: FAR_MS },
   )
   const result = await call()
   expect(result).toMatchObject({ ok: false, timedOut: false })
   expect(result.message).toContain('10 MiB')
-  expect(result.ms).toBeLessThan(10_000)
   expect(statSync(log).size).toBeLessThanOrEqual(10 * 1024 * 1024)
   expect(isGone(read(note('pid')))).toBe(true)
 })
@@ -147,11 +147,10 @@ test('a short flood whose hook has ended before anybody looked is cut too', asyn
 test('what a hook leaves behind holds nothing up and is gone with it: background commands and daemons', async () => {
   const { call, note } = house({
     pre_task:
-      '#!/bin/sh\nsleep 300 &\necho $! > background\nenv -i sleep 300 &\necho $! > untagged\nsetsid sh -c "echo \\$\\$ > daemon; trap \'\' TERM HUP; sleep 300; sleep 300" &\nwhile [ ! -s daemon ]; do sleep 0.01; done\n',
+      '#!/bin/sh\nsleep 3600 &\necho $! > background\nenv -i sleep 3600 &\necho $! > untagged\nsetsid sh -c "echo \\$\\$ > daemon; trap \'\' TERM HUP; sleep 3600; sleep 3600" &\nwhile [ ! -s daemon ]; do sleep 0.01; done\n',
   })
   const result = await call()
   expect(result).toMatchObject({ ok: true })
-  expect(result.ms).toBeLessThan(15_000)
   expect(isGone(read(note('background')))).toBe(true)
   expect(isGone(read(note('untagged')))).toBe(true)
   expect(isGone(read(note('daemon')))).toBe(true)
@@ -161,7 +160,7 @@ test('a hook that hangs is stopped after its time with all that it started, deaf
   const { call, note } = house(
     {
       pre_task:
-        '#!/bin/sh\necho thinking\ntrap "" TERM\nsleep 300 &\necho $! > child\nsetsid sleep 300 &\necho $! > daemon\necho $$ > pid\nwhile :; do sleep 1; done\n',
+        '#!/bin/sh\necho thinking\ntrap "" TERM\nsleep 3600 &\necho $! > child\nsetsid sleep 3600 &\necho $! > daemon\necho $$ > pid\nwhile :; do sleep 1; done\n',
     },
     { timeoutMs: 500 },
   )
@@ -169,7 +168,6 @@ test('a hook that hangs is stopped after its time with all that it started, deaf
   expect(result).toMatchObject({ ok: false, timedOut: true })
   expect(result.message).toMatch(/did not end within 0.5 s.*\nthinking/s)
   expect(result.ms).toBeGreaterThanOrEqual(800)
-  expect(result.ms).toBeLessThan(8_000)
   for (const name of ['pid', 'child', 'daemon']) expect(isGone(read(note(name)))).toBe(true)
 })
 
@@ -187,7 +185,7 @@ test('a hook that minds TERM may clear up, as may what it started, and has timed
 })
 
 test('the signal stops the hook and all of its group', async () => {
-  const { call, note } = house({ pre_task: '#!/bin/sh\nsleep 300 &\necho $! > child\nwait\n' })
+  const { call, note } = house({ pre_task: '#!/bin/sh\nsleep 3600 &\necho $! > child\nwait\n' })
   const stop = new AbortController()
   const running = call({}, 'pre_task', stop.signal)
   const stopped = expect(running).rejects.toMatchObject({ code: 'ABORTED' })
@@ -264,7 +262,7 @@ test('where nobody wrote a hook, the shipped one is run', async () => {
 })
 
 test('hooks of a killed runner are ended at the next start, those of other agents and homes are not', async () => {
-  const { options, note, log } = house({ health_check: '#!/bin/sh\necho $$ > pid\nexec sleep 300\n' })
+  const { options, note, log } = house({ health_check: '#!/bin/sh\necho $$ > pid\nexec sleep 3600\n' })
   const runner = killableRunner(options, log)
   const pid = await waitFor('the hook to start', () => (existsSync(note('pid')) ? read(note('pid')).trim() : null))
   runner.kill('SIGKILL')

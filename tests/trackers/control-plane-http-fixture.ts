@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { startServer } from '../../src/control-plane/server.ts'
 import type { Tracker } from '../../src/core/ports.ts'
 import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
 import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
+import { changeRows } from '../support/rows.ts'
 import { tempFolder } from '../support/temp.ts'
 
 export const caller = { customer: null, name: 'user' }
@@ -77,10 +77,6 @@ function sqlite(): Database {
   const url = join(tempFolder(), 'agent-runner.db')
   return {
     url,
-    async change(statement, value) {
-      const database = new DatabaseSync(url)
-      database.prepare(statement.replace('$1', '?')).run(value)
-      database.close()
-    },
+    change: (statement, value) => changeRows(url, statement.replace('$1', '?'), value),
   }
 }

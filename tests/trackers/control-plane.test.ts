@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openBoard } from '../../src/control-plane/board.ts'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
@@ -8,6 +7,7 @@ import type { AgentIdentity } from '../../src/core/task.ts'
 import { openEmbedded } from '../../src/trackers/control-plane.ts'
 import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
 import { boardProcess } from '../support/board-process.ts'
+import { changeRows } from '../support/rows.ts'
 import { tempFolder } from '../support/temp.ts'
 
 const never = () => new AbortController().signal
@@ -35,18 +35,12 @@ trackerKeepsItsPromises('the embedded control plane', async (drafts): Promise<Tr
     move: async (id, status) => void (await board.moveTask(id, status)),
     // A holder on this machine has no lease that could expire; one is given to it, which is over.
     async expire(agentId) {
-      const database = new DatabaseSync(file)
-      database.prepare('update runs set lease_until = 1 where agent_id = ? and finished_at is null').run(agentId)
-      database.close()
+      await changeRows(file, 'update runs set lease_until = 1 where agent_id = ? and finished_at is null', agentId)
       const plane = await openControlPlane(file)
       await plane.queue.sweep()
       await plane.close()
     },
-    async remove(id) {
-      const database = new DatabaseSync(file)
-      database.prepare('delete from tasks where id = ?').run(id)
-      database.close()
-    },
+    remove: id => changeRows(file, 'delete from tasks where id = ?', id),
     mention: (agentId, text, taskId) => board.addNote(taskId, `@${agentId} ${text}`, 'pm_1'),
     async close() {
       for (const tracker of trackers) tracker.close()

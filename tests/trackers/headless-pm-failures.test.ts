@@ -3,12 +3,13 @@ import { inspect } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openHeadlessPm } from '../../src/trackers/headless-pm.ts'
 import type { Fault } from '../support/headless-pm-server.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { agent, claimed, KEY, never, once, opened, rejection, report, runId } from './headless-pm-fixture.ts'
 
 const html = (status: number): Fault => ({ status, body: '<html>Sign in</html>', headers: { 'content-type': 'text/html' } })
 const json = (status: number, detail: unknown, headers = {}): Fault => ({ status, body: JSON.stringify({ detail }), headers })
 
-function open(url: string, key: string | null = KEY, requestTimeoutMs = 5_000) {
+function open(url: string, key: string | null = KEY, requestTimeoutMs = HANGS_MS) {
   const tracker = openHeadlessPm({ url, key, requestTimeoutMs })
   onTestFinished(() => tracker.close())
   return tracker
@@ -79,12 +80,10 @@ describe('what goes wrong on the way is said by code and kind', () => {
 
   test('a server that does not answer in time is unreachable, not waited for', async () => {
     const { pm } = await opened()
-    pm.onRequest = () => ({ delayMs: 30_000 })
-    const began = performance.now()
+    pm.onRequest = () => ({ delayMs: 3_600_000 })
     const error = await rejection(open(pm.url, KEY, 200).ping(never()))
     expect(error).toMatchObject({ code: 'TRACKER_UNREACHABLE', kind: 'retry' })
     expect(error.message).toContain('no answer within 0.2 s')
-    expect(performance.now() - began).toBeLessThan(2_000)
   })
 
   test('a server that takes the connection and says nothing is given up as well', async () => {
@@ -109,13 +108,11 @@ describe('what goes wrong on the way is said by code and kind', () => {
 
   test('the signal ends any request at once', async () => {
     const { tracker, pm } = await opened()
-    pm.onRequest = () => ({ delayMs: 30_000 })
+    pm.onRequest = () => ({ delayMs: 3_600_000 })
     const stop = new AbortController()
     const asking = rejection(tracker.ping(stop.signal))
-    const began = performance.now()
     stop.abort()
     expect(await asking).toMatchObject({ code: 'ABORTED' })
-    expect(performance.now() - began).toBeLessThan(500)
   })
 
   test.each(['not a url', 'ftp://host', ''])('the address %o is refused before anything is sent', async url => {

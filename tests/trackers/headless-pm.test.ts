@@ -275,7 +275,7 @@ describe('the traps of Headless PM', () => {
     await waitFor('the second poll', () => pm.requests.length === 2)
     await add({ title: 'late' })
     expect((await looking)?.title).toBe('late')
-    expect(performance.now() - began).toBeLessThan(4_500)
+    expect(performance.now() - began).toBeLessThan(20_000)
   })
 })
 

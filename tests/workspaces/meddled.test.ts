@@ -154,15 +154,14 @@ test('without any identity the work is committed all the same', async () => {
   }
 })
 
-test('a huge untracked file is committed in bounded time and memory, and is not in the diff', async () => {
+test('a huge untracked file is committed in bounded memory, and is not in the diff', async () => {
   const { repo, workspaces, workspace } = await atWork()
   const file = openSync(join(workspace.path, 'huge.bin'), 'w')
   ftruncateSync(file, 200_000_000)
   closeSync(file)
-  const [began, before] = [performance.now(), process.memoryUsage().rss]
+  const before = process.memoryUsage().rss
   const report = await workspaces.collect(workspace, request(), true)
   await workspaces.cleanup(workspace, request(), true)
-  expect(performance.now() - began).toBeLessThan(60_000)
   expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
   expect(report.diff.length).toBeLessThan(200_000)
   expect(git(repo, 'cat-file', '-s', `${workspace.branch}:huge.bin`)).toBe('200000000')
