@@ -36,6 +36,10 @@ export interface ServerOptions {
   corsOrigins?: readonly string[]
   /** Further names by which the server is called. */
   allowedHosts?: readonly string[]
+  /** Where people reach it, when that is not where it listens: behind a proxy with TLS, `https://runner.example`. */
+  publicUrl?: string | null
+  /** Proxies (addresses, networks, `loopback`) that may say for whom they speak. */
+  trustProxy?: readonly string[]
   /** Requests per minute of one key or address. */
   rateLimit?: number
   /** How long timelines of ended runs are kept; left out: for ever. */
@@ -72,21 +76,19 @@ const RATE = 6_000
  * be listened on.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { controlPlane: plane, onFault, host, port, allowedHosts = [], corsOrigins = [], rateLimit = RATE } = options
+  const { controlPlane: plane, onFault, host, port, allowedHosts = [], corsOrigins = [], trustProxy = [], rateLimit = RATE } = options
+  const publicUrl = options.publicUrl ?? undefined
   // A name that was configured stands for a proxy, behind which everybody looks as if he were on this machine.
-  const forOthers = !isLoopback(host) || allowedHosts.length > 0
+  const forOthers = !isLoopback(host) || allowedHosts.length > 0 || publicUrl !== undefined || trustProxy.length > 0
   const open = options.openToThisMachine === true
   if (open && forOthers)
     throw new RunnerError('USAGE', 'a server that others can reach cannot be open to this machine', { advice: OPEN_ADVICE })
   if (forOthers) await needKeys(plane, host)
   const owner = new Owner()
-  const url = () => urlOf(host, (api.server.address() as AddressInfo).port)
+  const here = () => urlOf(host, (api.server.address() as AddressInfo).port)
+  const url = () => publicUrl ?? here()
   const api = await bareApi({
-    allowedHosts,
-    corsOrigins,
-    open,
-    rateLimit,
-    onFault,
+    ...{ allowedHosts, corsOrigins, publicUrl, trustProxy, open, rateLimit, onFault },
     callerOf: async text => owner.callerOf(text) ?? callerOf(plane, text),
   })
   const closing = new AbortController()
@@ -112,7 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const upkeep = startUpkeep(plane, { keep: options.keep ?? {}, onFault })
   return {
-    url: url(),
+    url: here(),
     owner: open ? null : { address: addressOf(api.server.address() as AddressInfo), key: owner.key, link: linkTo(url(), owner.newLink()) },
     async close() {
       await upkeep.stop()
@@ -162,7 +164,7 @@ function cannotListen(error: unknown, host: string, port: number): unknown {
   return error
 }
 
-const OPEN_ADVICE = 'Leave out --open-to-this-machine, or listen on 127.0.0.1 without --allowed-hosts.'
+const OPEN_ADVICE = 'Leave out --open-to-this-machine, or listen on 127.0.0.1 without --allowed-hosts, --public-url and --trust-proxy.'
 
 /** The very address at which programs on this machine reach the server: no name, which could lead elsewhere. */
 function addressOf({ address, port }: AddressInfo): string {

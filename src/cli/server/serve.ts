@@ -11,13 +11,13 @@ type Flags = Record<string, unknown> & { json?: boolean; openToThisMachine?: boo
 /** `server`: serves until TERM or INT, and answers the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
-  const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs } = config.values
+  const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.
   const user = endedByUser()
   const controlPlane = await openConfiguredPlane(config, io)
   try {
     const server = await startServer({
-      ...{ controlPlane, host, port, corsOrigins, allowedHosts, rateLimit },
+      ...{ controlPlane, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit },
       version: version(),
       openToThisMachine: flags.openToThisMachine === true,
       keep: { eventDays: keepEvents, logDays: keepLogs },

@@ -31,7 +31,7 @@ const MOST_LANES = 64
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
   const base = await loadConfig({ flags, env: io.env, cwd: io.cwd })
-  const { home, host, port, corsOrigins, allowedHosts, rateLimit, keepEvents, keepLogs, logFormat } = base.values
+  const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
   const tightened = openStateFolder(home, selfCommand())
   const plane = await openConfiguredPlane(base, io)
@@ -39,7 +39,7 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
   const alive = new Set(configs.map(({ values }) => values.agentId ?? ''))
   try {
     const server = await startServer({
-      ...{ controlPlane: plane, host, port, corsOrigins, allowedHosts, rateLimit },
+      ...{ controlPlane: plane, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit },
       version: version(),
       openToThisMachine: flags.openToThisMachine === true,
       keep: { eventDays: keepEvents, logDays: keepLogs },

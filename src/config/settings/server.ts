@@ -4,9 +4,20 @@ const PORT = 'expected a port from 0 to 65535'
 const ORIGIN = 'expected web origins such as https://console.example.com'
 const NAME = 'expected host names without port'
 const RATE = 'expected a whole number of requests from 1 to 1000000'
+const PUBLIC = 'expected an http or https address without a path, such as https://runner.example.com'
+const PROXY = 'expected addresses or networks, such as 10.0.0.1 or 10.0.0.0/8, or the word loopback'
 const DAYS = 'expected a number of days from 1 to 36500'
 
 const isOrigin = (value: string) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value
+
+function isNetwork(value: string): boolean {
+  if (value === 'loopback') return true
+  // Only when there is a value to be checked, so that a start does not load it.
+  const { isIP } = process.getBuiltinModule('node:net')
+  const [address = '', bits, ...more] = value.split('/')
+  const most = isIP(address) === 6 ? 128 : 32
+  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+}
 
 /** The control plane's server. */
 export const SERVER = {
@@ -57,6 +68,26 @@ export const SERVER = {
     default: [],
     trust: 'trusted',
     says: "Names by which the server is called besides localhost, addresses and the machine's own; with one, keys are needed everywhere.",
+  },
+  publicUrl: {
+    kind: 'text',
+    unit: null,
+    schema: (z: Z) => z.string({ error: PUBLIC }).refine(isOrigin, { error: PUBLIC }),
+    trust: 'trusted',
+    flag: '--public-url <url>',
+    env: ['HEADLESS_PM_PUBLIC_URL'],
+    default: null,
+    says: 'Where people reach the server, when a proxy with TLS stands before it: pages of this address may use it, and links lead there.',
+  },
+  trustProxy: {
+    kind: 'list',
+    unit: null,
+    schema: (z: Z) => z.array(z.string({ error: PROXY }).refine(isNetwork, { error: PROXY }), { error: PROXY }),
+    trust: 'trusted',
+    flag: '--trust-proxy <addresses>',
+    env: ['HEADLESS_PM_TRUST_PROXY'],
+    default: [],
+    says: 'Proxies that are believed when they say for whom they speak (X-Forwarded-For, -Proto and -Host, or Forwarded): addresses, networks such as 10.0.0.0/8, or loopback.',
   },
   rateLimit: {
     kind: 'number',

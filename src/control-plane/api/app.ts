@@ -1,6 +1,8 @@
 import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
 import type * as z from 'zod'
+import { addressesOf } from './arrival.ts'
 import { authorise, type Caller, identify } from './auth.ts'
+import { Connections, closeUnread } from './connections.ts'
 import { etag } from './etag.ts'
 import { type GuardOptions, guard } from './guard.ts'
 import { limitRates, limits } from './limits.ts'
@@ -16,6 +18,8 @@ export interface AppOptions extends GuardOptions {
   open: boolean
   /** How long the headers of a request may take to arrive, and a whole request six times as long, in milliseconds. */
   headersMs?: number
+  /** How many connections of one address may be open without a good key. */
+  mostUnknown?: number
   /** Requests per minute of one key or address. */
   rateLimit: number
   /** Told of every failure that is our own fault. */
@@ -39,9 +43,17 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
   api.removeContentTypeParser('text/plain')
   api.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson)
   api.decorateRequest('caller', null)
+  api.decorateRequest('arrival', null as never)
   api.setErrorHandler(problemHandler((error, request) => options.onFault(error, nameOf(request))))
+  const connections = new Connections(addressesOf(options.trustProxy ?? []), options.mostUnknown)
+  connections.watch(api.server)
   api.addHook('onRequest', guard(options))
   api.addHook('onRequest', identify(options))
+  api.addHook('onRequest', async ({ caller, raw }) => {
+    if (caller) connections.known(raw.socket)
+  })
+  // Who was refused before its body was there has no more to say.
+  api.addHook('onResponse', async ({ raw }) => closeUnread(raw))
   await limitRates(api, options.rateLimit)
   // After the counting, so that who guesses keys is slowed down.
   api.addHook('preParsing', authorise)

@@ -39,6 +39,7 @@ interface AuthOptions {
 /** Finds out who asks, and refuses nobody: what may be asked without a key is the route's business. */
 export function identify({ callerOf, open }: AuthOptions) {
   return async (request: FastifyRequest): Promise<void> => {
+    if (request.routeOptions.config.plain) return
     const key = keyOf(request)
     if (key === null) request.caller = open ? LOCAL : null
     else request.caller = key.length > MOST ? null : await callerOf(key)

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Arrival, arrivals } from './arrival.ts'
 import { Refusal } from './problem.ts'
 
 export interface GuardOptions {
@@ -8,21 +10,33 @@ export interface GuardOptions {
   allowedHosts: readonly string[]
   /** Web origins (scheme, host and port) whose pages may use the API; none means that CORS is off. */
   corsOrigins: readonly string[]
+  /** Where people reach the server, when that is not where it listens: `https://runner.example`. */
+  publicUrl?: string
+  /** Proxies that may say for whom they speak. */
+  trustProxy?: readonly string[]
 }
 
 /**
  * Keeps web pages of others out. A page that resolves its own name to our address (DNS rebinding) still sends its own name as `Host`;
  * so names are checked, while a number cannot be rebound. A page elsewhere that sends a request blindly is known by `Origin` and `Sec-Fetch-Site`.
  */
-export function guard({ allowedHosts, corsOrigins }: GuardOptions) {
-  const names = new Set(['localhost', hostname().toLowerCase(), ...allowedHosts.map(host => host.toLowerCase())])
+export function guard({ allowedHosts, corsOrigins, publicUrl, trustProxy = [] }: GuardOptions) {
+  const shown = publicUrl === undefined ? null : new URL(publicUrl)
+  const further = [...allowedHosts, ...(shown ? [shown.hostname] : [])].map(host => host.toLowerCase())
+  const names = new Set(['localhost', hostname().toLowerCase(), ...further])
+  const arrivalOf = arrivals(trustProxy)
   const origins = new Set(corsOrigins.map(origin => new URL(origin).origin))
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const host = hostOf(request.headers.host)
-    if (host === null || !(isIP(host) || names.has(host)))
-      throw new Refusal(421, `this server is not called ${JSON.stringify(request.headers.host ?? '')}; --allowed-hosts can allow a name`)
+    refuseAmbiguous(request.raw)
+    request.arrival = arrivalOf(request.raw)
+    // All of them: a page elsewhere that is sent here under its own name could add the headers of a proxy.
+    for (const called of request.arrival.hosts) {
+      const host = hostOf(called)
+      if (host === null || !(isIP(host) || names.has(host)))
+        throw new Refusal(421, `this server is not called ${JSON.stringify(called ?? '')}; --allowed-hosts can allow a name`)
+    }
     const { origin } = request.headers
-    if (origin !== undefined && origin !== ownOrigin(request)) {
+    if (origin !== undefined && origin !== shown?.origin && origin !== ownOrigin(request.arrival)) {
       if (!origins.has(origin)) throw new Refusal(403, `pages of ${JSON.stringify(origin)} may not use this server`)
       allow(reply, origin)
       if (request.method === 'OPTIONS') return reply.code(204).send()
@@ -42,7 +56,22 @@ function hostOf(header: string | undefined): string | null {
   return (parts?.[1] ?? parts?.[2] ?? null)?.toLowerCase() ?? null
 }
 
-const ownOrigin = (request: FastifyRequest) => `${request.protocol}://${request.headers.host}`
+const ownOrigin = ({ scheme, hosts }: Arrival) => `${scheme}://${hosts.at(-1)}`
+
+/** Headers of which there is one: a proxy in between could go by the first, and we by another. */
+const SINGLE = new Set(['host', 'authorization', 'x-api-key', 'content-length', 'origin'])
+
+/** What two programs in a row may understand differently. */
+function refuseAmbiguous({ url = '', rawHeaders }: IncomingMessage): void {
+  if (!url.startsWith('/')) throw new Refusal(400, 'the target must be a path: /… ')
+  const seen = new Set<string>()
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n]!.toLowerCase()
+    if (!SINGLE.has(name)) continue
+    if (seen.has(name)) throw new Refusal(400, `the header ${name} is there twice`)
+    seen.add(name)
+  }
+}
 
 function allow(reply: FastifyReply, origin: string): void {
   reply.headers({

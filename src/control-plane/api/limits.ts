@@ -2,6 +2,8 @@ import type { Socket } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify'
 import { LIMITS } from '../../core/limits.ts'
+import { countedAs } from './arrival.ts'
+import { lastWords } from './connections.ts'
 import { isLoopback } from './guard.ts'
 import { isOwnersProgram } from './owner.ts'
 import { httpProblem, PROBLEM_TYPE, Refusal } from './problem.ts'
@@ -15,6 +17,9 @@ export const limits = (headersMs: number) =>
     bodyLimit: LIMITS.body.most,
     requestTimeout: 6 * headersMs,
     keepAliveTimeout: 30_000,
+    // Nothing moved for so long: the longest wait and the gaps of a stream are shorter.
+    connectionTimeout: 12 * headersMs,
+    maxRequestsPerSocket: 10_000,
     routerOptions: { maxParamLength: 300 },
     http: { maxHeaderSize: HEADER_BYTES, headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 5 },
     clientErrorHandler: refuseGarbled,
@@ -31,7 +36,7 @@ function refuseGarbled(error: NodeJS.ErrnoException, socket: Socket): void {
   const problem = httpProblem(...(GARBLED[error.code ?? ''] ?? [400, 'this is not HTTP']))
   const body = JSON.stringify(problem)
   const head = `HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}`
-  socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`)
+  lastWords(socket, `${head}\r\nconnection: close\r\n\r\n${body}`)
 }
 
 /**
@@ -43,9 +48,9 @@ export async function limitRates(api: ApiServer, perMinute: number): Promise<voi
     max: perMinute,
     timeWindow: 60_000,
     cache: 10_000,
-    keyGenerator: (request: FastifyRequest) => request.caller?.keyId ?? `address ${request.ip}`,
-    allowList: ({ caller, ip }: FastifyRequest) =>
-      caller !== null && (isOwnersProgram(caller) || (caller.keyId === null && isLoopback(ip.replace('::ffff:', '')))),
+    keyGenerator: (request: FastifyRequest) => request.caller?.keyId ?? `address ${countedAs(request.arrival.address)}`,
+    allowList: ({ caller, arrival }: FastifyRequest) =>
+      caller !== null && (isOwnersProgram(caller) || (caller.keyId === null && isLoopback(arrival.address))),
     errorResponseBuilder: (_request, { after }) => new Refusal(429, `too many requests; come back in ${after}`),
   })
 }

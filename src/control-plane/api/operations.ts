@@ -45,7 +45,10 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
 
   api.get(
     '/livez',
-    { config: open, schema: { operationId: 'getAlive', tags, summary: 'Does the process answer?', response: { 200: alive } } },
+    {
+      config: { ...open, plain: true, rateLimit: false },
+      schema: { operationId: 'getAlive', tags, summary: 'Does the process answer?', response: { 200: alive } },
+    },
     async () => ({ status: 'ok' as const }),
   )
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawServerDefault } from 'fastify'
 import type * as z from 'zod'
+import type { Arrival } from './arrival.ts'
 import type { Caller, Need } from './auth.ts'
 
 /** Handlers are typed by the zod schemas of their routes: what comes in as parsed, what goes out as declared. */
@@ -41,11 +42,15 @@ declare module 'fastify' {
     single?: boolean
     /** A POST whose answer is secret, so that it is kept nowhere: a repetition with the same `Idempotency-Key` is done anew. */
     answersAnew?: boolean
+    /** Answers at once to everybody: nobody is looked up, nothing is counted. */
+    plain?: boolean
     /** A page or document that a browser may be led to from elsewhere. */
     page?: boolean
   }
   interface FastifyRequest {
     /** Who asks; null until it is known, and for nobody. */
     caller: Caller | null
+    /** Where it comes from. */
+    arrival: Arrival
   }
 }

@@ -3,12 +3,17 @@ import type { ServerResponse } from 'node:http'
 /** A subscriber that has this many bytes unread is dropped: it can come back with `Last-Event-ID`, and the others are not held up by it. */
 const MOST_UNREAD = 1024 * 1024
 
+/** And one that has read nothing for so long, in milliseconds; a comment comes every 15 s, so it is noticed. */
+const STALLED_MS = 60_000
+
 /** One response as a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export class SseResponse {
   readonly #response: ServerResponse
   /** Resolves when nobody listens any more. */
   readonly closed: Promise<void>
   #ended = false
+  /** Since when nothing was read; null while it goes on. */
+  #stalledSince: number | null = null
 
   constructor(response: ServerResponse, headers: Record<string, string>) {
     this.#response = response
@@ -18,7 +23,12 @@ export class SseResponse {
       this.#ended = true
       resolve()
     }
-    response.on('close', end).on('error', end)
+    response
+      .on('close', end)
+      .on('error', end)
+      .on('drain', () => {
+        this.#stalledSince = null
+      })
     response.writeHead(200, {
       ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
@@ -36,7 +46,9 @@ export class SseResponse {
   /** Writes a frame or a comment. A listener that is too slow is dropped. */
   write(text: string): void {
     if (this.#ended) return
-    if (this.#response.writableLength > MOST_UNREAD) this.drop()
+    if (this.#response.writableNeedDrain) this.#stalledSince ??= performance.now()
+    const isStalled = this.#stalledSince !== null && performance.now() - this.#stalledSince > STALLED_MS
+    if (isStalled || this.#response.writableLength > MOST_UNREAD) this.drop()
     else this.#response.write(text)
   }
 

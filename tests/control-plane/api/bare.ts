@@ -28,6 +28,7 @@ export async function bare(options: Partial<AppOptions> = {}) {
     })
   }
   api.get('/forgotten', async () => 'nobody said who may')
+  api.get('/plain', { config: { needs: 'open', plain: true, rateLimit: false } }, async () => 'alive')
   api.get('/page', { config: { needs: 'open', page: true } }, async () => 'a page')
   let version = 1
   api.get('/thing', { config: { needs: 'read', single: true } }, async () => ({ version }))

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { hostname } from 'node:os'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { waitFor } from '../../support/wait-for.ts'
 import { ask } from './ask.ts'
 import { bare } from './bare.ts'
 
@@ -210,4 +211,150 @@ test('who sends a request a byte at a time is cut off, and others are served mea
   expect((await ask(`${url}/read`)).status).toBe(200)
   await Promise.all(closed)
   clearInterval(drip)
+})
+
+/** One exchange in raw bytes: what the server says until it closes the connection. */
+async function raw(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let heard = ''
+  socket.setEncoding('utf8').on('data', part => (heard += part))
+  socket.on('error', () => {}).write(text)
+  await new Promise(resolve => socket.once('close', resolve))
+  return heard
+}
+
+describe('what two programs in a row could understand differently is refused', () => {
+  const cases: [string, string, RegExp][] = [
+    ['two Hosts', 'GET /admin HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n', /^HTTP\/1\.1 400 /],
+    ['two Hosts that are alike', 'GET /admin HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n', /^HTTP\/1\.1 400 /],
+    ['no Host', 'GET /admin HTTP/1.1\r\n', /^HTTP\/1\.1 400 /],
+    ['no Host in HTTP/1.0', 'GET /admin HTTP/1.0\r\n', /^HTTP\/1\.1 421 /],
+    ['an absolute target', 'GET http://localhost/admin HTTP/1.1\r\nHost: localhost\r\n', /^HTTP\/1\.1 400 /],
+    ['an absolute target elsewhere', 'GET http://evil/admin HTTP/1.1\r\nHost: localhost\r\n', /^HTTP\/1\.1 400 /],
+    ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: localhost\r\n', /^HTTP\/1\.1 400 /],
+    ['CONNECT', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n', /^HTTP\/1\.1 405 /],
+    [
+      'a length and chunks',
+      'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+    ['two lengths', 'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nContent-Length: 5\r\n', /^HTTP\/1\.1 400 /],
+    ['two lengths in one', 'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4, 5\r\n', /^HTTP\/1\.1 400 /],
+    ['a length with a sign', 'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Length: +4\r\n', /^HTTP\/1\.1 400 /],
+    ['unknown codings', 'POST /thing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, identity\r\n', /^HTTP\/1\.1 400 /],
+    ['a blank before the colon', 'GET /admin HTTP/1.1\r\nHost : localhost\r\n', /^HTTP\/1\.1 400 /],
+    ['a folded header', 'GET /admin HTTP/1.1\r\nHost: localhost\r\n evil\r\n', /^HTTP\/1\.1 4\d\d /],
+    [
+      'two keys',
+      'GET /admin HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a\r\nAuthorization: Bearer key-admin\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+    ['a Host with a name in it', 'GET /admin HTTP/1.1\r\nHost: localhost@evil.example\r\n', /^HTTP\/1\.1 421 /],
+    ['a Host that is a number of another kind', 'GET /admin HTTP/1.1\r\nHost: 0x7f.1\r\n', /^HTTP\/1\.1 421 /],
+  ]
+  test.for(cases)('%s', async ([, text, status]) => {
+    const { port, done } = await bare({ open: true })
+    expect(await raw(port, `${text}Connection: close\r\n\r\n`)).toMatch(status)
+    expect(done).toEqual([])
+  })
+})
+
+describe('connections', () => {
+  test('on which nothing comes, or comes too slowly, are closed, also when the other side never closes', async () => {
+    const { port } = await bare({ headersMs: 300 })
+    const mute = raw(port, '')
+    const half = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    half.on('error', () => {}).write('GET /read HTTP/1.1\r\nhost: localhost\r\nx-slow: ')
+    let answer = ''
+    half.setEncoding('utf8').on('data', part => (answer += part))
+    const drip = setInterval(() => half.writable && half.write('x'), 50)
+    await new Promise(resolve => half.once('close', resolve))
+    clearInterval(drip)
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    expect(await mute).toMatch(/^(HTTP\/1\.1 408 |$)/)
+  })
+
+  test('whose request was refused before its body was there are closed', async () => {
+    const { port } = await bare({ open: false })
+    const head = 'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{'
+    expect(await raw(port, head)).toMatch(/^HTTP\/1\.1 401 /)
+  })
+
+  test('of strangers give way to later ones, and those of who has a key do not', async () => {
+    const { port, url } = await bare({ open: false, mostUnknown: 3 })
+    const known = connect(port, '127.0.0.1').on('error', () => {})
+    known.write('GET /read HTTP/1.1\r\nHost: localhost\r\nX-API-Key: key-read\r\n\r\n')
+    await new Promise(resolve => known.once('data', resolve))
+    const strangers = [1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}))
+    const closed = strangers.map(socket => new Promise(resolve => socket.resume().once('close', () => resolve(true))))
+    await Promise.all(strangers.map(socket => new Promise(resolve => socket.once('connect', resolve))))
+    // Each later one takes the place of the oldest, once that is a second old.
+    await waitFor('the first has given way', async () => {
+      await ask(`${url}/read`, { headers: { 'x-api-key': 'key-read' } })
+      const again = connect(port, '127.0.0.1').on('error', () => {})
+      onTestFinished(() => void again.destroy())
+      return Promise.race([closed[0], new Promise(resolve => setTimeout(resolve, 50, false))])
+    })
+    known.write('GET /read HTTP/1.1\r\nHost: localhost\r\nX-API-Key: key-read\r\n\r\n')
+    expect(String(await new Promise(resolve => known.once('data', resolve)))).toMatch(/^HTTP\/1\.1 200 /)
+    for (const socket of [known, ...strangers]) socket.destroy()
+  })
+})
+
+describe('behind a proxy', () => {
+  const publicUrl = 'https://runner.example'
+  const viaProxy = (headers: Record<string, string>) => ({ headers: { host: 'runner.example', 'x-forwarded-proto': 'https', ...headers } })
+
+  test('its own pages may use the server by its public address, and those of others may not', async () => {
+    const { url } = await bare({ publicUrl, trustProxy: ['loopback'] })
+    const statusOf = async (headers: Record<string, string>) => (await ask(`${url}/read`, viaProxy(headers))).status
+    expect(await statusOf({ origin: publicUrl, 'sec-fetch-site': 'same-origin' })).toBe(200)
+    // A proxy may call it by the address where it listens.
+    expect(await statusOf({ host: '127.0.0.1', 'x-forwarded-host': 'runner.example', origin: publicUrl })).toBe(200)
+    for (const origin of ['http://runner.example', 'https://evil.example', 'https://runner.example.evil', 'null'])
+      expect([origin, await statusOf({ origin })]).toEqual([origin, 403])
+    expect(await statusOf({ host: 'evil.example', 'x-forwarded-host': 'runner.example' })).toBe(421)
+    expect(await statusOf({ 'x-forwarded-host': 'evil.example' })).toBe(421)
+  })
+
+  test('who guesses is slowed down by the own address, not by the one of the proxy, and cannot choose another', async () => {
+    const { url } = await bare({ open: false, rateLimit: 3, publicUrl, trustProxy: ['loopback'] })
+    const statusOf = async (headers: Record<string, string>) => (await ask(`${url}/read`, viaProxy(headers))).status
+    const guess = (from: string) => statusOf({ 'x-forwarded-for': from })
+    for (let n = 0; n < 3; n++) expect(await guess(`203.0.113.${n}, 198.51.100.7`)).toBe(401)
+    expect(await guess('203.0.113.9, 198.51.100.7')).toBe(429)
+    expect(await guess('198.51.100.7:4711')).toBe(429)
+    expect(await guess('198.51.100.8')).toBe(401)
+    expect(await statusOf({ forwarded: 'for=203.0.113.1;proto=https, for="198.51.100.7:80"' })).toBe(429)
+    expect(await statusOf({ forwarded: 'for=198.51.100.9', 'x-forwarded-for': '198.51.100.10' })).toBe(400)
+    // One household has all addresses of a /64.
+    for (const last of ['1', '2:3', 'ffff']) expect(await guess(`2001:db8:0:1::${last}`)).toBe(401)
+    expect(await guess('2001:db8::1:0:0:0:9')).toBe(429)
+  })
+
+  test('who is no trusted proxy speaks for himself alone', async () => {
+    const { url } = await bare({ open: false, rateLimit: 3, publicUrl, trustProxy: ['10.0.0.0/8'] })
+    const guess = async (headers: Record<string, string>) => (await ask(`${url}/read`, viaProxy(headers))).status
+    expect([await guess({ 'x-forwarded-for': '1.1.1.1' }), await guess({ forwarded: 'for=2.2.2.2' }), await guess({})]).toEqual([
+      401, 401, 401,
+    ])
+    expect(await guess({ 'x-forwarded-for': '3.3.3.3' })).toBe(429)
+  })
+})
+
+test('that the process lives is told to everybody at any time, whatever key comes along', async () => {
+  let asked = 0
+  const { url } = await bare({
+    rateLimit: 1,
+    open: false,
+    callerOf: async () => {
+      asked++
+      return null
+    },
+  })
+  for (let n = 0; n < 5; n++) {
+    const { status } = await ask(`${url}/plain`, { headers: { 'x-api-key': 'unknown' } })
+    expect(status).toBe(200)
+  }
+  expect(asked).toBe(0)
 })
