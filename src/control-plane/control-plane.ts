@@ -9,7 +9,7 @@ import { type Answer, keptAnswer, once, type Repeatable } from './idempotency.ts
 import { createKey, findKey, goodKeys, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
 import { renew } from './leases.ts'
 import { markMentionsRead, readMentions } from './mentions.ts'
-import { publish } from './mirror.ts'
+import { type LogLine, publish } from './mirror.ts'
 import { openStore } from './open-store.ts'
 import type { PageWish } from './paging.ts'
 import { finishRemovals, removeProject } from './project-removal.ts'
@@ -154,8 +154,9 @@ function partsOn(store: Store, options: LeaseOptions) {
           const wishes = await openWishes(db, (await runRow(db, caller.customer, runId)).seq)
           return wishes.filter(wish => !known.includes(wish.id))
         }),
-      publish: (caller: Caller, holder: Holder, events: readonly StampedEvent[]) =>
-        write(tx => publish(tx, caller.customer, holder, events)),
+      /** What a runner tells: events with numbers of its own, then lines without. */
+      publish: (caller: Caller, holder: Holder, events: readonly StampedEvent[], lines: readonly LogLine[] = []) =>
+        write(tx => publish(tx, caller.customer, holder, events, lines)),
       conclude: (caller: Caller, holder: Holder, taskId: string, conclusion: Conclusion) =>
         write(tx => conclude(tx, caller.customer, holder, taskId, conclusion)),
     },

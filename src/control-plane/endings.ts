@@ -1,7 +1,7 @@
 import { RunnerError } from '../core/errors.ts'
 import type { TaskStatus } from '../core/task.ts'
 import { isDryRun } from './plan.ts'
-import { isRestingStatus, isWaiting } from './rules.ts'
+import { doneStatus, isRestingStatus, isWaiting } from './rules.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
 import type { HistoryKind, RunRow, TaskRow } from './schema.ts'
@@ -79,7 +79,7 @@ export async function conclude(
   return 'reported'
 }
 
-function endStatus(kind: EndKind, task: TaskRow, status = ''): TaskStatus {
+function endStatus(kind: EndKind, task: TaskRow, status: string = doneStatus(task)): TaskStatus {
   if (kind === 'parked') return 'pending'
   if (kind === 'stopped') return 'cancelled'
   const to = kind === 'given_back' ? (task.claimed_from ?? 'created') : status

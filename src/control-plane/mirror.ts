@@ -9,6 +9,11 @@ import type { RunRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
 import { markDelivered } from './wish-rows.ts'
 
+/** A line of a worker that numbers nothing. */
+export interface LogLine {
+  message: string
+}
+
 /**
  * Adds what a runner tells of its run, in its order, with all that follows from it. Those up to the last number that is there already are
  * passed over, so a resend is harmless. Also accepted after the run's end, as long as nobody else has taken it. Throws LEASE_LOST.
@@ -18,6 +23,7 @@ export async function publish(
   customer: string | null,
   holder: Holder,
   events: readonly StampedEvent[],
+  lines: readonly LogLine[] = [],
 ): Promise<{ ackedSeq: number }> {
   // The second is asked once the run is held, and waits for no answer to the first.
   const [held, last] = await Promise.all([heldRunNamed(tx, holder.runId), lastTold(tx.db, holder.runId, holder.agentId)])
@@ -38,6 +44,10 @@ export async function publish(
     else tx.happened(run.seq, type, { ...event }, origin)
     if (delivers) await markDelivered(tx, run.seq, { kinds: delivers })
     if (deliversNamed) await told(tx, run, deliversNamed(event))
+  }
+  for (const line of lines) {
+    acked++
+    tx.happened(run.seq, 'LOG', { ...line }, { source: holder.agentId, seq: acked, at: tx.at })
   }
   if (Object.keys(known).length > 0) await tx.db.updateTable('runs').set(known).where('seq', '=', run.seq).execute()
   return { ackedSeq: acked }

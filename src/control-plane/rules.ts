@@ -10,6 +10,10 @@ interface Offer {
   levels: readonly Level[] | null
 }
 
+/** The status in which a task ends that was done, when its runner does not say which. */
+export const doneStatus = ({ claimed_from }: { claimed_from: string | null }): TaskStatus =>
+  claimed_from === 'dev_done' ? 'qa_done' : 'dev_done'
+
 /** The rule of the queue: QA checks everything that developers call done; all others do what is new, of their role, at or below their level. */
 export function offerFor(agent: Pick<AgentIdentity, 'role' | 'level'>): Offer {
   if (agent.role === 'qa') return { status: 'dev_done', role: null, levels: null }

@@ -12,6 +12,9 @@ export const newProjectId = () => typeid('prj').toString()
 /** A new worker id of the control plane. */
 export const newWorkerId = () => typeid('wrk').toString()
 
+/** A new name of a worker that brought none. */
+export const newAgentId = () => typeid('agent').toString()
+
 /** A new id of a wish: a pause, resume, stop or directive. */
 export const newWishId = () => typeid('wsh').toString()
 

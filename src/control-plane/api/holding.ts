@@ -1,9 +1,12 @@
 import * as z from 'zod'
 import type { StampedEvent } from '../../core/event.ts'
 import { LIMITS } from '../../core/limits.ts'
+import { cut } from '../../core/text/words.ts'
+import { LONG } from '../wire/parts.ts'
 import { artifact } from '../wire/run.ts'
 import { completion, completionAnswer, heartbeat, heartbeatAnswer, logAnswer, logBatch, uploadQuery } from '../wire/worker.ts'
 import { type ApiContext, by, idParam } from './context.ts'
+import { holderOf } from './holder.ts'
 import { once, onceWaited } from './once.ts'
 import type { ApiServer } from './server-types.ts'
 import { waited } from './waiting.ts'
@@ -11,6 +14,12 @@ import { waited } from './waiting.ts'
 const tags = ['tasks']
 const config = { needs: 'worker' } as const
 const lost = { 409: 'Another claim has taken over, or the run is over; nothing was changed.' }
+
+/** What a worker left as its result, as a note. */
+function asText(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  return cut(typeof value === 'string' ? value : JSON.stringify(value, null, 2), LONG)
+}
 
 /** What a runner says of the task that it holds. Each word carries the epoch of its claim. */
 export function holdingRoutes(api: ApiServer, context: ApiContext): void {
@@ -30,11 +39,12 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
     },
     (request, reply) =>
       onceWaited(context, request, reply, 200, async signal => {
-        const { agent_id, run_id, epoch, known, wait } = request.body
+        const { known, wait } = request.body
         const caller = by(request)
-        const lease = await plane.queue.renew(caller, { agentId: agent_id, runId: run_id, epoch })
+        const holder = await holderOf(plane, caller, request.params.id, request.body)
+        const lease = await plane.queue.renew(caller, holder)
         const wishes = await waited(plane, wait, signal, async () => {
-          const wanted = await plane.queue.wanted(caller, run_id, known)
+          const wanted = await plane.queue.wanted(caller, holder.runId, known)
           return wanted.length > 0 ? wanted : null
         })
         return { lease, wishes: wishes ?? [] }
@@ -56,9 +66,12 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
     },
     (request, reply) =>
       once(plane, request, reply, 200, async within => {
-        const { agent_id, run_id, epoch, events } = request.body
-        const stamped = events.map(event => ({ ...event, runId: run_id, agentId: agent_id })) as unknown as StampedEvent[]
-        const { ackedSeq } = await within.queue.publish(by(request), { agentId: agent_id, runId: run_id, epoch }, stamped)
+        const { events, logs } = request.body
+        const holder = await holderOf(within, by(request), request.params.id, request.body)
+        const { runId, agentId } = holder
+        const stamped = events.map(event => ({ ...event, runId, agentId })) as unknown as StampedEvent[]
+        const lines = logs.map(line => (typeof line === 'string' ? { message: line } : line))
+        const { ackedSeq } = await within.queue.publish(by(request), holder, stamped, lines)
         return { acked_seq: ackedSeq }
       }),
   )
@@ -73,12 +86,14 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
         params: idParam,
         body: completion,
         response: { 200: completionAnswer },
+        problems: lost,
       },
     },
     (request, reply) =>
       once(plane, request, reply, 200, async within => {
-        const { agent_id, run_id, epoch, outcome, status, note } = request.body
-        const holder = { agentId: agent_id, runId: run_id, epoch }
+        const { success = true, outcome = success ? 'reported' : 'parked', status, result, error } = request.body
+        const note = request.body.note ?? asText(success ? result : (error ?? result))
+        const holder = await holderOf(within, by(request), request.params.id, request.body)
         return { result: await within.queue.conclude(by(request), holder, request.params.id, { kind: outcome, status, note }) }
       }),
   )

@@ -1,3 +1,4 @@
+import { newAgentId } from '../../core/ids.ts'
 import type { Claimed } from '../queue.ts'
 import type { BoardTask } from '../task-rows.ts'
 import { noContent } from '../wire/parts.ts'
@@ -26,12 +27,14 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
         },
         description:
           'Waits up to `wait` seconds for a task that fits role, level and labels, and takes it in one step; what the worker holds already comes ' +
-          'first. With `peek=true` it only looks.',
+          'first. With `peek=true` it only looks. Without an `agent_id` the worker gets one for this task, which stands in `run.agent_id`.',
         problems: { 404: 'There is no such project.' },
       },
     },
     async (request, reply) => {
-      const { agent_id, role, level, labels, machine, project_id, wait, peek, run_id } = request.query
+      const { role, level, labels, machine, project_id, wait, peek, run_id } = request.query
+      // A name of its own for each poll: two that bear none must not be given the same task.
+      const agent_id = request.query.agent_id ?? newAgentId()
       const claimer = { id: agent_id, role, level, labels, machine }
       const where = { projectId: project_id, runId: run_id }
       const caller = by(request)

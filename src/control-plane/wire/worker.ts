@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { LIMITS } from '../../core/limits.ts'
 import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
-import { LONG, line, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
+import { filled, LONG, line, optional, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { run } from './run.ts'
 import { task, taskFields } from './task.ts'
 
@@ -67,7 +67,7 @@ const machine = z
 const who = { agent_id: agentId, role, level: level.default('senior'), machine }
 
 export const poll = z.object({
-  ...who,
+  ...{ agent_id: agentId.optional(), role: role.default('fullstack_dev'), level: who.level, machine },
   labels: z
     .string()
     .max(2_000)
@@ -75,7 +75,7 @@ export const poll = z.object({
     .transform(text => text.split(',').filter(word => word !== ''))
     .meta({ description: 'What the worker has, with commas.' }),
   project_id: projectId.optional().meta({ description: 'Only tasks of this project.' }),
-  wait: queryNumber(0, 30).default(0).meta({ description: 'Seconds to wait for a task to appear.' }),
+  wait: queryNumber(0, 30).default(30).meta({ description: 'Seconds to wait for a task to appear.' }),
   peek: queryFlag.default(false).meta({ description: 'Only look; take nothing.' }),
   run_id: runId.optional().meta({ description: 'For a task without a waiting run: the id of the run to be made.' }),
 })
@@ -99,8 +99,9 @@ const holdingWord = z.enum(['ours', 'free', 'someone_else', 'finished', 'gone'])
 export const holdingQuery = z.object(who)
 export const holdingAnswer = z.object({ holding: holdingWord }).meta({ id: 'Holding' })
 
-/** What a holder proves itself by. */
-const holder = { agent_id: agentId, run_id: runId, epoch }
+/** What a holder proves itself by. A worker that does one task at a time may leave out what it does not know. */
+const holder = { agent_id: optional(agentId), run_id: optional(runId), epoch: optional(epoch) }
+export type WireHolder = z.output<z.ZodObject<typeof holder>>
 
 export const heartbeat = z
   .object({
@@ -130,10 +131,13 @@ export const heartbeatAnswer = z
 export const logBatch = z
   .object({
     ...holder,
-    events: z
-      .array(z.looseObject({ seq: z.int().min(0).max(LIMITS.seq.most), at: time, type: z.string().max(100) }))
-      .max(LIMITS.eventBatch.most)
-      .meta({ description: 'Runner events in order; those that are there already by `seq` change nothing.' }),
+    events: filled(
+      z.array(z.looseObject({ seq: z.int().min(0).max(LIMITS.seq.most), at: time, type: z.string().max(100) })).max(LIMITS.eventBatch.most),
+      [],
+    ).meta({ description: 'Runner events in order; those that are there already by `seq` change nothing.' }),
+    logs: filled(z.array(z.union([prose(LONG), z.looseObject({ message: prose(LONG) })])).max(LIMITS.eventBatch.most), []).meta({
+      description: 'Lines for the timeline, as text or as objects with a `message`. They have no numbers, so a resend adds them again.',
+    }),
   })
   .meta({ id: 'LogBatch', examples: [{ agent_id: 'dev_001', run_id: 'run_01k7m3v9e2f6r8s4t5w6x7y8z9', epoch: 1, events: [] }] })
 
@@ -142,12 +146,18 @@ export const logAnswer = z.object({ acked_seq: z.int().meta({ description: 'All 
 export const completion = z
   .object({
     ...holder,
-    outcome: z.enum(['reported', 'given_back', 'parked', 'stopped']).default('reported').meta({
+    outcome: optional(z.enum(['reported', 'given_back', 'parked', 'stopped'])).meta({
       description:
         'reported: done. given_back: back into the queue. parked: out of circulation until a person says so. stopped: ended for good, as was wished.',
     }),
-    status: z.enum(TASK_STATUSES).optional().meta({ description: 'For reported: the workflow word that the task moves to.' }),
-    note: prose(LONG).default(''),
+    success: optional(z.boolean()).meta({ description: 'Instead of an outcome: true is reported, false is parked.' }),
+    status: optional(z.enum(TASK_STATUSES)).meta({
+      description:
+        'For reported: the workflow word that the task moves to; left out, `dev_done`, or `qa_done` for a task that was to be checked.',
+    }),
+    note: optional(prose(LONG)).meta({ description: 'For people; `result` or `error` is read when it is left out.' }),
+    result: z.unknown().optional(),
+    error: z.unknown().optional(),
   })
   .meta({ id: 'Completion' })
 

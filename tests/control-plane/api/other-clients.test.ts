@@ -111,3 +111,44 @@ test('a query key that nobody reads is refused and named, on every route that ha
   expect((await s.call('POST', `/runs/${run.id}/pause?force=1`)).status).toBe(422)
   expect((await s.get('/health?x=1')).status).toBe(200)
 })
+
+test('a worker that knows nothing but a task can take it, tell of it and end it', async () => {
+  const s = await station()
+  await s.project()
+  const { id, run_id } = (await s.post('/api/v1/tasks', { description: 'Fix it' })).json
+  const task = `/api/v1/tasks/${id}`
+  expect((await s.post(`${task}/complete`, { success: true })).status).toBe(409)
+  const taken = (await s.get('/api/v1/tasks/poll')).json
+  expect(taken).toMatchObject({ task: { id, state: 'running' }, run: { id: run_id, agent_id: taken.task.locked_by } })
+  // Who else asks without a name is somebody else.
+  expect((await s.get('/api/v1/tasks/poll?wait=0')).status).toBe(204)
+  expect((await s.post(`${task}/heartbeat`, {})).json).toMatchObject({ lease: { epoch: 1 }, wishes: [] })
+  for (const logs of [['one', { message: 'two', level: 'info' }], ['three']])
+    expect((await s.post(`${task}/logs`, { logs })).status).toBe(200)
+  const log = (await s.get(`/runs/${run_id}/logs`)).json
+  expect(log.map(({ message }: { message: string }) => message)).toEqual(['one', 'two', 'three'])
+  expect(log[1].payload).toEqual({ message: 'two', level: 'info' })
+  for (const _ of ['sent', 'sent again'])
+    expect((await s.post(`${task}/complete`, { success: true, result: { files: 2 } })).json).toEqual({ result: 'reported' })
+  const done = (await s.get(task)).json
+  expect([done.status, done.state]).toEqual(['dev_done', 'completed'])
+  expect(done.notes).toContain('"files": 2')
+})
+
+test('a worker that failed says so, and its error is the note', async () => {
+  const s = await station()
+  await s.project()
+  const { id, run_id } = (await s.post('/api/v1/tasks', { description: 'Fix it' })).json
+  await s.get('/api/v1/tasks/poll')
+  await s.post(`/api/v1/tasks/${id}/complete`, { success: false, error: 'no compiler' })
+  expect((await s.get(`/api/v1/tasks/${id}`)).json).toMatchObject({ status: 'pending', state: 'failed' })
+  expect((await s.get(`/runs/${run_id}`)).json).toMatchObject({ status: 'FAILED', error: 'no compiler' })
+})
+
+test('a poll without parameters is held open until there is work', async () => {
+  const s = await station()
+  await s.project()
+  const waiting = s.get('/api/v1/tasks/poll')
+  const { id } = (await s.post('/api/v1/tasks', { description: 'Fix it' })).json
+  expect((await waiting).json.task.id).toBe(id)
+})

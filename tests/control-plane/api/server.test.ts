@@ -8,7 +8,7 @@ import { tempFolder } from '../../support/temp.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { ask } from './ask.ts'
 import { type Message, openStream } from './sse-client.ts'
-import { DEV, POLL, station } from './station.ts'
+import { DEV, POLL, station, waitingPoll } from './station.ts'
 
 const nothing = { version: '0', onFault: () => {} }
 
@@ -72,19 +72,19 @@ describe('waiting', () => {
     const s = await station()
     const project = await s.project()
     const began = performance.now()
-    const polls = [1, 2, 3].map(n => s.get(`${POLL.replace('dev_1', `dev_${n}`)}&wait=20`))
+    const polls = [1, 2, 3].map(n => s.get(waitingPoll(20).replace('dev_1', `dev_${n}`)))
     const runs = await Promise.all([1, 2, 3].map(n => s.run(project, `goal ${n}`)))
     const taken = (await Promise.all(polls)).map(({ json }) => json.run.id)
     expect(taken.sort()).toEqual(runs.map(({ id }) => id).sort())
     expect(performance.now() - began).toBeLessThan(20_000)
-    expect(await s.get(`${POLL.replace('dev_1', 'dev_9')}&wait=0.3`)).toMatchObject({ status: 422 })
-    expect((await s.get(`${POLL.replace('dev_1', 'dev_9')}&wait=1`)).status).toBe(204)
+    expect(await s.get(waitingPoll(0.3).replace('dev_1', 'dev_9'))).toMatchObject({ status: 422 })
+    expect((await s.get(waitingPoll(1).replace('dev_1', 'dev_9'))).status).toBe(204)
   })
 
   test('nothing is taken for a runner that has gone away while it waited', async () => {
     const s = await station()
     const project = await s.project()
-    const left = request(`${s.url}${POLL}&wait=30`, { agent: false }).on('error', () => {})
+    const left = request(`${s.url}${waitingPoll(30)}`, { agent: false }).on('error', () => {})
     await new Promise<void>(resolve => left.end(resolve))
     for (let i = 0; i < 3; i++) await s.get('/livez')
     left.destroy()
@@ -141,7 +141,7 @@ describe('the end', () => {
   test('who waits is let go of, streams end, what is under way is finished, and nothing is taken any more', async () => {
     const s = await station()
     const began = performance.now()
-    const poll = s.get(`${POLL}&wait=30`)
+    const poll = s.get(waitingPoll(30))
     const stream = await openStream(`${s.url}/events/stream`)
     await waitFor('the subscription', async () => (await s.get('/metrics')).text.includes('subscribers 1'))
     await s.close()

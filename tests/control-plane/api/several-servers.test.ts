@@ -3,7 +3,7 @@ import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
 import { postgresServer } from '../../support/postgres.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { openStream } from './sse-client.ts'
-import { POLL, station } from './station.ts'
+import { station, waitingPoll } from './station.ts'
 
 const postgres = postgresServer()
 
@@ -33,7 +33,7 @@ test('what happens at one server reaches the subscribers of another', async () =
 test('runners that wait at different servers share the work, each run once', async () => {
   const stations = await servers(3)
   const project = await stations[0]!.project()
-  const polls = Array.from({ length: 12 }, (_, i) => stations[i % 3]!.get(`${POLL.replace('dev_1', `dev_${i}`)}&wait=20`))
+  const polls = Array.from({ length: 12 }, (_, i) => stations[i % 3]!.get(waitingPoll(20).replace('dev_1', `dev_${i}`)))
   const runs = await Promise.all(polls.map((_, i) => stations[i % 3]!.run(project, `goal ${i}`)))
   const taken = (await Promise.all(polls)).map(({ json }) => json.run.id)
   expect(taken.sort()).toEqual(runs.map(({ id }) => id).sort())

@@ -71,4 +71,6 @@ export async function station({ plane: planeOptions, ...options }: StationOption
 
 /** The words by which a runner asks for work. */
 export const DEV = { agent_id: 'dev_1', role: 'backend_dev', level: 'senior' } as const
-export const POLL = `/api/v1/tasks/poll?agent_id=${DEV.agent_id}&role=${DEV.role}&level=${DEV.level}`
+export const waitingPoll = (seconds: number) =>
+  `/api/v1/tasks/poll?agent_id=${DEV.agent_id}&role=${DEV.role}&level=${DEV.level}&wait=${seconds}`
+export const POLL = waitingPoll(0)
