@@ -3,7 +3,7 @@ import { type ChildCall, signalGroup, startChild } from './start.ts'
 
 export interface RunCall extends ChildCall {
   /** Text for stdin; without it stdin is at its end. */
-  input?: string | undefined
+  input?: string | Buffer | undefined
   /** Longest time, in milliseconds. */
   timeoutMs: number
   /** It is stopped at more bytes of stdout than this. */

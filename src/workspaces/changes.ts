@@ -16,8 +16,7 @@ const PATCH = [
 
 /** The files in which two commits or trees differ, with lines added and removed. */
 export async function changedFiles(git: Git, from: string, to: string): Promise<ChangedFile[]> {
-  const output = await git.run(['diff-tree', '-r', '-z', '--numstat', '--no-renames', from, to, '--'], { slow: true })
-  return output.split('\0').filter(Boolean).map(changedFile)
+  return (await git.names(['diff-tree', '-r', '-z', '--numstat', '--no-renames', from, to, '--'], { slow: true })).map(changedFile)
 }
 
 /** The difference between two commits or trees as `git apply` takes it; its first `bytes` when it is longer. */
@@ -29,5 +28,5 @@ export async function patchBetween(git: Git, from: string, to: string, bytes: nu
 export function changedFile(line: string): ChangedFile {
   const [added, removed, ...path] = line.split('\t')
   const count = (text: string | undefined) => (text === undefined || text === '-' ? null : Number(text))
-  return { path: path.join('\t'), added: count(added), removed: count(removed) }
+  return { path: path.join('\t').toWellFormed(), added: count(added), removed: count(removed) }
 }

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import type { Git } from './git.ts'
+import { withoutNoise } from './noise.ts'
 import type { Place } from './place.ts'
 import { isHeld, keepCommit } from './rescue.ts'
 import { readStatus, type Status } from './status.ts'
-import { readWork } from './work-report.ts'
+import { type CollectedWork, readWork } from './work-report.ts'
 
 /** The commit that a checkout's HEAD last stood at by its own log, or null. */
 function lastSeen(gitDir: string): string | null {
@@ -18,17 +19,23 @@ function lastSeen(gitDir: string): string | null {
 }
 
 /**
- * Reads a checkout, and gives a branch that was deleted under it back, at the commit that the checkout last stood at: a commit
+ * Reads a checkout, without what only looks changed (`before`: what was changed before the agent began), and gives a branch that was deleted under it back, at the commit that the checkout last stood at: a commit
  * without it would have no history.
  */
-export async function readCheckout(git: Git, gitDir: string, workspace: WorkspaceRecord): Promise<{ status: Status; remarks: string[] }> {
-  const status = await readStatus(git)
+export async function readCheckout(
+  git: Git,
+  gitDir: string,
+  workspace: WorkspaceRecord,
+  before: Record<string, string> = {},
+): Promise<{ status: Status; remarks: string[] }> {
+  const read = async () => await withoutNoise(git, await readStatus(git, { ignored: true }), before)
+  const status = await read()
   if (status.head !== null || status.branch === null || workspace.base === null) return { status, remarks: [] }
   const seen = lastSeen(gitDir)
   const sha = (seen && (await branchTip(git, seen))) ?? workspace.base
   await git.run(['update-ref', `refs/heads/${status.branch}`, sha, '0'.repeat(sha.length)])
   const remark = `The branch ${status.branch} had been deleted while it was worked on; it is back at ${sha.slice(0, 12)}.`
-  return { status: await readStatus(git), remarks: [remark] }
+  return { status: await read(), remarks: [remark] }
 }
 
 /**
@@ -57,7 +64,7 @@ export async function reportWork(
   gitDir: string,
   workspace: WorkspaceRecord,
   status: Status,
-): Promise<Omit<WorkReport, 'rescued'>> {
+): Promise<CollectedWork> {
   const remarks: string[] = []
   if (status.branch !== workspace.branch) {
     const now = status.branch === null ? 'on no branch (detached HEAD)' : `on the branch ${status.branch}`

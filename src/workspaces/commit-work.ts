@@ -1,15 +1,18 @@
 import { linkSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
 import type { Task } from '../core/task.ts'
 import { branchTip } from './base-commit.ts'
-import type { Git } from './git.ts'
+import type { Git, GitCall } from './git.ts'
 import { identityEnv } from './identity.ts'
+import { isUntouched, noiseAmong } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
 import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
 import { isNoRoom } from './room.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import { conflictsOf, type Status } from './status.ts'
+import { submodulePaths, untrackedRepositories } from './submodules.ts'
 import { emptyTree, indexChanges, indexInfo, type TreeChange, treeChanges } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
 
@@ -21,6 +24,8 @@ export interface CommitPlace {
   status: Status
   /** The user's own changed paths: never committed. */
   dirtyAtStart: string[]
+  /** What had been changed before the agent began, by path and stamp; not committed while it is so. */
+  before: Record<string, string>
 }
 
 /**
@@ -40,7 +45,8 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   const env = await identityEnv(git, options.author)
   const isUsers = usersPaths(place.dirtyAtStart)
   try {
-    const snapshot = await takeSnapshot(git, gitDir, run)
+    const repositories = untrackedRepositories(status)
+    const snapshot = await takeSnapshot(git, gitDir, run, { repositories })
     if (snapshot.incomplete) remarks.push(`Not everything could be read: ${snapshot.incomplete}.`)
     const conflicts = conflictsOf(status)
     if (conflicts.length > 0 || unfinishedOperation(gitDir) === 'rebase') {
@@ -49,13 +55,24 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
       remarks.push(`The agent left ${what}; nothing was committed, the files as they are were kept in ${ref}.`)
       return remarks
     }
-    const changes = await treeChanges(git, status.head ?? (await emptyTree(git)), snapshot.tree)
-    const left = changes.filter(change => isUsers(change.path) || isNestedRepository(change, changes))
-    const nested = left.filter(change => !isUsers(change.path)).map(change => change.path)
+    const base = status.head ?? (await emptyTree(git))
+    const changes = await treeChanges(git, base, snapshot.tree)
+    const left = await notToCommit(place, changes)
+    const nested = [...repositories, ...left.filter(change => isLink(change) && !isUsers(change.path)).map(change => change.path)]
     if (nested.length > 0) remarks.push(`${somePaths(nested)} is a repository of its own and was not committed.`)
     if (changes.length > left.length || unfinishedOperation(gitDir) === 'merge') {
-      if (left.length > 0) await git.run(['update-index', '-z', '--index-info'], { env: snapshot.index, input: indexInfo(left, 'before') })
-      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, messageOf(options.commitMessage, task))))
+      const leaveOut = async (paths: TreeChange[]) => {
+        if (paths.length > 0)
+          await git.run(['update-index', '-z', '--index-info'], { env: snapshot.index, input: indexInfo(paths, 'before') })
+        return (await git.run(['write-tree'], { env: snapshot.index })).trim()
+      }
+      const tree = await leaveOut(left)
+      const restage = async () => {
+        const again = await takeSnapshot(git, gitDir, run, { repositories })
+        return await leaveOut(await notToCommit(place, await treeChanges(git, base, again.tree)))
+      }
+      const message = messageOf(options.commitMessage, task)
+      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage })))
       // With nothing left out, the private index is what the checkout's own one has to become.
       if (left.length === 0 && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
     }
@@ -72,22 +89,59 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   return remarks
 }
 
-/** A repository that the agent made or cloned inside; as a bare link its content would be in no commit. A real submodule comes with `.gitmodules`. */
-function isNestedRepository(change: TreeChange, changes: TreeChange[]): boolean {
-  return change.now?.mode === '160000' && change.before === null && !changes.some(other => other.path === '.gitmodules')
+/** The changes that are not the agent's to commit: the user's, what only looks changed, what was there before, and repositories of their own. */
+async function notToCommit({ git, dirtyAtStart, before }: CommitPlace, changes: TreeChange[]): Promise<TreeChange[]> {
+  const isUsers = usersPaths(dirtyAtStart)
+  const submodules = changes.some(isLink) ? await submodulePaths(git) : new Set()
+  const suspects = changes.flatMap(({ path, before: was, now }) =>
+    was && now && was.mode === now.mode && !isUsers(path) ? [{ path, sha: was.sha }] : [],
+  )
+  const noise = await noiseAmong(
+    git,
+    suspects,
+    changes.map(({ path }) => path),
+  )
+  return changes.filter(
+    change =>
+      isUsers(change.path) ||
+      noise.has(change.path) ||
+      isUntouched(git.cwd, change.path, before) ||
+      (isLink(change) && change.before === null && !submodules.has(change.path)),
+  )
 }
 
-async function commit(git: Git, head: string | null, env: Record<string, string>, message: string): Promise<string[]> {
+const isLink = (change: TreeChange) => change.now?.mode === '160000'
+
+/** How a commit is made of a tree that stands in the private index; `restage` puts the checkout as it is by then there and answers with its tree. */
+interface Making {
+  message: string
+  tree: string
+  restage: () => Promise<string>
+}
+
+async function commit(git: Git, head: string | null, env: Record<string, string>, { message, tree, restage }: Making): Promise<string[]> {
   const args = ['commit', '--quiet', '--file=-']
-  try {
-    await git.run(args, { env, input: message, slow: true })
-    return []
-  } catch (failure) {
-    if ((await branchTip(git, 'HEAD')) !== head) return [`A hook failed after the commit: ${(failure as Error).message}`]
-    // A hook that refuses must not cost the work. Without its folder no hook runs (--no-verify leaves some).
-    await git.run([...args, '--no-verify'], { env, input: message, slow: true, config: ['core.hooksPath=/dev/null'] })
-    return [`The repository's hooks refused the commit, so it was made without them: ${(failure as Error).message}`]
+  const attempt = async (call: Partial<GitCall> = {}, more: string[] = []): Promise<string | null> => {
+    try {
+      await git.run([...args, ...more], { env, input: message, slow: true, ...call })
+      return null
+    } catch (failure) {
+      if (isNoRoom(failure)) throw failure
+      return (failure as Error).message
+    }
   }
+  const isMade = async () => (await branchTip(git, 'HEAD')) !== head
+  const refusal = await attempt()
+  if (refusal === null) return []
+  if (await isMade()) return [`A hook failed after the commit: ${refusal}`]
+  // A hook that mends files and then refuses, as formatters do, is content with what it has mended.
+  if ((await restage()) !== tree && ((await attempt()) === null || (await isMade())))
+    return ["The repository's hooks changed files before the commit; it has them as the hooks left them."]
+  // A hook that refuses must not cost the work. Without its folder no hook runs (--no-verify leaves some).
+  await git.run(['read-tree', tree], { env })
+  const failure = await attempt({ config: ['core.hooksPath=/dev/null'] }, ['--no-verify'])
+  if (failure !== null) throw new RunnerError('GIT_FAILED', failure)
+  return [`The repository's hooks refused the commit, so it was made without them: ${refusal}`]
 }
 
 /** Puts a finished index in the place of the checkout's own, by git's own protocol: who has the lock may. False when it is taken. */

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { runChild } from '../children/run.ts'
 import { RunnerError } from '../core/errors.ts'
+import { bytesOf, textOf } from './file-names.ts'
 import { isNoRoom, noRoom } from './room.ts'
 
 /** How one git command is run. */
 export interface GitCall {
-  /** Text for stdin; without it stdin is at its end. */
+  /** Text for stdin, where names stand as `names` gave them; without it stdin is at its end. */
   input?: string
   env?: Record<string, string>
   /** `name=value` settings for this command alone. */
@@ -19,6 +20,8 @@ export interface Git {
   readonly cwd: string
   /** The command's stdout, as it is. */
   run(args: string[], call?: GitCall): Promise<string>
+  /** The pieces between the NULs of the command's stdout: names that are no UTF-8 come back as they were (`file-names.ts`). */
+  names(args: string[], call?: GitCall): Promise<string[]>
   /** The command's stdout, or null when it ended with another code than 0. */
   ask(args: string[], call?: GitCall): Promise<string | null>
   /** The first bytes of the command's stdout; the command is ended when there are enough. */
@@ -59,9 +62,11 @@ const GRACE_MS = 5_000
 /** The same for who is in a hurry, or has read enough. */
 const HURRY_MS = 300
 
+const readable = (bytes: Buffer) => new TextDecoder().decode(bytes)
+
 /** Git in a folder, for a run or for nobody in particular. */
 export function openGit(cwd: string, options: GitOptions): Git {
-  async function start(args: string[], call: GitCall, mostBytes?: number): Promise<{ text: string; cut: boolean }> {
+  async function start(args: string[], call: GitCall, mostBytes?: number, decode = readable): Promise<{ text: string; cut: boolean }> {
     const { run } = options
     const tags = run && { AGENT_RUNNER_RUN_ID: run.runId, AGENT_RUNNER_RUN_AGENT: run.agentTag }
     const timeoutMs = call.slow ? options.timeoutMs : Math.min(60_000, options.timeoutMs)
@@ -75,13 +80,13 @@ export function openGit(cwd: string, options: GitOptions): Git {
       args: [...[...CONFIG, ...(call.config ?? [])].flatMap(entry => ['-c', entry]), ...args],
       cwd,
       set: { ...FIXED, ...options.env, ...call.env, ...tags },
-      input: call.input,
+      input: call.input === undefined ? undefined : bytesOf(call.input),
       timeoutMs,
       mostBytes,
       graceMs: why => (why === 'late' ? GRACE_MS : HURRY_MS),
       signal: hurry,
     })
-    const text = new TextDecoder().decode(end.stdout.subarray(0, mostBytes))
+    const text = decode(end.stdout.subarray(0, mostBytes))
     if (end.stopped === 'enough') return { text, cut: true }
     if (end.stopped === 'aborted') throw unwanted()
     if (end.stopped === 'late')
@@ -102,6 +107,13 @@ export function openGit(cwd: string, options: GitOptions): Git {
   return {
     cwd,
     run,
+    async names(args, call = {}) {
+      try {
+        return (await start(args, call, undefined, textOf)).text.split('\0').filter(Boolean)
+      } catch (failure) {
+        throw asFailure(args, failure)
+      }
+    },
     async ask(args, call = {}) {
       try {
         return (await start(args, call)).text

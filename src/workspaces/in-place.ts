@@ -1,21 +1,27 @@
 import { existsSync } from 'node:fs'
 import { relative, sep } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { changedPaths } from './beside.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
+import { moveAway } from './move-away.ts'
+import { withoutNoise } from './noise.ts'
+import { readPicture, seeCheckout, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
-import { readStatus, type Status, withConflicts } from './status.ts'
+import { conflictsOf, readStatus, type Status, withConflicts } from './status.ts'
+import { tellLinks, untrackedRepositories } from './submodules.ts'
 import { emptyTree, treeChanges } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
+import type { CollectedWork } from './work-report.ts'
 
-/** Why a task cannot work in place here, or null. Touches nothing. */
+/** Why a task cannot work in place here, or null. Touches nothing. A repository inside, which git does not know, is in nobody's way. */
 export async function obstacleInPlace(place: Place, status: Status): Promise<string | null> {
   const { repository, options } = place
   if (repository.bare) return `${repository.root} is a bare repository: there is no checkout to work in`
@@ -23,7 +29,7 @@ export async function obstacleInPlace(place: Place, status: Status): Promise<str
   if (held !== null) return `the agent ${held} works in place in ${repository.root}`
   const operation = unfinishedOperation(repository.gitDir)
   if (operation) return `a ${operation} is unfinished in ${repository.root}; end it first`
-  const dirty = usersChanges(place, status)
+  const dirty = usersChanges(place, status).filter(path => !path.endsWith('/'))
   if (dirty.length === 0 || options.dirtyInPlace === 'allow') return null
   return `${repository.root} has uncommitted changes (${somePaths(dirty)}); commit or stash them, or set dirtyInPlace to allow`
 }
@@ -41,28 +47,31 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
   const git = gitAt(place, root)
   await clearStaleLocks(gitDir, root)
   for (const folder of ownFolders(place)) if (existsSync(folder)) excludeFolder(repository, folder)
-  const status = await readStatus(git)
+  const status = await withoutNoise(git, await readStatus(git, { ignored: true }))
   const obstacle = await obstacleInPlace(place, status)
   if (obstacle) throw new RunnerError('GIT_FAILED', fallback ? `${fallback}; and ${obstacle}` : obstacle)
   const dirtyAtStart = usersChanges(place, status)
   const clean = status.head ? (await git.run(['rev-parse', 'HEAD^{tree}'])).trim() : await emptyTree(git)
   const startTree = dirtyAtStart.length === 0 ? clean : await keepStart()
-  return {
+  const { branch, head: base } = status
+  const workspace: WorkspaceRecord = {
     kind: 'in-place',
     repo: root,
     path: root,
-    branch: status.branch,
-    base: status.head,
+    branch,
+    base,
     startTree,
     dirtyAtStart,
     continued: true,
     fallback,
   }
+  await takePicture(place, workspace, status)
+  return workspace
 
   /** The user's changes get a ref while an agent works beside them: it might undo them, or clean up the objects. */
   async function keepStart(): Promise<string> {
     try {
-      const { tree, incomplete } = await takeSnapshot(git, gitDir, safeRun(request.runId))
+      const { tree, incomplete } = await takeSnapshot(git, gitDir, safeRun(request.runId), { repositories: untrackedRepositories(status) })
       if (incomplete) options.warn(`not all uncommitted changes could be read: ${incomplete}`)
       const env = await identityEnv(git, options.author)
       const sha = await commitTree(git, tree, status.head, `Uncommitted changes before task ${request.task.id}`, env)
@@ -75,38 +84,63 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
 }
 
 /** Commits what the agent changed after a success, never what the user had changed before, and reports what was done. */
-export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<Omit<WorkReport, 'rescued'>> {
+export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
   const { repository, options, request } = place
   const git = gitAt(place, repository.root)
   const { gitDir } = repository
   await clearStaleLocks(gitDir, repository.root)
   const { status, remarks } = await readCheckout(git, gitDir, workspace)
-  if (success)
-    remarks.push(...(await commitWork({ git, gitDir, status, dirtyAtStart: workspace.dirtyAtStart }, request.runId, request.task, options)))
-  else {
-    const isUsers = usersPaths(workspace.dirtyAtStart)
-    const left = usersChanges(place, status).filter(path => !isUsers(path))
-    if (left.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(left)}${withConflicts(status)}.`)
+  const isUsers = usersPaths(workspace.dirtyAtStart)
+  const isAgents = (path: string) => !isUsers(path) && !path.endsWith('/')
+  let left = status
+  if (success) {
+    const { dirtyAtStart } = workspace
+    remarks.push(...(await commitWork({ git, gitDir, status, dirtyAtStart, before: {} }, request.runId, request.task, options)))
+    if (status.entries.length > 0) left = (await readCheckout(git, gitDir, workspace)).status
+    const isOpen = conflictsOf(left).length > 0 || unfinishedOperation(gitDir) !== null
+    if (!isOpen && left.entries.some(entry => isAgents(entry.path))) {
+      // What a hook of the commit wrote would be refused as dirt by the next task.
+      const ref = await moveAway(place, git, left, isAgents, 'Still uncommitted after the commit of')
+      if (ref)
+        remarks.push(
+          `Files were changed again by the commit's hooks, or could not be committed; as they were then, they are kept in ${ref}.`,
+        )
+      left = (await readCheckout(git, gitDir, workspace)).status
+    }
+  } else {
+    const open = usersChanges(place, status).filter(path => !isUsers(path))
+    if (open.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(open)}${withConflicts(status)}.`)
   }
-  const touched = await usersPathsTouched(place, workspace)
+  const touched = await usersPathsTouched(place, workspace, left)
   if (touched.length > 0)
     remarks.push(
       `The agent also changed ${somePaths(touched)}, where there were uncommitted changes before; they were not committed, and how they were is kept in ${startRef(request.runId)}.`,
     )
-  const report = await reportWork(place, git, gitDir, workspace, success && status.entries.length > 0 ? await readStatus(git) : status)
+  remarks.push(...(await tellIgnored(place, left)))
+  const report = await reportWork(place, git, gitDir, workspace, left)
+  remarks.push(...(await tellLinks(git, report.links)))
   return { ...report, remarks: [...remarks, ...report.remarks] }
 }
 
 /** The user's own paths that are no longer as they were when the agent began. */
-export async function usersPathsTouched(place: Place, workspace: WorkspaceRecord): Promise<string[]> {
+export async function usersPathsTouched(place: Place, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
   if (workspace.startTree === null || workspace.dirtyAtStart.length === 0) return []
   const { gitDir, root } = place.repository
   const git = gitAt(place, root)
   const isUsers = usersPaths(workspace.dirtyAtStart)
   try {
-    const { tree } = await takeSnapshot(git, gitDir, safeRun(place.request.runId))
+    const { tree } = await takeSnapshot(git, gitDir, safeRun(place.request.runId), { repositories: untrackedRepositories(status) })
     return (await treeChanges(git, workspace.startTree, tree)).map(change => change.path).filter(isUsers)
   } finally {
     dropPrivateIndex(gitDir, safeRun(place.request.runId))
   }
+}
+
+/** Says which ignored files the agent made, changed or deleted: git shows none of them. */
+async function tellIgnored(place: Place, status: Status): Promise<string[]> {
+  const before = readPicture(place)?.workspace
+  if (!before) return []
+  const now = await seeCheckout(place, place.repository.root, status)
+  const paths = changedPaths({ ...before, changed: {} }, { ...now, changed: {} })
+  return paths.length > 0 ? [`Ignored files that came, changed or went while the agent worked: ${somePaths(paths)}.`] : []
 }

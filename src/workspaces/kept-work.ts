@@ -9,6 +9,7 @@ import { type KeptRef, keptRefs } from './kept-refs.ts'
 import { commitOfCheckout, type LeftWorktree, pathsBelow, readLeft } from './left-worktrees.ts'
 import { isBranchName } from './names.ts'
 import { findRepository } from './repository.ts'
+import { treeChanges } from './trees.ts'
 import { realPath } from './worktree-list.ts'
 
 /** One piece of kept work: a ref, or a worktree that was left. */
@@ -83,6 +84,16 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     })
   }
 
+  /** Links of a commit to repositories whose commits are not to be had here. */
+  async function deadLinks(git: Git, base: string, sha: string): Promise<string[]> {
+    const links = (await treeChanges(git, base, sha)).flatMap(({ path, now }) => (now?.mode === '160000' ? [path] : []))
+    if (links.length === 0) return []
+    const named = (await git.ask(['config', '--blob', `${sha}:.gitmodules`, '--get-regexp', '^submodule\\..*\\.path$'])) ?? ''
+    const submodules = named.split('\n').map(line => line.slice(line.indexOf(' ') + 1))
+    const dead = links.filter(path => !submodules.includes(path))
+    return dead.map(path => `${path} is only a link to a repository of its own: what is in it is not in the branch.`)
+  }
+
   return {
     list,
     async files(piece) {
@@ -114,6 +125,7 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
       // The zeros say: only if it is not there yet.
       await git.run(['update-ref', '-m', 'agent-runner: rescue restore', `refs/heads/${branch}`, sha, '0'.repeat(sha.length)])
       const remarks = incomplete ? [`Not everything could be read, so it is not in the branch: ${incomplete}.`] : []
+      remarks.push(...(await deadLinks(git, base, sha)))
       return { branch, sha, base, repo: git.cwd, remarks }
     },
   }

@@ -4,9 +4,11 @@ import { branchTip } from './base-commit.ts'
 import { openCheckout } from './checkout.ts'
 import type { Git } from './git.ts'
 import { identityEnv } from './identity.ts'
+import { pictureOf } from './keep-checkout.ts'
 import type { Repository } from './repository.ts'
 import { commitTree } from './rescue.ts'
-import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { dropPrivateIndex } from './snapshot.ts'
+import { strayLinks } from './submodules.ts'
 import { emptyTree } from './trees.ts'
 import { listWorktrees, realPath } from './worktree-list.ts'
 
@@ -68,11 +70,12 @@ export async function commitOfCheckout(
   if (!found) return null
   const { git, repository, status } = found
   const base = status.head ?? (await emptyTree(git))
-  if (status.entries.length === 0) return status.head === null ? null : { git, sha: status.head, base, incomplete: null }
+  if (status.entries.length === 0 && (await strayLinks(git)).length === 0)
+    return status.head === null ? null : { git, sha: status.head, base, incomplete: null }
   // A name of this process's own, since a runner may take a picture of the same checkout.
   const index = `rescue-${process.pid}`
   try {
-    const { tree, incomplete } = await takeSnapshot(git, repository.gitDir, index)
+    const { tree, incomplete } = await pictureOf(git, repository.gitDir, index, status)
     const parent = status.head && (await branchTip(git, status.head))
     return { git, sha: await commitTree(git, tree, parent, message, await identityEnv(git, author)), base, incomplete }
   } finally {

@@ -3,9 +3,10 @@ import { RunnerError } from '../core/errors.ts'
 import { openCheckout } from './checkout.ts'
 import { keepLooseCommits } from './checkout-state.ts'
 import { identityEnv } from './identity.ts'
+import { pictureOf } from './keep-checkout.ts'
 import { unfinishedOperation } from './repository.ts'
 import { listRescued, rescueTree, safeRun } from './rescue.ts'
-import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { dropPrivateIndex } from './snapshot.ts'
 
 /**
  * Puts what is in a worktree and in no commit of a branch under `refs/agent-runner/`, and leaves the worktree as it is. Answers with the
@@ -24,7 +25,7 @@ export async function rescueCheckout(
   // Deleted files alone are no work: their contents are in HEAD.
   if (unfinishedOperation(gitDir) || status.entries.some(entry => entry.kind !== 'gone')) {
     try {
-      const { tree, incomplete } = await takeSnapshot(git, gitDir, name)
+      const { tree, incomplete } = await pictureOf(git, gitDir, name, status)
       await rescueTree(git, run.runId, tree, status.head, `Left uncommitted by task ${run.taskId}`, await identityEnv(git, author))
       if (incomplete) throw new RunnerError('GIT_FAILED', `not all of what is uncommitted in ${path} could be kept: ${incomplete}`)
     } finally {

@@ -84,18 +84,16 @@ export async function commitTree(git: Git, tree: string, parent: string | null, 
   return (await git.run(args, { input: `${message}\n`, env })).trim()
 }
 
+const PUBLIC = ['refs/heads', 'refs/remotes', 'refs/tags']
+
 /** Whether a commit is held by a branch, a tag or a ref of ours, so that it outlives the checkout's HEAD. */
-export async function isHeld(git: Git, sha: string): Promise<boolean> {
-  const held = await git.run([
-    'for-each-ref',
-    '--count=1',
-    `--contains=${sha}`,
-    'refs/heads',
-    'refs/remotes',
-    'refs/tags',
-    'refs/agent-runner',
-  ])
-  return held.trim() !== ''
+export async function isHeld(git: Git, sha: string, among = [...PUBLIC, 'refs/agent-runner']): Promise<boolean> {
+  return (await git.run(['for-each-ref', '--count=1', `--contains=${sha}`, ...among])).trim() !== ''
+}
+
+/** The ref of ours that holds a commit which no branch and no tag holds, made now if need be; null when one of those does. */
+export async function keepUnlessPublic(git: Git, runId: string, sha: string): Promise<string | null> {
+  return (await isHeld(git, sha, PUBLIC)) ? null : await keepCommit(git, runId, sha)
 }
 
 function isStart(ref: string): boolean {

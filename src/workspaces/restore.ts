@@ -1,5 +1,6 @@
 import { lstatSync, rmdirSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { fileAt } from './file-names.ts'
 import type { Git } from './git.ts'
 import { unfinishedOperation } from './repository.ts'
 import { indexInfo, type TreeChange } from './trees.ts'
@@ -28,13 +29,13 @@ export async function quitOperation(git: Git, gitDir: string): Promise<void> {
 }
 
 function removeFile(top: string, path: string): void {
-  const file = join(top, path)
+  const file = fileAt(top, path)
   const found = lstatSync(file, { throwIfNoEntry: false })
   if (!found || found.isDirectory()) return
   rmSync(file, { force: true })
-  for (let folder = dirname(file); folder !== top; folder = dirname(folder)) {
+  for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
     try {
-      rmdirSync(folder)
+      rmdirSync(fileAt(top, folder))
     } catch {
       return
     }

@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import type { Git } from './git.ts'
+import type { Git, GitCall } from './git.ts'
 import { isNoRoom } from './room.ts'
 
-/** A picture of a whole checkout: tracked and untracked files, ignored ones not. */
+/** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
 export interface Snapshot {
   tree: string
   /** Environment that names the private index which holds the picture. */
@@ -14,7 +14,7 @@ export interface Snapshot {
 }
 
 /** Where a run's private index is. One name per run: what a kill leaves behind is used again and removed by the next call. */
-function privateIndex(gitDir: string, run: string): string {
+export function privateIndex(gitDir: string, run: string): string {
   return join(gitDir, `agent-runner-${run}.index`)
 }
 
@@ -23,11 +23,21 @@ export function dropPrivateIndex(gitDir: string, run: string): void {
   for (const suffix of ['', '.lock']) rmSync(privateIndex(gitDir, run) + suffix, { force: true })
 }
 
+export interface SnapshotOptions {
+  /** The commit to start from, instead of the checkout's index. */
+  from?: string
+  /** Paths of repositories inside the checkout that git is not to look at: a link to one says nothing of what is in it. */
+  repositories?: string[]
+  /** Files that go into the picture although git would pass over them. */
+  hidden?: string[]
+}
+
 /**
  * Takes a picture of a checkout without touching its index. It starts from a copy of that index: fast, and files
- * that are tracked although ignored stay in it. `from` starts it from a commit instead.
+ * that are tracked although ignored stay in it.
  */
-export async function takeSnapshot(git: Git, gitDir: string, run: string, from?: string): Promise<Snapshot> {
+export async function takeSnapshot(git: Git, gitDir: string, run: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+  const { from, repositories = [], hidden = [] } = options
   dropPrivateIndex(gitDir, run)
   const file = privateIndex(gitDir, run)
   const index = { GIT_INDEX_FILE: file }
@@ -45,20 +55,37 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, from?:
     await fill()
     incomplete = await addAll()
   }
+  if (hidden.length > 0) incomplete = (await addHidden()) ?? incomplete
   return { tree: (await git.run(['write-tree'], { env: index })).trim(), index, incomplete }
 
   async function fill(commit = 'HEAD') {
     if (await git.ask(['rev-parse', '-q', '--verify', `${commit}^{commit}`])) await git.run(['read-tree', commit], { env: index })
   }
-  async function addAll(): Promise<string | null> {
-    try {
-      // The line-ending guard would refuse files; a picture must take them all.
-      await git.run(['add', '-A', '--ignore-errors'], { env: index, slow: true, config: ['core.safecrlf=false'] })
-      return null
-    } catch (failure) {
-      // A picture without what found no room would be taken for the whole.
-      if (failure instanceof RunnerError && !isNoRoom(failure)) return failure.message
-      throw failure
-    }
+  function addAll(): Promise<string | null> {
+    // What the agent wrote outside the cone of a sparse checkout is its work too.
+    const sparse = existsSync(join(gitDir, 'info', 'sparse-checkout')) ? ['--sparse'] : []
+    const paths = ['.', ...repositories.map(path => `:(top,exclude,literal)${path}`)]
+    const named = repositories.length > 0 ? ['--pathspec-from-file=-', '--pathspec-file-nul'] : []
+    return unlessIncomplete(git.run(['add', '-A', '--ignore-errors', ...sparse, ...named], call(named.length > 0 ? paths : [])))
+  }
+  function addHidden(): Promise<string | null> {
+    // Not by `git add`, which enters no repository. `--replace` puts the files in the place of a link to it.
+    return unlessIncomplete(git.run(['update-index', '--add', '--replace', '-z', '--stdin'], call(hidden)))
+  }
+  function call(paths: string[]): GitCall {
+    // The line-ending guard would refuse files; a picture must take them all.
+    const input = paths.length > 0 ? { input: paths.map(path => `${path}\0`).join('') } : {}
+    return { env: index, slow: true, config: ['core.safecrlf=false'], ...input }
+  }
+}
+
+/** What git said when it could not read all. A picture without what found no room would be taken for the whole. */
+async function unlessIncomplete(work: Promise<unknown>): Promise<string | null> {
+  try {
+    await work
+    return null
+  } catch (failure) {
+    if (failure instanceof RunnerError && !isNoRoom(failure)) return failure.message
+    throw failure
   }
 }

@@ -5,6 +5,8 @@ export interface StatusEntry {
   path: string
   /** `gone`: a tracked file is missing and nothing else. */
   kind: 'changed' | 'gone' | 'untracked' | 'unmerged'
+  /** The blob of the index that a tracked file is said to differ from, in content alone; left out where more differs. */
+  index?: string
 }
 
 /** A checkout as it stands: where HEAD is and what differs from it. */
@@ -15,20 +17,31 @@ export interface Status {
   branch: string | null
   /** Changed and untracked paths, ignored ones not. A path that ends in `/` is a repository of its own. */
   entries: StatusEntry[]
+  /** What is ignored, where it was asked for; a path that ends in `/` stands for all below it. */
+  ignored: string[]
 }
 
 /** Reads a checkout's state in one go, and writes nothing (not even the refreshed index). */
-export async function readStatus(git: Git): Promise<Status> {
+export async function readStatus(git: Git, { ignored = false } = {}): Promise<Status> {
   const args = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty']
-  const status: Status = { head: null, branch: null, entries: [] }
-  for (const line of (await git.run(args, { slow: true })).split('\0')) {
+  // A folder that a rule covers as a whole is named, and not walked.
+  if (ignored) args.push('--ignored=matching')
+  const status: Status = { head: null, branch: null, entries: [], ignored: [] }
+  for (const line of await git.names(args, { slow: true })) {
     if (line.startsWith('# branch.oid ')) status.head = line.slice(13) === '(initial)' ? null : line.slice(13)
     else if (line.startsWith('# branch.head ')) status.branch = line.slice(14) === '(detached)' ? null : line.slice(14)
     else if (line.startsWith('? ')) status.entries.push({ path: line.slice(2), kind: 'untracked' })
+    else if (line.startsWith('! ')) status.ignored.push(line.slice(2))
     else if (line.startsWith('u ')) status.entries.push({ path: afterFields(line, 10), kind: 'unmerged' })
-    else if (line.startsWith('1 ')) status.entries.push({ path: afterFields(line, 8), kind: line.startsWith('1 .D') ? 'gone' : 'changed' })
+    else if (line.startsWith('1 ')) status.entries.push(changedEntry(line))
   }
   return status
+}
+
+function changedEntry(line: string): StatusEntry {
+  const [, states, , , indexMode, mode, , index] = line.split(' ', 8)
+  const entry: StatusEntry = { path: afterFields(line, 8), kind: states === '.D' ? 'gone' : 'changed' }
+  return states === '.M' && indexMode === mode && index ? { ...entry, index } : entry
 }
 
 function afterFields(line: string, fields: number): string {

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Git } from './git.ts'
+import { hiddenFiles } from './hidden-files.ts'
 import { readStatus, type Status } from './status.ts'
+import { somePaths } from './users-paths.ts'
 
 /** Fetches the submodules that are not there yet; those that are stay as they are. Answers with what went wrong, else null. */
 export async function initSubmodules(git: Git): Promise<string | null> {
@@ -20,20 +22,45 @@ export async function initSubmodules(git: Git): Promise<string | null> {
 
 /** The paths at which a checkout's index has a repository of its own. */
 export async function nestedLinks(git: Git): Promise<string[]> {
-  const entries = (await git.run(['ls-files', '-s', '-z'], { slow: true })).split('\0')
+  const entries = await git.names(['ls-files', '-s', '-z'], { slow: true })
   return entries.filter(line => line.startsWith('160000 ')).map(line => line.slice(line.indexOf('\t') + 1))
 }
 
+/** Those of the index's links that no `.gitmodules` names. */
+export async function strayLinks(git: Git): Promise<string[]> {
+  const links = await nestedLinks(git)
+  const submodules = links.length > 0 ? await submodulePaths(git) : new Set()
+  return links.filter(path => !submodules.has(path))
+}
+
+/** Says which of the links that commits brought lead nowhere for whoever clones: no `.gitmodules` names them. */
+export async function tellLinks(git: Git, links: string[]): Promise<string[]> {
+  if (links.length === 0) return []
+  const submodules = await submodulePaths(git)
+  const dead = links.filter(path => !submodules.has(path))
+  if (dead.length === 0) return []
+  return [`The commits hold ${somePaths(dead)} only as a link to a repository of its own: what is in it is in no commit here.`]
+}
+
+/** The repositories in a checkout that git knows nothing of. */
+export function untrackedRepositories(status: Status): string[] {
+  return status.entries.filter(entry => entry.path.endsWith('/')).map(entry => entry.path.slice(0, -1))
+}
+
+/** The paths that the checkout's `.gitmodules` names: links there can be followed by whoever clones. */
+export async function submodulePaths(git: Git): Promise<Set<string>> {
+  if (!existsSync(join(git.cwd, '.gitmodules'))) return new Set()
+  const lines = await git.names(['config', '-z', '--file', '.gitmodules', '--get-regexp', '^submodule\\..*\\.path$']).catch(() => [])
+  return new Set(lines.map(line => line.slice(line.indexOf('\n') + 1)))
+}
+
 /**
- * Repositories inside a checkout that hold work of their own, which no commit of the outer one keeps: uncommitted changes, or commits that are
- * on no remote. They would go with the worktree. `known`: the links of the index, for who has just read them.
+ * Those of the repositories inside a checkout that hold work of their own, which no commit of the outer one keeps: uncommitted changes, files
+ * that they ignore, or commits that are on no remote. They would go with the worktree.
  */
-export async function nestedWork(git: Git, status: Status, known?: string[]): Promise<string[]> {
-  const links = known ?? (await nestedLinks(git))
-  const untracked = status.entries.filter(entry => entry.path.endsWith('/'))
-  const folders = [...links, ...untracked.map(entry => entry.path.slice(0, -1))]
+export async function nestedWork(git: Git, repositories: string[]): Promise<string[]> {
   const found: string[] = []
-  for (const folder of folders) {
+  for (const folder of new Set(repositories)) {
     const path = join(git.cwd, folder)
     if (!existsSync(join(path, '.git'))) continue
     const inner = git.at(path, { GIT_CEILING_DIRECTORIES: git.cwd })
@@ -44,10 +71,12 @@ export async function nestedWork(git: Git, status: Status, known?: string[]): Pr
 
 async function hasWork(git: Git): Promise<boolean> {
   try {
-    const status = await readStatus(git)
+    const status = await readStatus(git, { ignored: true })
     if (status.entries.length > 0 || status.head === null) return true
+    const { files, incomplete } = await hiddenFiles(git.cwd, status.ignored)
+    if (files.size > 0 || incomplete) return true
     const own = await git.run(['rev-list', '-n1', 'HEAD', '--branches', '--not', '--remotes'])
-    return own.trim() !== '' || (await nestedWork(git, status)).length > 0
+    return own.trim() !== '' || (await nestedWork(git, await nestedLinks(git))).length > 0
   } catch {
     return true
   }

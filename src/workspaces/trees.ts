@@ -10,12 +10,12 @@ export interface TreeChange {
 /** The paths in which two trees (or commits) differ, file by file, renames as two. */
 export async function treeChanges(git: Git, before: string, now: string): Promise<TreeChange[]> {
   if (before === now) return []
-  return parseRaw(await git.run(['diff-tree', '-r', '-z', '--raw', '--no-renames', before, now], { slow: true }))
+  return parseRaw(await git.names(['diff-tree', '-r', '-z', '--raw', '--no-renames', before, now], { slow: true }))
 }
 
 /** The paths in which the index differs from a tree or commit. */
 export async function indexChanges(git: Git, tree: string, env: Record<string, string> = {}): Promise<TreeChange[]> {
-  return parseRaw(await git.run(['diff-index', '--cached', '-r', '-z', '--raw', '--no-renames', tree], { slow: true, env }))
+  return parseRaw(await git.names(['diff-index', '--cached', '-r', '-z', '--raw', '--no-renames', tree], { slow: true, env }))
 }
 
 /** The tree without files. It needs not be stored: git knows it. */
@@ -32,16 +32,26 @@ export function indexInfo(changes: TreeChange[], side: 'before' | 'now'): string
   return [...removed, ...kept].join('')
 }
 
-function parseRaw(output: string): TreeChange[] {
+function parseRaw(parts: string[]): TreeChange[] {
+  return rawAndLines(parts).changes
+}
+
+/** The pieces of `--raw -z`, and those of whatever was asked for beside it. */
+export function rawAndLines(parts: string[]): { changes: TreeChange[]; lines: string[] } {
   const changes: TreeChange[] = []
-  const parts = output.split('\0')
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const [beforeMode, mode, beforeSha, sha] = parts[at]!.slice(1).split(' ') as [string, string, string, string]
+  const lines: string[] = []
+  for (let at = 0; at < parts.length; at++) {
+    const part = parts[at]!
+    if (!part.startsWith(':')) {
+      lines.push(part)
+      continue
+    }
+    const [beforeMode, mode, beforeSha, sha] = part.slice(1).split(' ') as [string, string, string, string]
     changes.push({
-      path: parts[at + 1]!,
+      path: parts[++at]!,
       before: beforeMode === '000000' ? null : { mode: beforeMode, sha: beforeSha },
       now: mode === '000000' ? null : { mode, sha },
     })
   }
-  return changes
+  return { changes, lines }
 }

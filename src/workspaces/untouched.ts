@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import type { Git } from './git.ts'
+import { hiddenFiles } from './hidden-files.ts'
+import { withoutNoise } from './noise.ts'
+import { changedBefore, knownBefore } from './picture.ts'
 import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { readStatus } from './status.ts'
@@ -10,7 +13,7 @@ import { adminFolders, listWorktrees } from './worktree-list.ts'
 import { GOING, wholeWorktree } from './worktree-repair.ts'
 
 /**
- * Whether a run has left a worktree as it was made: nothing uncommitted, its branch where it began, and, where the branch was made for the
+ * Whether a run has left a worktree as it was made: nothing uncommitted or ignored, its branch where it began, and, where the branch was made for the
  * run, no commit that it ever stood at beside that. Once its removal has begun it stays so.
  */
 export async function isUntouched(place: Place, { path, branch, base, continued }: WorkspaceRecord): Promise<boolean> {
@@ -22,11 +25,20 @@ export async function isUntouched(place: Place, { path, branch, base, continued 
   const gitDir = await wholeWorktree(place, path, true)
   if (!gitDir) return going
   const at = gitAt(place, path)
-  const status = await readStatus(at)
+  const status = await withoutNoise(at, await readStatus(at, { ignored: true }), changedBefore(place))
+  const { files, incomplete } = await hiddenFiles(path, status.ignored, knownBefore(place))
   // An interrupted removal looks as if its files had been deleted.
   const clean = status.entries.every(entry => going && entry.kind === 'gone')
   const moved = !continued && (await hasMoved(at, 'HEAD', base))
-  return clean && !moved && status.branch === branch && status.head === base && unfinishedOperation(gitDir) === null
+  return (
+    clean &&
+    files.size === 0 &&
+    !incomplete &&
+    !moved &&
+    status.branch === branch &&
+    status.head === base &&
+    unfinishedOperation(gitDir) === null
+  )
 }
 
 /** Deletes the branch that was made for a run and is where it began, unless somebody has it checked out by now. */

@@ -7,6 +7,6 @@ export function usersPaths(dirtyAtStart: string[]): (path: string) => boolean {
 
 /** A few paths for a sentence: `a, b, c and 4 more`. */
 export function somePaths(paths: string[], most = 3): string {
-  const shown = paths.slice(0, most).join(', ')
+  const shown = paths.slice(0, most).join(', ').toWellFormed()
   return paths.length > most ? `${shown} and ${paths.length - most} more` : shown
 }

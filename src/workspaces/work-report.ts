@@ -1,7 +1,13 @@
 import type { WorkReport } from '../core/run.ts'
 import { changedFile } from './changes.ts'
 import type { Git } from './git.ts'
-import { emptyTree } from './trees.ts'
+import { emptyTree, rawAndLines } from './trees.ts'
+
+/** What was done, with what its kind of workspace needs to know besides. */
+export type CollectedWork = Omit<WorkReport, 'rescued'> & {
+  /** Links to other repositories that the commits brought. */
+  links: string[]
+}
 
 const MOST_COMMITS = 500
 
@@ -12,14 +18,9 @@ const LIMITS = { slow: true, config: ['core.bigFileThreshold=16m', 'core.quotePa
  * The commits between `base` (null: from the very first one) and any of `tips`, oldest first, and the difference between base and the
  * first tip. The diff is cut at `diffBytes` after a whole line.
  */
-export async function readWork(
-  git: Git,
-  base: string | null,
-  tips: string[],
-  diffBytes: number,
-): Promise<Omit<WorkReport, 'branch' | 'rescued'>> {
+export async function readWork(git: Git, base: string | null, tips: string[], diffBytes: number): Promise<Omit<CollectedWork, 'branch'>> {
   const tip = tips[0]
-  if (tip === undefined || tips.every(one => one === base)) return { commits: [], files: [], diff: '', remarks: [] }
+  if (tip === undefined || tips.every(one => one === base)) return { commits: [], files: [], diff: '', remarks: [], links: [] }
   const remarks: string[] = []
   const log = [
     'log',
@@ -40,14 +41,17 @@ export async function readWork(
     remarks.push(`There are more than ${MOST_COMMITS} commits; the newest are listed.`)
   }
   const from = base ?? (await emptyTree(git))
-  const numstat = await git.run(['diff-tree', '-r', '-z', '--numstat', '--no-renames', from, tip, '--'], LIMITS)
-  const files = numstat.split('\0').filter(Boolean).map(changedFile)
+  const { changes, lines } = rawAndLines(
+    await git.names(['diff-tree', '-r', '-z', '--raw', '--numstat', '--no-renames', from, tip, '--'], LIMITS),
+  )
+  const files = lines.map(changedFile)
+  const links = changes.filter(change => change.now?.mode === '160000' && !change.before).map(change => change.path)
   const shown = ['-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color', '--src-prefix=a/', '--dst-prefix=b/']
   const { text, cut } = await git.head(['diff-tree', '-r', ...shown, from, tip, '--'], Math.max(1, diffBytes), LIMITS)
   const diff = cut || Buffer.byteLength(text) > diffBytes ? wholeLines(text, diffBytes) : text
   if (diff !== text || cut)
     remarks.push(`The diff is cut at ${diffBytes} bytes; \`git diff ${from.slice(0, 12)} ${tip.slice(0, 12)}\` shows all.`)
-  return { commits: commits.reverse(), files, diff, remarks }
+  return { commits: commits.reverse(), files, diff, remarks, links }
 }
 
 function wholeLines(text: string, bytes: number): string {

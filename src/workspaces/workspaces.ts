@@ -3,11 +3,14 @@ import { resolve } from 'node:path'
 import { asRunnerError, RunnerError } from '../core/errors.ts'
 import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
 import { agentMark, type WorkspaceRecord } from '../core/run.ts'
+import { lookBeside, tellBeside } from './beside.ts'
 import { openGit } from './git.ts'
 import { collectInPlace, obstacleInPlace, prepareInPlace } from './in-place.ts'
 import { cleanupInPlace } from './in-place-cleanup.ts'
 import { dropIntent } from './intent.ts'
+import { withoutNoise } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
+import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { findRepository } from './repository.ts'
 import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
@@ -40,7 +43,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
           wish.reason = message
         }
       }
-      const status = await readStatus(place.git)
+      const status = await withoutNoise(place.git, await readStatus(place.git))
       const remark = (await obstacleInPlace(place, status)) ?? wish.reason
       return { kind: 'in-place', path: place.repository.root, branch: status.branch, base: status.head, remark }
     },
@@ -87,7 +90,11 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
       }
       const collect = workspace.kind === 'worktree' ? collectWorktree : collectInPlace
-      const listed = await listedBeside(place.git, request.runId, () => collect(place, workspace, success))
+      const listed = await listedBeside(place.git, request.runId, async () => {
+        const [{ links: _, ...work }, look] = await Promise.all([collect(place, workspace, success), lookBeside(place)])
+        const beside = look ? await tellBeside(place, workspace, work.branch, look) : []
+        return { ...work, remarks: [...work.remarks, ...beside] }
+      })
       const report = listed.done
       const rescued = listed.rescued.map(one => one.ref)
       const startNamed = report.remarks.some(remark => remark.includes(startRef(request.runId)))
@@ -123,10 +130,17 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         () => {},
       ),
     plan: request => workspaces.plan(request).catch(fail),
-    prepare: (request, hurry) => workspaces.prepare(request, hurry).catch(fail),
+    prepare: (request, hurry) => workspaces.prepare(request, hurry).catch(failure => refuse(request, failure)),
     restore: (workspace, request) => workspaces.restore(workspace, request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
     cleanup: (...how) => workspaces.cleanup(...how).catch(fail),
+  }
+
+  /** A run that gets no workspace has no cleanup. */
+  async function refuse(request: WorkspaceRequest, failure: unknown): Promise<never> {
+    const place = asGitFailure(failure).code === 'GIT_FAILED' ? await open(request).catch(() => null) : null
+    if (place) dropPicture(place)
+    return fail(failure)
   }
 
   function fail(failure: unknown): never {
@@ -187,8 +201,10 @@ async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<strin
 }
 
 /** Removes what a run keeps in the git folders, also what a kill left of it. */
-function dropTraces({ repository, request }: Place, workspace: WorkspaceRecord): void {
+function dropTraces(place: Place, workspace: WorkspaceRecord): void {
+  const { repository, request } = place
   const { gitDir, commonDir } = repository
+  dropPicture(place)
   dropIntent(commonDir, request.runId)
   for (const folder of [gitDir, commonDir, ...adminFolders(commonDir, workspace.path)]) dropPrivateIndex(folder, safeRun(request.runId))
 }

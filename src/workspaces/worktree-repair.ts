@@ -3,11 +3,13 @@ import { basename, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { branchTip } from './base-commit.ts'
 import { clearStaleLocks, waitForGit } from './git-at-work.ts'
+import { hiddenFiles } from './hidden-files.ts'
 import { identityEnv } from './identity.ts'
 import { gitAt, type Place } from './place.ts'
 import { gitFolderOf } from './repository.ts'
 import { isHeld, keepCommit, rescueTree, safeRun } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { readStatus } from './status.ts'
 import { treeChanges } from './trees.ts'
 import { adminFolders, isForeign, nascentAdminFolders, realPath } from './worktree-list.ts'
 
@@ -84,7 +86,10 @@ async function rescueFiles(place: Place, path: string, commit: string): Promise<
   const run = safeRun(request.runId)
   const git = gitAt(place, path).at(path, { GIT_DIR: repository.commonDir, GIT_WORK_TREE: path })
   try {
-    const snapshot = await takeSnapshot(git, repository.commonDir, run, commit)
+    const status = await readStatus(git, { ignored: true })
+    const ignored = await hiddenFiles(path, status.ignored)
+    if (ignored.incomplete) throw new RunnerError('GIT_FAILED', `what is ignored in ${path} could not be kept: ${ignored.incomplete}`)
+    const snapshot = await takeSnapshot(git, repository.commonDir, run, { from: commit, hidden: [...ignored.files.keys()] })
     if (snapshot.incomplete) throw new RunnerError('GIT_FAILED', `what lies in ${path} could not be kept: ${snapshot.incomplete}`)
     if ((await treeChanges(git, commit, snapshot.tree)).every(change => change.now === null)) return
     const env = await identityEnv(git, options.author)

@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
+import { keepCheckout } from './keep-checkout.ts'
+import { changedBefore, knownBefore, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
-import { withConflicts } from './status.ts'
-import { initSubmodules, nestedWork } from './submodules.ts'
+import { type Status, withConflicts } from './status.ts'
+import { initSubmodules, nestedLinks, tellLinks } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
-import { readWork } from './work-report.ts'
+import { type CollectedWork, readWork } from './work-report.ts'
 import { chooseWorktree, type WorktreeChoice } from './worktree-choice.ts'
 import { adminFolders, completeAdminFolders } from './worktree-list.ts'
 import { mendWorktree, PATIENCE_MS, readLock, wholeWorktree } from './worktree-repair.ts'
@@ -31,7 +33,10 @@ export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   const trouble = await initSubmodules(gitAt(place, choice.path))
   if (trouble) options.warn(trouble)
   const { path, branch, base, continued, remark: fallback } = choice
-  return { kind: 'worktree', repo: repository.root, path, branch, base, startTree: null, dirtyAtStart: [], continued, fallback }
+  const none = { startTree: null, dirtyAtStart: [] }
+  const workspace: WorkspaceRecord = { kind: 'worktree', repo: repository.root, path, branch, base, ...none, continued, fallback }
+  await takePicture(place, workspace)
+  return workspace
 }
 
 /** Tries the chosen branch name, then ours; changes the choice to what came of it. */
@@ -74,8 +79,8 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
   throw refusal
 }
 
-/** Commits what is uncommitted after a success, and reports what was done on the branch. */
-export async function collectWorktree(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<Omit<WorkReport, 'rescued'>> {
+/** Commits what is uncommitted after a success, and reports what was done on the branch. What would go with the worktree is kept apart. */
+export async function collectWorktree(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
   const { git, options, request } = place
   const gitDir = await wholeWorktree(place, workspace.path)
   if (!gitDir) {
@@ -85,20 +90,28 @@ export async function collectWorktree(place: Place, workspace: WorkspaceRecord, 
     return { ...work, branch: workspace.branch, remarks: [remark, ...work.remarks] }
   }
   const at = gitAt(place, workspace.path)
-  const { status, remarks } = await readCheckout(at, gitDir, workspace)
+  const before = changedBefore(place)
+  const { status, remarks } = await readCheckout(at, gitDir, workspace, before)
   let left = status
   if (success && status.entries.length > 0) {
-    remarks.push(...(await commitWork({ git: at, gitDir, status, dirtyAtStart: [] }, request.runId, request.task, options)))
-    left = (await readCheckout(at, gitDir, workspace)).status
-  }
-  if (success && existsSync(join(workspace.path, '.gitmodules'))) {
-    const nested = await nestedWork(at, left)
-    if (nested.length > 0)
-      remarks.push(`${somePaths(nested)}: repositories of their own with work that no commit here keeps; the worktree stays.`)
+    remarks.push(...(await commitWork({ git: at, gitDir, status, dirtyAtStart: [], before }, request.runId, request.task, options)))
+    left = (await readCheckout(at, gitDir, workspace, before)).status
   }
   if (!success && status.entries.length > 0) {
     remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}${withConflicts(status)}.`)
   }
   const report = await reportWork(place, at, gitDir, workspace, left)
+  remarks.push(...(await tellLinks(at, report.links)))
+  if (success) remarks.push(...(await tellKept(place, gitDir, workspace, left, report.links)))
   return { ...report, remarks: [...remarks, ...report.remarks] }
+}
+
+/** Keeps what the removal of the worktree would delete, and says what that is. */
+async function tellKept(place: Place, gitDir: string, { path }: WorkspaceRecord, status: Status, links: string[]): Promise<string[]> {
+  const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(gitAt(place, path)))] : links
+  const kept = await keepCheckout(place, gitDir, path, status, inside, knownBefore(place))
+  const remarks: string[] = []
+  if (kept.ref && kept.ignored.length > 0) remarks.push(`Ignored files of the run are kept in ${kept.ref}: ${somePaths(kept.ignored)}.`)
+  if (kept.obstacle) remarks.push(`The worktree ${path} stays: ${kept.obstacle}.`)
+  return remarks
 }

@@ -7,7 +7,7 @@ import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support
 
 /** What every kind of workspace promises; `task` makes a request get this kind. */
 export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task: Partial<Task>) {
-  const files = { 'README.md': '# demo\n', 'src/old.txt': 'old\n', 'src/gone.txt': 'gone\n', '.gitignore': 'ignored/\n' }
+  const files = { 'README.md': '# demo\n', 'src/old.txt': 'old\n', 'src/gone.txt': 'gone\n', '.gitignore': 'ignored/\n*.report\n' }
   const work = (path: string) => {
     writeFiles(path, { 'src/new file ä.txt': 'new\n', 'src/old.txt': 'changed\n' })
     git(path, 'rm', '-q', 'src/gone.txt')
@@ -83,7 +83,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
       const { workspaces, warnings } = workspacesOf(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
-      writeFiles(workspace.path, { 'ignored/cache': 'x' })
+      writeFiles(workspace.path, { 'ignored/node_modules/a.js': 'x' })
       await workspaces.collect(workspace, request(task), true)
       expect(await workspaces.cleanup(workspace, request(task), true)).toEqual({ kept: null, rescued: [] })
       expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)

@@ -38,7 +38,8 @@ export function listLines(
   columns: number,
   paint: ChalkInstance,
 ): string[] {
-  if (kept.length === 0) return wrapped('Nothing is kept here: all work of ended runs is on branches.', columns)
+  if (kept.length === 0)
+    return wrapped('Nothing is kept apart here: what ended runs committed is on branches, and their notes tell of anything else.', columns)
   const lines = kept.flatMap(({ known, files }, index) => [
     ...(index > 0 ? [''] : []),
     ...headLines(known, now, columns, paint),
@@ -71,9 +72,13 @@ export function restoredLines(
   paint: ChalkInstance,
 ): string[] {
   const { branch, sha, base, repo } = restored
+  const isWhole = restored.remarks.length === 0
   const what = known.task ? `: ${oneLine(known.task.title, 300)}` : ''
   return [
-    ...wrapped(`${paint.green('✔')} The branch ${branch} holds it (${sha.slice(0, 12)})${what}`, columns),
+    ...wrapped(
+      `${isWhole ? paint.green('✔') : paint.yellow('!')} The branch ${branch} holds ${isWhole ? 'it' : 'a part of it'} (${sha.slice(0, 12)})${what}`,
+      columns,
+    ),
     ...restored.remarks.flatMap(remark => wrapped(oneLine(remark), columns, '  ').map(line => paint.yellow(line))),
     `${paint.dim('Look:')}  git -C ${shellWord(repo)} diff ${base.slice(0, 12)} ${shellWord(branch)}`,
     `${paint.dim('Use:')}   git -C ${shellWord(repo)} switch ${shellWord(branch)}`,

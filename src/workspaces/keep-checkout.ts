@@ -1,0 +1,83 @@
+import type { Git } from './git.ts'
+import { hiddenFiles } from './hidden-files.ts'
+import { identityEnv } from './identity.ts'
+import { gitAt, type Place } from './place.ts'
+import { unfinishedOperation } from './repository.ts'
+import { rescueTree, safeRun } from './rescue.ts'
+import { dropPrivateIndex, type Snapshot, takeSnapshot } from './snapshot.ts'
+import type { Status } from './status.ts'
+import { nestedWork, strayLinks, submodulePaths, untrackedRepositories } from './submodules.ts'
+import { somePaths } from './users-paths.ts'
+
+/** What was put under `refs/agent-runner/` of a checkout that may go. */
+export interface KeptCheckout {
+  /** Null when nothing in it would be lost. */
+  ref: string | null
+  /** The ignored files that are in it. */
+  ignored: string[]
+  /** Repositories in the checkout with work of their own. Their files are in it; their history is only where it is. */
+  nested: string[]
+  /** Why the checkout must stay; null when all that it holds is kept. */
+  obstacle: string | null
+}
+
+/**
+ * A picture of a checkout that stays, with the files of repositories inside that hold work of their own. What is ignored is not in it. Their
+ * history, and what was too much, is told in `incomplete`.
+ */
+export async function pictureOf(git: Git, gitDir: string, run: string, status: Status): Promise<Snapshot> {
+  const untracked = untrackedRepositories(status)
+  const inside = await hiddenFiles(
+    git.cwd,
+    [...untracked, ...(await strayLinks(git))].map(path => `${path}/`),
+  )
+  const snapshot = await takeSnapshot(git, gitDir, run, { repositories: untracked, hidden: [...inside.files.keys()] })
+  return { ...snapshot, incomplete: inside.incomplete ?? snapshot.incomplete }
+}
+
+/**
+ * Puts all that would be lost with a checkout's folder under `refs/agent-runner/`: what is uncommitted, what is ignored but for build caches
+ * and what `isKnown` says was there before, and the files of repositories inside. `links`: the links to repositories in its index.
+ */
+export async function keepCheckout(
+  place: Place,
+  gitDir: string,
+  path: string,
+  status: Status,
+  links: string[],
+  isKnown: (path: string, stamp: string) => boolean,
+): Promise<KeptCheckout> {
+  const { request, options } = place
+  const git = gitAt(place, path)
+  const run = safeRun(request.runId)
+  const untracked = untrackedRepositories(status)
+  const ignored = await hiddenFiles(path, status.ignored, isKnown)
+  const nested = await nestedWork(git, [...links, ...untracked, ...ignored.repositories])
+  const submodules = nested.length > 0 ? await submodulePaths(git) : new Set()
+  // A clone that has nothing of its own can be had again. A submodule stays a link, and its folder stays.
+  const strange = nested.filter(one => !submodules.has(one) && !ignored.repositories.includes(one))
+  const inside = await hiddenFiles(
+    path,
+    strange.map(one => `${one}/`),
+  )
+  const hidden = [...new Set([...ignored.files.keys(), ...inside.files.keys()])]
+  const kept: KeptCheckout = { ref: null, ignored: [...ignored.files.keys()], nested, obstacle: null }
+  // Deleted files alone are no work: their contents are in HEAD. An interrupted removal looks like that.
+  const open = status.entries.some(entry => entry.kind !== 'gone' && !entry.path.endsWith('/'))
+  if (open || hidden.length > 0 || unfinishedOperation(gitDir)) {
+    try {
+      const snapshot = await takeSnapshot(git, gitDir, run, { repositories: untracked, hidden })
+      const why = `${open ? 'Left uncommitted' : 'Ignored files'} by task ${request.task.id}`
+      kept.ref = await rescueTree(git, request.runId, snapshot.tree, status.head, why, await identityEnv(git, options.author))
+      if (snapshot.incomplete) kept.obstacle = `not all of it could be kept: ${snapshot.incomplete}`
+    } finally {
+      dropPrivateIndex(gitDir, run)
+    }
+  }
+  if (ignored.incomplete) kept.obstacle ??= `not all ignored files could be kept: ${ignored.incomplete}`
+  if (nested.length > 0) {
+    const part = inside.incomplete ? `, and not all of their files are kept: ${inside.incomplete}` : ''
+    kept.obstacle ??= `there are repositories with work of their own in it: ${somePaths(nested)}${part}`
+  }
+  return kept
+}

@@ -1,0 +1,39 @@
+import type { Git } from './git.ts'
+import { identityEnv } from './identity.ts'
+import type { Place } from './place.ts'
+import { rescueTree, safeRun } from './rescue.ts'
+import { restorePaths } from './restore.ts'
+import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import type { Status } from './status.ts'
+import { untrackedRepositories } from './submodules.ts'
+import { emptyTree, treeChanges } from './trees.ts'
+import { somePaths } from './users-paths.ts'
+
+/**
+ * Moves what is uncommitted in the repository's own checkout, of the paths that `isToGo` names, to `refs/agent-runner/`. `why` begins the
+ * sentence that ends with the task. Answers with the ref, or null when nothing was there to move.
+ */
+export async function moveAway(
+  place: Place,
+  git: Git,
+  status: Status,
+  isToGo: (path: string) => boolean,
+  why: string,
+): Promise<string | null> {
+  const { repository, request, options } = place
+  const run = safeRun(request.runId)
+  try {
+    const snapshot = await takeSnapshot(git, repository.gitDir, run, { repositories: untrackedRepositories(status) })
+    const head = status.head ?? (await emptyTree(git))
+    const changes = (await treeChanges(git, head, snapshot.tree)).filter(change => isToGo(change.path))
+    if (snapshot.incomplete) options.warn(`not all that the agent left could be moved away: ${snapshot.incomplete}`)
+    if (changes.length === 0) return null
+    const env = await identityEnv(git, options.author)
+    const ref = await rescueTree(git, request.runId, snapshot.tree, status.head, `${why} task ${request.task.id}`, env)
+    const links = await restorePaths(git, changes)
+    if (links.length > 0) options.warn(`${somePaths(links)}: a repository inside the repository was left as the agent left it`)
+    return ref
+  } finally {
+    dropPrivateIndex(repository.gitDir, run)
+  }
+}

@@ -1,0 +1,114 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { hiddenFiles, stampAt } from './hidden-files.ts'
+import { readIntent } from './intent.ts'
+import { gitAt, ownFolders, type Place } from './place.ts'
+import { readRefs } from './ref-picture.ts'
+import { safeRun } from './rescue.ts'
+import { readShared } from './shared-files.ts'
+import { readStatus, type Status } from './status.ts'
+
+const stamps = z.record(z.string(), z.string())
+
+const Checkout = z.object({
+  head: z.string().nullable(),
+  branch: z.string().nullable(),
+  /** What differs from HEAD, and what is ignored: path → stamp. */
+  changed: stamps,
+  ignored: stamps,
+})
+
+const Picture = z.object({
+  version: z.literal(1),
+  /** The agent's checkout. What is in it here is not the run's; null when that cannot be told. */
+  workspace: Checkout.nullable(),
+  /** The repository's own checkout, when the agent works elsewhere. */
+  main: Checkout.nullable(),
+  branches: stamps,
+  /** The commits of `git stash`, the latest first. */
+  stash: z.array(z.string()),
+  /** Configuration and hooks that all checkouts share. */
+  shared: z.object({ config: z.string(), files: stamps }),
+})
+
+/** A repository as it stood before the agent began: what is not in it, or is not the same, came while the agent worked. */
+export type Picture = z.infer<typeof Picture>
+export type CheckoutPicture = z.infer<typeof Checkout>
+
+const fileOf = (place: Place) => join(place.repository.commonDir, `agent-runner-${safeRun(place.request.runId)}.before.json`)
+
+/** The run's picture; null when there is none that can be read. */
+export function readPicture(place: Place): Picture | null {
+  try {
+    return Picture.parse(JSON.parse(readFileSync(fileOf(place), 'utf8')))
+  } catch {
+    return null
+  }
+}
+
+/** Answers of an ignored file of the workspace, by its stamp, whether it was there before the agent began and is as it was. */
+export function knownBefore(place: Place): (path: string, stamp: string) => boolean {
+  const before = readPicture(place)?.workspace?.ignored ?? {}
+  return (path, stamp) => before[path] === stamp
+}
+
+/** What was changed in the workspace before the agent began, by path and stamp. */
+export function changedBefore(place: Place): Record<string, string> {
+  return readPicture(place)?.workspace?.changed ?? {}
+}
+
+/** Forgets the run's picture. */
+export function dropPicture(place: Place): void {
+  for (const suffix of ['', '.new']) rmSync(fileOf(place) + suffix, { force: true })
+}
+
+/**
+ * Takes the run's picture and has it on the disk, before the agent begins. One that is there stays: the agent may have begun since.
+ * `status`: the workspace's, for who has just read it.
+ */
+export async function takePicture(place: Place, workspace: WorkspaceRecord, status?: Status): Promise<void> {
+  if (readPicture(place) !== null) return
+  const { repository, git } = place
+  const inPlace = workspace.path === repository.root
+  // In a worktree that somebody worked in before, all that is not committed is work.
+  const isNew = inPlace || readIntent(repository.commonDir, place.request.runId)?.path === workspace.path
+  const [own, main, refs, shared] = await Promise.all([
+    isNew ? seeCheckout(place, workspace.path, status) : null,
+    inPlace || repository.bare ? null : seeCheckout(place, repository.root),
+    readRefs(git),
+    readShared(repository),
+  ])
+  const picture: Picture = { version: 1, workspace: own, main, ...refs, shared }
+  const file = fileOf(place)
+  const handle = openSync(`${file}.new`, 'w', 0o600)
+  try {
+    writeSync(handle, JSON.stringify(picture))
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+  renameSync(`${file}.new`, file)
+}
+
+/** What of a checkout is not in its HEAD. Build caches, and more than some ten thousand ignored files, are passed over. */
+export async function seeCheckout(place: Place, path: string, known?: Status): Promise<CheckoutPicture> {
+  const status = known ?? (await readStatus(gitAt(place, path), { ignored: true }))
+  const ours = ownFolders(place)
+    .map(folder => `${folder}/`)
+    .filter(folder => folder.startsWith(`${path}/`))
+  const isOurs = (name: string) => ours.some(folder => `${path}/${name}`.startsWith(folder))
+  const changed: Record<string, string> = {}
+  for (const entry of status.entries) if (!isOurs(entry.path)) changed[entry.path] = stampAt(path, entry.path)
+  const { files } = await hiddenFiles(
+    path,
+    status.ignored.filter(name => !isOurs(name)),
+  )
+  return { head: status.head, branch: status.branch, changed, ignored: Object.fromEntries(files) }
+}
+
+/** The paths that are new, or not as they were. */
+export function differences(before: Record<string, string>, now: Record<string, string>): string[] {
+  return Object.keys(now).filter(path => before[path] !== now[path])
+}
