@@ -1,7 +1,16 @@
+import { hideOwnSecrets } from '../system/own-secrets.ts'
+
 /*
  * The entry. Programs that are started by this one come first, so that they load nothing of the command line: a
  * supervisor lives as long as its agent and should cost little.
  */
+/** Commands that are over at once, or whose environment was made by us. */
+const SHORT = new Set(
+  '-h --help -V --version help completion config init task status logs keys db supervise try-lock shipped-hook exec-module'.split(' '),
+)
+// Before anything is loaded that would have to be loaded again.
+if (!SHORT.has(process.argv[2] ?? '')) hideOwnSecrets()
+
 const [word = '', argument = ''] = process.argv.slice(2)
 
 if (word === 'supervise') {

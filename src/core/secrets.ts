@@ -8,7 +8,11 @@ const SUSPECT_NAMES = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE
 const URL_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:[^\s/@"']+@/i
 
 /** Whether a value has a password in it, as database URLs do. */
-const holdsPassword = (value: string) => URL_WITH_PASSWORD.test(value)
+export const holdsPassword = (value: string) => URL_WITH_PASSWORD.test(value)
 
 /** Whether an entry of the environment may be a secret, by its name or by its value. */
-export const isSecret = (name: string, value: string) => value !== '' && (SUSPECT_NAMES.test(name) || holdsPassword(value))
+export const isSecret = (name: string, value: string) =>
+  (SUSPECT_NAMES.test(name) && value !== '' && !isAmount(name, value)) || holdsPassword(value)
+
+/** As in MAX_THINKING_TOKENS. */
+const isAmount = (name: string, value: string) => /TOKENS$/i.test(name) && /^\d+$/.test(value)
