@@ -18,6 +18,7 @@ export function toPolicy({ values }: Pick<Config, 'values'>, roleInstructions: s
     ),
     roleInstructions,
     onHookFailure: values.onHookFailure === 'give-back' ? 'give_back' : values.onHookFailure,
+    onUnhealthy: values.onUnhealthy,
     maxAttempts: values.maxAttempts,
     maxInterruptions: values.maxInterruptions,
     maxCostUsd: values.maxCost,
@@ -32,5 +33,6 @@ export function toPolicy({ values }: Pick<Config, 'values'>, roleInstructions: s
     usageLimitWaitMs: ms(values.usageLimitWait),
     diffBytes: values.diffLimit * 1024,
     sendsDiff: values.sendDiff === 'yes',
+    verbose: values.verbose === 'yes',
   }
 }

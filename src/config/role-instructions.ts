@@ -9,11 +9,12 @@ import { ROLE } from './settings/identity.ts'
 function roleFolders({ values }: Pick<Config, 'values'>): string[] {
   const inRepository = ['', 'headless_pm', 'agents', 'agents/client'].flatMap(folder => {
     const base = join(values.repo, folder)
-    // The bare folder comes second, and not the repository's root: `qa.md` there may be anything.
-    return folder === '' ? [join(base, 'team_roles')] : [join(base, 'team_roles'), base]
+    const named = ['team_roles', 'agent_instructions'].map(name => join(base, name))
+    // The bare folder comes last, and not the repository's root: `qa.md` there may be anything.
+    return folder === '' ? named : [...named, base]
   })
   const given = values.roleInstructionsDir === null ? [] : [values.roleInstructionsDir]
-  return [...given, ...inRepository, join(values.home, 'team_roles')]
+  return [...given, ...inRepository, join(values.home, 'team_roles'), join(values.home, 'agent_instructions')]
 }
 
 /**

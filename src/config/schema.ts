@@ -52,18 +52,21 @@ export function flagValue(key: Key, flags: Record<string, unknown>): unknown {
   const value = flags[flagAttribute(key) ?? '']
   const { flagMeans } = setting(key)
   if (flagMeans === undefined) return value
-  return value === false ? flagMeans : undefined
+  return value === !isNegated(key) ? flagMeans : undefined
 }
 
 /** The name under which commander keeps a flag: `--agent-id <id>` is `agentId`, `--no-diff` is `diff`, which is false then; null without a flag. */
 export function flagAttribute(key: Key): string | null {
   const name = flagName(key)
   if (name === null) return null
-  const words = setting(key).flagMeans === undefined ? name.slice('--'.length) : name.slice('--no-'.length)
+  const words = name.slice(isNegated(key) ? '--no-'.length : '--'.length)
   return words.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** The flag without its placeholder: `--agent-id`; null when there is none. */
+/** Whether the flag takes something away: commander keeps `--no-diff` as a `diff` that is false. */
+const isNegated = (key: Key) => setting(key).flagMeans !== undefined && flagName(key)!.startsWith('--no-')
+
+/** The long flag without its placeholder: `--agent-id`; null when there is none. */
 export function flagName(key: Key): string | null {
-  return setting(key).flag?.split(' ')[0] ?? null
+  return /--[\w-]+/.exec(setting(key).flag ?? '')?.[0] ?? null
 }

@@ -1,5 +1,5 @@
 import { limitsTable } from '../core/limits.ts'
-import { type Key, setting, TOPICS } from './schema.ts'
+import { flagName, type Key, setting, TOPICS } from './schema.ts'
 import { envNames, type Trust } from './setting.ts'
 
 /** The settings as Markdown tables, one per topic, for README.md. */
@@ -18,7 +18,7 @@ export function settingsTable(): string {
 
 function line(key: Key): string {
   const row = setting(key)
-  const flag = row.flag === null ? '–' : code(row.flag.split(' ')[0] ?? '')
+  const flag = row.flag === null ? '–' : code(flagName(key) ?? '')
   const choices = row.choices ? ` One of ${row.choices.map(code).join(', ')}.` : ''
   const notInFiles = row.trust === 'never' ? ' Not in files.' : ''
   return `| ${code(key)} | ${flag} | ${envNames(row).map(code).join(', ')} | ${sayDefault(key)} | ${sayTrust(row.trust)} | ${escaped(row.says)}${choices}${notInFiles} |`

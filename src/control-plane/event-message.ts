@@ -1,5 +1,5 @@
 import type { RunnerEvent } from '../core/event.ts'
-import { sentence } from '../core/text/sentence.ts'
+import { atLength, sentence } from '../core/text/sentence.ts'
 import { cut } from '../core/text/words.ts'
 import { EVENT_TYPES, type EventType, isRunnerEvent } from './event-map.ts'
 
@@ -35,10 +35,10 @@ export function messageOf(type: string, data: Record<string, unknown>): string {
 
 /** The runner's own sentence. Events come from other machines and versions: what has another shape has none. */
 function runnerSentence(data: Record<string, unknown>): string {
-  if (data.type === 'agent_thinking') return `the agent thinks: ${text(data.text)}`
-  if (data.type === 'tool_result' && data.ok === true) return `the tool answered: ${text(data.text)}`
+  if (!isRunnerEvent(data)) return text(data.message)
   try {
-    return isRunnerEvent(data) ? sentence(data as unknown as RunnerEvent) : text(data.message)
+    const event = data as unknown as RunnerEvent
+    return sentence(event) || atLength(event)
   } catch {
     return text(data.message)
   }

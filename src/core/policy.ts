@@ -16,6 +16,7 @@ export interface Policy {
   roles: Record<string, RolePolicy>
   roleInstructions: string
   onHookFailure: 'skip' | 'give_back' | 'stop'
+  onUnhealthy: 'pause' | 'warn'
   maxAttempts: number
   maxInterruptions: number
   maxCostUsd: number | null
@@ -32,6 +33,8 @@ export interface Policy {
   diffBytes: number
   /** Whether a control plane is sent the diff and what else may hold code; without it code stays on this machine. */
   sendsDiff: boolean
+  /** Whether every run is told at length, as a task's plan can ask for. */
+  verbose: boolean
 }
 
 /** The policy of a role: what is configured, else checking for `qa`, else doing. */

@@ -6,9 +6,9 @@ export interface Health {
   readonly ok: boolean | null
   /** A task could not be begun here: the next one waits for a check that is made now. */
   doubt(): void
-  /** Resolves when the last check was good. Rejects when the runner is asked to end. */
+  /** Resolves when the last check was good, or only warns. Rejects when the runner is asked to end. */
   healthy(): Promise<void>
-  /** The last verdict, or that of the check that runs now. Rejects when it could not be run. */
+  /** Whether a task may be taken, by the last check or the one that runs now. Rejects when it could not be run. */
   verdict(): Promise<boolean>
   end(): void
 }
@@ -19,6 +19,7 @@ export function startHealth(context: RunnerContext): Health {
   const signal = AbortSignal.any([over.signal, context.stops.leaving])
   let ok: boolean | null = null
   let doubted = false
+  const goesOn = context.policy.onUnhealthy === 'warn'
   let waiting: PromiseWithResolvers<void> | null = null
   let nap = new AbortController()
 
@@ -29,7 +30,9 @@ export function startHealth(context: RunnerContext): Health {
       context.emit({
         type: 'health',
         ok: result.ok,
-        message: result.ok ? 'well again, taking tasks' : result.message || 'the health check failed',
+        message: result.ok
+          ? 'well again, taking tasks'
+          : `${result.message || 'the health check failed'}${goesOn ? '; tasks are taken all the same' : ''}`,
       })
     ok = result.ok
     return ok
@@ -44,7 +47,7 @@ export function startHealth(context: RunnerContext): Health {
         if (!signal.aborted) context.emit({ type: 'warning', message: `the health check could not be run: ${(error as Error).message}` })
       })
       doubted = false
-      if (ok) {
+      if (ok || goesOn) {
         waiting?.resolve()
         waiting = null
       }
@@ -60,13 +63,13 @@ export function startHealth(context: RunnerContext): Health {
     get ok() {
       return ok
     },
-    verdict: () => last,
+    verdict: () => last.then(healthy => healthy || goesOn),
     doubt() {
       doubted = true
       nap.abort()
     },
     async healthy() {
-      if (ok && !doubted) return
+      if ((ok || (goesOn && ok !== null)) && !doubted) return
       waiting ??= Promise.withResolvers()
       const { promise, reject } = waiting
       const drained = () => reject(context.stops.draining.reason)

@@ -39,6 +39,13 @@ export const hookDocument = z.object({
   tracker: z.object({ name: z.string(), url: z.string() }),
   state_dir: z.string().describe('The state folder, ~/.headless-pm unless moved'),
   agent_command: z.string().nullable().describe('The agent CLI: a path, or a name on PATH'),
+  task_id: z.string().nullable().describe('The same as task.id, as hooks of the older runner read it; so are the six that follow'),
+  task_title: z.string().nullable(),
+  skill_level: z.enum(LEVELS).nullable(),
+  complexity: z.enum(COMPLEXITIES).nullable(),
+  status: z.string().nullable().describe('The status that the task moved to; before its end the one in which it was found'),
+  success: z.boolean().nullable().describe('Null before the end of the run'),
+  execution_time: z.number().nullable().describe('Seconds that the run took; null before its end'),
   result: z
     .object({
       success: z.boolean(),

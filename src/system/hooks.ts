@@ -102,9 +102,19 @@ const callId = () => `${process.pid}-${Date.now().toString(36)}-${Math.floor(Mat
 
 /** The document as it stands on the wire: snake_case throughout. */
 function toWire({ task, ...document }: HookDocument): HookWire {
-  if (!task) return { ...document, task }
+  const { result } = document
+  const flat = {
+    task_id: task?.id ?? null,
+    task_title: task?.title ?? null,
+    skill_level: task?.seniority ?? null,
+    complexity: task?.complexity ?? null,
+    status: result ? result.status : (task?.status ?? null),
+    success: result?.success ?? null,
+    execution_time: result ? result.duration_ms / 1000 : null,
+  }
+  if (!task) return { ...document, ...flat, task }
   const { dependsOn, maxCostUsd, runId: _run, plan: _plan, repo: _repo, ...same } = task
-  return { ...document, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
+  return { ...document, ...flat, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
 }
 
 /** What to tell people: what it said last, headed by how it ended where that is not plain. */

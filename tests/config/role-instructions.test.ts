@@ -19,13 +19,18 @@ function places(files: Record<string, string>, roleInstructionsDir: string | nul
 const ORDER = [
   'given/qa.md',
   'repo/team_roles/qa.md',
+  'repo/agent_instructions/qa.md',
   'repo/headless_pm/team_roles/qa.md',
+  'repo/headless_pm/agent_instructions/qa.md',
   'repo/headless_pm/qa.md',
   'repo/agents/team_roles/qa.md',
+  'repo/agents/agent_instructions/qa.md',
   'repo/agents/qa.md',
   'repo/agents/client/team_roles/qa.md',
+  'repo/agents/client/agent_instructions/qa.md',
   'repo/agents/client/qa.md',
   'home/team_roles/qa.md',
+  'home/agent_instructions/qa.md',
 ]
 
 test('each usual place is looked at, nearest first', () => {

@@ -8,7 +8,7 @@ test('every setting has an environment name, a default, a sentence, and a flag u
     expect(row.env.length, key).toBeGreaterThan(0)
     expect(row, key).toHaveProperty('default')
     expect(row.says, key).toMatch(/^[A-Z{].{10,}\.$/)
-    const flag = row.flagMeans === undefined ? /^--[a-z-]+ <[a-z]+>$/ : /^--no-[a-z-]+$/
+    const flag = row.flagMeans === undefined ? /^--[a-z-]+ <[a-z]+>$/ : /^(--no-[a-z-]+|-v, --verbose)$/
     if (!row.secret && key !== 'roles') expect(row.flag, key).toMatch(flag)
   }
 })

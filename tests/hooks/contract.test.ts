@@ -48,6 +48,28 @@ test('what hooks are given on stdin keeps to the schema, key for key', async () 
   }
 })
 
+test('a hook finds the keys of the older runner at the top, before and after the run', async () => {
+  const repo = tempFolder()
+  writeFiles(repo, { 'hooks/pre_task.sh': 'cat > before.json', 'hooks/post_task.sh': 'cat > after.json' })
+  const hooks = openHooks({ hooksDir: null, repo, home: repo, timeoutMs: 20_000, killGraceMs: 100, self: PROGRAM })
+  const about = { task_id: '7', task_title: hookTask().title, skill_level: 'senior', complexity: 'minor' }
+  await hooks.run('pre_task', hookDocument(), join(repo, 'log'), new AbortController().signal)
+  expect(JSON.parse(readFileSync(join(repo, 'before.json'), 'utf8'))).toMatchObject({
+    ...about,
+    status: 'created',
+    success: null,
+    execution_time: null,
+  })
+  const ended = hookDocument({ event: 'post_task', workspace, result: { ...result, status: 'dev_done', success: true, duration_ms: 1500 } })
+  await hooks.run('post_task', ended, join(repo, 'log'), new AbortController().signal)
+  expect(JSON.parse(readFileSync(join(repo, 'after.json'), 'utf8'))).toMatchObject({
+    ...about,
+    status: 'dev_done',
+    success: true,
+    execution_time: 1.5,
+  })
+})
+
 for (const name of HOOKS) {
   test(`${name} says so in one line when stdin is no document`, async () => {
     const cwd = tempFolder()

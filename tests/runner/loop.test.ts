@@ -87,6 +87,29 @@ test('while the health check fails no task is taken; when it succeeds again, tas
   }
 })
 
+test.each([true, false])('a failing health check only warns where that is set: the task is done (single task: %s)', async single => {
+  const files = { 'README.md': '', 'hooks/health_check.sh': 'echo "the disk is old"; exit 1\n' }
+  const stage = await runnerStage(done, { files, env: { HEADLESS_PM_ON_UNHEALTHY: 'warn' } })
+  const { id } = await stage.board.addTask(draft)
+  const stops = new Stops()
+  const said: string[] = []
+  const running = stage.run({
+    single,
+    stops,
+    change: context => {
+      const { emit } = context
+      context.emit = (event, runId) => {
+        emit(event, runId)
+        if (event.type === 'health') said.push(event.message)
+      }
+    },
+  })
+  await waitFor('done', async () => (await stage.board.showTask(id)).status === 'dev_done')
+  stops.request()
+  await running
+  expect(said).toEqual(['the disk is old; tasks are taken all the same'])
+})
+
 test('a machine that cannot begin a task is checked before it takes another one', async () => {
   // What is wrong came up after the last check of health, and the next one would be minutes away.
   const files = {

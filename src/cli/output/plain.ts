@@ -1,11 +1,11 @@
 import type { StampedEvent } from '../../core/event.ts'
-import { sentence } from '../../core/text/sentence.ts'
+import { atLength, sentence } from '../../core/text/sentence.ts'
 import { count, localStamp } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
 
-/** An event as one line with its local time and the agent; '' for what is not worth a line. No escape sequences. */
-export function plainLine(event: StampedEvent): string {
-  const text = oneLine(sentence(event))
+/** An event as one line with its local time and the agent; '' for what is not worth a line, unless it is to be told at length. No escape sequences. */
+export function plainLine(event: StampedEvent, verbose = false): string {
+  const text = oneLine(sentence(event) || (verbose ? atLength(event) : ''))
   return text === '' ? '' : `${localStamp(event.at)} ${oneLine(event.agentId, 64)} ${text}`
 }
 

@@ -1,9 +1,10 @@
 import chalk, { type ChalkInstance } from 'chalk'
 import ora, { type Ora } from 'ora'
 import type { StampedEvent } from '../../core/event.ts'
+import { atLength } from '../../core/text/sentence.ts'
 import { moment, STEP_DOING, watch } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
-import { columnsOf, cut } from './layout.ts'
+import { columnsOf, cut, wrapped } from './layout.ts'
 import { prettyLines } from './pretty-lines.ts'
 import type { Printer, PrinterOptions } from './printer-contract.ts'
 import { RunMemories } from './run-memory.ts'
@@ -32,7 +33,9 @@ export function openPretty(stream: OutputStream, options: PrinterOptions = {}, p
 
   function show(event: StampedEvent): void {
     try {
-      const lines = prettyLines(event, memories.of(event), paint, sink.columns())
+      const told = prettyLines(event, memories.of(event), paint, sink.columns())
+      const more = options.verbose ? atLength(event) : ''
+      const lines = more === '' ? told : wrapped(more, sink.columns(), '  ').map(line => paint.dim(line))
       // The spinner notices writes to its stream: it clears its line, lets them through, and draws itself again below.
       if (lines.length > 0) sink.write(`${lines.join('\n')}\n`)
     } catch {

@@ -19,4 +19,6 @@ export interface PrinterOptions {
   live?: boolean
   /** Nothing is left out for slow readers; for commands that print and end. */
   complete?: boolean
+  /** Whether it is told what the agent thinks and what its tools answer. */
+  verbose?: boolean
 }

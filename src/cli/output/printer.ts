@@ -31,7 +31,7 @@ export async function openPrinter(format: LogFormat, stream: OutputStream, optio
     return linePrinter(openSink(stream, options), jsonLine)
   }
   const { plainLine, missingLine } = await import('./plain.ts')
-  return linePrinter(openSink(stream, { ...options, missing: missingLine }), plainLine)
+  return linePrinter(openSink(stream, { ...options, missing: missingLine }), event => plainLine(event, options.verbose))
 }
 
 /** One line or none per event. */

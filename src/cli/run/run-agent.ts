@@ -42,7 +42,9 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   const tightened = openStateFolder(home, selfCommand())
   const single = flags.singleTask === true
   const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })
-  const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, process.stdout, process.env), process.stdout)
+  const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, process.stdout, process.env), process.stdout, {
+    verbose: config.values.verbose === 'yes',
+  })
   const stops = new Stops()
   const files = openRunFiles(home)
   const care = single ? null : careForMemory()

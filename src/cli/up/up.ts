@@ -50,7 +50,9 @@ export async function up(flags: Flags, io: CommandIo): Promise<number> {
     const { url, owner } = server
     const listening = { url, database: plane.url, keys: owner !== null, key_file: access.file, lanes: [...alive] }
     io.stdout.write(flags.json ? `${JSON.stringify(listening)}\n` : greeting(server, access, plane.url, io))
-    const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, io.stdout as { isTTY?: boolean }, io.env), io.stdout)
+    const printer = await openPrinter(chooseFormat(flags.json ? 'json' : logFormat, io.stdout as { isTTY?: boolean }, io.env), io.stdout, {
+      verbose: base.values.verbose === 'yes',
+    })
     const show = (event: StampedEvent) => printer.print(event)
     const say = openTimeline('up', openRunFiles(home), show)
     const deaf = listenToSignals(stops, say)

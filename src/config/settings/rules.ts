@@ -28,6 +28,14 @@ export const RULES = {
     trust: { free: ['give-back', 'stop'] },
     says: 'What to do when pre_task refuses and nobody can be asked: give the task back, skip the check, or stop the runner.',
   },
+  onUnhealthy: {
+    ...choice('pause', 'warn'),
+    flag: '--on-unhealthy <answer>',
+    env: ['HEADLESS_PM_ON_UNHEALTHY'],
+    default: 'pause',
+    trust: { free: ['pause'] },
+    says: 'What to do while the health_check hook fails: take no task, or only say so and go on.',
+  },
   roles: {
     kind: 'record',
     unit: null,
@@ -89,6 +97,15 @@ export const RULES = {
     default: 10,
     trust: 'free',
     says: 'How long the agent CLI may take to exit after its result; the result counts in any case.',
+  },
+  verbose: {
+    ...choice('yes', 'no'),
+    flag: '-v, --verbose',
+    flagMeans: 'yes',
+    env: ['HEADLESS_PM_VERBOSE'],
+    default: 'no',
+    trust: 'free',
+    says: 'Whether the output tells at length what the agent thinks and what its tools answer; the flag says yes.',
   },
   logFormat: {
     ...choice('auto', 'pretty', 'plain', 'json'),

@@ -2,6 +2,12 @@ import { end } from '../ends.ts'
 import type { RunnerEvent } from '../event.ts'
 import { count, cut, duration, localStamp, money, STEP_DOING } from './words.ts'
 
+/** What is only told at length: what the agent thinks, and what its tools answer; '' for all else. */
+export function atLength(event: RunnerEvent): string {
+  if (event.type === 'agent_thinking') return event.text.trim() === '' ? '' : `the agent thinks: ${event.text}`
+  return event.type === 'tool_result' && event.ok && event.text.trim() !== '' ? `the tool answered: ${event.text}` : ''
+}
+
 /** What happened, in one sentence. A kind of event without a sentence does not compile. */
 export function sentence(event: RunnerEvent): string {
   switch (event.type) {

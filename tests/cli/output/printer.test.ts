@@ -66,6 +66,19 @@ test.each(['plain', 'pretty'] as const)('%s: a worktree under another name is no
   expect(await ready('in-place')).toContain('not a worktree: main is checked out')
 })
 
+test.each(['plain', 'pretty'] as const)('%s: what the agent thinks and what its tools answer is told at length alone', async format => {
+  const events = [
+    stamped({ type: 'agent_thinking', text: 'Look first.' }),
+    stamped({ type: 'tool_result', id: 't', ok: true, text: 'all tests pass' }),
+  ]
+  expect(await shown(format, events)).toBe('')
+  const stream = capture(80)
+  const printer = await openPrinter(format, stream, { live: false, verbose: true })
+  for (const event of events) printer.print(event)
+  printer.close()
+  expect(stream.text()).toMatch(/the agent thinks: Look first\.\n.*the tool answered: all tests pass/)
+})
+
 test('each plain line begins with its local time and its agent', async () => {
   const lines = (
     await shown(
