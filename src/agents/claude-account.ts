@@ -3,6 +3,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { readJson } from '../core/json.ts'
 import { claudeConfigDir } from './claude-transcript.ts'
 
 /** Who is asked, where that is not the login's own place. */
@@ -39,7 +40,7 @@ function login(env: NodeJS.ProcessEnv): string[] {
   const file = join(env.CLAUDE_CONFIG_DIR || env.HOME || homedir(), '.claude.json')
   try {
     if (statSync(file).size <= LARGEST) {
-      const { oauthAccount } = settings.parse(JSON.parse(readFileSync(file, 'utf8')))
+      const { oauthAccount } = settings.parse(readJson(readFileSync(file, 'utf8')))
       return ['account', oauthAccount.accountUuid, oauthAccount.organizationUuid]
     }
   } catch {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { runChild } from '../children/run.ts'
+import { readJson } from '../core/json.ts'
 
 /** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may do, but nobody looked. */
 export const TRIED_RANGE = '2.1.x'
@@ -50,7 +51,7 @@ async function ask(
 
 function parsedJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return null
   }

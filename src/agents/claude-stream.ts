@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { readJson } from '../core/json.ts'
+import { LIMITS } from '../core/limits.ts'
 
 /*
  * The lines of `claude -p --output-format stream-json`, tried with 2.1.329. Only what the runner needs is described;
@@ -101,18 +103,18 @@ export type ClaudeBlock = z.output<Schemas['block']>
 export type ClaudeResult = Extract<ClaudeLine, { type: 'result' }>
 export type ClaudeUsage = z.output<Schemas['usage']>
 
-/** Longer lines are passed over: parsing them would take more memory than a runner may have. Characters. */
-const LONGEST_LINE = 16 * 1024 * 1024
-
 /** To compile the schemas takes as long as to read so many lines without. */
 const WORTH_COMPILING = 200
 let read = 0
 
 /** One stdout line as what it says; null for everything that is not understood. Never throws. */
 export function parseClaudeLine(source: string): ClaudeLine | null {
-  if (source.length > LONGEST_LINE || !source.trimStart().startsWith('{')) return null
+  if (!source.trimStart().startsWith('{')) return null
   try {
-    return claudeLines().line.safeParse(JSON.parse(source), { jitless: ++read < WORTH_COMPILING }).data ?? null
+    return (
+      claudeLines().line.safeParse(readJson(source, { characters: LIMITS.agentLine.most }), { jitless: ++read < WORTH_COMPILING }).data ??
+      null
+    )
   } catch {
     return null
   }

@@ -1,3 +1,4 @@
+import { readJson } from '../core/json.ts'
 import type { Setting } from './setting.ts'
 
 /**
@@ -49,7 +50,7 @@ function splitPairs(text: string): Record<string, string> | null {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return text
   }

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type Conf from 'conf'
 import { RunnerError } from '../core/errors.ts'
+import { readJson } from '../core/json.ts'
 import type { Key } from './schema.ts'
 import { fromMapping } from './settings-file.ts'
 import type { Found, Problem } from './source.ts'
@@ -16,7 +17,7 @@ export function readUserFile(home: string, problems: Problem[]): Map<Key, Found>
   const text = readTextFile(path, 'user', problems)
   if (text === null || text.trim() === '') return new Map()
   try {
-    return fromMapping(JSON.parse(text), { kind: 'user', path, lineOf: () => null }, problems)
+    return fromMapping(readJson(text), { kind: 'user', path, lineOf: () => null }, problems)
   } catch (thrown) {
     problems.push({ kind: 'user', message: `${path}: ${sayJsonError(text, thrown)}` })
     return new Map()

@@ -25,8 +25,7 @@ export async function putArtifact(
   const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   const size = Buffer.byteLength(body)
   if (size > LIMITS.artifact.most) throw new RunnerError('USAGE', `${name} is larger than ${limitWords('artifact')}`)
-  // PostgreSQL keeps no NUL in a text.
-  const row = { content_type: contentType, size, body: body.replaceAll('\0', '\uFFFD'), created_at: tx.at }
+  const row = { content_type: contentType, size, body, created_at: tx.at }
   await tx.db
     .insertInto('run_artifacts')
     .values({ run: run.seq, name, ...row })

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { RunnerEvent, StampedEvent } from '../core/event.ts'
-import type { Wish } from '../core/run.ts'
+import { LIMITS } from '../core/limits.ts'
+import { changeTotals, type Wish } from '../core/run.ts'
 import type { RunStatus } from './run-states.ts'
 import type { RunRow } from './schema.ts'
 
@@ -46,12 +47,18 @@ function telling<T>(shape: z.ZodType<T>, tells: (event: T, run: RunRow) => Parti
   }
 }
 
-const tokens = z.object({ input: z.number(), output: z.number(), cacheRead: z.number(), cacheWrite: z.number() })
-const lines = z.number().nullable()
+/** An id, a name, a model: shown in every list. */
+const word = z.string().max(LIMITS.word.most)
+const number = (most: number) => z.number().min(0).max(most)
+const count = number(LIMITS.tokens.most)
+const tokens = z.object({ input: count, output: count, cacheRead: count, cacheWrite: count })
+const cost = number(LIMITS.cost.most)
+const lines = number(LIMITS.tokens.most).nullable()
 const work = z.object({
-  branch: z.string().nullable(),
-  commits: z.array(z.object({ sha: z.string(), subject: z.string() })),
+  branch: word.nullable(),
+  commits: z.array(z.object({ sha: word, subject: z.string() })),
   files: z.array(z.object({ added: lines, removed: lines })),
+  more: z.object({ files: count, added: count, removed: count }).optional(),
 })
 /** Tools by which agents write down what they are going to do. */
 const PLANNING = ['TodoWrite', 'ExitPlanMode', 'TaskCreate']
@@ -69,35 +76,38 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
   agent_text: { type: 'LOG' },
   tool_result: { type: 'LOG' },
   recovered: { type: 'RUN_RECOVERED' },
-  task_taken: { type: 'LOG', tells: telling(z.object({ model: z.string() }), ({ model }) => ({ model })) },
+  task_taken: { type: 'LOG', tells: telling(z.object({ model: word }), ({ model }) => ({ model })) },
   step_started: { type: 'EXECUTING' },
   step_finished: { type: 'STEP_COMPLETED' },
   workspace_ready: {
     type: 'LOG',
     tells: telling(
-      z.object({ workspace: z.object({ branch: z.string().nullable(), base: z.string().nullable() }) }),
+      z.object({ workspace: z.object({ branch: word.nullable(), base: word.nullable() }) }),
       ({ workspace: { branch, base } }) => ({ branch, base }),
     ),
   },
   attempt_started: {
     type: 'EXECUTING',
-    tells: telling(z.object({ attempt: z.int(), sessionId: z.string(), model: z.string() }), ({ attempt, sessionId, model }) => ({
-      current_iteration: attempt,
-      session_id: sessionId,
-      model,
-    })),
+    tells: telling(
+      z.object({ attempt: z.int().min(0).max(LIMITS.attempt.most), sessionId: word, model: word }),
+      ({ attempt, sessionId, model }) => ({
+        current_iteration: attempt,
+        session_id: sessionId,
+        model,
+      }),
+    ),
     deliversNamed: event => z.object({ directives: z.array(z.string()) }).safeParse(event).data?.directives ?? [],
   },
   agent_ready: {
     type: 'LOG',
-    tells: telling(z.object({ sessionId: z.string(), model: z.string() }), ({ sessionId, model }) => ({ session_id: sessionId, model })),
+    tells: telling(z.object({ sessionId: word, model: word }), ({ sessionId, model }) => ({ session_id: sessionId, model })),
   },
   agent_thinking: { type: 'AGENT_THINKING' },
   tool_used: { type: 'TOOL_USED', tells: (_, run) => ({ tool_calls: run.tool_calls + 1 }) },
   attempt_ended: {
     type: 'LOG',
-    tells: telling(z.object({ end: z.object({ costUsd: z.number(), tokens }) }), ({ end }, run) => ({
-      cost_usd: run.cost_usd + end.costUsd,
+    tells: telling(z.object({ end: z.object({ costUsd: cost, tokens }) }), ({ end }, run) => ({
+      cost_usd: Math.min(run.cost_usd + end.costUsd, LIMITS.cost.most),
       tokens: JSON.stringify(sum(run.tokens, end.tokens)),
     })),
   },
@@ -106,7 +116,7 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
   run_resumed: { type: 'RUN_RESUMED', becomes: 'RUNNING', delivers: ['resume'] },
   run_finished: {
     type: 'LOG',
-    tells: telling(z.object({ costUsd: z.number(), work: work.nullish() }), finished),
+    tells: telling(z.object({ costUsd: cost, work: work.nullish() }), finished),
   },
 }
 
@@ -122,20 +132,22 @@ export function meaningOf(event: StampedEvent): Meaning {
 
 function finished(event: { costUsd: number; work?: z.infer<typeof work> | null }): Partial<RunRow> {
   if (!event.work) return { cost_usd: event.costUsd }
-  const { branch, commits, files } = event.work
-  const total = (count: 'added' | 'removed') => files.reduce((lines, file) => lines + (file[count] ?? 0), 0)
-  const diff = { files: files.length, insertions: total('added'), deletions: total('removed') }
+  const { branch, commits } = event.work
+  const { files, added, removed } = changeTotals(event.work)
+  const diff = { files, insertions: added, deletions: removed }
   return { cost_usd: event.costUsd, branch, commits: JSON.stringify(commits), diff_summary: JSON.stringify(diff) }
 }
+
+const together = (a: number, b: number) => Math.min(a + b, LIMITS.tokens.most)
 
 function sum(before: string | null, now: z.infer<typeof tokens>): z.infer<typeof tokens> {
   const { input, output, cacheRead, cacheWrite } = tokens.parse(
     before === null ? { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 } : JSON.parse(before),
   )
   return {
-    input: input + now.input,
-    output: output + now.output,
-    cacheRead: cacheRead + now.cacheRead,
-    cacheWrite: cacheWrite + now.cacheWrite,
+    input: together(input, now.input),
+    output: together(output, now.output),
+    cacheRead: together(cacheRead, now.cacheRead),
+    cacheWrite: together(cacheWrite, now.cacheWrite),
   }
 }

@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
+import { eventJson } from '../core/event-size.ts'
 import type { Differences } from './differences.ts'
 import { type EventRow, MOST_AT_ONCE } from './event-insert.ts'
 import { prepared } from './prepared.ts'
@@ -38,7 +39,7 @@ export async function writeEvents(db: Kysely<Schema>, differs: Differences, even
     for (; i < events.length && events[i]!.run === run && rows.length < MOST_AT_ONCE; i++) {
       const { type, data, at, origin } = events[i]!
       const from = { source: origin?.source ?? null, source_seq: origin?.seq ?? null }
-      rows.push({ type, at: origin?.at ?? at, data: JSON.stringify(data), ...from })
+      rows.push({ type, at: origin?.at ?? at, data: eventJson(data), ...from })
     }
     await differs.addEvents(db, run, rows)
   }
@@ -114,6 +115,18 @@ export async function lastCursor(db: Kysely<Schema>): Promise<number> {
 export async function lastTold(db: Kysely<Schema>, runId: string, source: string): Promise<number> {
   const [last] = await newestTold({ db }, { runId, source })
   return last?.source_seq ?? 0
+}
+
+/** Which of these numbers an agent has told of a run already. */
+export async function toldAmong(db: Kysely<Schema>, run: number, source: string, numbers: readonly number[]): Promise<Set<number>> {
+  const rows = await db
+    .selectFrom('run_events')
+    .select('source_seq')
+    .where('run', '=', run)
+    .where('source', '=', source)
+    .where('source_seq', 'in', numbers)
+    .execute()
+  return new Set(rows.map(row => row.source_seq!))
 }
 
 const newestTold = prepared(({ db }: { db: Kysely<Schema> }, { runId, source }: { runId: string; source: string }) =>

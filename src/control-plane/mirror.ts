@@ -1,7 +1,7 @@
 import type { StampedEvent } from '../core/event.ts'
 import type { Holder } from './endings.ts'
 import { meaningOf } from './event-map.ts'
-import { lastTold } from './event-rows.ts'
+import { lastTold, toldAmong } from './event-rows.ts'
 import { ofHolder } from './leases.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { TRANSITIONS } from './run-states.ts'
@@ -15,8 +15,8 @@ export interface LogLine {
 }
 
 /**
- * Adds what a runner tells of its run, in its order, with all that follows from it. Those up to the last number that is there already are
- * passed over, so a resend is harmless. Also accepted after the run's end, as long as nobody else has taken it. Throws LEASE_LOST.
+ * Adds what a runner tells of its run, in its order, with all that follows from it. Those whose numbers are there already are passed over, so a
+ * resend is harmless, and no number keeps later ones out. Also accepted after the run's end, as long as nobody else has taken it. Throws LEASE_LOST.
  */
 export async function publish(
   tx: Tx,
@@ -28,11 +28,22 @@ export async function publish(
   // The second is asked once the run is held, and waits for no answer to the first.
   const [held, last] = await Promise.all([heldRunNamed(tx, holder.runId), lastTold(tx.db, holder.runId, holder.agentId)])
   let run: RunRow = ofHolder(held, customer, holder)
-  let acked = last
+  const inOrder = [...events].sort((a, b) => a.seq - b.seq)
+  const first = inOrder[0]
+  // Mostly all of them are new.
+  const there =
+    first && first.seq <= last
+      ? await toldAmong(
+          tx.db,
+          run.seq,
+          holder.agentId,
+          inOrder.map(event => event.seq),
+        )
+      : new Set<number>()
   let known: Partial<RunRow> = {}
-  for (const event of [...events].sort((a, b) => a.seq - b.seq)) {
-    if (event.seq <= acked) continue
-    acked = event.seq
+  for (const event of inOrder) {
+    if (there.has(event.seq)) continue
+    there.add(event.seq)
     const origin = { source: holder.agentId, seq: event.seq, at: event.at }
     const { type, tells, becomes, delivers, deliversNamed } = meaningOf(event)
     const facts = tells?.(event, run) ?? {}
@@ -45,6 +56,7 @@ export async function publish(
     if (delivers) await markDelivered(tx, run.seq, { kinds: delivers })
     if (deliversNamed) await told(tx, run, deliversNamed(event))
   }
+  let acked = Math.max(last, inOrder.at(-1)?.seq ?? 0)
   for (const line of lines) {
     acked++
     tx.happened(run.seq, 'LOG', { ...line }, { source: holder.agentId, seq: acked, at: tx.at })

@@ -49,7 +49,7 @@ export type RunnerEvent =
       note: string
       kept: string | null
       /** What was done, for the end block; left out when nothing was collected. */
-      work?: Pick<WorkReport, 'branch' | 'commits' | 'files'> | null
+      work?: Pick<WorkReport, 'branch' | 'commits' | 'files' | 'more'> | null
     }
 
 /** What an agent CLI was seen doing. */

@@ -81,6 +81,12 @@ export const LIMITS = {
     unit: 'entries',
     beyond: 'refused with 409',
   },
+  word: {
+    of: 'what a runner tells as an id, a branch, a model',
+    most: 1_000,
+    unit: 'characters',
+    beyond: 'a line of the timeline, and no fact about the run',
+  },
   seq: { of: "`seq`: a runner's own number of an event", most: 1_000_000_000, unit: 'numbers', beyond: 'refused with 422' },
   attempt: {
     of: 'the number of an attempt',

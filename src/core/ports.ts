@@ -362,8 +362,8 @@ export interface RunFiles {
   append(event: StampedEvent): void
   /** A file of the run; null when it is not there. */
   read(runId: string, name: string): string | null
-  /** At most `most` events of the timeline from a place in its file on, and the place behind them. */
-  eventsFrom(runId: string, offset: number, most: number): { events: StampedEvent[]; end: number }
+  /** Events of the timeline from a place in its file on, at most so many and so many bytes of them (but one in any case), and the place behind them. */
+  eventsFrom(runId: string, offset: number, most: { events: number; bytes: number }): { events: StampedEvent[]; end: number }
   /** The run's timeline so far, oldest first. */
   events(runId: string): StampedEvent[]
 }

@@ -108,11 +108,37 @@ export interface ChangedFile {
   removed: number | null
 }
 
+/** How many files were changed, and in them how many lines. */
+export interface ChangeTotals {
+  files: number
+  added: number
+  removed: number
+}
+
+/** All that was changed, also what is not listed. */
+export function changeTotals({
+  files,
+  more,
+}: {
+  files: readonly Pick<ChangedFile, 'added' | 'removed'>[]
+  more?: ChangeTotals | undefined
+}): ChangeTotals {
+  const total = { files: files.length + (more?.files ?? 0), added: more?.added ?? 0, removed: more?.removed ?? 0 }
+  for (const { added, removed } of files) {
+    total.added += added ?? 0
+    total.removed += removed ?? 0
+  }
+  return total
+}
+
 /** What was done in a workspace, found by git and not by what the agent says. */
 export interface WorkReport {
   branch: string | null
   commits: Commit[]
+  /** At most as many as the limit `listedFiles`. */
   files: ChangedFile[]
+  /** What `files` leaves out, when it does. */
+  more?: ChangeTotals | undefined
   /** Unified diff from base to the end of the branch, cut at the configured size. */
   diff: string
   /** Refs under `refs/agent-runner/` that hold work which is on no branch. */

@@ -220,10 +220,17 @@ async function pause(record: RunRecord, context: RunnerContext, lost: AbortSigna
   if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
 }
 
+/** Commits and files that a new session is told of, one line each. */
+const TOLD = 60
+
 async function changedSoFar(workspace: WorkspaceRecord, record: RunRecord, context: RunnerContext): Promise<string> {
   const request = { runId: record.runId, task: record.task, agentId: context.identity.id, inherited: record.inherited }
   const work = await context.workspaces.collect(workspace, request, false)
   const commits = work.commits.map(commit => `commit ${commit.sha.slice(0, 10)} ${commit.subject}`)
   const files = work.files.map(file => `${file.path} (+${file.added ?? '?'} -${file.removed ?? '?'})`)
-  return [...commits, ...files, ...work.remarks].slice(0, 60).join('\n')
+  const told = [...commits, ...files]
+  const more = told.length + (work.more?.files ?? 0) - TOLD
+  return [...told.slice(0, TOLD), ...(more > 0 ? [`… and ${more.toLocaleString('en')} more`] : []), ...work.remarks.slice(0, TOLD)].join(
+    '\n',
+  )
 }

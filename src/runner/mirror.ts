@@ -1,15 +1,19 @@
 import { backoff } from '../core/backoff.ts'
-import { asRunnerError } from '../core/errors.ts'
+import { asRunnerError, type RunnerError } from '../core/errors.ts'
 import type { StampedEvent } from '../core/event.ts'
+import { smallEvent } from '../core/event-size.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Mirror } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
+import { firstBytes, storable } from '../core/storable.ts'
 import type { RunnerContext } from './context.ts'
 import { outgoingEvent } from './outgoing.ts'
 import { untilAnswered } from './retry.ts'
+import { isPermanent, ship } from './shipping.ts'
 
-/** How often a run's timeline is sent on, in milliseconds, and how many events go at once. */
+/** How often a run's timeline is sent on, in milliseconds, and how much goes at once. */
 const EVERY_MS = 2_000
-const BATCH = 50
+const BATCH = { events: 50, bytes: LIMITS.eventBatchBytes.most }
 /** How often it is looked at for what does not wait, in milliseconds: somebody has asked for it and watches for it. */
 const LOOK_MS = 100
 const URGENT: readonly StampedEvent['type'][] = ['run_paused', 'run_resumed', 'attempt_started']
@@ -42,15 +46,23 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
     while (!lost) {
       const { events, end } = files.eventsFrom(runId, offset, BATCH)
       if (events.length === 0) return
-      await mirror.publish(
-        identity,
-        runId,
-        events.map(event => outgoingEvent(event, context)),
-        signal,
-      )
+      const whole = events.map(event => outgoingEvent(event, context))
+      const sent = whole.map(smallEvent)
+      await ship(sent, batch => mirror.publish(identity, runId, batch, signal), refused)
+      // Who asked for all words gets them where the timeline has a beginning only.
+      if (record.task.plan?.verbose)
+        for (const [i, event] of whole.entries())
+          if (sent[i] !== event) await uploadText(`event-${event.seq}.json`, JSON.stringify(event), signal)
       offset = end
       files.write(runId, SENT, String(offset))
     }
+  }
+  /** Told once: what is told is sent on, and may be refused too. */
+  let refusals = 0
+  const refused = (what: { type: string }, error: RunnerError) => {
+    if (refusals++ > 0) return
+    const message = `the server refused a part of the timeline (${what.type}): ${error.message}; it is left out, and the rest goes on`
+    context.emit({ type: 'warning', message }, runId)
   }
   const inTurn = (work: () => Promise<void>) => {
     const turn = sending.then(work)
@@ -61,7 +73,7 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
   const isDue = (sentAt: number) => {
     if (clock.uptime() - sentAt >= EVERY_MS) return true
     const { events } = files.eventsFrom(runId, offset, BATCH)
-    return events.length === BATCH || events.some(event => URGENT.includes(event.type))
+    return events.length === BATCH.events || events.some(event => URGENT.includes(event.type))
   }
 
   async function run(): Promise<void> {
@@ -82,9 +94,20 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
   }
   void run()
 
+  /** A file that is refused for good is left out. */
+  async function uploadText(name: string, text: string, signal: AbortSignal): Promise<void> {
+    try {
+      await mirror.upload(identity, runId, name, firstBytes(text, LIMITS.artifact.most), signal)
+    } catch (thrown) {
+      const error = asRunnerError(thrown)
+      if (!isPermanent(error)) throw thrown
+      refused({ type: name }, error)
+    }
+  }
+
   async function upload(name: string, signal: AbortSignal): Promise<void> {
     const text = files.read(runId, name)
-    if (text !== null) await mirror.upload(identity, runId, name, redact(text), signal)
+    if (text !== null) await uploadText(name, storable(redact(text)), signal)
   }
 
   return {

@@ -1,5 +1,5 @@
 import { type EndReason, end } from '../core/ends.ts'
-import type { RunRecord } from '../core/run.ts'
+import { changeTotals, type RunRecord, type WorkReport } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 
 /** The longest summary that goes into a note; all of it stands in the run's folder. */
@@ -23,7 +23,7 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   if (work?.branch && !isBare) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
   else if (work && work.commits.length > 0) lines.push(`- on no branch: ${count(work.commits.length, 'commit')}`)
   for (const commit of work?.commits.slice(0, SHOWN) ?? []) lines.push(`  - ${commit.sha.slice(0, 10)} ${commit.subject}`)
-  if (work && work.files.length > 0) lines.push(`- files: ${files(record)}`)
+  if (work && work.files.length > 0) lines.push(`- files: ${files(work)}`)
   for (const ref of work?.rescued ?? []) lines.push(`- kept apart: ${ref}`)
   for (const remark of work?.remarks ?? []) lines.push(`- note: ${remark}`)
   if (record.workspace?.fallback) lines.push(`- workspace: ${record.workspace.fallback}`)
@@ -39,12 +39,11 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
     .trim()
 }
 
-function files(record: RunRecord): string {
-  const all = record.work?.files ?? []
-  const sum = (pick: (file: (typeof all)[number]) => number | null) => all.reduce((total, file) => total + (pick(file) ?? 0), 0)
-  const names = all.slice(0, SHOWN).map(file => file.path)
-  if (all.length > SHOWN) names.push(`and ${all.length - SHOWN} more`)
-  return `${all.length} (+${sum(file => file.added)} −${sum(file => file.removed)}): ${names.join(', ')}`
+function files(work: WorkReport): string {
+  const { files: number, added, removed } = changeTotals(work)
+  const names = work.files.slice(0, SHOWN).map(file => file.path)
+  if (number > SHOWN) names.push(`and ${(number - SHOWN).toLocaleString('en')} more`)
+  return `${number} (+${added} −${removed}): ${names.join(', ')}`
 }
 
 /** A duration for people: `850 ms`, `42 s`, `3 min 12 s`, `2 h 5 min`. */

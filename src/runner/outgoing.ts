@@ -1,5 +1,6 @@
 import type { StampedEvent } from '../core/event.ts'
 import type { RunRecord } from '../core/run.ts'
+import { storable } from '../core/storable.ts'
 import { isCommand } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 
@@ -16,14 +17,14 @@ const CODE = [
 /** The name of a file or a command, and nothing that such a thing holds. */
 const NAME = /^[\w./~@:+-]{0,300}$/
 
-/** An event as it may leave this machine: without the secrets that are known here, and without code where that stays at home. */
+/** An event as it may leave this machine: without the secrets that are known here, without code where that stays at home, and storable. */
 export function outgoingEvent(event: StampedEvent, { policy, redact }: Home): StampedEvent {
   return redacted(policy.sendsDiff ? event : withoutCode(event), redact) as StampedEvent
 }
 
 /** What people are told at a run's end, as it may leave this machine. */
 export function outgoingNote(note: string, { policy, redact }: Home): string {
-  return redact(policy.sendsDiff ? note : cutCode(note))
+  return storable(redact(policy.sendsDiff ? note : cutCode(note)))
 }
 
 /** What stands for the output of a run's last command where it must not go into the note; undefined where it may, and after an agent. */
@@ -58,7 +59,7 @@ function cutCode(text: string): string {
 
 /** Text by text: in the JSON of an event what looks like a secret could be half an escape. */
 function redacted(value: unknown, redact: (text: string) => string): unknown {
-  if (typeof value === 'string') return redact(value)
+  if (typeof value === 'string') return storable(redact(value))
   if (Array.isArray(value)) return value.map(item => redacted(item, redact))
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, redacted(item, redact)]))

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { readJson } from '../core/json.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 import { privateFolder, removeLeftovers, replaceFile } from './durable-file.ts'
 import { isLocked, takeLock } from './os-lock.ts'
@@ -74,5 +75,5 @@ const holderPath = (home: string, agentId: string) => join(home, 'locks', `agent
 
 function readHolder(home: string, agentId: string): GuardHolder | null {
   const path = holderPath(home, agentId)
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null
+  return existsSync(path) ? readJson(readFileSync(path, 'utf8')) : null
 }

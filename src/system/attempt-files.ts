@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { readJson } from '../core/json.ts'
 import type { AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 
@@ -73,7 +74,7 @@ const VERSION = 1
 /** The document in a file; null when it is none, or no file at all. */
 function parsed(path: string): Document | null {
   try {
-    const document = JSON.parse(readFileSync(path, 'utf8'))
+    const document = readJson(readFileSync(path, 'utf8'))
     return isDocument(document) ? document : null
   } catch {
     return null

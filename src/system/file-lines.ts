@@ -1,8 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { LIMITS } from '../core/limits.ts'
 import { readChunks } from './file-chunks.ts'
-
-/** Longer lines are handed over cut: an agent that floods its output must not fill our memory. */
-const LONGEST_LINE = 8 * 1024 * 1024
 
 /** Reads the complete lines of a growing file, each once, in bounded memory. Bytes that are not UTF-8 become U+FFFD. */
 export class FileLines {
@@ -95,7 +93,8 @@ export class FileLines {
   }
 
   #keep(part: Buffer): void {
-    const room = LONGEST_LINE - this.#length
+    // A longer line is handed over cut: an agent that floods its output must not fill our memory.
+    const room = LIMITS.agentLine.most - this.#length
     if (part.length === 0 || room <= 0) return
     // A copy: the chunk is used again.
     const kept = Buffer.from(part.subarray(0, room))

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { newRunId } from '../core/ids.ts'
+import { readJson } from '../core/json.ts'
 import type { RunRecord } from '../core/run.ts'
 import { lockFileSchemas } from './lock-file-schema.ts'
 
@@ -47,7 +48,7 @@ export function encodeLockFile(record: RunRecord): Record<string, unknown> {
 export function decodeLockFile(text: string): RunRecord {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = readJson(text)
   } catch {
     throw new RunnerError('LOCK_FILE_UNREADABLE', text.trim() === '' ? 'it is empty' : 'it is not JSON')
   }

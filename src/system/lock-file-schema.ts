@@ -89,6 +89,7 @@ function build() {
     branch: z.string().nullable(),
     commits: z.array(z.object({ sha: z.string(), subject: z.string() })),
     files: z.array(z.object({ path: z.string(), added: z.number().nullable(), removed: z.number().nullable() })),
+    more: z.object({ files: z.number(), added: z.number(), removed: z.number() }).optional(),
     diff: z.string(),
     rescued: z.array(z.string()),
     remarks: z.array(z.string()),

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Journal } from '../core/ports.ts'
 import { ownsRunId, type RunRecord } from '../core/run.ts'
 import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile, SyncBeside } from './durable-file.ts'
@@ -63,7 +64,7 @@ export function readLockFile(path: string): RunRecord {
   if (process.getuid && entry.uid !== process.getuid() && process.getuid() !== 0)
     throw new RunnerError('LOCK_FILE_UNREADABLE', 'it belongs to another user')
   if (entry.mode & 0o002) throw new RunnerError('LOCK_FILE_UNREADABLE', 'everybody can write it')
-  if (entry.size > 64 * 1024 * 1024) throw new RunnerError('LOCK_FILE_UNREADABLE', 'it is larger than 64 MiB')
+  if (entry.size > LIMITS.stateFile.most) throw new RunnerError('LOCK_FILE_UNREADABLE', `it is larger than ${limitWords('stateFile')}`)
   return decodeLockFile(readFileSync(path, 'utf8'))
 }
 

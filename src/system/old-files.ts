@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { readJson } from '../core/json.ts'
 
 /** From this size on the file of metrics begins anew; the one before it is kept beside it. */
 const METRICS_BYTES = 8 * 1024 ** 2
@@ -27,7 +28,7 @@ export function pruneOldFiles(home: string, olderThanMs: number, now: number): v
 /** Whether the lock file tells of a worktree that is still there, or cannot be read. */
 function namesWork(path: string): boolean {
   try {
-    const { worktree_path: worktree } = JSON.parse(readFileSync(path, 'utf8'))
+    const { worktree_path: worktree } = readJson(readFileSync(path, 'utf8'))
     return typeof worktree === 'string' && existsSync(worktree)
   } catch {
     // What it was about is for a person to find out.

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { readJson } from '../core/json.ts'
 import type { Patience } from '../core/ports.ts'
 import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
 
@@ -43,7 +44,7 @@ export function openPatience(options: { home: string; agentId: string; tracker: 
 function read(path: string): Record<string, string[]> {
   try {
     if (statSync(path).size > LARGEST) return {}
-    return given().parse(JSON.parse(readFileSync(path, 'utf8'))).tasks
+    return given().parse(readJson(readFileSync(path, 'utf8'))).tasks
   } catch {
     return {}
   }

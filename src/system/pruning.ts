@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statSync, utimesSync,
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as yieldTurn } from 'node:timers/promises'
+import { readJson } from '../core/json.ts'
 import { type HeldRuns, heldRuns } from './held-runs.ts'
 import { pruneOldFiles } from './old-files.ts'
 
@@ -108,7 +109,7 @@ function isHeld(run: Stored, held: HeldRuns): boolean {
   if (held.ids.has(run.id) || (held.unended && run.result === null)) return true
   if (run.result === null) return false
   try {
-    const { kept } = JSON.parse(run.result)
+    const { kept } = readJson(run.result)
     return typeof kept === 'string' && lstatSync(kept, { throwIfNoEntry: false }) !== undefined
   } catch {
     // Better a few files too many than the trace of work that is still somewhere.

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StampedEvent } from '../core/event.ts'
+import { readJson } from '../core/json.ts'
 import type { RunFiles } from '../core/ports.ts'
 import { privateFolder, removeLeftoversBelow, replaceFile } from './durable-file.ts'
 import { readChunks } from './file-chunks.ts'
@@ -45,28 +46,44 @@ export function openRunFiles(home: string): RunFiles {
 }
 
 /** Only whole lines count: the last one may be in the making. */
-function eventsFrom(path: string, offset: number, most: number): { events: StampedEvent[]; end: number } {
+function eventsFrom(path: string, offset: number, most: { events: number; bytes: number }): { events: StampedEvent[]; end: number } {
   const events: StampedEvent[] = []
   let end = offset
-  let carry = Buffer.alloc(0)
-  readChunks(path, offset, chunk => {
-    if (events.length >= most) return
-    const text = Buffer.concat([carry, chunk])
-    let from = 0
-    for (let at = text.indexOf(10); at >= 0 && events.length < most; at = text.indexOf(10, from)) {
-      const event = parsed(text.toString('utf8', from, at))
-      if (event) events.push(event)
-      end += at + 1 - from
-      from = at + 1
-    }
-    carry = text.subarray(from)
-  })
+  const isFull = (more = 0) => events.length >= most.events || (events.length > 0 && end - offset + more > most.bytes)
+  // A line that is longer than the batch is read on to its end, and goes alone.
+  for (let read = offset, carry: Buffer[] = [], carried = 0; !isFull(carried); ) {
+    const before = read
+    read = readChunks(
+      path,
+      read,
+      chunk => {
+        let from = 0
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+          const length = carried + at + 1 - from
+          if (isFull(length)) return
+          const event = parsed(Buffer.concat([...carry, chunk.subarray(from, at)]).toString('utf8'))
+          if (event) events.push(event)
+          end += length
+          carry = []
+          carried = 0
+          from = at + 1
+        }
+        carry.push(Buffer.from(chunk.subarray(from)))
+        carried += chunk.length - from
+      },
+      STEP,
+    )
+    if (read === before) break
+  }
   return { events, end }
 }
 
+/** So much of the file is read at once. Bytes. */
+const STEP = 256 * 1024
+
 function parsed(line: string): StampedEvent | null {
   try {
-    return JSON.parse(line)
+    return readJson(line)
   } catch {
     return null
   }

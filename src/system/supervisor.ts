@@ -4,6 +4,7 @@ import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startChild } from '../children/start.ts'
+import { readJson } from '../core/json.ts'
 import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
 import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
 import { replaceFile } from './durable-file.ts'
@@ -230,7 +231,7 @@ class Watch {
 function isResult(line: string, { key, value }: ResultLine): boolean {
   if (!line.includes(`"${value}"`)) return false
   try {
-    return JSON.parse(line)?.[key] === value
+    return readJson(line)?.[key] === value
   } catch {
     return false
   }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { LONGEST_LIMIT_MS } from '../core/backoff.ts'
+import { readJson } from '../core/json.ts'
 import type { Clock, UsageLimit } from '../core/ports.ts'
 import { anchored, leftOf, type Wait } from '../core/wait.ts'
 import { privateFolder, replaceFile } from './durable-file.ts'
@@ -63,7 +64,7 @@ function readNote(path: string): string | null {
 
 function parseNote(text: string): Wait | null {
   try {
-    const { until, noted_at: at, boot, uptime } = note.parse(JSON.parse(text))
+    const { until, noted_at: at, boot, uptime } = note.parse(readJson(text))
     return until - at > LONGEST_LIMIT_MS ? null : { until, noted: { at, boot, uptime } }
   } catch {
     return null

@@ -4,7 +4,6 @@ import { project } from '../control-plane/wire/project.ts'
 import type { WireTask } from '../control-plane/wire/task.ts'
 import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../control-plane/wire/worker.ts'
 import { RunnerError } from '../core/errors.ts'
-import type { StampedEvent } from '../core/event.ts'
 import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Plan, Task } from '../core/task.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
@@ -122,7 +121,9 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     mirror: {
       async publish(agent, runId, events, signal) {
         const held = await holders.ofRun(agent, runId, signal)
-        await send(calls, held, events, signal)
+        // The route is a task's, but what is meant is said by the run and its epoch.
+        const path = `/api/v1/tasks/${encodeURIComponent(runId)}/logs`
+        await calls.post(path, logAnswer, { body: { ...wordsOf(held), events }, signal })
       },
       async upload(agent, runId, name, text, signal) {
         const { agentId, epoch } = await holders.ofRun(agent, runId, signal)
@@ -179,24 +180,6 @@ function projectOf(calls: ControlPlaneCalls, wanted: string) {
       advice: 'Name one by --project, or make it: POST /projects.',
     })
   }
-}
-
-/** Sends events; halves of them when all at once are too large for the server, and of one that is too large alone that it was so. */
-async function send(calls: ControlPlaneCalls, held: HeldRun, events: StampedEvent[], signal: AbortSignal): Promise<void> {
-  if (events.length === 0) return
-  // The route is a task's, but what is meant is said by the run and its epoch.
-  const path = `/api/v1/tasks/${encodeURIComponent(held.runId)}/logs`
-  const reply = await calls.exchange('POST', path, { body: { ...wordsOf(held), events }, accept: [413], signal })
-  if (reply.status !== 413) return void calls.read(logAnswer, reply)
-  const [first] = events
-  if (events.length === 1 && first) {
-    const { at, seq, runId, agentId } = first
-    const message = `an event of the kind ${first.type} was too large to be sent`
-    return send(calls, held, [{ at, seq, runId, agentId, type: 'warning', message }], signal)
-  }
-  const middle = Math.ceil(events.length / 2)
-  await send(calls, held, events.slice(0, middle), signal)
-  await send(calls, held, events.slice(middle), signal)
 }
 
 function taskFromWire(wire: WireTask): Task {

@@ -1,6 +1,8 @@
 import type { Pool } from 'undici'
 import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
+import { readJson } from '../core/json.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 
 /** An answer of the server whose body is JSON; null for one without a body (204). */
 export interface TrackerReply {
@@ -100,9 +102,11 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
         body: typeof request.body === 'object' ? JSON.stringify(request.body) : (request.body ?? null),
         signal: stop.signal,
       })
-      return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() }
+      return { status: answer.statusCode, headers: answer.headers, text: await textOf(answer.body) }
     } catch (thrown) {
       if (signal.aborted) throw new RunnerError('ABORTED', 'stopped')
+      if (thrown instanceof TooLarge)
+        throw new RunnerError('TRACKER_CONFUSED', `the answer of ${url} is larger than ${limitWords('answer')}; nothing of it was used`)
       const code = String((thrown as NodeJS.ErrnoException).code ?? (thrown as Error).name)
       const why = stop.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : (CONNECTION_FAILURES[code] ?? code)
       throw new RunnerError('TRACKER_UNREACHABLE', `cannot reach ${server} at ${url}: ${why}`, { advice: advice?.unreachable })
@@ -152,6 +156,20 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   }
 }
 
+class TooLarge extends Error {}
+
+/** A body as text. Throws TooLarge at the limit, and reads no further: the connection is closed. */
+async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const piece of body) {
+    bytes += piece.length
+    if (bytes > LIMITS.answer.most) throw new TooLarge()
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}
+
 /** Takes the configured URL apart. A name and password in it go into a header and are never shown. */
 function place(text: string, server: string, prefix: string) {
   const parsedUrl = URL.parse(text)
@@ -166,7 +184,7 @@ function place(text: string, server: string, prefix: string) {
 /** The JSON in a body; undefined when it is none, for example a proxy's HTML page or half an answer. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return undefined
   }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { readJson } from '../core/json.ts'
 import { safeRun } from './rescue.ts'
 
 const Intent = z.object({ path: z.string(), branch: z.string(), base: z.string(), continued: z.boolean(), remark: z.string().nullable() })
@@ -15,7 +16,7 @@ export function readIntent(commonDir: string, runId: string): Intent | null {
   const file = fileOf(commonDir, runId)
   if (!existsSync(file)) return null
   try {
-    return Intent.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return Intent.parse(readJson(readFileSync(file, 'utf8')))
   } catch {
     return null
   }

@@ -1,4 +1,5 @@
-import type { WorkReport } from '../core/run.ts'
+import { LIMITS } from '../core/limits.ts'
+import { changeTotals, type WorkReport } from '../core/run.ts'
 import { changedFile } from './changes.ts'
 import type { Git } from './git.ts'
 import { emptyTree, rawAndLines } from './trees.ts'
@@ -10,9 +11,11 @@ export type CollectedWork = Omit<WorkReport, 'rescued'> & {
 }
 
 const MOST_COMMITS = 500
+/** Some people write the whole story into the first line. Characters. */
+const MOST_SUBJECT = 300
 
 /** Files larger than this are shown as binary: a diff is for people. */
-const LIMITS = { slow: true, config: ['core.bigFileThreshold=16m', 'core.quotePath=false'] }
+const SMALL_BLOBS = { slow: true, config: ['core.bigFileThreshold=16m', 'core.quotePath=false'] }
 
 /**
  * The commits between `base` (null: from the very first one) and any of `tips`, oldest first, and the difference between base and the
@@ -35,23 +38,28 @@ export async function readWork(git: Git, base: string | null, tips: string[], di
   const commits = (await git.run(log))
     .split('\0')
     .filter(Boolean)
-    .map(line => ({ sha: line.slice(0, line.indexOf(' ')), subject: line.slice(line.indexOf(' ') + 1) }))
+    .map(line => ({
+      sha: line.slice(0, line.indexOf(' ')),
+      subject: line.slice(line.indexOf(' ') + 1, line.indexOf(' ') + 1 + MOST_SUBJECT),
+    }))
   if (commits.length > MOST_COMMITS) {
     commits.pop()
     remarks.push(`There are more than ${MOST_COMMITS} commits; the newest are listed.`)
   }
   const from = base ?? (await emptyTree(git))
   const { changes, lines } = rawAndLines(
-    await git.names(['diff-tree', '-r', '-z', '--raw', '--numstat', '--no-renames', from, tip, '--'], LIMITS),
+    await git.names(['diff-tree', '-r', '-z', '--raw', '--numstat', '--no-renames', from, tip, '--'], SMALL_BLOBS),
   )
-  const files = lines.map(changedFile)
+  const all = lines.map(changedFile)
+  const files = all.slice(0, LIMITS.listedFiles.most)
+  const more = all.length > files.length ? changeTotals({ files: all.slice(files.length) }) : undefined
   const links = changes.filter(change => change.now?.mode === '160000' && !change.before).map(change => change.path)
   const shown = ['-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color', '--src-prefix=a/', '--dst-prefix=b/']
-  const { text, cut } = await git.head(['diff-tree', '-r', ...shown, from, tip, '--'], Math.max(1, diffBytes), LIMITS)
+  const { text, cut } = await git.head(['diff-tree', '-r', ...shown, from, tip, '--'], Math.max(1, diffBytes), SMALL_BLOBS)
   const diff = cut || Buffer.byteLength(text) > diffBytes ? wholeLines(text, diffBytes) : text
   if (diff !== text || cut)
     remarks.push(`The diff is cut at ${diffBytes} bytes; \`git diff ${from.slice(0, 12)} ${tip.slice(0, 12)}\` shows all.`)
-  return { commits: commits.reverse(), files, diff, remarks, links }
+  return { commits: commits.reverse(), files, ...(more && { more }), diff, remarks, links }
 }
 
 function wholeLines(text: string, bytes: number): string {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
+import { readJson } from '../../core/json.ts'
 import type { HookDocument, HookName } from '../../core/ports.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { duration } from '../../core/text/words.ts'
@@ -87,7 +88,7 @@ async function taskFrom(file: string | null): Promise<Task> {
   if (file === null) return taskFromSample({ title: 'A sample task' })
   let content: unknown
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'))
+    content = readJson(readFileSync(file, 'utf8'))
   } catch (error) {
     throw new RunnerError('USAGE', `--task ${file}: ${(error as Error).message}`, { cause: error })
   }

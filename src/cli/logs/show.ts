@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StampedEvent } from '../../core/event.ts'
+import { readJson } from '../../core/json.ts'
 import { guardHolder } from '../../system/agent-guard.ts'
 import { ATTEMPT_FILES, attemptFolder } from '../../system/attempt-files.ts'
 import { FileLines } from '../../system/file-lines.ts'
@@ -138,7 +139,7 @@ async function readOn(
 
 function parseEvent(line: string): StampedEvent | null {
   try {
-    const event = JSON.parse(line)
+    const event = readJson(line)
     return typeof event?.type === 'string' && typeof event.at === 'string' ? event : null
   } catch {
     // The last line of a runner that was killed while it wrote.

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { RunnerError } from '../../core/errors.ts'
+import { readJson } from '../../core/json.ts'
 import { AGENT_ID } from '../../core/task.ts'
 import { readLockFile } from '../../system/lock-file.ts'
 import { runFolder } from '../../system/run-files.ts'
@@ -37,7 +38,7 @@ export function storedRuns(home: string): string[] {
 /** How a run ended; null while it has not, or when its file cannot be read. */
 export function runResult(home: string, runId: string): RunResult | null {
   try {
-    return resultSchema.parse(JSON.parse(readFileSync(join(runFolder(home, runId), 'result.json'), 'utf8')))
+    return resultSchema.parse(readJson(readFileSync(join(runFolder(home, runId), 'result.json'), 'utf8')))
   } catch {
     return null
   }

@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import { end } from '../../core/ends.ts'
 import type { RunnerEvent } from '../../core/event.ts'
+import { changeTotals } from '../../core/run.ts'
 import type { Task } from '../../core/task.ts'
 import { count, duration, money } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
@@ -51,7 +52,7 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
   }
   const more = (event.work?.commits.length ?? 0) - 5
   if (more > 0) fact('', `and ${more} more`)
-  if (event.work?.files.length) fact('changed', changedFiles(event.work.files))
+  if (event.work?.files.length) fact('changed', changedFiles(event.work))
   fact('took', duration(event.durationMs) + (run.attempts > 1 ? `, ${count(run.attempts, 'attempt')}` : ''))
   if (run.model) fact('model', oneLine(run.model))
   fact('cost', money(event.costUsd) + (run.turns > 0 ? `, ${count(run.turns, 'turn')}, ${count(run.toolCalls, 'tool call')}` : ''))
@@ -78,9 +79,9 @@ function nextCommands(event: RunFinished, runId: string | null, run: RunMemory):
   return commands
 }
 
-function changedFiles(files: { added: number | null; removed: number | null }[]): string {
-  const sum = (of: 'added' | 'removed') => files.reduce((total, file) => total + (file[of] ?? 0), 0)
-  return `${count(files.length, 'file')}, +${sum('added')} −${sum('removed')}`
+function changedFiles(work: NonNullable<RunFinished['work']>): string {
+  const { files, added, removed } = changeTotals(work)
+  return `${count(files, 'file')}, +${added} −${removed}`
 }
 
 function hanging(first: string, lines: string[], indent = 2): string[] {

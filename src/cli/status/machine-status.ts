@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
+import { readJson } from '../../core/json.ts'
 import type { AttemptState } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { AGENT_ID } from '../../core/task.ts'
@@ -146,7 +147,7 @@ function lastSeen(home: string, runId: string): string | null {
   const lines = lastBytes(join(runFolder(home, runId), 'events.jsonl'), 32 * 1024).split('\n')
   for (const line of lines.reverse()) {
     try {
-      const event = JSON.parse(line)
+      const event = readJson(line)
       if (event.type === 'tool_used') return `${event.tool} ${event.argument}`.trim()
       if (event.type === 'agent_text') return String(event.text)
       if (event.type === 'attempt_started') return null

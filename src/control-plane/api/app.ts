@@ -1,5 +1,7 @@
 import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
 import type * as z from 'zod'
+import { JsonBeyond, readJson } from '../../core/json.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { addressesOf } from './arrival.ts'
 import { authorise, type Caller, identify } from './auth.ts'
 import { Connections, closeUnread } from './connections.ts'
@@ -85,9 +87,9 @@ export function collectRoutes(api: ApiServer): RouteOptions[] {
 async function parseJson(_request: FastifyRequest, text: string | Buffer): Promise<unknown> {
   if (text.length === 0) return undefined
   try {
-    return JSON.parse(text.toString())
+    return readJson(text.toString(), { values: LIMITS.jsonValues.most })
   } catch (error) {
-    throw new Refusal(400, `the body is not JSON: ${(error as Error).message}`)
+    throw new Refusal(400, `the body is ${error instanceof JsonBeyond ? 'not taken' : 'not JSON'}: ${(error as Error).message}`)
   }
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { StampedEvent } from '../../core/event.ts'
 import { LIMITS } from '../../core/limits.ts'
+import { storable } from '../../core/storable.ts'
 import { cut } from '../../core/text/words.ts'
 import { LONG } from '../wire/parts.ts'
 import { artifact } from '../wire/run.ts'
@@ -101,7 +102,7 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
   api.addContentTypeParser(
     'text/plain',
     { parseAs: 'string', bodyLimit: LIMITS.artifact.most },
-    async (_request: unknown, body: string | Buffer) => body,
+    async (_request: unknown, body: string | Buffer) => storable(String(body)),
   )
   api.put(
     '/api/v1/runs/:id/artifacts/:name',

@@ -1,5 +1,6 @@
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import type * as z from 'zod'
+import { storableDocument } from '../../core/storable.ts'
 import { Refusal } from './problem.ts'
 
 type Place = 'body' | 'query' | 'path' | 'headers'
@@ -7,7 +8,8 @@ const PLACES = { body: 'body', querystring: 'query', params: 'path', headers: 'h
 
 /** What a schema makes of data from outside; 422 that names each invalid place. */
 export function parsed<S extends z.ZodType>(schema: S, data: unknown, where: Place): z.output<S> {
-  const result = schema.safeParse(data, { error: plainly })
+  // Bodies were made storable as they were read.
+  const result = schema.safeParse(where === 'body' ? data : storableDocument(data), { error: plainly })
   if (result.success) return result.data
   const errors = result.error.issues.map(issue => ({ in: where, path: issue.path.join('.'), message: issue.message }))
   const said = errors.map(({ path, message }) => `${[where, path].filter(Boolean).join(' ')}: ${message}`)

@@ -141,7 +141,11 @@ export const logBatch = z
   })
   .meta({ id: 'LogBatch', examples: [{ agent_id: 'dev_001', run_id: 'run_01k7m3v9e2f6r8s4t5w6x7y8z9', epoch: 1, events: [] }] })
 
-export const logAnswer = z.object({ acked_seq: z.int().meta({ description: 'All up to here are kept.' }) }).meta({ id: 'LogAnswer' })
+export const logAnswer = z
+  .object({
+    acked_seq: z.int().meta({ description: 'The highest number that is kept. Those that were sent are kept too, whatever their numbers.' }),
+  })
+  .meta({ id: 'LogAnswer' })
 
 export const completion = z
   .object({

@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs'
+import { readJson } from '../../../core/json.ts'
 import { lastBytes } from '../../../system/file-chunks.ts'
 import type { Entry } from './tar.ts'
 import { withheld } from './withheld.ts'
@@ -75,7 +76,7 @@ function cut(text: string, size: number): string {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return undefined
   }

@@ -1,0 +1,51 @@
+import { LIMITS, limitWords } from './limits.ts'
+import { storableDocument } from './storable.ts'
+
+/** JSON that is not even parsed, since it goes beyond a limit. */
+export class JsonBeyond extends SyntaxError {}
+
+/**
+ * What JSON from outside says, its texts made storable. Depth, length and, where it is limited, the number of values are measured before it is
+ * parsed, in one walk over the text: what walks a document goes as deep as the document, and the deepest ones take minutes. Throws a
+ * SyntaxError, or a JsonBeyond, which is one.
+ */
+export function readJson(
+  text: string,
+  { characters = LIMITS.stateFile.most, values = Number.POSITIVE_INFINITY }: { characters?: number; values?: number } = {},
+): ReturnType<typeof JSON.parse> {
+  if (text.length > characters) throw new JsonBeyond(`it is longer than ${characters} characters`)
+  measure(text, values)
+  const value = JSON.parse(text)
+  return mayBeUnstorable(text) ? storableDocument(value) : value
+}
+
+function measure(text: string, values: number): void {
+  let depth = 0
+  let counted = 1
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) at = endOfText(text, at)
+    else if (character === COMMA) counted++
+    else if (character === BRACKET || character === BRACE) {
+      counted++
+      if (++depth > LIMITS.jsonDepth.most)
+        throw new JsonBeyond(`objects and lists are within each other over more than ${limitWords('jsonDepth')}`)
+    } else if (character === BRACKET_END || character === BRACE_END) depth--
+  }
+  if (counted > values) throw new JsonBeyond(`it has more than ${values.toLocaleString('en')} values`)
+}
+
+const [QUOTE, COMMA, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END] = [...'",[\\]{}'].map(sign => sign.charCodeAt(0))
+
+/** Where the text ends that begins at this quotation mark. */
+function endOfText(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++
+    if (slashes % 2 === 0) return end
+  }
+  return text.length
+}
+
+/** Few texts hold such a thing, and to look for it is much quicker than to walk the document. */
+const mayBeUnstorable = (text: string) => /\\u(?:0000|[dD][89a-fA-F])/.test(text) || !text.isWellFormed()

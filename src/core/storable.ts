@@ -1,0 +1,26 @@
+const LONE = '\uFFFD'
+
+/**
+ * A text as everything that may keep it can: without NUL, which PostgreSQL keeps in no text and no argument or environment of a process can
+ * hold, and without halves of surrogate pairs, which no UTF-8 can. U+FFFD stands in the place of each.
+ */
+export function storable(text: string): string {
+  return (text.includes('\0') ? text.replaceAll('\0', LONE) : text).toWellFormed()
+}
+
+/** The beginning of a text that has at most so many bytes as UTF-8, with a line that tells of the rest; the whole text when it fits. */
+export function firstBytes(text: string, most: number): string {
+  if (text.length * 3 <= most || Buffer.byteLength(text) <= most) return text
+  const end = `\n… (cut: it has ${Buffer.byteLength(text).toLocaleString('en')} bytes)\n`
+  // What was cut in two at the end is dropped, with up to three bytes of it.
+  const kept = Buffer.from(text).subarray(0, most - end.length - 4)
+  return new TextDecoder('utf-8').decode(kept).replace(/\uFFFD$/, '') + end
+}
+
+/** A document as it can be kept, by all its texts and names, which is not changed itself. It must not be deeper than the limit `jsonDepth`. */
+export function storableDocument(value: unknown): unknown {
+  if (typeof value === 'string') return storable(value)
+  if (Array.isArray(value)) return value.map(storableDocument)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [storable(name), storableDocument(item)]))
+}
