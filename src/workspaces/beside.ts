@@ -25,7 +25,7 @@ export async function lookBeside(place: Place): Promise<Look | null> {
   // Who works there changes it.
   const isFree = (options.inPlaceHeldBy?.(repository.root) ?? null) === null
   const [refs, main, shared] = await Promise.all([
-    readRefs(git),
+    readRefs(git, repository),
     before.main && isFree ? seeCheckout(place, repository.root) : null,
     readShared(repository),
   ])

@@ -10,7 +10,7 @@ import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { moveAway } from './move-away.ts'
 import { withoutNoise } from './noise.ts'
-import { readPicture, seeCheckout, takePicture } from './picture.ts'
+import { lookAround, readPicture, seeCheckout, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
@@ -65,7 +65,7 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
     continued: true,
     fallback,
   }
-  await takePicture(place, workspace, status)
+  await takePicture(place, workspace, await lookAround(place, true), status)
   return workspace
 
   /** The user's changes get a ref while an agent works beside them: it might undo them, or clean up the objects. */

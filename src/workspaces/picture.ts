@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
@@ -6,6 +6,7 @@ import { hiddenFiles, stampAt } from './hidden-files.ts'
 import { readIntent } from './intent.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { readRefs } from './ref-picture.ts'
+import type { Repository } from './repository.ts'
 import { safeRun } from './rescue.ts'
 import { readShared } from './shared-files.ts'
 import { readStatus, type Status } from './status.ts'
@@ -64,32 +65,47 @@ export function dropPicture(place: Place): void {
   for (const suffix of ['', '.new']) rmSync(fileOf(place) + suffix, { force: true })
 }
 
+/** What a picture shows of the repository around the workspace. */
+type Around = Omit<Picture, 'version' | 'workspace'>
+
 /**
- * Takes the run's picture and has it on the disk, before the agent begins. One that is there stays: the agent may have begun since.
- * `status`: the workspace's, for who has just read it.
+ * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
+ * Who gives it to `takePicture` spares its time.
  */
-export async function takePicture(place: Place, workspace: WorkspaceRecord, status?: Status): Promise<void> {
-  if (readPicture(place) !== null) return
+export async function lookAround(place: Place, inPlace = false): Promise<Around | null> {
+  if (readPicture(place) !== null) return null
   const { repository, git } = place
-  const inPlace = workspace.path === repository.root
-  // In a worktree that somebody worked in before, all that is not committed is work.
-  const isNew = inPlace || readIntent(repository.commonDir, place.request.runId)?.path === workspace.path
-  const [own, main, refs, shared] = await Promise.all([
-    isNew ? seeCheckout(place, workspace.path, status) : null,
+  const [main, refs, shared] = await Promise.all([
     inPlace || repository.bare ? null : seeCheckout(place, repository.root),
-    readRefs(git),
+    readRefs(git, repository),
     readShared(repository),
   ])
-  const picture: Picture = { version: 1, workspace: own, main, ...refs, shared }
+  return { main, ...refs, shared }
+}
+
+/**
+ * Takes the run's picture before the agent begins, and keeps it in the git folder. One that is there stays. It outlives every kill; without
+ * one, after a power cut, all that is in the workspace counts as the run's. `status`: the workspace's, for who has just read it.
+ */
+export async function takePicture(place: Place, workspace: WorkspaceRecord, around: Around | null, status?: Status): Promise<void> {
+  if (around === null) return
+  const own = await seeWorkspace(place, workspace, status)
   const file = fileOf(place)
-  const handle = openSync(`${file}.new`, 'w', 0o600)
-  try {
-    writeSync(handle, JSON.stringify(picture))
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
+  writeFileSync(`${file}.new`, JSON.stringify({ version: 1, workspace: own, ...around } satisfies Picture), { mode: 0o600 })
   renameSync(`${file}.new`, file)
+}
+
+async function seeWorkspace(place: Place, { path, kind }: WorkspaceRecord, status?: Status): Promise<CheckoutPicture | null> {
+  const { repository, request } = place
+  if (kind === 'in-place') return await seeCheckout(place, path, status)
+  // In a worktree that somebody worked in before, all that is not committed is work. So it is in a new one in which nobody but git has been.
+  const isNew = readIntent(repository.commonDir, request.runId)?.path === path
+  return isNew && mayBeTouched(repository, path) ? await seeCheckout(place, path) : null
+}
+
+/** Whether a worktree that git has just made can hold what git did not write, or not as it is committed. */
+function mayBeTouched({ hooks, commonDir }: Repository, path: string): boolean {
+  return existsSync(join(hooks, 'post-checkout')) || existsSync(join(path, '.gitmodules')) || statSync(path).dev !== statSync(commonDir).dev
 }
 
 /** What of a checkout is not in its HEAD. Build caches, and more than some ten thousand ignored files, are passed over. */

@@ -1,4 +1,7 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Git } from './git.ts'
+import type { Repository } from './repository.ts'
 
 /** Where the branches of a repository stand, and what is in `git stash`, the latest first. */
 export interface RefPicture {
@@ -6,17 +9,51 @@ export interface RefPicture {
   stash: string[]
 }
 
-/** Reads both in one look; a second one only where there is a stash. */
-export async function readRefs(git: Git): Promise<RefPicture> {
-  const lines = (await git.run(['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads', 'refs/stash']))
-    .split('\n')
-    .filter(Boolean)
-  const refs = new Map(lines.map(line => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]))
+/** Reads both. Without git where the refs are files, since it is asked at the beginning and the end of every run. */
+export async function readRefs(git: Git, { commonDir }: Repository): Promise<RefPicture> {
+  const inFiles = (await namesIn(commonDir)).includes('reftable') ? null : await refsInFiles(commonDir)
+  const refs = inFiles ?? (await refsOfGit(git))
   const top = refs.get('refs/stash')
-  refs.delete('refs/stash')
-  const branches = Object.fromEntries([...refs].map(([ref, sha]) => [ref.slice('refs/heads/'.length), sha]))
-  if (top === undefined) return { branches, stash: [] }
+  const branches = [...refs].flatMap(([ref, sha]) => (ref.startsWith(HEADS) ? [[ref.slice(HEADS.length), sha] as const] : []))
+  return { branches: Object.fromEntries(branches), stash: top === undefined ? [] : await stashEntries(git, top) }
+}
+
+const HEADS = 'refs/heads/'
+
+async function refsOfGit(git: Git): Promise<Map<string, string>> {
+  const lines = (await git.run(['for-each-ref', '--format=%(refname) %(objectname)', HEADS, 'refs/stash'])).split('\n').filter(Boolean)
+  return new Map(lines.map(line => line.split(' ') as [string, string]))
+}
+
+async function stashEntries(git: Git, top: string): Promise<string[]> {
   const log = await git.ask(['log', '-g', '--format=%H', 'refs/stash', '--'])
   const entries = (log ?? '').split('\n').filter(Boolean)
-  return { branches, stash: entries.length > 0 ? entries : [top] }
+  return entries.length > 0 ? entries : [top]
+}
+
+/** The refs of `packed-refs` and over them those that are files of their own; null when one of them is none of ours to read. */
+async function refsInFiles(commonDir: string): Promise<Map<string, string> | null> {
+  const refs = new Map<string, string>()
+  for (const line of (await textIn(join(commonDir, 'packed-refs'))).split('\n')) {
+    const found = /^([0-9a-f]{40,64}) (refs\/(?:heads\/.+|stash))$/.exec(line)
+    if (found) refs.set(found[2]!, found[1]!)
+  }
+  const loose = (await readdir(join(commonDir, 'refs', 'heads'), { recursive: true, withFileTypes: true }).catch(() => []))
+    .filter(entry => entry.isFile() && !entry.name.endsWith('.lock'))
+    .map(entry => join(entry.parentPath, entry.name).slice(commonDir.length + 1))
+  for (const ref of [...loose, 'refs/stash']) {
+    const text = (await textIn(join(commonDir, ref))).trim()
+    // One that points to another ref.
+    if (text.startsWith('ref:')) return null
+    if (text !== '') refs.set(ref, text)
+  }
+  return refs
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch(() => [])
+}
+
+async function textIn(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch(() => '')
 }

@@ -11,6 +11,8 @@ export interface Repository {
   gitDir: string
   /** The git folder that all checkouts share: branches, objects, `info/exclude`. */
   commonDir: string
+  /** Where its hooks are, as its configuration said when it was first looked at. */
+  hooks: string
   bare: boolean
 }
 
@@ -25,14 +27,15 @@ export async function findRepository(git: Git): Promise<Repository | null> {
   if (known && isStill(known, folder)) return known
   let answer: string
   try {
-    const questions = ['--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir', '--show-cdup']
-    answer = await git.run(['rev-parse', ...questions])
+    const questions = ['--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir']
+    answer = await git.run(['rev-parse', ...questions, '--git-path', 'hooks', '--show-cdup'])
   } catch (failure) {
     if (!looksLikeRepository(folder)) return null
     throw failure
   }
-  const [inside, bare, gitDir, commonDir, up] = answer.split('\n') as [string, string, string, string, string]
-  const folders = { gitDir: realpathSync.native(gitDir), commonDir: realpathSync.native(resolve(folder, commonDir)) }
+  const [inside, bare, gitDir, commonDir, hooks, up] = answer.split('\n') as [string, string, string, string, string, string]
+  const common = realpathSync.native(resolve(folder, commonDir))
+  const folders = { gitDir: realpathSync.native(gitDir), commonDir: common, hooks: resolve(folder, hooks) }
   if (bare === 'true') return { root: folders.gitDir, ...folders, bare: true }
   if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
   const repository = { root: realpathSync.native(resolve(folder, up)), ...folders, bare: false }

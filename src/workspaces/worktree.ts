@@ -8,7 +8,7 @@ import { excludeFolder } from './exclude.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { keepCheckout } from './keep-checkout.ts'
-import { changedBefore, knownBefore, takePicture } from './picture.ts'
+import { changedBefore, knownBefore, lookAround, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
 import { type Status, withConflicts } from './status.ts'
@@ -25,6 +25,9 @@ export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   completeAdminFolders(repository.commonDir, path => gitAtWork(path) !== null)
   const choice = await chooseWorktree(place)
   for (const folder of ownFolders(place)) excludeFolder(repository, folder)
+  // Looked at while git makes the worktree.
+  const around = lookAround(place)
+  around.catch(() => {})
   if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
   const initializing = adminFolders(repository.commonDir, choice.path).some(admin => readLock(admin) === 'initializing')
   // Its files are there, but a git of an earlier life may still run the post-checkout hook.
@@ -35,7 +38,7 @@ export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
   const { path, branch, base, continued, remark: fallback } = choice
   const none = { startTree: null, dirtyAtStart: [] }
   const workspace: WorkspaceRecord = { kind: 'worktree', repo: repository.root, path, branch, base, ...none, continued, fallback }
-  await takePicture(place, workspace)
+  await takePicture(place, workspace, await around)
   return workspace
 }
 
