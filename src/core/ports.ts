@@ -1,5 +1,5 @@
 import type { AgentEvent, StampedEvent } from './event.ts'
-import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, Wish, WorkReport, WorkspaceRecord } from './run.ts'
+import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, Wish, WorkReport, WorkspaceKind, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
 import type { Wait } from './wait.ts'
 
@@ -236,7 +236,7 @@ export interface Workspaces {
   /** What `prepare` would do, for --dry-run; touches nothing. */
   plan(
     request: WorkspaceRequest,
-  ): Promise<{ kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; remark: string | null }>
+  ): Promise<{ kind: WorkspaceKind; path: string; branch: string | null; base: string | null; remark: string | null }>
   /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. When `hurry` fires, what takes long is cut short; who fires it ends the run's processes, as git waits for its hooks. */
   prepare(request: WorkspaceRequest, hurry?: AbortSignal): Promise<WorkspaceRecord>
   /** The workspace for one more attempt: as it is, or, where somebody removed the folder of a worktree, made anew with what is on its branch. Throws GIT_FAILED. */

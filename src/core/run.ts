@@ -75,9 +75,13 @@ export interface Verdict {
   findings: string[]
 }
 
+export const WORKSPACE_KINDS = ['in-place', 'worktree', 'clone'] as const
+export type WorkspaceKind = (typeof WORKSPACE_KINDS)[number]
+
 /** Where an attempt works. */
 export interface WorkspaceRecord {
-  kind: 'in-place' | 'worktree'
+  /** `clone`: a clone of the repository in the state folder, where git could make no worktree. */
+  kind: WorkspaceKind
   /** The repository the task belongs to (its main checkout). */
   repo: string
   /** The working directory of the agent. */

@@ -1,5 +1,6 @@
 import { modelFor, rolePolicy } from '../core/policy.ts'
 import type { Command } from '../core/ports.ts'
+import type { WorkspaceKind } from '../core/run.ts'
 import type { Task } from '../core/task.ts'
 import { budgetUsd } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
@@ -10,7 +11,7 @@ import { newRun } from './run-in-hand.ts'
 export interface DryRun {
   task: Task
   model: string
-  workspace: { kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; remark: string | null }
+  workspace: { kind: WorkspaceKind; path: string; branch: string | null; base: string | null; remark: string | null }
   command: Command
   prompt: string
 }

@@ -1,6 +1,6 @@
 import type { EndReason } from '../core/ends.ts'
 import { end } from '../core/ends.ts'
-import type { Wish } from '../core/run.ts'
+import type { Wish, WorkspaceKind } from '../core/run.ts'
 import type { AgentIdentity, Mention, Task } from '../core/task.ts'
 
 /** All that a prompt is made of. Texts of tasks and mentions are data: they stand in the prompt and nowhere else. */
@@ -8,7 +8,7 @@ export interface PromptParts {
   identity: AgentIdentity
   task: Task
   roleInstructions: string
-  workspace: { kind: 'in-place' | 'worktree'; path: string; branch: string | null; base: string | null; continued: boolean }
+  workspace: { kind: WorkspaceKind; path: string; branch: string | null; base: string | null; continued: boolean }
   mentions: Mention[]
   /** What somebody who watches the run wants, oldest first. */
   directives?: Wish[]
@@ -83,9 +83,9 @@ function partPart({ part }: PromptParts): string {
 
 function workspacePart({ workspace }: PromptParts): string {
   const lines = [`You work in \`${workspace.path}\`. Do not change anything outside of it.`]
-  if (workspace.kind === 'worktree')
+  if (workspace.kind !== 'in-place')
     lines.push(
-      `It is a git worktree of its own on the branch \`${workspace.branch}\`${workspace.base ? ` (from ${workspace.base.slice(0, 12)})` : ''}.`,
+      `It is a git ${workspace.kind} of its own on the branch \`${workspace.branch}\`${workspace.base ? ` (from ${workspace.base.slice(0, 12)})` : ''}.`,
     )
   else if (workspace.branch) lines.push(`It is the repository itself, on the branch \`${workspace.branch}\`.`)
   if (workspace.continued) lines.push('The branch holds earlier work on this task: go on from there.')

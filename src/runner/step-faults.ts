@@ -30,7 +30,7 @@ export function afterFault(step: StepRecord, thrown: unknown, task: RunInHand): 
 
 function whereWorkIs({ record: { workspace, runId } }: RunInHand): string {
   if (!workspace) return 'No work was begun.'
-  return workspace.kind === 'worktree'
+  return workspace.kind !== 'in-place'
     ? `The work is kept in ${workspace.path}.`
     : `The work is kept; \`agent-runner rescue show ${runId}\` shows it, once git works.`
 }

@@ -28,7 +28,7 @@ export const hookDocument = z.object({
   task: task.nullable(),
   workspace: z
     .object({
-      kind: z.string().describe('in-place or worktree'),
+      kind: z.string().describe('in-place, worktree or clone'),
       path: z.string().describe('Where the agent works'),
       repo: z.string().describe('The main checkout'),
       branch: z.string().nullable(),

@@ -18,7 +18,7 @@ export function encodeLockFile(record: RunRecord): Record<string, unknown> {
     task_title: record.task.title,
     agent_id: record.agent.id,
     locked_at: record.lockedAt,
-    worktree_path: record.workspace?.kind === 'worktree' ? record.workspace.path : null,
+    worktree_path: record.workspace && record.workspace.kind !== 'in-place' ? record.workspace.path : null,
     branch_name: record.workspace?.branch ?? null,
     task_data: record.task,
     version: record.version,

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { ENDS, type EndReason } from '../core/ends.ts'
-import { STEPS } from '../core/run.ts'
+import { STEPS, WORKSPACE_KINDS } from '../core/run.ts'
 import { AGENT_ID, COMPLEXITIES, LEVELS } from '../core/task.ts'
 
 /** What a lock file may hold: `ours`, and `older` for the seven keys of the older runner. Built at the first call, since most starts find no lock file. */
@@ -74,7 +74,7 @@ function build() {
   })
 
   const workspace = z.object({
-    kind: z.enum(['in-place', 'worktree']),
+    kind: z.enum(WORKSPACE_KINDS),
     repo: z.string(),
     path: z.string(),
     branch: z.string().nullable(),

@@ -1,13 +1,14 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout } from './picture.ts'
-import type { Place } from './place.ts'
+import { ownFolders, type Place } from './place.ts'
 import { type RefPicture, readRefs } from './ref-picture.ts'
 import { keepCommit, keepUnlessPublic } from './rescue.ts'
 import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
 import { keepStashed } from './stashed-work.ts'
 import { somePaths } from './users-paths.ts'
+import { allAdmins } from './worktree-list.ts'
 
 /** A repository as it stands after the agent, beside the agent's own checkout. */
 export interface Look {
@@ -108,11 +109,11 @@ async function tellBranches(place: Place, own: (string | null)[], { before, refs
 }
 
 /** The branches that are checked out where other runs work. */
-function branchesOfOthers({ repository, base, options }: Place): Set<string> {
+function branchesOfOthers(place: Place): Set<string> {
+  const { repository, options } = place
   const found = new Set<string>()
-  const folder = join(repository.commonDir, 'worktrees')
-  for (const name of existsSync(folder) ? readdirSync(folder) : [])
-    if (firstLine(join(folder, name, 'gitdir')).startsWith(base + sep)) found.add(branchIn(join(folder, name)))
+  for (const admin of allAdmins(repository.commonDir))
+    if (ownFolders(place).some(folder => firstLine(join(admin, 'gitdir')).startsWith(folder + sep))) found.add(branchIn(admin))
   if (options.inPlaceHeldBy?.(repository.root)) found.add(branchIn(repository.gitDir))
   return found
 }

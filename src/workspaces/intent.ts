@@ -4,7 +4,15 @@ import * as z from 'zod'
 import { readJson } from '../core/json.ts'
 import { safeRun } from './rescue.ts'
 
-const Intent = z.object({ path: z.string(), branch: z.string(), base: z.string(), continued: z.boolean(), remark: z.string().nullable() })
+const Intent = z.object({
+  kind: z.enum(['worktree', 'clone']).default('worktree'),
+  path: z.string(),
+  branch: z.string(),
+  /** Null in a repository without commits, of which only a clone can be made. */
+  base: z.string().nullable(),
+  continued: z.boolean(),
+  remark: z.string().nullable(),
+})
 
 /** What a run is about to make. Written before git begins, so that a repeat after a kill makes the same and knows its own. */
 export type Intent = z.infer<typeof Intent>

@@ -7,7 +7,7 @@ import { changedFiles, patchBetween } from './changes.ts'
 import { type Git, openGit } from './git.ts'
 import { type KeptRef, keptRefs } from './kept-refs.ts'
 import { commitOfCheckout, type LeftWorktree, pathsBelow, readLeft } from './left-worktrees.ts'
-import { isBranchName } from './names.ts'
+import { branchFault, quoted } from './names.ts'
 import { findRepository } from './repository.ts'
 import { treeChanges } from './trees.ts'
 import { realPath } from './worktree-list.ts'
@@ -116,8 +116,8 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     },
     async restore(piece, branch) {
       const { git, sha, base, incomplete } = await commitOf(piece)
-      if (!(await isBranchName(git, branch)))
-        throw new RunnerError('USAGE', `git takes no branch named ${JSON.stringify(branch.slice(0, 100))}`)
+      const fault = await branchFault(git, branch)
+      if (fault !== null) throw new RunnerError('USAGE', `there can be no branch named ${quoted(branch)}: ${fault}`)
       if (await branchTip(git, `refs/heads/${branch}`))
         throw new RunnerError('USAGE', `the branch ${branch} is there already; nothing was changed`, {
           advice: 'Name one that is not there.',

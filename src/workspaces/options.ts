@@ -10,7 +10,8 @@ export interface WorkspaceOptions {
   baseBranch: string | null
   /** Whether a task may work in place beside uncommitted changes of the user. */
   dirtyInPlace: 'refuse' | 'allow'
-  onWorktreeFailure: 'in_place' | 'fail'
+  /** What is done when git can make no worktree: a clone in the state folder, the repository's own checkout, or nothing. */
+  onWorktreeFailure: 'clone' | 'in-place' | 'fail'
   /** Author and committer of our commits; null for the user's own identity, else a built-in one. */
   author: { name: string; email: string } | null
   /** First line of our commits; `{id}` and `{title}` are the task's. */

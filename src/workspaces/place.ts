@@ -13,6 +13,8 @@ export interface Place {
   git: Git
   /** The folder of the worktrees. */
   base: string
+  /** Why it is not the configured one; null when it is. */
+  baseRemark: string | null
   /** The program's own state folder, or null. */
   state: string | null
 }

@@ -16,7 +16,8 @@ import { GOING, wholeWorktree } from './worktree-repair.ts'
  * Whether a run has left a worktree as it was made: nothing uncommitted or ignored, its branch where it began, and, where the branch was made for the
  * run, no commit that it ever stood at beside that. Once its removal has begun it stays so.
  */
-export async function isUntouched(place: Place, { path, branch, base, continued }: WorkspaceRecord): Promise<boolean> {
+export async function isUntouched(place: Place, workspace: WorkspaceRecord): Promise<boolean> {
+  const { path, branch, base, continued } = workspace
   const { git, repository } = place
   if (!branch || !base || (await branchTip(git, `refs/heads/${branch}`)) !== base) return false
   if (!continued && (await hasMoved(git, `refs/heads/${branch}`, base))) return false
@@ -24,12 +25,18 @@ export async function isUntouched(place: Place, { path, branch, base, continued 
   const going = adminFolders(repository.commonDir, path).some(admin => existsSync(join(admin, GOING)))
   const gitDir = await wholeWorktree(place, path, true)
   if (!gitDir) return going
+  return await isAsMade(place, gitDir, workspace, going)
+}
+
+/** The same of the checkout alone. `going`: its removal has begun, so deleted files say nothing. */
+export async function isAsMade(place: Place, gitDir: string, workspace: WorkspaceRecord, going = false): Promise<boolean> {
+  const { path, branch, base, continued } = workspace
   const at = gitAt(place, path)
   const status = await withoutNoise(at, await readStatus(at, { ignored: true }), changedBefore(place))
   const { files, incomplete } = await hiddenFiles(path, status.ignored, knownBefore(place))
   // An interrupted removal looks as if its files had been deleted.
   const clean = status.entries.every(entry => going && entry.kind === 'gone')
-  const moved = !continued && (await hasMoved(at, 'HEAD', base))
+  const moved = !continued && base !== null && (await hasMoved(at, 'HEAD', base))
   return (
     clean &&
     files.size === 0 &&

@@ -1,9 +1,12 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { asRunnerError, RunnerError } from '../core/errors.ts'
+import { join, resolve } from 'node:path'
+import { RunnerError } from '../core/errors.ts'
 import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
 import { agentMark, type WorkspaceRecord } from '../core/run.ts'
+import { planApart, prepareApart } from './apart.ts'
 import { lookBeside, tellBeside } from './beside.ts'
+import { collectClone, isUntouchedClone, prepareClone, removeClone, secureClone } from './clone.ts'
+import { asGitFailure } from './failures.ts'
 import { openGit } from './git.ts'
 import { collectInPlace, obstacleInPlace, prepareInPlace } from './in-place.ts'
 import { cleanupInPlace } from './in-place-cleanup.ts'
@@ -14,29 +17,27 @@ import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { findRepository } from './repository.ts'
 import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
-import { isNoRoom, noRoom } from './room.ts'
 import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
 import { dropUnusedBranch, isUntouched } from './untouched.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
-import { chooseWorktree, isWorktreeOf } from './worktree-choice.ts'
+import { isWorktreeOf } from './worktree-choice.ts'
 import { adminFolders, realPath } from './worktree-list.ts'
 import { removeWorktree } from './worktree-removal.ts'
 
 export type { WorkspaceOptions } from './options.ts'
 
-/** The workspaces of one repository: in place for minor tasks, a worktree for major ones. Opening does no work. */
+/** The workspaces of one repository: in place for minor tasks, a worktree (else a clone) for major ones. Opening does no work. */
 export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   const workspaces: Omit<Workspaces, 'ready'> = {
     async plan(request) {
       const place = await open(request)
-      if (!place)
-        return { kind: 'in-place', path: realpathSync.native(options.repo), branch: null, base: null, remark: noGit(options.repo) }
+      if (!place) return { kind: 'in-place', path: realpathSync.native(options.repo), branch: null, base: null, remark: noGit(request) }
       const wish = wishFor(place)
-      if (wish.worktree) {
+      if (wish.apart) {
         try {
-          const { path, branch, base, remark } = await chooseWorktree(place)
-          return { kind: 'worktree', path, branch, base, remark: remark ?? wish.reason }
+          const planned = await planApart(place)
+          return { ...planned, remark: planned.remark ?? wish.reason }
         } catch (failure) {
           const { message } = asGitFailure(failure)
           if (!mayFallBack(place)) return { kind: 'worktree', path: place.base, branch: null, base: null, remark: message }
@@ -52,17 +53,17 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       const place = await open(request, options.repo, hurry)
       if (!place) return withoutGit(request)
       let wish = wishFor(place)
-      if (!wish.worktree) {
+      if (!wish.apart) {
         try {
           return await prepareInPlace(place, null)
         } catch (failure) {
           // Another agent may have come in between: then the task gets a worktree, as if that one had been there before.
           wish = wishFor(place)
-          if (!wish.worktree) throw failure
+          if (!wish.apart) throw failure
         }
       }
       try {
-        const workspace = await prepareWorktree(place)
+        const workspace = await prepareApart(place, hurry)
         const fallback = [wish.reason, workspace.fallback].filter(Boolean).join('; ') || null
         return { ...workspace, fallback }
       } catch (failure) {
@@ -78,7 +79,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       if (workspace.kind === 'in-place' || existsSync(workspace.path)) return workspace
       const place = await open(request, workspace.repo)
       if (!place) throw new RunnerError('GIT_FAILED', `${workspace.path} is gone, and ${workspace.repo} is no repository`)
-      const { path, branch } = await prepareWorktree(place)
+      const { path, branch } = await (workspace.kind === 'clone' ? prepareClone(place, 'its clone was gone') : prepareWorktree(place))
       options.warn(`${workspace.path} was gone: the work goes on in ${path} with what is on ${branch}`)
       return { ...workspace, path, branch }
     },
@@ -89,9 +90,12 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         const remarks = ['The folder is no git repository, so what was changed cannot be told.']
         return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
       }
-      const collect = workspace.kind === 'worktree' ? collectWorktree : collectInPlace
+      const collect = { worktree: collectWorktree, clone: collectClone, 'in-place': collectInPlace }[workspace.kind]
       const listed = await listedBeside(place.git, request.runId, async () => {
-        const [{ links: _, ...work }, look] = await Promise.all([collect(place, workspace, success), lookBeside(place)])
+        const collecting = collect(place, workspace, success)
+        // A clone brings its branches into the repository; what it then looks like is to be told.
+        if (workspace.kind === 'clone') await collecting
+        const [{ links: _, ...work }, look] = await Promise.all([collecting, lookBeside(place)])
         const beside = look ? await tellBeside(place, workspace, work.branch, look) : []
         return { ...work, remarks: [...work.remarks, ...beside] }
       })
@@ -103,19 +107,21 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
     async cleanup(workspace, request, success, mayVanish = false) {
       const place = await open(request, workspace.repo)
-      if (!place) return { kept: workspace.kind === 'worktree' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
+      if (!place) return { kept: workspace.kind !== 'in-place' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
       let rescued: Rescued[]
-      const vanishes = mayVanish && workspace.kind === 'worktree' && (await isUntouched(place, workspace))
-      if (workspace.kind === 'worktree' && (success || vanishes)) {
+      const isUntouchedNow = workspace.kind === 'clone' ? isUntouchedClone : isUntouched
+      const vanishes = mayVanish && workspace.kind !== 'in-place' && (await isUntouchedNow(place, workspace))
+      if (workspace.kind !== 'in-place' && (success || vanishes)) {
         const listed = await listedBeside(place.git, request.runId, () => takeAway(place, workspace))
         rescued = listed.rescued
-        if (listed.done) options.warn(`the worktree ${workspace.path} stays: ${listed.done}`)
+        if (listed.done) options.warn(`the ${workspace.kind} ${workspace.path} stays: ${listed.done}`)
         if (listed.done) kept = workspace.path
         else if (vanishes) await dropUnusedBranch(place, workspace)
       } else {
         if (workspace.kind === 'in-place') await cleanupInPlace(place, workspace, success)
         else kept = existsSync(workspace.path) ? workspace.path : null
+        if (workspace.kind === 'clone' && kept) await secure(place, workspace)
         rescued = await listRescued(place.git, request.runId)
       }
       dropTraces(place, workspace)
@@ -155,31 +161,36 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
-    return { options, request, repository, git: start.at(repository.root), base, state }
+    return { options, request, repository, git: start.at(repository.root), base, baseRemark: null, state }
   }
 
-  /** Whether the task is to have a worktree, and why when it did not ask for one. */
-  function wishFor(place: Place): { worktree: boolean; reason: string | null } {
-    if (place.request.task.complexity === 'major') return { worktree: true, reason: null }
+  /** Whether the task is to have a place of its own, and why when it did not ask for one. */
+  function wishFor(place: Place): { apart: boolean; reason: string | null } {
+    if (place.request.task.complexity === 'major') return { apart: true, reason: null }
     const { inherited } = place.request
     if (inherited && isWorktreeOf(place.repository.commonDir, inherited.path))
-      return { worktree: true, reason: `the work was begun in the worktree ${inherited.path}` }
-    if (place.repository.bare)
-      return { worktree: true, reason: `${place.repository.root} is a bare repository, so the task gets a worktree` }
+      return { apart: true, reason: `the work was begun in the worktree ${inherited.path}` }
+    if (place.repository.bare) return { apart: true, reason: `${place.repository.root} is a bare repository, so the task gets a worktree` }
     const held = options.inPlaceHeldBy?.(place.repository.root) ?? null
     return held === null
-      ? { worktree: false, reason: null }
-      : { worktree: true, reason: `the agent ${held} works in place in ${place.repository.root}, so the task gets a worktree` }
+      ? { apart: false, reason: null }
+      : { apart: true, reason: `the agent ${held} works in place in ${place.repository.root}, so the task gets a worktree` }
+  }
+
+  function noGit({ task }: WorkspaceRequest): string {
+    const inPlace = task.complexity === 'minor' || options.onWorktreeFailure === 'in-place'
+    const then = inPlace ? 'the task works in place and nothing is committed' : 'a major task has no place of its own there'
+    return `${options.repo} is no git repository: ${then}`
   }
 
   function mayFallBack(place: Place): boolean {
-    return options.onWorktreeFailure === 'in_place' && !place.repository.bare && !options.inPlaceHeldBy?.(place.repository.root)
+    return options.onWorktreeFailure === 'in-place' && !place.repository.bare && !options.inPlaceHeldBy?.(place.repository.root)
   }
 
   function withoutGit(request: WorkspaceRequest): WorkspaceRecord {
-    const reason = noGit(options.repo)
     const major = request.task.complexity === 'major'
-    if (major && options.onWorktreeFailure === 'fail') throw new RunnerError('GIT_FAILED', reason)
+    const reason = noGit(request)
+    if (major && options.onWorktreeFailure !== 'in-place') throw new RunnerError('GIT_FAILED', reason, { advice: NO_GIT_ADVICE })
     const held = options.inPlaceHeldBy?.(realpathSync.native(options.repo))
     if (held) throw new RunnerError('GIT_FAILED', `the agent ${held} works in ${options.repo}, and without git there is no second place`)
     options.warn(reason)
@@ -189,15 +200,21 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   }
 }
 
-/** Removes a worktree; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
+/** Removes a worktree or clone; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
 async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   try {
-    return await removeWorktree(place, workspace)
+    return await (workspace.kind === 'clone' ? removeClone(place, workspace) : removeWorktree(place, workspace))
   } catch (failure) {
     const { code, message } = asGitFailure(failure)
     if (code === 'BUG') throw failure
     return message
   }
+}
+
+/** A clone is outside of the repository: what is only there is put into the repository too, where people look for it. */
+async function secure(place: Place, workspace: WorkspaceRecord): Promise<void> {
+  const obstacle = await secureClone(place, workspace).catch(failure => asGitFailure(failure).message)
+  if (obstacle !== null) place.options.warn(`not all of the work in ${workspace.path} could be put into the repository: ${obstacle}`)
 }
 
 /** Removes what a run keeps in the git folders, also what a kill left of it. */
@@ -206,18 +223,8 @@ function dropTraces(place: Place, workspace: WorkspaceRecord): void {
   const { gitDir, commonDir } = repository
   dropPicture(place)
   dropIntent(commonDir, request.runId)
-  for (const folder of [gitDir, commonDir, ...adminFolders(commonDir, workspace.path)]) dropPrivateIndex(folder, safeRun(request.runId))
+  const own = workspace.kind === 'clone' ? [join(workspace.path, '.git')] : adminFolders(commonDir, workspace.path)
+  for (const folder of [gitDir, commonDir, ...own]) dropPrivateIndex(folder, safeRun(request.runId))
 }
 
-/** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */
-function asGitFailure(failure: unknown): RunnerError {
-  const { code, message } = failure as NodeJS.ErrnoException
-  if (!(failure instanceof RunnerError) && isNoRoom(failure)) return noRoom(message, failure)
-  if (!(failure instanceof RunnerError) && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code))
-    return new RunnerError('GIT_FAILED', message, { cause: failure })
-  return asRunnerError(failure)
-}
-
-function noGit(folder: string): string {
-  return `${folder} is no git repository: the task works in place and nothing is committed`
-}
+const NO_GIT_ADVICE = 'Run `git init` there and commit, or set onWorktreeFailure to in-place.'

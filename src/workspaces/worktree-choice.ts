@@ -1,19 +1,19 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import { baseCommit, branchTip, ORIGIN_HEAD, refTips } from './base-commit.ts'
+import { baseOf, branchTip } from './base-commit.ts'
+import { chooseBranch, surroundingsOf } from './branch-choice.ts'
 import { type Intent, readIntent } from './intent.ts'
-import { namedBranch, safeTaskId, shortRun } from './names.ts'
+import { branchesFor, foldersFor, isBranchFor } from './names.ts'
 import type { Place } from './place.ts'
-import { adminFolders, isForeign, type ListedWorktree, listWorktrees, realPath } from './worktree-list.ts'
+import { adminFolders, isForeign, type ListedWorktree, realPath } from './worktree-list.ts'
 
 /** Which worktree a run is to have. */
 export interface WorktreeChoice extends Intent {
+  base: string
   /** The worktree is there and goes on as it is. */
   there: boolean
-  /** Names to take when git refuses the branch (for example since a branch `feature` stands in the way of `feature/…`). */
   otherNames: string[]
-  /** A path whose folder is gone but which git still holds for this branch. */
   vanished: string | null
 }
 
@@ -23,64 +23,43 @@ export interface WorktreeChoice extends Intent {
  */
 export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
   const { git, request, repository } = place
-  const id = safeTaskId(request.task.id)
-  const short = shortRun(request.runId)
-  const own = `feature/task-${id}-${short}`
-  const otherNames = [own, `task-${id}-${short}`]
-  const named = request.task.branch
-  const names = [named ?? `feature/task-${id}`, own]
-  // Three questions at once, since each is a process. The answer to the last means nothing for a name that is none.
-  const [worktrees, wanted, tips] = await Promise.all([
-    listWorktrees(git, repository),
-    named ? namedBranch(git, named) : names[0]!,
-    refTips(git, [...names.flatMap(name => [`refs/heads/${name}`, `refs/remotes/origin/${name}`]), ORIGIN_HEAD]),
-  ])
+  const { task, runId } = request
+  const around = await surroundingsOf(place)
+  const { worktrees } = around
+  const otherNames = branchesFor(task.id, runId).slice(1)
   const standing = (path: string) => stand(repository.commonDir, path, worktrees)
+  const goesOn = { kind: 'worktree', continued: true, there: true, otherNames, vanished: null } as const
 
-  const intent = readIntent(repository.commonDir, request.runId)
-  if (intent) {
+  const intent = readIntent(repository.commonDir, runId)
+  if (intent?.kind === 'worktree' && intent.base !== null) {
     const found = standing(intent.path)
     if (found === 'free' || found === 'unfinished' || found?.branch === intent.branch)
-      return { ...intent, there: typeof found === 'object', otherNames, vanished: null }
+      return { ...intent, base: intent.base, there: typeof found === 'object', otherNames, vanished: null }
   }
 
-  const paths = [`task-${id}`, `task-${id}-${short}`, ...[2, 3, 4, 5, 6, 7, 8, 9].map(n => `task-${id}-${short}-${n}`)]
-  const candidates = paths.map(name => join(place.base, name)).map(path => ({ path, found: standing(path) }))
-
   const inherited = await inheritedWorktree(place, worktrees)
-  if (inherited) return { ...inherited, branch: inherited.branch ?? wanted, otherNames }
+  if (inherited) return { ...goesOn, ...inherited }
 
+  const candidates = foldersFor(task.id, runId).map(name => ({ path: join(place.base, name), found: standing(join(place.base, name)) }))
   const first = candidates[0]!
-  if (typeof first.found === 'object' && first.found !== null && isOfTask(first.found.branch, wanted, id)) {
-    const branch = first.found.branch as string
+  if (typeof first.found === 'object' && first.found?.branch && isOfTask(first.found.branch, task)) {
+    const { branch } = first.found
     const base = await branchTip(git, `refs/heads/${branch}`)
-    if (base) return { path: first.path, branch, base, continued: true, remark: null, there: true, otherNames, vanished: null }
+    if (base) return { ...goesOn, path: first.path, branch, base, remark: place.baseRemark }
   }
 
   const free = candidates.find(({ found }) => found === 'free' || found === 'unfinished')
   if (!free) throw new RunnerError('GIT_FAILED', `${first.path} is in use by something else, and so are nine other names`)
-  const remarks: string[] = []
-  if (free !== first) remarks.push(`${first.path} is in use by something else`)
-
-  const holder = worktrees.find(one => one.branch === wanted && realPath(one.path) !== realPath(free.path))
-  const vanished = holder && !existsSync(holder.path) && holder.lock === null && dirname(holder.path) === place.base ? holder.path : null
-  const elsewhere = holder && !vanished
-  const branch = elsewhere ? own : wanted
-  if (elsewhere) remarks.push(`the branch ${wanted} is checked out in ${holder.path}, so the work goes on from it on ${own}`)
-
-  const tip = tips.get(`refs/heads/${branch}`) ?? (elsewhere ? null : tips.get(`refs/remotes/origin/${branch}`))
-  const head = worktrees.find(one => realPath(one.path) === repository.root)?.head
-  const seen = head ? { head, originHead: tips.get(ORIGIN_HEAD)?.symref ?? null } : undefined
-  const base =
-    tip?.sha ?? (elsewhere ? tips.get(`refs/heads/${wanted}`)?.sha : null) ?? (await baseCommit(git, place.options.baseBranch, seen))
-  const remark = remarks.length > 0 ? remarks.join('; ') : null
-  return { path: free.path, branch, base, continued: Boolean(tip), remark, there: false, otherNames, vanished }
+  const { remarks, base, ...chosen } = await chooseBranch(place, around, free.path)
+  if (base === null) throw new RunnerError('GIT_FAILED', 'the repository has no commits yet, so no branch can start from anything')
+  const said = [place.baseRemark, free !== first && `${first.path} is in use by something else`, ...remarks].filter(Boolean)
+  return { kind: 'worktree', path: free.path, ...chosen, base, remark: said.join('; ') || null, there: false }
 }
 
 /** What is at a path: nothing in the way, a worktree that is not whole, a whole one, or (null) something else. */
 function stand(commonDir: string, path: string, worktrees: ListedWorktree[]): 'free' | 'unfinished' | ListedWorktree | null {
   const admins = adminFolders(commonDir, path)
-  const folder = statSync(path, { throwIfNoEntry: false })
+  const folder = lstatSync(path, { throwIfNoEntry: false })
   const listed = worktrees.find(one => realPath(one.path) === realPath(path))
   if (admins.length > 0) {
     if (isForeign(path, admins)) return null
@@ -102,9 +81,10 @@ async function inheritedWorktree(place: Place, worktrees: ListedWorktree[]) {
   const admin = adminFolders(repository.commonDir, path)[0]!
   const tip = await branchTip(git.at(path, { GIT_DIR: admin, GIT_WORK_TREE: path }), 'HEAD')
   if (!listed || !tip) return null
-  const from = await baseCommit(git, options.baseBranch).catch(() => null)
+  const from = (await baseOf(git, options.baseBranch).catch(() => null))?.commit
   const base = (from && (await git.ask(['merge-base', from, tip]))?.trim()) || tip
-  return { path, branch: listed.branch ?? request.inherited.branch, base, continued: true, remark: null, there: true, vanished: null }
+  const branch = listed.branch ?? request.inherited.branch ?? branchesFor(request.task.id, request.runId)[0]
+  return { path, branch, base, remark: null }
 }
 
 /** Whether a path is a whole worktree of the repository (not its main checkout). */
@@ -113,7 +93,6 @@ export function isWorktreeOf(commonDir: string, path: string): boolean {
   return existsSync(path) && admins.some(admin => existsSync(join(admin, 'index'))) && !isForeign(path, admins)
 }
 
-function isOfTask(branch: string | null, wanted: string, id: string): boolean {
-  if (branch === null) return false
-  return branch === wanted || (branch.startsWith(`feature/task-${id}-`) && /^[a-z0-9]{6}$/.test(branch.slice(`feature/task-${id}-`.length)))
+function isOfTask(branch: string, { id, branch: named }: Place['request']['task']): boolean {
+  return branch === named || isBranchFor(id, branch)
 }

@@ -91,7 +91,8 @@ export function halfRemovedAdminFolders(commonDir: string, name: string): string
     .filter(admin => pathOf(admin) === null && namesIn(admin).length > 0 && !existsSync(join(admin, 'locked')))
 }
 
-function allAdmins(commonDir: string): string[] {
+/** The git folders of all worktrees, whole or not. */
+export function allAdmins(commonDir: string): string[] {
   const folder = join(commonDir, 'worktrees')
   return namesIn(folder).map(name => join(folder, name))
 }
@@ -106,7 +107,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-const isGone = (failure: unknown) => (failure as NodeJS.ErrnoException).code === 'ENOENT'
+const isGone = (failure: unknown) => ['ENOENT', 'ENOTDIR'].includes((failure as NodeJS.ErrnoException).code ?? '')
 
 function pathOf(admin: string): string | null {
   const target = firstLine(join(admin, 'gitdir'))

@@ -60,7 +60,7 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
 }
 
 /** Puts all that would be lost under `refs/agent-runner/`. Answers what cannot be kept that way, or null. */
-async function keepAll(
+export async function keepAll(
   place: Place,
   git: Git,
   gitDir: string,

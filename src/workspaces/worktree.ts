@@ -5,6 +5,7 @@ import { branchTip } from './base-commit.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
+import type { Git } from './git.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { keepCheckout } from './keep-checkout.ts'
@@ -53,7 +54,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
       Object.assign(choice, { branch: name, continued: false })
     }
     const { path, branch, base, continued, remark } = choice
-    writeIntent(repository.commonDir, request.runId, { path, branch, base, continued, remark })
+    writeIntent(repository.commonDir, request.runId, { kind: 'worktree', path, branch, base, continued, remark })
     // The answer of git comes while is looked for what is in the way.
     const [whole, there] = await Promise.all([mendWorktree(place, path, base), branchTip(git, `refs/heads/${branch}`)])
     if (whole) return
@@ -84,7 +85,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
 
 /** Commits what is uncommitted after a success, and reports what was done on the branch. What would go with the worktree is kept apart. */
 export async function collectWorktree(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
-  const { git, options, request } = place
+  const { git, options } = place
   const gitDir = await wholeWorktree(place, workspace.path)
   if (!gitDir) {
     const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
@@ -92,7 +93,18 @@ export async function collectWorktree(place: Place, workspace: WorkspaceRecord, 
     const remark = `There is no worktree in ${workspace.path} any more; only what is on the branch is reported.`
     return { ...work, branch: workspace.branch, remarks: [remark, ...work.remarks] }
   }
-  const at = gitAt(place, workspace.path)
+  return await collectCheckout(place, gitAt(place, workspace.path), gitDir, workspace, success)
+}
+
+/** The same for any checkout that is the run's alone. */
+export async function collectCheckout(
+  place: Place,
+  at: Git,
+  gitDir: string,
+  workspace: WorkspaceRecord,
+  success: boolean,
+): Promise<CollectedWork> {
+  const { options, request } = place
   const before = changedBefore(place)
   const { status, remarks } = await readCheckout(at, gitDir, workspace, before)
   let left = status
@@ -110,11 +122,11 @@ export async function collectWorktree(place: Place, workspace: WorkspaceRecord, 
 }
 
 /** Keeps what the removal of the worktree would delete, and says what that is. */
-async function tellKept(place: Place, gitDir: string, { path }: WorkspaceRecord, status: Status, links: string[]): Promise<string[]> {
+async function tellKept(place: Place, gitDir: string, { kind, path }: WorkspaceRecord, status: Status, links: string[]): Promise<string[]> {
   const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(gitAt(place, path)))] : links
   const kept = await keepCheckout(place, gitDir, path, status, inside, knownBefore(place))
   const remarks: string[] = []
   if (kept.ref && kept.ignored.length > 0) remarks.push(`Ignored files of the run are kept in ${kept.ref}: ${somePaths(kept.ignored)}.`)
-  if (kept.obstacle) remarks.push(`The worktree ${path} stays: ${kept.obstacle}.`)
+  if (kept.obstacle) remarks.push(`The ${kind} ${path} stays: ${kept.obstacle}.`)
   return remarks
 }

@@ -1,12 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { WorkspaceKind } from '../../src/core/run.ts'
 import type { Task } from '../../src/core/task.ts'
+import type { WorkspaceOptions } from '../../src/workspaces/options.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
 
-/** What every kind of workspace promises; `task` makes a request get this kind. */
-export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task: Partial<Task>) {
+/** What every kind of workspace promises; `task` makes a request get this kind, in a repository as `arrange` leaves it. */
+export function workspacesKeepTheirPromises(
+  kind: WorkspaceKind,
+  task: Partial<Task>,
+  arrange: (repo: string) => Partial<WorkspaceOptions> = () => ({}),
+) {
+  const opened = (repo: string, options: Partial<WorkspaceOptions> = {}) => workspacesOf(repo, { ...arrange(repo), ...options })
+  const why = kind === 'clone' ? expect.stringContaining('in a clone of the repository') : null
   const files = { 'README.md': '# demo\n', 'src/old.txt': 'old\n', 'src/gone.txt': 'gone\n', '.gitignore': 'ignored/\n*.report\n' }
   const work = (path: string) => {
     writeFiles(path, { 'src/new file ä.txt': 'new\n', 'src/old.txt': 'changed\n' })
@@ -16,7 +24,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
   describe(`every workspace (${kind})`, () => {
     test('plan says what prepare does, and touches nothing', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const exclude = () => readFileSync(join(repo, '.git', 'info', 'exclude'), 'utf8')
       const before = [git(repo, 'for-each-ref'), git(repo, 'worktree', 'list'), exclude(), git(repo, 'status', '--porcelain', '--ignored')]
       const plan = await workspaces.plan(request(task))
@@ -28,23 +36,29 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
       ]).toEqual(before)
       expect(existsSync(join(repo, '.worktrees'))).toBe(false)
       const workspace = await workspaces.prepare(request(task))
-      expect(plan).toEqual({ kind, path: workspace.path, branch: workspace.branch, base: workspace.base, remark: null })
+      expect(plan).toEqual({
+        kind,
+        path: workspace.path,
+        branch: workspace.branch,
+        base: workspace.base,
+        remark: kind === 'clone' ? expect.any(String) : null,
+      })
     })
 
     test('preparing twice is the same as preparing once', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const first = await workspaces.prepare(request(task))
       const state = () => [git(repo, 'for-each-ref'), git(repo, 'worktree', 'list'), git(first.path, 'status', '--porcelain')]
       const before = state()
       expect(await workspaces.prepare(request(task))).toEqual(first)
       expect(state()).toEqual(before)
-      expect(first).toMatchObject({ kind, base: git(repo, 'rev-parse', 'HEAD'), fallback: null, dirtyAtStart: [] })
+      expect(first).toMatchObject({ kind, base: git(repo, 'rev-parse', 'HEAD'), fallback: why, dirtyAtStart: [] })
     })
 
     test('after a success all that the agent left is committed, once, and reported', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       writeFiles(workspace.path, { 'first.txt': 'one\n' })
       git(workspace.path, 'add', '-A')
@@ -68,7 +82,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('after a failure nothing is committed, and collecting twice changes nothing', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
       const before = git(workspace.path, 'status', '--porcelain')
@@ -80,14 +94,14 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('cleaning up after a success leaves nothing but the branch', async () => {
       const repo = gitRepo(files)
-      const { workspaces, warnings } = workspacesOf(repo)
+      const { workspaces, warnings } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
       writeFiles(workspace.path, { 'ignored/node_modules/a.js': 'x' })
       await workspaces.collect(workspace, request(task), true)
       expect(await workspaces.cleanup(workspace, request(task), true)).toEqual({ kept: null, rescued: [] })
       expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
-      if (kind === 'worktree') expect(existsSync(workspace.path)).toBe(false)
+      if (kind !== 'in-place') expect(existsSync(workspace.path)).toBe(false)
       expect(git(repo, 'show', `${workspace.branch}:src/new file ä.txt`)).toBe('new')
       expect(git(repo, 'status', '--porcelain')).toBe('')
       expect(leftovers(repo)).toEqual([])
@@ -98,7 +112,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('cleaning up after a failure twice is the same as once, and nothing is lost', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
       await workspaces.collect(workspace, request(task), false)
@@ -110,7 +124,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test.each(['detached', 'other branch', 'branch reset'])('commits are not lost when the agent left HEAD elsewhere: %s', async where => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       const path = workspace.path
       if (where === 'detached') git(path, 'checkout', '-q', '--detach')
@@ -126,14 +140,14 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
       if (where !== 'branch reset') expect(report.remarks.join()).toMatch(/The agent left the workspace on/)
       const end = await workspaces.cleanup(workspace, request(task), true)
       expect(end.kept).toBeNull()
-      if (kind === 'worktree') expect(existsSync(path)).toBe(false)
+      if (kind !== 'in-place') expect(existsSync(path)).toBe(false)
       for (const text of ['committed by the agent\n', 'left uncommitted\n']) expect(isKept(repo, text, [])).toBe(true)
       if (where === 'detached') expect(end.rescued).toHaveLength(1)
     })
 
     test('a branch that was deleted under the agent comes back with its history', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       writeFiles(workspace.path, { 'committed.txt': 'committed\n' })
       git(workspace.path, 'add', '-A')
@@ -147,7 +161,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('conflicts are not committed, and their files are kept', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       const path = workspace.path
       git(path, 'checkout', '-q', '-b', 'side')
@@ -177,7 +191,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
         const { chmodSync } = await import('node:fs')
         chmodSync(join(repo, '.git', 'hooks', hook), 0o755)
       }
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
       const report = await workspaces.collect(workspace, request(task), true)
@@ -188,7 +202,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('a stale index.lock is no obstacle', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo)
+      const { workspaces } = opened(repo)
       const workspace = await workspaces.prepare(request(task))
       work(workspace.path)
       writeFiles(git(workspace.path, 'rev-parse', '--absolute-git-dir'), { 'index.lock': '' })
@@ -200,7 +214,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
 
     test('the diff is cut after a whole line', async () => {
       const repo = gitRepo(files)
-      const { workspaces } = workspacesOf(repo, { diffBytes: 3_000 })
+      const { workspaces } = opened(repo, { diffBytes: 3_000 })
       const workspace = await workspaces.prepare(request(task))
       writeFiles(workspace.path, { 'big.txt': 'a line of text\n'.repeat(200_000), 'a.bin': '\0\0' })
       const report = await workspaces.collect(workspace, request(task), true)
@@ -215,7 +229,7 @@ export function workspacesKeepTheirPromises(kind: 'in-place' | 'worktree', task:
     test("the title is data: it can be no option, no second line, and no git variable of the runner's reaches git", async () => {
       const repo = gitRepo(files)
       const nasty = { ...task, title: '--amend\n\n# {id} $(touch x) `x`' }
-      const { workspaces } = workspacesOf(repo, { commitMessage: '{title} ({id})' })
+      const { workspaces } = opened(repo, { commitMessage: '{title} ({id})' })
       const decoy = gitRepo()
       const saved = { ...process.env }
       Object.assign(process.env, { GIT_DIR: join(decoy, '.git'), GIT_INDEX_FILE: join(decoy, 'index'), GIT_WORK_TREE: decoy })

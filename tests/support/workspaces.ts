@@ -1,10 +1,11 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRequest } from '../../src/core/ports.ts'
 import type { Task } from '../../src/core/task.ts'
 import { openWorkspaces, type WorkspaceOptions } from '../../src/workspaces/workspaces.ts'
 import { git } from './git-repo.ts'
 import { FAR_MS } from './patience.ts'
+import { tempFolder } from './temp.ts'
 
 const TASK: Task = {
   id: '7',
@@ -48,6 +49,12 @@ export function workspacesOf(repo: string, options: Partial<WorkspaceOptions> = 
     ...options,
   })
   return { workspaces, warnings }
+}
+
+/** Makes git unable to make worktrees in a repository, so that a major task gets a clone; answers what that needs. */
+export function withoutWorktrees(repo: string): Partial<WorkspaceOptions> {
+  writeFileSync(join(repo, git(repo, 'rev-parse', '--git-common-dir'), 'worktrees'), '')
+  return { onWorktreeFailure: 'clone', stateFolder: tempFolder() }
 }
 
 /** All refs under `refs/agent-runner/`. */

@@ -141,7 +141,7 @@ test('a cleanup that was interrupted halfway is finished by the next one without
 test('a repository without commits is worked on in place, also for a major task, with the reason', async () => {
   const repo = tempFolder()
   git(repo, 'init', '-q', '-b', 'main')
-  const { workspaces, warnings } = workspacesOf(repo, { onWorktreeFailure: 'in_place' })
+  const { workspaces, warnings } = workspacesOf(repo, { onWorktreeFailure: 'in-place' })
   const workspace = await workspaces.prepare(request())
   expect(workspace).toMatchObject({ kind: 'in-place', branch: 'main', base: null })
   expect(workspace.fallback).toContain('no commits yet')

@@ -262,7 +262,7 @@ test('a private index that a kill left behind is gone after the cleanup', async 
 test('who is in a hurry does not wait for a git that is deaf, and the next prepare makes the worktree whole', async () => {
   const { repo, release, reached } = slowRepo()
   const { own, killGits } = newRun()
-  const { workspaces, warnings } = workspacesOf(repo, { onWorktreeFailure: 'in_place' })
+  const { workspaces, warnings } = workspacesOf(repo, { onWorktreeFailure: 'in-place' })
   const hurry = new AbortController()
   const prepared = workspaces.prepare(own, hurry.signal).then(
     () => null,

@@ -81,27 +81,80 @@ describe('branches', () => {
     }
   })
 
-  test.each(['-f', '--detach', 'a..b', '@{-1}', 'a b', 'x\ny', 'refs/heads/../x', '', ' ', '.lock', 'a~1'].filter(Boolean))(
-    'a name such as %j is refused and does nothing',
+  const BAD = [
+    '-f',
+    '--help',
+    '-D',
+    '--detach',
+    'a..b',
+    '@',
+    '@{-1}',
+    '@{u}',
+    'HEAD',
+    'FETCH_HEAD',
+    'a b',
+    'x\ny',
+    'x\0y',
+    '\u001b[2J',
+    'a\u00a0b',
+  ]
+  const WORSE = [
+    'refs/heads/x',
+    'refs/heads/../x',
+    ' ',
+    '.lock',
+    'x.lock',
+    'a~1',
+    'a//b',
+    '/a',
+    'a/',
+    'a\\b',
+    'a?',
+    '\u202eab',
+    '\ud800',
+    'a\ufffdb',
+  ]
+  const WORST = ['x'.repeat(5_000), `${'ä'.repeat(120)}/x`, `a/${'b'.repeat(230)}`, '0'.repeat(40), 'main/x', 'main']
+  test.each([...BAD, ...WORSE, ...WORST])(
+    'a name such as %j never lowers isolation: the work goes on the branch of the task',
     async branch => {
       const repo = gitRepo()
-      const { workspaces } = workspacesOf(repo)
-      await expect(workspaces.prepare(request({ branch }))).rejects.toMatchObject({
-        code: 'GIT_FAILED',
-        message: expect.stringContaining('no valid branch'),
-      })
-      expect(git(repo, 'branch', '--format=%(refname)')).toBe('refs/heads/main')
-      const lenient = workspacesOf(repo, { onWorktreeFailure: 'in_place' })
-      const workspace = await lenient.workspaces.prepare(request({ branch }))
-      expect(workspace).toMatchObject({ kind: 'in-place', branch: 'main', fallback: expect.stringContaining('no valid branch') })
+      const before = git(repo, 'for-each-ref', 'refs/heads/main')
+      for (const onWorktreeFailure of ['clone', 'in-place', 'fail'] as const) {
+        const { workspaces } = workspacesOf(repo, { onWorktreeFailure })
+        const workspace = await workspaces.prepare(request({ branch }))
+        expect(workspace).toMatchObject({ kind: 'worktree', branch: 'feature/task-7', base: git(repo, 'rev-parse', 'main') })
+        expect(workspace.fallback).toContain('feature/task-7')
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the promise
+        expect(workspace.fallback).not.toMatch(/[\x00-\x1f\x7f\u202e]|x{100}/)
+        writeFiles(workspace.path, { 'a.txt': `${onWorktreeFailure}\n` })
+        await workspaces.collect(workspace, request({ branch }), true)
+        await workspaces.cleanup(workspace, request({ branch }), true)
+        git(repo, 'update-ref', '-d', 'refs/heads/feature/task-7')
+      }
+      expect(git(repo, 'for-each-ref', 'refs/heads/')).toBe(before)
+      expect(git(repo, 'status', '--porcelain')).toBe('')
     },
   )
+
+  test('the base branch is no branch for a task, also where nobody has it checked out', async () => {
+    const repo = gitRepo()
+    git(repo, 'checkout', '-q', '-b', 'mine')
+    const { workspaces } = workspacesOf(repo, { baseBranch: 'main' })
+    expect(await workspaces.prepare(request({ branch: 'main' }))).toMatchObject({
+      branch: 'feature/task-7',
+      fallback: expect.stringContaining('all work starts from'),
+    })
+    const bare = join(tempFolder(), 'bare.git')
+    git(repo, 'clone', '-q', '--bare', '.', bare)
+    expect(await workspacesOf(bare).workspaces.prepare(request({ branch: 'mine' }))).toMatchObject({ branch: 'feature/task-7' })
+  })
 
   test('a branch that is checked out elsewhere is left alone and continued under a name of ours', async () => {
     const repo = gitRepo()
     const { workspaces } = workspacesOf(repo)
     const workspace = await workspaces.prepare(request({ branch: 'main' }))
-    expect(workspace).toMatchObject({ branch: 'feature/task-7-6p7r8t', base: git(repo, 'rev-parse', 'main') })
+    expect(workspace).toMatchObject({ branch: 'feature/task-7', base: git(repo, 'rev-parse', 'main') })
     expect(workspace.fallback).toContain(`main is checked out in ${repo}`)
     expect(git(repo, 'symbolic-ref', '--short', 'HEAD')).toBe('main')
     expect(await workspaces.prepare(request({ branch: 'main' }))).toEqual(workspace)
@@ -113,7 +166,7 @@ describe('branches', () => {
     const { workspaces } = workspacesOf(repo)
     const workspace = await workspaces.prepare(request())
     expect(workspace.branch).toBe('task-7-6p7r8t')
-    expect(workspace.fallback).toContain('git refused the branch feature/task-7')
+    expect(workspace.fallback).toContain('the branch feature stands in the way of feature/task-7')
     expect(await workspaces.prepare(request())).toEqual(workspace)
   })
 
@@ -275,7 +328,7 @@ describe('paths in use', () => {
     const { workspaces } = workspacesOf(repo, { inPlaceHeldBy: () => 'dev_002' })
     const minor = request({ complexity: 'minor' })
     expect(await workspaces.prepare(minor)).toMatchObject({ kind: 'worktree', fallback: expect.stringContaining('dev_002 works in place') })
-    const strict = workspacesOf(repo, { inPlaceHeldBy: () => 'dev_002', baseBranch: 'gone', onWorktreeFailure: 'in_place' })
+    const strict = workspacesOf(repo, { inPlaceHeldBy: () => 'dev_002', baseBranch: 'gone', onWorktreeFailure: 'in-place' })
     await expect(strict.workspaces.prepare(request({ id: '9' }, 'run_9'))).rejects.toMatchObject({ code: 'GIT_FAILED' })
   })
 
@@ -438,7 +491,7 @@ test('a worktree in a folder that cannot be made falls back in place, or fails, 
   writeFiles(join(base, '..'), { file: 'not a folder' })
   const strict = workspacesOf(repo, { worktreeBase: base })
   await expect(strict.workspaces.prepare(request())).rejects.toMatchObject({ code: 'GIT_FAILED' })
-  const { workspaces, warnings } = workspacesOf(repo, { worktreeBase: base, onWorktreeFailure: 'in_place' })
+  const { workspaces, warnings } = workspacesOf(repo, { worktreeBase: base, onWorktreeFailure: 'in-place' })
   expect(await workspaces.prepare(request())).toMatchObject({ kind: 'in-place', path: repo })
   expect(warnings).toHaveLength(1)
   mkdirSync(join(repo, 'x'))

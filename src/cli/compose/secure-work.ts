@@ -16,6 +16,7 @@ export interface SecuredWork {
 export async function secureWork(config: Config, record: RunRecord, warn: (message: string) => void): Promise<SecuredWork> {
   const { rescueCheckout } = await import('../../workspaces/rescue-checkout.ts')
   const { workspace, inherited, runId, task, agent } = record
+  // What is in a clone is put into the repository by the cleanup.
   const worktree = workspace?.kind === 'worktree' ? workspace : workspace ? null : inherited && { path: inherited.path, base: null }
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
   const rescued = worktree ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []

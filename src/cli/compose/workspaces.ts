@@ -12,7 +12,7 @@ export function openConfiguredWorkspaces({ values }: Config, agentId: string, wa
       stateFolder: values.home,
       baseBranch: values.baseBranch,
       dirtyInPlace: values.dirtyInPlace,
-      onWorktreeFailure: values.onWorktreeFailure === 'fail' ? 'fail' : 'in_place',
+      onWorktreeFailure: values.onWorktreeFailure,
       author: commitAuthor(values),
       commitMessage: values.commitMessage,
       diffBytes: values.diffLimit * 1024,

@@ -53,6 +53,8 @@ function obstacles(remarks: string[], { minor, major }: { minor: string | null; 
   const whose = minor !== null && major !== null ? '' : minor !== null ? 'minor tasks: ' : 'major tasks: '
   return warn(
     whose + remarks.join('; '),
-    whose === '' ? 'Such tasks work in place or are given back.' : `Mend it, or let the runner take other tasks only.`,
+    whose === ''
+      ? 'Such tasks work in place or are given back, as onWorktreeFailure says.'
+      : `Mend it, or let the runner take other tasks only.`,
   )
 }

@@ -51,11 +51,11 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
     }
     case 'workspace_ready': {
       const { kind, path, branch, fallback } = event.workspace
-      const where = kind === 'worktree' ? 'worktree' : 'in place'
+      const where = kind === 'in-place' ? 'in place' : kind
       return [
         ...told(`${where}${branch ? ` on ${branch}` : ''}`),
         ...dimPath(path),
-        ...(fallback ? warned(kind === 'worktree' ? fallback : `not a worktree: ${fallback}`) : []),
+        ...(fallback ? warned(kind === 'in-place' ? `not a worktree: ${fallback}` : fallback) : []),
       ]
     }
     case 'attempt_started': {

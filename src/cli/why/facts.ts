@@ -107,7 +107,7 @@ function placeOf(record: RunRecord | null, result: RunResult | null, events: Sta
   const workspace = ready?.type === 'workspace_ready' ? ready.workspace : null
   // In place the folder is the user's own again once the run is over.
   if (result?.kept) return { path: result.kept, base: workspace?.base ?? null, dirtyAtStart: [] }
-  return workspace?.kind === 'worktree' && !result ? workspace : null
+  return workspace && workspace.kind !== 'in-place' && !result ? workspace : null
 }
 
 function attemptFacts(home: string, runId: string, number: number): Facts['attempt'] {

@@ -1,4 +1,6 @@
-import { choice, kilobytes, like, megabytes, path, type Setting, text } from '../setting.ts'
+import { choice, kilobytes, like, megabytes, path, type Setting, text, type Z } from '../setting.ts'
+
+const ON_FAILURE = choice('clone', 'in-place', 'fail')
 
 /** Where and how an agent works on files. */
 export const WORKSPACE = {
@@ -27,12 +29,18 @@ export const WORKSPACE = {
     says: 'Whether a minor task may run in a repository with uncommitted changes; they are never committed or lost.',
   },
   onWorktreeFailure: {
-    ...choice('in-place', 'fail'),
+    ...ON_FAILURE,
+    // `in_place` is how the older runner spelt it.
+    schema: (z: Z) =>
+      z
+        .string()
+        .transform(written => written.replace('_', '-'))
+        .pipe(ON_FAILURE.schema(z)),
     flag: '--on-worktree-failure <answer>',
     env: ['HEADLESS_PM_ON_WORKTREE_FAILURE'],
-    default: 'in-place',
-    trust: { free: ['fail'] },
-    says: 'What to do when git cannot make a worktree: go on in place with a warning, or give the task back.',
+    default: 'clone',
+    trust: { free: ['clone', 'fail'] },
+    says: 'What to do when git cannot make a worktree: work in a clone of the repository in the state folder, work in place on the branch that is checked out, or give the task back.',
   },
   commitAuthor: {
     ...like(/^[^<>\n]+ <[^<>\s]+@[^<>\s]+>$/, 'expected an author as in "Agent Runner <agent@example.com>"'),

@@ -37,7 +37,7 @@ export function sentence(event: RunnerEvent): string {
       return `hook ${event.hook} ${hookVerdict(event.exitCode)} (${duration(event.ms)})${event.message ? `: ${event.message}` : ''}; log ${event.log}`
     case 'workspace_ready': {
       const { kind, path, branch, fallback } = event.workspace
-      const why = fallback && `; ${kind === 'worktree' ? '' : 'not a worktree: '}${fallback}`
+      const why = fallback && `; ${kind === 'in-place' ? 'not a worktree: ' : ''}${fallback}`
       return `workspace: ${kind} ${path}${branch ? ` on ${branch}` : ''}${why ?? ''}`
     }
     case 'attempt_started':

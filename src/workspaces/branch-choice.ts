@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Base, baseOf } from './base-commit.ts'
+import { branchesFor, branchFault, quoted } from './names.ts'
+import type { Place } from './place.ts'
+import { inTheWay, type KnownRefs, knownRefs } from './refs.ts'
+import { inOrder } from './remotes.ts'
+import { type ListedWorktree, listWorktrees, realPath } from './worktree-list.ts'
+
+/** On which branch a task's work goes, and from where. */
+export interface BranchChoice {
+  branch: string
+  /** Null in a repository without commits. */
+  base: string | null
+  /** The branch is there already, here or at a remote. */
+  continued: boolean
+  /** Names to take when git refuses the branch all the same. */
+  otherNames: string[]
+  /** A path whose folder is gone but which git still holds for this branch. */
+  vanished: string | null
+  /** One sentence each: why it is not the branch that was asked for, what the base lacks. */
+  remarks: string[]
+}
+
+/** What a choice looks at. */
+export interface Surroundings {
+  worktrees: ListedWorktree[]
+  refs: KnownRefs
+  /** Why the branch that the task names cannot be one; null when it can, or none is named. */
+  fault: string | null
+}
+
+/** Looks at all that a choice needs, side by side, since each question is a process. */
+export async function surroundingsOf({ git, repository, request: { task, runId } }: Place): Promise<Surroundings> {
+  const own = branchesFor(task.id, runId)
+  const [worktrees, fault] = await Promise.all([
+    listWorktrees(git, repository),
+    task.branch === null ? null : branchFault(git, task.branch),
+  ])
+  const names = task.branch === null || fault !== null ? own : [task.branch, ...own]
+  return { worktrees, fault, refs: await knownRefs(git, names) }
+}
+
+/**
+ * Chooses the branch for a workspace at `path`: the one that the task names, else one of ours. A name that is none, that means something else to
+ * git, that is checked out elsewhere or that all work starts from leads to a name of ours, never to less isolation.
+ */
+export async function chooseBranch(place: Place, around: Surroundings, path: string): Promise<BranchChoice> {
+  const { git, request, repository, options } = place
+  const { worktrees, refs, fault } = around
+  const own = branchesFor(request.task.id, request.runId)
+  const named = request.task.branch
+  const here = worktrees.find(one => realPath(one.path) === repository.root)
+  const head = here?.head ? { branch: here.branch, commit: here.head } : undefined
+  let asked: Promise<Base> | undefined
+  const base = () => (asked ??= baseOf(git, options.baseBranch, head && { refs, head }))
+
+  const remarks: string[] = []
+  let from: string | null = null
+  if (fault !== null) remarks.push(`the task names the branch ${quoted(named!)}, but ${fault}`)
+  const names = named === null || fault !== null ? own : [named, ...own.filter(name => name !== named)]
+  for (const [index, branch] of names.entries()) {
+    const tip = tipOf(refs, branch, here?.branch ?? null)
+    const obstacle = await obstacleTo(branch)
+    if (obstacle !== null) {
+      // Of our own names, what is in the way of the first is in the way of the next too.
+      if (index <= names.indexOf(own[0])) remarks.push(obstacle)
+      if (branch === named) from = tip
+      continue
+    }
+    const holder = holderOf(branch)
+    const vanished = holder ? holder.path : null
+    const otherNames = names.slice(index + 1)
+    if (index > 0 || fault !== null) remarks.push(`the work goes ${from ? 'on from it ' : ''}on ${branch}`)
+    if (tip) return { branch, base: tip, continued: true, otherNames, vanished, remarks }
+    if (from) return { branch, base: from, continued: false, otherNames, vanished, remarks }
+    const { commit, remark } = await base()
+    return { branch, base: commit, continued: false, otherNames, vanished, remarks: remark ? [...remarks, remark] : remarks }
+  }
+  // Somebody has all of them; git will say what it thinks of the last.
+  const branch = own.at(-1)!
+  return { branch, base: from ?? (await base()).commit, continued: false, otherNames: [], vanished: null, remarks }
+
+  function holderOf(branch: string) {
+    return worktrees.find(one => one.branch === branch && realPath(one.path) !== realPath(path))
+  }
+
+  async function obstacleTo(branch: string): Promise<string | null> {
+    const other = inTheWay(refs, branch)
+    if (other !== null) return `the branch ${other} stands in the way of ${branch}`
+    const holder = holderOf(branch)
+    const isVanished = holder && !existsSync(holder.path) && holder.lock === null && dirname(holder.path) === dirname(path)
+    if (holder && !isVanished) return `the branch ${branch} is checked out in ${holder.path}`
+    const isBase = branch === named && branch === (await base().catch(() => null))?.branch
+    return isBase ? `the branch ${branch} is the one that all work starts from` : null
+  }
+}
+
+/** The commit of a branch, here or at the first remote that has it. */
+function tipOf({ tips, remotes }: KnownRefs, branch: string, current: string | null): string | null {
+  const followed = remotes.upstreams.get(branch)?.remote
+  const order = [...(followed ? [followed] : []), ...inOrder(remotes, current)]
+  const refs = [`refs/heads/${branch}`, ...order.map(remote => `refs/remotes/${remote}/${branch}`)]
+  return refs.map(ref => tips.get(ref)?.sha).find(sha => sha !== undefined) ?? null
+}
