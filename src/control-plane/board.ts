@@ -120,11 +120,11 @@ export function boardOn(store: Store, { project = '', labels = [] }: BoardOption
       }),
     claim: (agent: AgentIdentity, id: string, runId: string): Promise<'ours' | 'taken'> =>
       write(async tx => ((await claim(tx, CUSTOMER, { ...agent, labels }, id, runId, null)) ? 'ours' : 'taken')),
-    holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, store.differs, CUSTOMER, agent, id)),
+    holding: (agent: AgentIdentity, id: string): Promise<Holding> => read(db => holding(db, CUSTOMER, agent, id)),
     heartbeat: (agent: AgentIdentity, id: string): Promise<Holding> =>
       write(async tx => {
         await touchWorker(tx, CUSTOMER, agent)
-        return holding(tx.db, store.differs, CUSTOMER, agent, id)
+        return holding(tx.db, CUSTOMER, agent, id)
       }),
     report: (agent: AgentIdentity, id: string, { status, note, runId }: Report) =>
       end(agent, id, runId, { kind: 'reported', status, note }),

@@ -173,19 +173,18 @@ export function leaseUntil(differs: Differences, lease: LeaseMs) {
 
 /**
  * What this agent holds already stays its own, for another lease. A new run of it takes over from the old one, whose words count no more;
- * so does another machine under the same agent id, once the lease of the first one is over and not before: null until then.
+ * another machine under the same agent id gets nothing of it: once the lease of the first one is over, it waits for whoever takes it.
  */
 export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<Taken | null> {
-  const elsewhere = await machineElsewhere(tx.db, tx.differs, agent, task)
-  if (elsewhere === 'alive') return null
+  if (await isElsewhere(tx.db, agent, task)) return null
   await touchWorker(tx, task.customer, agent)
   const held = { lease_until: leaseUntil(tx.differs, lease), ...(agent.machine !== undefined && { machine: agent.machine }) }
   const renewed = tx.db.updateTable('runs').set(held)
-  if (task.run_id === runId && !elsewhere) {
+  if (task.run_id === runId) {
     const run = await renewed.where('id', '=', runId).returningAll().executeTakeFirst()
     return run ? { task, run } : null
   }
-  if (task.run_id !== runId && (await runNamed(tx.db, runId))) return null
+  if (await runNamed(tx.db, runId)) return null
   const next = await tx.db
     .updateTable('tasks')
     .set({ run_id: runId, epoch: task.epoch + 1, updated_at: tx.at })
@@ -198,23 +197,17 @@ export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: s
   return { task: next, run }
 }
 
-/** Whether another machine under the same agent id holds the task: `alive` by its lease, or `over`; null when it is this one, or nobody said. */
-async function machineElsewhere(
-  db: Kysely<Schema>,
-  differs: Differences,
-  agent: Claimer,
-  task: Pick<TaskRow, 'run_id'>,
-): Promise<'alive' | 'over' | null> {
-  if (agent.machine === undefined || task.run_id === null) return null
+/** Whether another machine under the same agent id holds the task, by a lease. */
+async function isElsewhere(db: Kysely<Schema>, agent: Claimer, task: Pick<TaskRow, 'run_id'>): Promise<boolean> {
+  if (agent.machine === undefined || task.run_id === null) return false
   const other = await db
     .selectFrom('runs')
-    .select(eb => eb('lease_until', '<', differs.later(0)).as('over'))
+    .select('seq')
     .where('id', '=', task.run_id)
     .where('machine', '!=', agent.machine)
     .where('lease_until', 'is not', null)
     .executeTakeFirst()
-  if (!other) return null
-  return other.over ? 'over' : 'alive'
+  return other !== undefined
 }
 
 function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, from: TaskRow['claimed_from']): Promise<void> {
@@ -223,13 +216,7 @@ function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, f
 }
 
 /** How the task stands with regard to this agent. What this agent could not be given any more is `finished` for it. */
-export async function holding(
-  db: Kysely<Schema>,
-  differs: Differences,
-  customer: string | null,
-  agent: Claimer,
-  taskId: string,
-): Promise<Holding> {
+export async function holding(db: Kysely<Schema>, customer: string | null, agent: Claimer, taskId: string): Promise<Holding> {
   const task = await db
     .selectFrom('tasks')
     .select(['locked_by', 'customer', 'run_id'])
@@ -238,9 +225,6 @@ export async function holding(
     .executeTakeFirst()
   if (!task || (customer !== null && task.customer !== customer)) return 'gone'
   if (task.locked_by !== null && task.locked_by !== agent.id) return 'someone_else'
-  if (task.locked_by !== null) {
-    const elsewhere = await machineElsewhere(db, differs, agent, task)
-    return elsewhere === null ? 'ours' : elsewhere === 'over' ? 'free' : 'someone_else'
-  }
+  if (task.locked_by !== null) return (await isElsewhere(db, agent, task)) ? 'someone_else' : 'ours'
   return task.offered ? 'free' : 'finished'
 }

@@ -144,7 +144,7 @@ function partsOn(store: Store, options: LeaseOptions) {
     queue: {
       ...queueOn(store, options),
       /** How the task stands with regard to this agent. */
-      holding: (caller: Caller, agent: Claimer, taskId: string) => read(db => holding(db, store.differs, caller.customer, agent, taskId)),
+      holding: (caller: Caller, agent: Claimer, taskId: string) => read(db => holding(db, caller.customer, agent, taskId)),
       /** Throws LEASE_LOST. */
       renew: (caller: Caller, holder: Holder) =>
         write(tx => renew(tx, caller.customer, holder, holder.epoch === null ? null : options.leaseMs)),

@@ -3,6 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import { leaseUntil } from './claims.ts'
 import type { Differences } from './differences.ts'
 import { backToQueue, type Holder } from './endings.ts'
+import type { LeaseLook, SeenLease } from './lease-watch.ts'
 import { heldRun, heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
@@ -55,33 +56,18 @@ export async function renew(tx: Tx, customer: string | null, holder: Holder, lea
   return leaseOf(renewed)
 }
 
-/** The ids of runs whose lease is over, the oldest first, at most 100. Costs one look at an index. */
-export async function overdue(db: Kysely<Schema>, differs: Differences): Promise<string[]> {
-  const rows = await db
-    .selectFrom('runs')
-    .select('id')
-    .where('lease_until', 'is not', null)
-    .where('lease_until', '<', differs.later(0))
-    .orderBy('lease_until')
-    .limit(100)
-    .execute()
-  return rows.map(row => row.id)
-}
-
-/** Makes every lease last a whole one from now on. */
-export async function prolongAll({ db, differs }: Tx, leaseMs: number): Promise<void> {
-  await db
-    .updateTable('runs')
-    .set({ lease_until: leaseUntil(differs, leaseMs) })
-    .where('lease_until', 'is not', null)
-    .execute()
+/** All leases as they stand. Costs a walk along an index. */
+export async function readLeases(db: Kysely<Schema>, differs: Differences): Promise<LeaseLook> {
+  const leases = await db.selectFrom('runs').select(['id', 'epoch', 'lease_until as until']).where('lease_until', 'is not', null).execute()
+  // Last, so that the clock was set after none of these was written without this being another time than was expected.
+  const { now } = await db.selectNoFrom(differs.later(0).as('now')).executeTakeFirstOrThrow()
+  return { now: Number(now), leases: leases as SeenLease[] }
 }
 
 /** Lets go of a run whose lease is over: back to the queue with its history, or out of circulation after too many times. False when it was renewed or ended meanwhile. */
-export async function expire(tx: Tx, id: string, maxExpiries: number): Promise<boolean> {
-  const { run, task } = await heldRun(tx, null, id)
-  const over = tx.db.selectFrom('runs').select('seq').where('seq', '=', run.seq).where('lease_until', '<', tx.differs.later(0))
-  if (isOver(run.status) || !(await over.executeTakeFirst())) return false
+export async function expire(tx: Tx, seen: SeenLease, maxExpiries: number): Promise<boolean> {
+  const { run, task } = await heldRun(tx, null, seen.id)
+  if (isOver(run.status) || run.lease_until !== seen.until || run.epoch !== seen.epoch) return false
   const expiries = run.expiries + 1
   const event = { type: 'RUN_RECOVERED', data: { agent: run.agent_id, reason: 'its runner was not heard of', expiries } }
   if (task.locked_by === null || task.run_id !== run.id) {

@@ -1,5 +1,6 @@
 import { claim, claimAgain, look, type QueueScope, type Taken, takeNext } from './claims.ts'
-import { expire, type Lease, leaseOf, overdue, prolongAll } from './leases.ts'
+import { LeaseWatch, lookEveryMs } from './lease-watch.ts'
+import { expire, type Lease, leaseOf, readLeases } from './leases.ts'
 import { prepared } from './prepared.ts'
 import { projectOf } from './projects.ts'
 import { type Run, toRun } from './run-rows.ts'
@@ -14,6 +15,8 @@ export interface LeaseOptions {
   leaseMs: number
   /** How often a run may be lost by its holders; then it is FAILED and its task parked. */
   maxExpiries: number
+  /** Milliseconds on a clock that nobody sets. */
+  now?: () => number
 }
 
 /** What a claim gives. */
@@ -28,61 +31,45 @@ interface Asker {
 }
 
 /** The queue as runners elsewhere see it: what they take is theirs for the time of a lease. */
-export function queueOn(store: Store, { leaseMs, maxExpiries }: LeaseOptions) {
-  /** Lets go of every run whose lease is over, each in its own transaction, and answers how many. */
-  async function sweep(): Promise<number> {
-    let count = 0
-    for (
-      let ids = await store.read(db => overdue(db, store.differs));
-      ids.length > 0;
-      ids = await store.read(db => overdue(db, store.differs))
-    ) {
-      const before = count
-      for (const id of ids) if (await transact(store, tx => expire(tx, id, maxExpiries))) count++
-      // The others were renewed, or let go of by somebody else.
-      if (count === before) break
-    }
-    return count
-  }
-
-  /** When there is nothing to be had, a run whose lease is over may be: looked for only then, since it costs a query. */
-  async function orAfterSweep<T>(ask: () => Promise<T | null>): Promise<T | null> {
-    return (await ask()) ?? ((await sweep()) > 0 ? ask() : null)
-  }
+export function queueOn(store: Store, { leaseMs, maxExpiries, now }: LeaseOptions) {
+  const watch = new LeaseWatch(leaseMs, now)
 
   return {
-    sweep,
-
-    /** Gives every holder the time of a lease to be heard of again, after a time in which it could not be. */
-    async listenAgain(): Promise<void> {
-      await transact(store, tx => prolongAll(tx, leaseMs))
+    /**
+     * Lets go of every run whose lease is over, each in its own transaction, and answers how many. To be called every `sweepEveryMs`: only who
+     * looks all the time can tell a holder that is silent from a clock that was set.
+     */
+    async sweep(): Promise<number> {
+      const over = await watch.look(() => store.read(db => readLeases(db, store.differs)))
+      let count = 0
+      for (const lease of over) if (await transact(store, tx => expire(tx, lease, maxExpiries))) count++
+      return count
     },
+    sweepEveryMs: lookEveryMs(leaseMs),
+    /** Nobody could be heard until now: every holder has the time of a lease to be heard of again. */
+    listenAgain: () => watch.forget(),
 
     /** The next task that this agent could take, or null. Takes nothing. Throws NOT_FOUND for the project. */
     async look({ customer }: Asker, claimer: Claimer, where: { projectId?: string } = {}): Promise<BoardTask | null> {
-      return orAfterSweep(() =>
-        store.read(async db => {
-          if (where.projectId !== undefined) await projectOf(db, customer, where.projectId)
-          return look(db, scopeOf(customer, where), claimer)
-        }),
-      )
+      return store.read(async db => {
+        if (where.projectId !== undefined) await projectOf(db, customer, where.projectId)
+        return look(db, scopeOf(customer, where), claimer)
+      })
     },
 
     /** Takes the next task, or answers what this agent holds already; null when there is none. `runId` is for a task without a waiting run. */
     async next({ customer }: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
-      return orAfterSweep(() =>
-        transact(store, async tx => {
-          if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
-          const held = await heldBy(tx, customer, claimer)
-          if (held) return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
-          return shown(tx, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
-        }),
-      )
+      return transact(store, async tx => {
+        if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
+        const held = await heldBy(tx, customer, claimer)
+        if (held) return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
+        return shown(tx, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
+      })
     },
 
     /** Takes this task; null when it is not to be had. What this agent holds already stays its own. */
     async claim({ customer }: Asker, claimer: Claimer, taskId: string, runId: string): Promise<Claimed | null> {
-      return orAfterSweep(() => transact(store, async tx => shown(tx, await claim(tx, customer, claimer, taskId, runId, leaseMs))))
+      return transact(store, async tx => shown(tx, await claim(tx, customer, claimer, taskId, runId, leaseMs)))
     },
   }
 }

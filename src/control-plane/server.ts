@@ -104,8 +104,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closing.abort()
     feed.close()
   })
-  // Runners that live could renew nothing while no server was there.
-  await plane.queue.listenAgain()
   try {
     await api.listen({ host, port })
   } catch (error) {

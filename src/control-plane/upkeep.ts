@@ -1,10 +1,7 @@
 import type { ControlPlane } from './control-plane.ts'
 import type { Ages } from './retention.ts'
 
-const SWEEP_MS = 5_000
 const RETAIN_MS = 3_600_000
-/** A server that did nothing for so long was asleep, or its clock was set: its runners could not renew in that time. */
-const AWAY_MS = 30_000
 
 interface UpkeepOptions {
   /** How long timelines are kept. */
@@ -17,18 +14,17 @@ interface UpkeepOptions {
  * it. Stopping waits for what is being done, and cuts the deleting short.
  */
 export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
-  let last = Date.now()
-  const sweep = async () => {
-    if (Math.abs(Date.now() - last) > AWAY_MS) await plane.queue.listenAgain()
-    await plane.queue.sweep()
-    last = Date.now()
-  }
+  plane.queue.listenAgain()
   const remove = async (signal: AbortSignal) => {
     await plane.retain(keep, signal)
     await plane.projects.finishRemovals(signal)
   }
   const stops = [
-    every(SWEEP_MS, sweep, error => onFault(error, 'letting go of lost runs')),
+    every(
+      plane.queue.sweepEveryMs,
+      () => plane.queue.sweep(),
+      error => onFault(error, 'letting go of lost runs'),
+    ),
     every(RETAIN_MS, remove, error => onFault(error, 'deleting what is old or to go')),
   ]
   return { stop: async () => void (await Promise.all(stops.map(stop => stop()))) }

@@ -32,6 +32,8 @@ export async function bench(newDatabase: NewDatabase, options: ControlPlaneOptio
   const open = async (more: ControlPlaneOptions = options): Promise<ControlPlane> => {
     const plane = await openControlPlane(database.url, more)
     onTestFinished(() => plane.close())
+    // As a server does at its start: from here on it is told how much of a lease is left.
+    await plane.queue.sweep()
     return plane
   }
   const plane = await open()

@@ -40,13 +40,20 @@ export function leasePromises(newDatabase: NewDatabase): void {
       expect(await statusOf(id)).toBe('RUNNING')
     })
 
-    test('that is over is noticed by whoever asks for work, without any sweep', async () => {
-      const { create, take, leaseEnds, plane } = await bench(newDatabase)
-      const { id } = await create()
+    test('is judged by who looks all the time, and by nobody who asks for work', async () => {
+      const { create, take, leaseEnds, plane, open } = await bench(newDatabase)
+      const { id, taskId } = await create()
       await take()
       await leaseEnds(id)
-      expect((await plane.queue.look(me, dev('dev_2')))?.runId).toBe(id)
-      expect((await take(dev('dev_2'))).run.id).toBe(id)
+      const other = dev('dev_2')
+      expect(await plane.queue.look(me, other)).toBeNull()
+      expect(await plane.queue.next(me, other)).toBeNull()
+      expect(await plane.queue.claim(me, other, taskId, id)).toBeNull()
+      expect(await plane.queue.holding(me, other, taskId)).toBe('someone_else')
+      // Who has just begun to look has heard nobody yet.
+      await open()
+      expect(await plane.queue.sweep()).toBe(1)
+      expect((await take(other)).run.id).toBe(id)
     })
 
     test('that ran out while nobody could be heard is whole again once there is somebody who listens', async () => {
@@ -54,7 +61,7 @@ export function leasePromises(newDatabase: NewDatabase): void {
       const [{ id }, waiting] = [await create(), await create()]
       const { holder, lease } = await take()
       await leaseEnds(id)
-      await plane.queue.listenAgain()
+      plane.queue.listenAgain()
       expect(await plane.queue.sweep()).toBe(0)
       expect(await statusOf(id)).toBe('RUNNING')
       expect((await plane.runs.get(me, waiting.id)).leaseUntil).toBeNull()
@@ -73,6 +80,8 @@ export function leasePromises(newDatabase: NewDatabase): void {
       expect(await plane.queue.claim(me, on('a'), two.taskId, two.id)).toBeNull()
       const { run: first } = (await plane.queue.claim(me, on('a'), one.taskId, one.id))!
       await leaseEnds(one.id)
+      expect(await plane.queue.holding(me, on('b'), one.taskId)).toBe('someone_else')
+      await plane.queue.sweep()
       expect(await plane.queue.holding(me, on('b'), one.taskId)).toBe('free')
       const { run, lease } = (await plane.queue.claim(me, on('b'), one.taskId, one.id))!
       expect([run.machine, lease.epoch]).toEqual(['b', first.epoch + 1])
@@ -85,6 +94,7 @@ export function leasePromises(newDatabase: NewDatabase): void {
       const { id, taskId } = await create()
       const { holder: old } = await take()
       await leaseEnds(id)
+      await plane.queue.sweep()
       await take(dev('dev_2'))
       const tables = ['tasks', 'runs', 'run_events', 'task_history', 'run_wishes', 'run_artifacts']
       const all = () => Promise.all(tables.map(table => database.ask(`select * from ${table} order by 1`)))

@@ -104,6 +104,7 @@ export function steeringPromises(newDatabase: NewDatabase): void {
       const first = await take()
       const later = await plane.runs.directive(me, id, { text: 'No, spaces.', mode: 'now' })
       await leaseEnds(id)
+      await plane.queue.sweep()
       const { holder } = await take({ ...first.task, id: 'dev_2', role: 'fullstack_dev', level: 'senior', labels: undefined })
       expect(await plane.queue.wanted(me, id)).toMatchObject([
         { id: early.wishId, text: 'Use tabs.', mode: 'turn_end' },

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { apiClient } from './api-client.ts'
 import { freePort, startProgram } from './child-program.ts'
 import { embeddedStage } from './crash-stage.ts'
@@ -28,10 +27,6 @@ export async function leasedStage(run: Record<string, unknown> = {}, env: Record
   /** The lease of the run is over, and the server has noticed. Whoever holds it must be dead or stopped. */
   async function leaseEnds(): Promise<void> {
     await endLease(file, made.id)
-    // At once, and not when the server does so the next time.
-    const plane = await openControlPlane(file)
-    await plane.queue.sweep()
-    await plane.close()
     await waitFor('the run is free', async () => (await api.get(`/runs/${made.id}`)).status === 'QUEUED')
   }
   return { api, url, stage, run: made, leaseEnds }

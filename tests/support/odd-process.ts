@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
+import { DatabaseSync } from 'node:sqlite'
 
 /*
  * Loaded before the program (NODE_OPTIONS=--import) to bring about what no test can wait for: a wall clock that jumps by the milliseconds
@@ -18,6 +19,14 @@ if (clockFile) {
     construct: (target, args, self) => Reflect.construct(target, args.length === 0 ? [now()] : args, self),
     get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
   })
+  // SQLite reads the clock of the machine by itself.
+  const { prepare } = DatabaseSync.prototype
+  const known = new WeakSet<DatabaseSync>()
+  DatabaseSync.prototype.prepare = function (...words) {
+    if (!known.has(this)) this.function('unixepoch', { varargs: true }, () => now() / 1000)
+    known.add(this)
+    return prepare.apply(this, words)
+  }
 }
 
 if (uptimeFile) {

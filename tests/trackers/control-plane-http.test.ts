@@ -88,6 +88,7 @@ describe('the tracker over HTTP', () => {
       expect(await who.heartbeat(agent, what, never())).toBe('ours')
     // As soon as the lease of the first is over it is the other's, by a claim of its own.
     await at.change('update runs set lease_until = 1 where id = $1', run)
+    await at.plane.queue.sweep()
     expect(await other.claim(agent, task, run, never())).toBe('ours')
     expect(await at.plane.runs.get(caller, run)).toMatchObject({ epoch: 2, machine: 'elsewhere' })
     expect(await tracker.report(agent, task, { status: 'dev_done', note: 'late', runId: run }, never())).toBe('lost')

@@ -35,8 +35,9 @@ trackerKeepsItsPromises('the embedded control plane', async (drafts): Promise<Tr
     move: async (id, status) => void (await board.moveTask(id, status)),
     // A holder on this machine has no lease that could expire; one is given to it, which is over.
     async expire(agentId) {
-      await changeRows(file, 'update runs set lease_until = 1 where agent_id = ? and finished_at is null', agentId)
       const plane = await openControlPlane(file)
+      await plane.queue.sweep()
+      await changeRows(file, 'update runs set lease_until = 1 where agent_id = ? and finished_at is null', agentId)
       await plane.queue.sweep()
       await plane.close()
     },
