@@ -6,6 +6,7 @@ import { changedPaths } from './beside.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
+import type { Git } from './git.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { identityEnv } from './identity.ts'
 import { moveAway } from './move-away.ts'
@@ -15,6 +16,7 @@ import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { splitOutUsers } from './split-out.ts'
 import { conflictsOf, readStatus, type Status, withConflicts } from './status.ts'
 import { tellLinks, untrackedRepositories } from './submodules.ts'
 import { emptyTree, treeChanges } from './trees.ts'
@@ -85,31 +87,24 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
 
 /** Commits what the agent changed after a success, never what the user had changed before, and reports what was done. */
 export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
-  const { repository, options, request } = place
+  const { repository, request } = place
   const git = gitAt(place, repository.root)
   const { gitDir } = repository
   await clearStaleLocks(gitDir, repository.root)
   const { status, remarks } = await readCheckout(git, gitDir, workspace)
   const isUsers = usersPaths(workspace.dirtyAtStart)
-  const isAgents = (path: string) => !isUsers(path) && !path.endsWith('/')
   let left = status
   if (success) {
-    const { dirtyAtStart } = workspace
-    remarks.push(...(await commitWork({ git, gitDir, status, dirtyAtStart, before: {} }, request.runId, request.task, options)))
+    remarks.push(...(await commitAgents(place, git, workspace, status)))
     if (status.entries.length > 0) left = (await readCheckout(git, gitDir, workspace)).status
-    const isOpen = conflictsOf(left).length > 0 || unfinishedOperation(gitDir) !== null
-    if (!isOpen && left.entries.some(entry => isAgents(entry.path))) {
-      // What a hook of the commit wrote would be refused as dirt by the next task.
-      const ref = await moveAway(place, git, left, isAgents, 'Still uncommitted after the commit of')
-      if (ref)
-        remarks.push(
-          `Files were changed again by the commit's hooks, or could not be committed; as they were then, they are kept in ${ref}.`,
-        )
-      left = (await readCheckout(git, gitDir, workspace)).status
-    }
   } else {
     const open = usersChanges(place, status).filter(path => !isUsers(path))
     if (open.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(open)}${withConflicts(status)}.`)
+  }
+  if (workspace.dirtyAtStart.length > 0) {
+    const staged = readPicture(place)?.staged ?? []
+    remarks.push(...(await splitOutUsers({ git, gitDir, runId: safeRun(request.runId), base: workspace.base, isUsers, staged })))
+    left = (await readCheckout(git, gitDir, workspace)).status
   }
   const touched = await usersPathsTouched(place, workspace, left)
   if (touched.length > 0)
@@ -120,6 +115,23 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
   const report = await reportWork(place, git, gitDir, workspace, left)
   remarks.push(...(await tellLinks(git, report.links)))
   return { ...report, remarks: [...remarks, ...report.remarks] }
+}
+
+/** Commits what is the agent's, and moves away what is left of it then: the next task would refuse it as dirt. */
+async function commitAgents(place: Place, git: Git, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
+  const { repository, options, request } = place
+  const { gitDir } = repository
+  const { dirtyAtStart } = workspace
+  const remarks = await commitWork({ git, gitDir, status, dirtyAtStart, before: {} }, request.runId, request.task, options)
+  if (status.entries.length === 0) return remarks
+  const { status: after } = await readCheckout(git, gitDir, workspace)
+  if (conflictsOf(after).length > 0 || unfinishedOperation(gitDir)) return remarks
+  const isUsers = usersPaths(dirtyAtStart)
+  const isAgents = (path: string) => !isUsers(path) && !path.endsWith('/')
+  const open = after.entries.map(entry => entry.path).filter(isAgents)
+  const ref = open.length > 0 ? await moveAway(place, git, after, isAgents, 'Still uncommitted after the commit of') : null
+  if (ref) remarks.push(`Changed again by the commit's hooks, or not to be committed: ${somePaths(open)}; kept in ${ref}.`)
+  return remarks
 }
 
 /** The user's own paths that are no longer as they were when the agent began. */

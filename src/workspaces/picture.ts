@@ -10,6 +10,7 @@ import type { Repository } from './repository.ts'
 import { safeRun } from './rescue.ts'
 import { readShared } from './shared-files.ts'
 import { readStatus, type Status } from './status.ts'
+import { emptyTree, indexChanges } from './trees.ts'
 
 const stamps = z.record(z.string(), z.string())
 
@@ -21,8 +22,12 @@ const Checkout = z.object({
   ignored: stamps,
 })
 
+const side = z.object({ mode: z.string(), sha: z.string() }).nullable()
+
 const Picture = z.object({
   version: z.literal(1),
+  /** In place: what the user had staged. */
+  staged: z.array(z.object({ path: z.string(), before: side, now: side })),
   /** The agent's checkout. What is in it here is not the run's; null when that cannot be told. */
   workspace: Checkout.nullable(),
   /** The repository's own checkout, when the agent works elsewhere. */
@@ -66,7 +71,7 @@ export function dropPicture(place: Place): void {
 }
 
 /** What a picture shows of the repository around the workspace. */
-type Around = Omit<Picture, 'version' | 'workspace'>
+type Around = Omit<Picture, 'version' | 'workspace' | 'staged'>
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
@@ -90,8 +95,9 @@ export async function lookAround(place: Place, inPlace = false): Promise<Around 
 export async function takePicture(place: Place, workspace: WorkspaceRecord, around: Around | null, status?: Status): Promise<void> {
   if (around === null) return
   const own = await seeWorkspace(place, workspace, status)
+  const staged = workspace.dirtyAtStart.length > 0 ? await indexChanges(place.git, workspace.base ?? (await emptyTree(place.git))) : []
   const file = fileOf(place)
-  writeFileSync(`${file}.new`, JSON.stringify({ version: 1, workspace: own, ...around } satisfies Picture), { mode: 0o600 })
+  writeFileSync(`${file}.new`, JSON.stringify({ version: 1, workspace: own, staged, ...around } satisfies Picture), { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }
 

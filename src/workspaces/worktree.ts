@@ -12,7 +12,7 @@ import { keepCheckout } from './keep-checkout.ts'
 import { changedBefore, knownBefore, lookAround, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
-import { type Status, withConflicts } from './status.ts'
+import { conflictsOf, type Status, withConflicts } from './status.ts'
 import { initSubmodules, nestedLinks, tellLinks } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { type CollectedWork, readWork } from './work-report.ts'
@@ -126,6 +126,9 @@ async function tellKept(place: Place, gitDir: string, { kind, path }: WorkspaceR
   const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(gitAt(place, path)))] : links
   const kept = await keepCheckout(place, gitDir, path, status, inside, knownBefore(place))
   const remarks: string[] = []
+  const open = status.entries.filter(entry => !entry.path.endsWith('/')).map(entry => entry.path)
+  if (kept.ref && open.length > 0 && conflictsOf(status).length === 0)
+    remarks.push(`Changed again by the commit's hooks, or not to be committed: ${somePaths(open)}; kept in ${kept.ref}.`)
   if (kept.ref && kept.ignored.length > 0) remarks.push(`Ignored files of the run are kept in ${kept.ref}: ${somePaths(kept.ignored)}.`)
   if (kept.obstacle) remarks.push(`The ${kind} ${path} stays: ${kept.obstacle}.`)
   return remarks
