@@ -1,4 +1,5 @@
 import type { StampedEvent } from '../core/event.ts'
+import { entrance, speakAs } from './agent-keys.ts'
 import { getArtifact, listArtifacts, putArtifact } from './artifacts.ts'
 import { type Board, type BoardOptions, boardOn } from './board.ts'
 import { holding } from './claims.ts'
@@ -33,6 +34,8 @@ import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.t
 export interface Caller {
   customer: string | null
   name: string
+  /** The worker key by which somebody asks, who may speak only for the agents that it registered; none for all others. */
+  workerKey?: string | null
 }
 
 export interface ControlPlaneOptions extends Partial<LeaseOptions> {}
@@ -67,6 +70,11 @@ function controlPlaneOn(store: Store, options: LeaseOptions): ControlPlane {
 function partsOn(store: Store, options: LeaseOptions) {
   const { read } = store
   const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
+  const asHolder = <T>(caller: Caller, { agentId }: Holder, change: Parameters<typeof transact<T>>[1]) =>
+    write(async tx => {
+      await speakAs(tx.db, caller, agentId)
+      return change(tx)
+    })
   return {
     /** Where it is kept, for people; without a password. */
     url: store.url,
@@ -132,6 +140,8 @@ function partsOn(store: Store, options: LeaseOptions) {
     workers: {
       register: (caller: Caller, claimer: Claimer) =>
         write(async tx => {
+          const enter = await entrance(tx, caller, claimer.id)
+          await enter()
           await touchWorker(tx, caller.customer ?? '', claimer)
           return workerNamed(tx.db, caller.customer ?? '', claimer.id)
         }),
@@ -144,10 +154,14 @@ function partsOn(store: Store, options: LeaseOptions) {
     queue: {
       ...queueOn(store, options),
       /** How the task stands with regard to this agent. */
-      holding: (caller: Caller, agent: Claimer, taskId: string) => read(db => holding(db, caller.customer, agent, taskId)),
+      holding: (caller: Caller, agent: Claimer, taskId: string) =>
+        read(async db => {
+          await speakAs(db, caller, agent.id)
+          return holding(db, caller.customer, agent, taskId)
+        }),
       /** Throws LEASE_LOST. */
       renew: (caller: Caller, holder: Holder) =>
-        write(tx => renew(tx, caller.customer, holder, holder.epoch === null ? null : options.leaseMs)),
+        asHolder(caller, holder, tx => renew(tx, caller.customer, holder, holder.epoch === null ? null : options.leaseMs)),
       /** What is wished of a run and not in `known`, oldest first; at once. */
       wanted: (caller: Caller, runId: string, known: readonly string[] = []) =>
         read(async db => {
@@ -156,19 +170,27 @@ function partsOn(store: Store, options: LeaseOptions) {
         }),
       /** What a runner tells: events with numbers of its own, then lines without. */
       publish: (caller: Caller, holder: Holder, events: readonly StampedEvent[], lines: readonly LogLine[] = []) =>
-        write(tx => publish(tx, caller.customer, holder, events, lines)),
+        asHolder(caller, holder, tx => publish(tx, caller.customer, holder, events, lines)),
       conclude: (caller: Caller, holder: Holder, taskId: string, conclusion: Conclusion) =>
-        write(tx => conclude(tx, caller.customer, holder, taskId, conclusion)),
+        asHolder(caller, holder, tx => conclude(tx, caller.customer, holder, taskId, conclusion)),
     },
 
     mentions: {
-      unread: (caller: Caller, agentId: string) => read(db => readMentions(db, caller.customer, agentId)),
-      markRead: (caller: Caller, agentId: string, ids: string[]) => write(tx => markMentionsRead(tx, caller.customer, agentId, ids)),
+      unread: (caller: Caller, agentId: string) =>
+        read(async db => {
+          await speakAs(db, caller, agentId)
+          return readMentions(db, caller.customer, agentId)
+        }),
+      markRead: (caller: Caller, agentId: string, ids: string[]) =>
+        write(async tx => {
+          await speakAs(tx.db, caller, agentId)
+          await markMentionsRead(tx, caller.customer, agentId, ids)
+        }),
     },
 
     artifacts: {
       put: (caller: Caller, holder: Holder, artifact: Parameters<typeof putArtifact>[3]) =>
-        write(tx => putArtifact(tx, caller.customer, holder, artifact)),
+        asHolder(caller, holder, tx => putArtifact(tx, caller.customer, holder, artifact)),
       list: (caller: Caller, runId: string) => read(db => listArtifacts(db, caller.customer, runId)),
       get: (caller: Caller, runId: string, name: string) => read(db => getArtifact(db, caller.customer, runId, name)),
     },
@@ -190,6 +212,17 @@ function partsOn(store: Store, options: LeaseOptions) {
 
     /** What the same request with the same key was answered; null when it was not yet. Throws USAGE when the key was used for another one. */
     answered: (caller: Caller, request: Repeatable) => read(db => keptAnswer(db, caller.customer ?? '', request)),
+
+    /** Writes something that means nothing, and throws what keeps it from being written. */
+    proveWrite: () =>
+      write(async ({ db, at }) => {
+        const row = { id: 1, at }
+        await db
+          .insertInto('write_probe')
+          .values(row)
+          .onConflict(conflict => conflict.column('id').doUpdateSet({ at }))
+          .execute()
+      }),
 
     /** Deletes timelines by age; answers how many events. The signal ends it soon. */
     retain: (ages: Ages, signal?: AbortSignal) => retain(store, ages, signal),

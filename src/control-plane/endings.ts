@@ -4,7 +4,7 @@ import { isDryRun } from './plan.ts'
 import { doneStatus, isRestingStatus, isWaiting } from './rules.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
-import type { HistoryKind, RunRow, TaskRow } from './schema.ts'
+import type { HistoryKind, HistoryRow, RunRow, TaskRow } from './schema.ts'
 import { withNote, writeHistory } from './task-rows.ts'
 import { addWaitingRun } from './tasks.ts'
 import type { Tx } from './transaction.ts'
@@ -14,6 +14,8 @@ import { markDelivered, openWishes } from './wish-rows.ts'
 export interface Holder {
   agentId: string
   runId: string
+  /** The task whose address is used, when the run must be one of it. */
+  taskId?: string
   /** That of the claim; null for a holder on this machine, whose lock file says what it holds. */
   epoch: number | null
 }
@@ -45,18 +47,19 @@ export async function conclude(
   if (!task || (customer !== null && task.customer !== customer)) return 'lost'
   const said = await tx.db
     .selectFrom('task_history')
-    .select(['kind', 'epoch'])
+    .select(['kind', 'epoch', 'who', 'to_status'])
     .where('task_id', '=', taskId)
     .where('run_id', '=', runId)
     .execute()
-  const ends = said.filter(line => (END_KINDS as readonly HistoryKind[]).includes(line.kind))
+  const ends = said.filter(line => line.who === agentId && (END_KINDS as readonly HistoryKind[]).includes(line.kind))
   const holds = task.locked_by === agentId && (epoch === null || epoch === task.epoch)
   // A run that was given back may be under work again, by a later claim, which has not ended.
   const again = holds && task.run_id === runId && !ends.some(end => end.epoch === task.epoch)
-  if (!again && ends.some(end => epoch === null || end.epoch === epoch)) return 'reported'
+  const before = again ? undefined : ends.findLast(end => epoch === null || end.epoch === epoch)
+  if (before) return (await isSameEnd(tx, runId, before, { kind, status })) ? 'reported' : 'lost'
   if (!holds) return kind === 'stopped' ? confirmStop(tx, holder) : 'lost'
   // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
-  if (task.run_id !== runId && said.length > 0) return 'lost'
+  if (task.run_id !== runId && (said.length > 0 || epoch !== null)) return 'lost'
   // Held, since what the runner tells meanwhile may change its state too.
   const run = task.run_id === null ? undefined : await heldRunNamed(tx, task.run_id)
   const wanted = endStatus(kind, task, status)
@@ -77,6 +80,18 @@ export async function conclude(
   // Work that was sent back, or comes to whoever takes the task's kind first, waits in a run of its own.
   if (!waits && isWaiting({ ...task, status: gone })) await addWaitingRun(tx, task)
   return 'reported'
+}
+
+/** Whether this is the end that is there already. What was reported may have become another status: of a dry run, or by a wish to stop. */
+async function isSameEnd(
+  tx: Tx,
+  runId: string,
+  before: Pick<HistoryRow, 'kind' | 'to_status'>,
+  { kind, status }: Pick<Conclusion, 'kind' | 'status'>,
+): Promise<boolean> {
+  if (before.kind !== kind) return false
+  if (kind !== 'reported' || status === undefined || before.to_status === status || before.to_status === 'cancelled') return true
+  return before.to_status === 'pending' && isDryRun((await heldRunNamed(tx, runId))?.options ?? '{}')
 }
 
 function endStatus(kind: EndKind, task: TaskRow, status: string = doneStatus(task)): TaskStatus {

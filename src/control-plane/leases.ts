@@ -25,13 +25,15 @@ export const leaseOf = (run: Pick<RunRow, 'epoch' | 'lease_until'>): Lease => ({
 })
 
 /** The run, if it is this holder's by its latest claim. Throws LEASE_LOST, and then nothing may be changed. */
-export function ofHolder<R extends Pick<RunRow, 'id' | 'agent_id' | 'epoch' | 'customer'>>(
+export function ofHolder<R extends Pick<RunRow, 'id' | 'task_id' | 'agent_id' | 'epoch' | 'customer'>>(
   run: R | undefined,
   customer: string | null,
   holder: Holder,
 ): R {
   const theirs = run && (customer === null || run.customer === customer) && run.agent_id === holder.agentId
-  if (!theirs || (holder.epoch !== null && run.epoch !== holder.epoch))
+  // A runner's timeline may be sent under the run's own id, too.
+  const isThere = holder.taskId === undefined || holder.taskId === run?.task_id || holder.taskId === run?.id
+  if (!theirs || !isThere || (holder.epoch !== null && run.epoch !== holder.epoch))
     throw new RunnerError('LEASE_LOST', `${holder.agentId} does not hold ${holder.runId}, or no longer by this claim`)
   return run
 }

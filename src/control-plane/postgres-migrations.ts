@@ -230,4 +230,13 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   alter table projects add column removed_at text;
   create index projects_removed on projects (id) where removed_at is not null;
   `,
+  `
+  create table agent_keys (
+    customer text not null,
+    agent_id text not null,
+    key_id text not null,
+    primary key (customer, agent_id)
+  );
+  create table write_probe (id integer primary key, at text not null);
+  `,
 ]

@@ -1,3 +1,4 @@
+import { entrance, speakAs } from './agent-keys.ts'
 import { claim, claimAgain, look, type QueueScope, type Taken, takeNext } from './claims.ts'
 import { LeaseWatch, lookEveryMs } from './lease-watch.ts'
 import { expire, type Lease, leaseOf, readLeases } from './leases.ts'
@@ -28,6 +29,7 @@ export interface Claimed {
 
 interface Asker {
   customer: string | null
+  workerKey?: string | null
 }
 
 /** The queue as runners elsewhere see it: what they take is theirs for the time of a lease. */
@@ -58,20 +60,35 @@ export function queueOn(store: Store, { leaseMs, maxExpiries, now }: LeaseOption
     },
 
     /** Takes the next task, or answers what this agent holds already; null when there is none. `runId` is for a task without a waiting run. */
-    async next({ customer }: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
+    async next(asker: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
+      const { customer } = asker
       return transact(store, async tx => {
         if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
         const held = await heldBy(tx, customer, claimer)
-        if (held) return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
-        return shown(tx, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
+        if (held) {
+          await speakAs(tx.db, asker, claimer.id)
+          return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
+        }
+        const enter = await entrance(tx, asker, claimer.id)
+        return entered(tx, enter, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
       })
     },
 
     /** Takes this task; null when it is not to be had. What this agent holds already stays its own. */
-    async claim({ customer }: Asker, claimer: Claimer, taskId: string, runId: string): Promise<Claimed | null> {
-      return transact(store, async tx => shown(tx, await claim(tx, customer, claimer, taskId, runId, leaseMs)))
+    async claim(asker: Asker, claimer: Claimer, taskId: string, runId: string): Promise<Claimed | null> {
+      return transact(store, async tx => {
+        const enter = await entrance(tx, asker, claimer.id)
+        return entered(tx, enter, await claim(tx, asker.customer, claimer, taskId, runId, leaseMs))
+      })
     },
   }
+}
+
+/** Who has taken something has come in as the agent; who has not leaves no trace. */
+async function entered(tx: Tx, enter: () => Promise<void>, taken: Taken | null): Promise<Claimed | null> {
+  if (!taken) return null
+  await enter()
+  return shown(tx, taken)
 }
 
 function scopeOf(customer: string | null, { projectId }: { projectId?: string }): QueueScope {

@@ -30,6 +30,10 @@ export interface Schema {
   workers: WorkersTable
   mentions: MentionsTable
   api_keys: KeysTable
+  /** Which worker key speaks for an agent. */
+  agent_keys: { customer: string; agent_id: string; key_id: string }
+  /** One row, written to find out whether anything can be. */
+  write_probe: { id: number; at: string }
   idempotency: IdempotencyTable
 }
 

@@ -29,6 +29,12 @@ export const ERRORS = {
   TASK_UNKNOWN: { kind: 'refused', exitCode: 2, http: 404, advice: '`agent-runner task list` shows the ids.' },
   RUN_STATE: { kind: 'refused', exitCode: 1, http: 409, advice: 'Look at the run: `GET /runs/{id}` shows its status.' },
   LEASE_LOST: { kind: 'lost', exitCode: 12, http: 409, advice: 'Another runner has the run now; nothing was changed.' },
+  NOT_YOURS: {
+    kind: 'refused',
+    exitCode: 77,
+    http: 403,
+    advice: 'Use the key by which the agent was registered, revoke that one, or choose another --agent-id.',
+  },
   NOT_FOUND: { kind: 'refused', exitCode: 2, http: 404, advice: 'Is the id whole, and does your key belong to the same customer?' },
   EXISTS: { kind: 'refused', exitCode: 2, http: 409, advice: 'Use the one that is there, or choose another name.' },
   AGENT_BUSY: { kind: 'refused', exitCode: 75, http: 409, advice: 'Stop the other runner, or choose another --agent-id.' },

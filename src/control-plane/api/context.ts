@@ -38,8 +38,8 @@ export const idParam = z.object({ id: z.string().max(200) })
 
 /** Who does it, as the control plane asks. */
 export function by(request: FastifyRequest): Caller {
-  const { customer, name } = callerOf(request)
-  return { customer, name }
+  const { customer, name, kind, keyId } = callerOf(request)
+  return { customer, name, workerKey: kind === 'worker' ? keyId : null }
 }
 
 /** Fires when the caller has gone away, or the server closes. */

@@ -43,7 +43,7 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
         const { known, wait } = request.body
         const caller = by(request)
         const holder = await holderOf(plane, caller, request.params.id, request.body)
-        const lease = await plane.queue.renew(caller, holder)
+        const lease = await plane.queue.renew(caller, { ...holder, taskId: request.params.id })
         const wishes = await waited(plane, wait, signal, async () => {
           const wanted = await plane.queue.wanted(caller, holder.runId, known)
           return wanted.length > 0 ? wanted : null
@@ -72,7 +72,7 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
         const { runId, agentId } = holder
         const stamped = events.map(event => ({ ...event, runId, agentId })) as unknown as StampedEvent[]
         const lines = logs.map(line => (typeof line === 'string' ? { message: line } : line))
-        const { ackedSeq } = await within.queue.publish(by(request), holder, stamped, lines)
+        const { ackedSeq } = await within.queue.publish(by(request), { ...holder, taskId: request.params.id }, stamped, lines)
         return { acked_seq: ackedSeq }
       }),
   )

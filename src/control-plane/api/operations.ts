@@ -19,9 +19,9 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
     subscribers: () => feed.subscribers,
   })
 
-  async function state() {
+  async function state(look: () => Promise<unknown>) {
     try {
-      await plane.events.last()
+      await look()
       return { status: 'ok' as const, version, database: plane.kind, time: new Date().toISOString() }
     } catch (error) {
       const message = error instanceof RunnerError ? 'the database cannot be reached' : 'the database does not answer'
@@ -29,15 +29,15 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
     }
   }
 
-  for (const [path, operationId, summary] of [
-    ['/health', 'getHealth', 'Is the server well?'],
-    ['/readyz', 'getReady', 'Can the server take requests?'],
+  for (const [path, operationId, summary, look] of [
+    ['/health', 'getHealth', 'Is the server well?', () => plane.events.last()],
+    ['/readyz', 'getReady', 'Can the server take requests? Proven by a write', provenOnce(() => plane.proveWrite())],
   ] as const) {
     api.get(
       path,
       { config: open, schema: { operationId, tags, summary, response: { 200: health, 503: health } } },
       async (_request, reply) => {
-        const found = await state()
+        const found = await state(look)
         return reply.code(found.status === 'ok' ? 200 : 503).send(found)
       },
     )
@@ -92,4 +92,23 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
       return reply.headers(PAGE_HEADERS).type('text/html; charset=utf-8').send(PAGE)
     },
   )
+}
+
+/** How long a proof holds, and how long it may take, in milliseconds: who asks often, or all at once, must not cost a write each. */
+const PROOF_MS = 1_000
+const PROOF_TAKES_MS = 5_000
+
+/** The same answer for all who ask within a second. Rejects when there is none in time. */
+function provenOnce(prove: () => Promise<unknown>): () => Promise<unknown> {
+  let last: { at: number; proof: Promise<unknown> } | null = null
+  return () => {
+    if (last && performance.now() - last.at < PROOF_MS) return last.proof
+    const late = new Promise((_, reject) => {
+      setTimeout(() => reject(new Error('the database took too long')), PROOF_TAKES_MS).unref()
+    })
+    const proof = Promise.race([prove(), late])
+    proof.catch(() => {})
+    last = { at: performance.now(), proof }
+    return proof
+  }
 }

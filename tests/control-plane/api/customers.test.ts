@@ -72,6 +72,8 @@ test("a worker takes its own customer's tasks alone, and cannot touch what anoth
   expect((await s.post(`${foreign}/claim`, { ...DEV, run_id: other.run.id }, { key: acme.worker })).json.claim).toBe('taken')
   const task = `/api/v1/tasks/${acme.run.task_id}`
   const holder = { agent_id: 'dev_1', run_id: acme.run.id, epoch: 1 }
+  // It has an agent of this name, too.
+  await s.post('/api/v1/workers', { ...DEV }, { key: other.worker })
   for (const stranger of [other.worker, other.admin]) {
     const more = { key: stranger }
     expect((await s.post(`${task}/heartbeat`, holder, more)).status).toBe(409)

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
 import { startServer } from '../../../src/control-plane/server.ts'
@@ -210,4 +211,17 @@ test('a subscriber that comes back at random, to servers that are restarted at r
   const all = await plane.events.all({ customer: null, name: '' }, { limit: 10_000 })
   for (const got of [one, other]) expect(got.map(({ id }) => id)).toEqual(all.map(({ cursor }) => cursor))
   expect(all.length).toBe(243)
+})
+
+test('a server that can read and not write is alive and well, and not ready', async () => {
+  const file = join(tempFolder(), 'agent-runner.db')
+  const controlPlane = await newPlane(file)
+  const s = await station({ controlPlane })
+  const database = new DatabaseSync(file)
+  onTestFinished(() => database.close())
+  database.exec(`create trigger no_room before insert on write_probe begin select raise(fail, 'no room'); end`)
+  const statusOf = async (path: string) => (await s.get(path)).status
+  expect([await statusOf('/readyz'), await statusOf('/health'), await statusOf('/livez')]).toEqual([503, 200, 200])
+  database.exec('drop trigger no_room')
+  await waitFor('it is ready again', async () => (await statusOf('/readyz')) === 200)
 })
