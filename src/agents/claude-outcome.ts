@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { EndReason } from '../core/ends.ts'
 import type { ExitRecord } from '../core/ports.ts'
 import type { Verdict } from '../core/run.ts'
+import { causeOf } from './claude-causes.ts'
 import { resetTimeIn } from './claude-reset-time.ts'
 import type { ClaudeResult } from './claude-stream.ts'
 import { cut } from './claude-words.ts'
@@ -10,7 +11,7 @@ import { cut } from './claude-words.ts'
 export interface Evidence {
   exit: ExitRecord
   stderr: string
-  /** The last result line; null when there was none. */
+  /** The last result line that counts; null when there was none. */
   result: ClaudeResult | null
   /** The CLI offered the tool for a structured verdict. */
   verdictAsked: boolean
@@ -18,6 +19,13 @@ export interface Evidence {
   /** The CLI's word for the last error of the API; '' for none. */
   apiError: string
   lastText: string
+  /** The CLI has said that it began. */
+  begun: boolean
+  /** How often the model answered, and how many tools it called. */
+  turns: number
+  toolCalls: number
+  /** The CLI was trying to reach the API again, with this status as its last answer; `null`: none; undefined: it was not. */
+  retrying: number | null | undefined
   /** Epoch milliseconds, from the last rejected rate limit; null for none. */
   resetsAt: number | null
 }
@@ -44,9 +52,17 @@ export function verdictJsonSchema(): string {
 }
 
 /**
- * What an attempt came to. A result line without an error counts however the process ended: the CLI is known to hang
- * after it. Then comes what a result line with an error says for certain, then why the supervisor ended it, then stderr
- * and exit code. Without a result line nothing is ever a success, not even exit code 0.
+ * Whether a result line is the word of the CLI: it ended by itself, with 0 after a success, or our supervisor ended it, since it is known to
+ * hang after its result. After a signal that we did not send, anybody may have written the line.
+ */
+export function isItsWord(result: ClaudeResult, exit: ExitRecord): boolean {
+  if (exit.cause !== null) return exit.cause !== 'start_failed'
+  return !wasKilled(exit) && (isFailure(result) || exit.code === 0)
+}
+
+/**
+ * What an attempt came to. Its result line comes first, then why the supervisor ended it, then stderr and exit code. Without a result line
+ * nothing is ever a success, not even exit code 0.
  */
 export function classify(evidence: Evidence): Outcome {
   const { exit, stderr, result } = evidence
@@ -58,21 +74,28 @@ export function classify(evidence: Evidence): Outcome {
   if (exit.cause === 'start_failed') return failed('cli_missing', exit.message)
   if (result && !isFailure(result)) return finished(result, evidence)
   if (result) {
-    const text = result.result || result.errors.join('\n') || evidence.lastText || result.subtype
+    const text = result.result || result.errors.join('\n')
     const reason = errorReason(result, evidence.apiError, text)
-    if (reason) return failed(reason, text)
-    if (exit.cause === null) return failed('crashed', text)
+    const said = text || evidence.lastText || result.subtype
+    if (reason) return failed(reason, said)
+    if (exit.cause === null) return failed('crashed', said)
   }
   const said = evidence.lastText || exit.message || lastLines(stderr)
-  if (exit.cause === 'deadline') return failed('timed_out', said)
-  if (exit.cause === 'silent') return failed('silent', said)
+  if (exit.cause === 'deadline' || exit.cause === 'silent') {
+    const outage = unanswered(evidence, exit.cause)
+    if (outage) return failed(outage, 'The model API did not answer.')
+    return failed(exit.cause === 'deadline' ? 'timed_out' : 'silent', said)
+  }
   if (exit.cause === 'stopped') return failed('stopped', said)
-  const refused = refusal(stderr)
+  // Behind its first tool call its complaints may be about anything.
+  const refused = evidence.toolCalls > 0 ? null : causeOf({ where: 'stderr', status: null, error: '', terminal: '', text: stderr })
   if (refused) return failed(refused, lastLines(stderr))
   if (exit.code === 126 || exit.code === 127) return failed('cli_missing', lastLines(stderr) || exit.message)
   const how = exit.signal ? `ended by ${exit.signal}` : `exit code ${exit.code ?? 'unknown'}`
   const why = [`The CLI ended without a result (${how}).`, lastLines(stderr)].join('\n')
-  return failed(killedFromOutside(exit) ? 'killed' : 'crashed', why)
+  if (wasKilled(exit)) return failed('killed', why)
+  // The task has not come to the model yet.
+  return failed(evidence.begun || exit.signal !== null ? 'crashed' : 'no_start', why)
 }
 
 /** `subtype` says success even for errors of the API, so `is_error` is asked first. */
@@ -80,45 +103,34 @@ function isFailure(result: ClaudeResult): boolean {
   return result.is_error || result.subtype.startsWith('error')
 }
 
-function finished(result: ClaudeResult, { verdict, verdictAsked, lastText }: Evidence): Outcome {
+function finished(result: ClaudeResult, { verdict, verdictAsked, lastText, toolCalls }: Evidence): Outcome {
   const text = cut((result.result || lastText).trim(), 8_000)
   const parsed = verdictSchema.safeParse(verdict).data ?? null
   if (!parsed) {
-    if (!verdictAsked) return { reason: 'completed', text, verdict: null, resetsAt: null }
     // Taking silence for "pass" would let unchecked work through.
-    return { reason: 'crashed', text: `No verdict was given.\n${text}`, verdict: null, resetsAt: null }
+    if (verdictAsked) return { reason: 'crashed', text: `No verdict was given.\n${text}`, verdict: null, resetsAt: null }
+    const reason = text === '' && toolCalls === 0 ? 'said_nothing' : 'completed'
+    return { reason, text, verdict: null, resetsAt: null }
   }
   const reasons = { pass: 'completed', send_back: 'sent_back', blocked: 'blocked' } as const
   return { reason: reasons[parsed.outcome], text: cut(parsed.summary, 8_000), verdict: parsed, resetsAt: null }
 }
 
 /** What a result line with an error says for certain; null when only that something went wrong. */
-function errorReason(result: ClaudeResult, apiError: string, text: string): EndReason | null {
-  if (result.subtype === 'error_max_budget_usd' || result.subtype === 'error_max_turns') return 'over_budget'
-  // A conversation that no longer fits cannot be resumed; the work is in the workspace.
-  if (result.terminal_reason === 'prompt_too_long') return 'session_lost'
-  const refused = refusal(text)
-  if (refused) return refused
-  const status = result.api_error_status
-  if (status === 401 || status === 403 || apiError === 'authentication_failed') return 'not_logged_in'
-  if (status === 404 || apiError === 'model_not_found') return 'unknown_model'
-  // An empty account fills again like a limit that is reset: nothing is lost by waiting.
-  if (status === 429 || apiError === 'rate_limit' || apiError === 'billing_error') return 'usage_limit'
-  if (status !== null || apiError !== '' || result.terminal_reason === 'api_error') return 'api_error'
-  return null
+function errorReason(result: ClaudeResult, error: string, text: string): EndReason | null {
+  if (result.subtype === 'error_max_budget_usd') return 'over_budget'
+  if (result.subtype === 'error_max_turns') return 'turns_spent'
+  return causeOf({ where: 'result', status: result.api_error_status, error, terminal: result.terminal_reason, text })
 }
 
-/** Texts with which the CLI refuses before it asks the model. They are the only ones that are matched. */
-function refusal(text: string): EndReason | null {
-  if (/No conversation found with session ID|Session ID \S+ is already in use/i.test(text)) return 'session_lost'
-  if (/Not logged in · |Please run \/login|Invalid API key/i.test(text)) return 'not_logged_in'
-  if (/(session|usage|weekly|\d-hour|Opus|Sonnet) limit.* resets |usage limit reached/i.test(text)) return 'usage_limit'
-  if (/cannot be used with root\/sudo|error: unknown option|error: option '/i.test(text)) return 'cli_missing'
-  return null
+/** Whether the CLI was waiting for the model API when it was ended; silence of an agent at work is its own. */
+function unanswered({ begun, turns, retrying }: Evidence, cause: 'deadline' | 'silent'): EndReason | null {
+  if (retrying !== undefined) return retrying === null ? 'api_unreachable' : 'api_error'
+  return begun && turns === 0 && cause === 'silent' ? 'api_unreachable' : null
 }
 
-/** Signals by which a person, the system or its memory guard ends a process; a crash of the CLI has others. */
-function killedFromOutside(exit: ExitRecord): boolean {
+/** Ended by a signal with which a person, the system or its memory guard ends a process; a crash of the CLI has others. */
+function wasKilled(exit: ExitRecord): boolean {
   if (exit.signal !== null) return ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'].includes(exit.signal)
   // Nothing is known of the end when the machine or supervisor went with it.
   if (exit.code === null) return true

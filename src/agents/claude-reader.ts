@@ -1,18 +1,25 @@
 import type { AgentEvent } from '../core/event.ts'
 import type { AttemptReader, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, Tokens } from '../core/run.ts'
-import { classify } from './claude-outcome.ts'
+import { classify, isItsWord } from './claude-outcome.ts'
+import { leastCostUsd } from './claude-prices.ts'
 import { type ClaudeBlock, type ClaudeLine, type ClaudeResult, type ClaudeUsage, claudeLines, parseClaudeLine } from './claude-stream.ts'
 import { AT_LENGTH, atLength, cut, mainArgument, resultText } from './claude-words.ts'
 
 /** How many messages are remembered so that each is counted once; its lines lie close together. */
 const REMEMBERED = 64
 
+/** Calls without an answer are remembered up to so many; nobody calls more at once. */
+const OPEN_CALLS = 1_000
+/** Denied calls that are told by name. */
+const DENIED_TOLD = 5
+
 /** A limit's window that is named after a model: `seven_day_opus`, but not `seven_day`. */
 const MODEL_WINDOW = /_(?:hour|day|week|month)_[a-z]/
 
 /** Reads one attempt of the `claude` CLI. Its memory does not grow with the length of the stream. */
 export class ClaudeReader implements AttemptReader {
+  /** As the first line of the CLI tells it, which stands there before anything of the task has run. */
   #sessionId: string | null = null
   #model: string | null = null
   #verdictAsked = false
@@ -23,6 +30,9 @@ export class ClaudeReader implements AttemptReader {
   #resetsAt: number | null = null
   #ofModelAlone = false
   #toolCalls = 0
+  /** Calls of the agent itself that have no answer yet. */
+  #open = new Set<string>()
+  #retrying: number | null | undefined
   /** Counted from the messages, for an attempt that ends without a result. */
   #seen = { turns: 0, tokens: none() }
   /** Counted by the CLI; added up, for it writes one result per turn that it was woken for. */
@@ -39,13 +49,14 @@ export class ClaudeReader implements AttemptReader {
   read(source: string): AgentEvent[] {
     const line = parseClaudeLine(source)
     if (!line) return []
-    if ('session_id' in line && line.session_id) this.#sessionId = line.session_id
+    if (line.type === 'assistant' || line.type === 'user') this.#goesOn()
     switch (line.type) {
       case 'system':
         return this.#system(line)
       case 'assistant':
         return this.#assistant(line)
       case 'user':
+        for (const block of line.message.content) if (block.type === 'tool_result') this.#open.delete(block.tool_use_id)
         return line.message.content.flatMap(block => resultEvents(block, this.#verbose))
       case 'rate_limit_event':
         // A limit that lets work through again is none.
@@ -59,20 +70,27 @@ export class ClaudeReader implements AttemptReader {
   }
 
   /**
-   * What the attempt came to. Without a result line the tokens are those that the messages showed, without most of the
-   * output, and the cost is 0: only the CLI knows its prices.
+   * What the attempt came to. Without a result line that counts, tokens and cost are what the messages showed, without most of the output:
+   * the least that it can have been.
    */
   end(exit: ExitRecord, stderr: string): AttemptEnd {
+    const result = this.#result && isItsWord(this.#result, exit) ? this.#result : null
+    const tokens = result ? this.#told.tokens : this.#seen.tokens
     const { reason, text, verdict, resetsAt } = classify({
       exit,
       stderr,
-      result: this.#result,
+      result,
       verdictAsked: this.#verdictAsked,
       verdict: this.#verdict,
       apiError: this.#apiError,
       lastText: this.#lastText,
+      begun: this.#sessionId !== null,
+      turns: this.#seen.turns,
+      toolCalls: this.#toolCalls,
+      retrying: this.#retrying,
       resetsAt: this.#resetsAt,
     })
+    const denied = (result?.permission_denials ?? []).map(call => `${call.tool_name} ${mainArgument(call.tool_input)}`.trim())
     return {
       reason,
       text,
@@ -81,16 +99,20 @@ export class ClaudeReader implements AttemptReader {
       ofModelAlone: (reason === 'usage_limit' && this.#ofModelAlone) || undefined,
       sessionId: this.#sessionId,
       model: this.#model,
-      costUsd: this.#told.costUsd,
-      turns: this.#result ? this.#told.turns : this.#seen.turns,
+      costUsd: result ? this.#told.costUsd : leastCostUsd(tokens, this.#model ?? ''),
+      costIsLeast: (!result && this.#seen.turns > 0) || undefined,
+      denied: denied.length || undefined,
+      remarks: remarks(denied, reason === 'completed' && text === ''),
+      turns: result ? this.#told.turns : this.#seen.turns,
       toolCalls: this.#toolCalls,
-      tokens: this.#result ? this.#told.tokens : this.#seen.tokens,
+      tokens,
       durationMs: exit.durationMs,
     }
   }
 
   #system(line: Extract<ClaudeLine, { type: 'system' }>): AgentEvent[] {
     if (line.subtype === 'api_retry') {
+      this.#retrying = line.error_status
       const status = line.error_status === null ? 'no answer' : `status ${line.error_status}`
       return [{ type: 'agent_text', text: `(The model API: ${status}; the CLI tries again, ${line.attempt} of ${line.max_retries}.)` }]
     }
@@ -98,17 +120,20 @@ export class ClaudeReader implements AttemptReader {
     this.#verdictAsked ||= line.tools.includes('StructuredOutput')
     if (this.#model !== null) return []
     this.#model = line.model
+    this.#sessionId = line.session_id
     return [{ type: 'agent_ready', sessionId: line.session_id, model: line.model }]
   }
 
   #assistant(line: Extract<ClaudeLine, { type: 'assistant' }>): AgentEvent[] {
     const mine = line.parent_tool_use_id === null
+    this.#retrying = undefined
     if (!line.is_api_error_message) this.#count(line)
     // The last word counts: the CLI may have got over an earlier error, and a sub-agent's is not the agent's.
     if (mine) this.#apiError = line.is_api_error_message ? line.error : ''
     return line.message.content.flatMap((block): AgentEvent[] => {
       if (block.type === 'tool_use') {
         this.#toolCalls++
+        if (mine && this.#open.size < OPEN_CALLS) this.#open.add(block.id)
         const used = { type: 'tool_used', id: block.id, tool: block.name, argument: mainArgument(block.input) } as const
         return [this.#verbose ? { ...used, input: atLength(block.input) } : used]
       }
@@ -138,7 +163,23 @@ export class ClaudeReader implements AttemptReader {
     tokens.cacheWrite += usage.cache_creation_input_tokens - (before?.cache_creation_input_tokens ?? 0)
   }
 
+  /** A result is the last word of a turn: what is followed by more was none, or was that of an earlier turn. */
+  #goesOn(): void {
+    this.#result = null
+    this.#verdict = undefined
+  }
+
+  /**
+   * Whether the CLI can have written this result line here: it has begun, names its own session, and has heard the end of every tool that it
+   * called. What the agent runs can write to its output, too.
+   */
+  #isPlausible(line: ClaudeResult): boolean {
+    if (line.session_id !== '' && this.#sessionId !== null && line.session_id !== this.#sessionId) return false
+    return line.is_error || line.subtype.startsWith('error') || (this.#sessionId !== null && this.#open.size === 0)
+  }
+
   #take(line: ClaudeResult): void {
+    if (!this.#isPlausible(line)) return
     const { tokens } = this.#told
     this.#result = line
     this.#verdict = line.structured_output ?? this.#verdict
@@ -165,6 +206,16 @@ export class ClaudeReader implements AttemptReader {
 function resultEvents(block: ClaudeBlock, verbose: boolean): AgentEvent[] {
   if (block.type !== 'tool_result') return []
   return [{ type: 'tool_result', id: block.tool_use_id, ok: !block.is_error, text: resultText(block.content, verbose) }]
+}
+
+function remarks(denied: string[], wordless: boolean): string[] | undefined {
+  const said: string[] = []
+  if (denied.length > 0) {
+    const more = denied.length > DENIED_TOLD ? ` and ${denied.length - DENIED_TOLD} more` : ''
+    said.push(`The permission mode denied ${denied.slice(0, DENIED_TOLD).join(' · ')}${more}.`)
+  }
+  if (wordless) said.push('The agent ended without a last word.')
+  return said.length > 0 ? said : undefined
 }
 
 function none(): Tokens {

@@ -17,7 +17,8 @@ let built: ReturnType<typeof build> | undefined
 
 function build() {
   const text = z.string().catch('')
-  const number = z.number().catch(0)
+  /** Sums and counts: what is less than nothing, or endless, is none of them. */
+  const number = z.number().nonnegative().catch(0)
 
   const usage = z
     .object({ input_tokens: number, output_tokens: number, cache_read_input_tokens: number, cache_creation_input_tokens: number })
@@ -82,6 +83,8 @@ function build() {
       terminal_reason: text,
       result: text,
       errors: z.array(z.string()).catch([]),
+      /** Tool calls that the permission mode did not let through. */
+      permission_denials: z.array(z.object({ tool_name: text, tool_input: z.record(z.string(), z.unknown()).catch({}) })).catch([]),
       num_turns: number,
       total_cost_usd: number,
       session_id: text,

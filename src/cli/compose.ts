@@ -11,6 +11,7 @@ import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
 import type { RunnerContext } from '../runner/context.ts'
 import type { Stops } from '../runner/shutdown.ts'
+import { openBreaker } from '../system/breaker.ts'
 import { systemClock } from '../system/clock.ts'
 import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
@@ -73,6 +74,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     hooks: places?.hooks ?? openHooks({ ...hookOptions(config), self }),
     journal: await openRunJournal(home, identity.id, outside),
     usageLimit: openUsageLimit({ home, account: () => agent.account(), clock: systemClock }),
+    breaker: openBreaker({ home, agentId: identity.id, clock: systemClock }),
     files: outside.files,
     clock: systemClock,
     policy: toPolicy(config, roleInstructions(config, identity.role).text),

@@ -21,6 +21,7 @@ export function toPolicy({ values }: Pick<Config, 'values'>, roleInstructions: s
     onUnhealthy: values.onUnhealthy,
     maxAttempts: values.maxAttempts,
     maxInterruptions: values.maxInterruptions,
+    outageTries: Number.POSITIVE_INFINITY,
     maxCostUsd: values.maxCost,
     deadlineMs: ms(values.claudeTimeout),
     silentAfterMs: ms(values.silentAfter),

@@ -24,14 +24,19 @@ export type Next =
 
 export interface End {
   next: Next
-  /** How a further attempt starts. */
-  session: 'resume' | 'afresh'
+  /** How a further attempt starts. `resume_once`: afresh when it ended so twice, since the conversation itself may be what is refused. */
+  session: 'resume' | 'afresh' | 'resume_once'
   /** Which budget on disk the attempt is charged to. */
   counts: 'failure' | 'interruption' | 'nothing'
   /** How long to wait before the next attempt. */
   wait: 'none' | 'backoff' | 'reset'
   /** Whether the runner may take further tasks afterwards. */
   claiming: 'goes_on' | 'stops'
+  /**
+   * What it says of the surroundings of every task: model API, network, account, agent CLI. `fail`: no task is to blame, and none would fare
+   * better. `unclear`: the task's fault, or theirs where others end likewise.
+   */
+  surroundings: 'work' | 'fail' | 'unclear' | 'unknown'
   exitCode: number
   /** Who must act for the task to get further. */
   actor: 'nobody' | 'operator' | 'author'
@@ -41,14 +46,26 @@ export interface End {
   advice: string
 }
 
-const base = { session: 'resume', counts: 'failure', wait: 'none', claiming: 'goes_on', actor: 'nobody', advice: '' } as const
+const base = {
+  session: 'resume',
+  counts: 'failure',
+  wait: 'none',
+  claiming: 'goes_on',
+  surroundings: 'unknown',
+  actor: 'nobody',
+  advice: '',
+} as const
+
+/** The surroundings fail: the task is kept, costs nothing, and is tried again until they work. */
+const outage = { ...base, next: 'wait', counts: 'nothing', wait: 'backoff', surroundings: 'fail', actor: 'operator' } as const
 
 export const ENDS = {
-  completed: { ...base, next: 'report', counts: 'nothing', exitCode: 0, says: 'done' },
-  sent_back: { ...base, next: 'report', counts: 'nothing', exitCode: 0, says: 'sent back with findings' },
+  completed: { ...base, next: 'report', counts: 'nothing', surroundings: 'work', exitCode: 0, says: 'done' },
+  sent_back: { ...base, next: 'report', counts: 'nothing', surroundings: 'work', exitCode: 0, says: 'sent back with findings' },
   blocked: {
     ...base,
     next: 'park',
+    surroundings: 'work',
     exitCode: 10,
     actor: 'author',
     says: 'the agent could not do it',
@@ -57,6 +74,7 @@ export const ENDS = {
   crashed: {
     ...base,
     next: 'retry',
+    surroundings: 'unclear',
     wait: 'backoff',
     exitCode: 10,
     actor: 'operator',
@@ -66,23 +84,77 @@ export const ENDS = {
   silent: {
     ...base,
     next: 'retry',
+    surroundings: 'unclear',
     exitCode: 10,
     actor: 'operator',
     says: 'the agent went silent and was stopped',
     advice: 'Look at `agent-runner logs`, then move the task back to created.',
   },
-  api_error: {
+  said_nothing: {
     ...base,
     next: 'retry',
+    surroundings: 'unclear',
     wait: 'backoff',
     exitCode: 10,
     actor: 'operator',
-    says: 'the model API answered with an error',
-    advice: 'Check the state of the model API, then move the task back to created.',
+    says: 'the agent ended without a word and without a deed',
+    advice: 'Look at `agent-runner logs`, then move the task back to created.',
+  },
+  denied: {
+    ...base,
+    next: 'park',
+    surroundings: 'work',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'nothing was done: the permission mode denied what the agent wanted to do',
+    advice: 'Allow the tools that the note names, or choose another permissionMode; then move the task back to created.',
+  },
+  content_refused: {
+    ...base,
+    next: 'retry',
+    session: 'afresh',
+    surroundings: 'work',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the model API refused what the task is about',
+    advice: 'Read what it says in the note, put the task differently, then move it back to created.',
+  },
+  api_error: {
+    ...outage,
+    exitCode: 69,
+    says: 'the model API answers with errors',
+    advice: 'Look at the state of the model API (status.claude.com, or that of your gateway). The runner tries again by itself.',
+  },
+  api_unreachable: {
+    ...outage,
+    exitCode: 69,
+    says: 'the model API cannot be reached from here',
+    advice:
+      'Check network, DNS, proxy (HTTPS_PROXY), certificates (NODE_EXTRA_CA_CERTS), the clock, and ANTHROPIC_BASE_URL. The runner tries again by itself.',
+  },
+  api_refused: {
+    ...outage,
+    session: 'resume_once',
+    exitCode: 69,
+    says: 'the model API, or what stands before it, refuses requests',
+    advice: 'Read what it says; look at proxy, gateway and account. The runner tries again by itself.',
+  },
+  no_start: {
+    ...outage,
+    exitCode: 78,
+    says: 'the agent CLI ends at once and says nothing',
+    advice: 'Start it once by hand, in the same environment; `agent-runner doctor` tells more. The runner tries again by itself.',
+  },
+  account_blocked: {
+    ...outage,
+    exitCode: 77,
+    says: 'the account may not use the model API',
+    advice: 'Look at its credit, plan and access (console.anthropic.com, or your administrator). The runner tries again by itself.',
   },
   session_lost: {
     ...base,
     next: 'retry',
+    surroundings: 'unclear',
     session: 'afresh',
     exitCode: 10,
     actor: 'operator',
@@ -92,6 +164,7 @@ export const ENDS = {
   killed: {
     ...base,
     next: 'retry',
+    surroundings: 'unclear',
     counts: 'interruption',
     exitCode: 10,
     actor: 'operator',
@@ -103,6 +176,7 @@ export const ENDS = {
     next: 'wait',
     counts: 'nothing',
     wait: 'reset',
+    surroundings: 'fail',
     exitCode: 12,
     says: 'the usage limit is reached',
   },
@@ -122,9 +196,19 @@ export const ENDS = {
     says: 'the deadline passed',
     advice: 'Split the task or raise HEADLESS_PM_CLAUDE_TIMEOUT, then move it back to created.',
   },
+  turns_spent: {
+    ...base,
+    next: 'park',
+    surroundings: 'work',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the turns that it may take are spent',
+    advice: 'Split the task or raise its limit of turns (max_steps), then move it back to created.',
+  },
   over_budget: {
     ...base,
     next: 'park',
+    surroundings: 'work',
     exitCode: 10,
     actor: 'author',
     says: 'the budget is spent',
@@ -134,6 +218,7 @@ export const ENDS = {
     ...base,
     next: 'give_back',
     counts: 'nothing',
+    surroundings: 'fail',
     claiming: 'stops',
     exitCode: 77,
     actor: 'operator',
@@ -144,16 +229,27 @@ export const ENDS = {
     ...base,
     next: 'give_back',
     counts: 'nothing',
+    surroundings: 'fail',
     claiming: 'stops',
     exitCode: 78,
     actor: 'operator',
     says: 'the model API does not know the configured model',
     advice: 'Check the models in the configuration (`agent-runner config explain`).',
   },
+  wrong_model: {
+    ...base,
+    next: 'park',
+    counts: 'nothing',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the model API does not know the model that the task names',
+    advice: "Mend the task's model, or leave it out; then move the task back to created.",
+  },
   cli_missing: {
     ...base,
     next: 'give_back',
     counts: 'nothing',
+    surroundings: 'fail',
     claiming: 'stops',
     exitCode: 78,
     actor: 'operator',

@@ -38,7 +38,8 @@ export type RunnerEvent =
   | { type: 'part_finished'; part: number; of: number; name: string }
   | { type: 'run_paused'; message: string }
   | { type: 'run_resumed'; message: string }
-  | { type: 'waiting'; message: string; untilMs: number }
+  /** `advice`: what somebody can do about it; left out when nobody must. */
+  | { type: 'waiting'; message: string; untilMs: number; advice?: string }
   | AgentEvent
   | {
       type: 'run_finished'

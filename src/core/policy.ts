@@ -19,6 +19,8 @@ export interface Policy {
   onUnhealthy: 'pause' | 'warn'
   maxAttempts: number
   maxInterruptions: number
+  /** How often in a row the surroundings may fail before the task is given back; a runner that stays waits for them. */
+  outageTries: number
   maxCostUsd: number | null
   deadlineMs: number
   silentAfterMs: number

@@ -1,3 +1,4 @@
+import type { EndReason } from './ends.ts'
 import type { AgentEvent, StampedEvent } from './event.ts'
 import type { AttemptEnd, InheritedPlace, ProcessIdentity, RunRecord, Wish, WorkReport, WorkspaceKind, WorkspaceRecord } from './run.ts'
 import type { AgentIdentity, Mention, Task } from './task.ts'
@@ -334,6 +335,32 @@ export interface UsageLimit {
   until(): Wait | null
   /** Has all of them wait so long. Best effort: who does not hear of it is told by the account itself. */
   reached(wait: Wait): void
+}
+
+/** What ends in a row say of the surroundings of all tasks (model API, network, agent CLI). */
+export interface Outage {
+  /** Of the last of them. */
+  reason: EndReason
+  /** What was said of it, for people. */
+  said: string
+  /** Epoch milliseconds of the first. */
+  since: number
+  /** How many there were. */
+  ends: number
+  /** Ids of the tasks that met it. */
+  tasks: string[]
+  /** Before it is over nothing is tried. */
+  wait: Wait
+}
+
+/** Counts the ends in a row by which no task is to blame, over tasks and over restarts, for one agent. */
+export interface Breaker {
+  /** The ends so far; null when the last one was of another kind. */
+  current(): Outage | null
+  /** One more of them. `pause`: how long nothing is tried then, from their number, in milliseconds. */
+  failed(end: { reason: EndReason; said: string; taskId: string }, pause: (ends: number) => number): Outage
+  /** Something got through. */
+  mended(): void
 }
 
 /** How often each task was given back, over the life of this runner and of those before it. */

@@ -58,6 +58,12 @@ export interface AttemptEnd {
   sessionId: string | null
   model: string | null
   costUsd: number
+  /** It was cut off: it cost this much or more. */
+  costIsLeast?: true | undefined
+  /** How many tool calls the permission mode denied; left out for none. */
+  denied?: number | undefined
+  /** What a person should know, one sentence each. */
+  remarks?: string[] | undefined
   turns: number
   toolCalls: number
   tokens: Tokens

@@ -1,6 +1,6 @@
 import { type EndReason, end } from '../core/ends.ts'
 import type { Policy } from '../core/policy.ts'
-import type { AttemptRecord, RunRecord } from '../core/run.ts'
+import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
 import { isToStop, undelivered } from './wishes.ts'
 
 /** What to do next in the agent step. */
@@ -19,20 +19,30 @@ export interface Spent {
   failures: number
   interruptions: number
   costUsd: number
+  /** It is at least so much: an attempt was cut off. */
+  costIsLeast: boolean
 }
 
 /** Counts the attempts by the budget that the table charges them to, all or those of one part, and the money of all. */
 export function spent(record: Pick<RunRecord, 'attempts'>, part?: number): Spent {
-  const sum: Spent = { failures: 0, interruptions: 0, costUsd: 0 }
+  const sum: Spent = { failures: 0, interruptions: 0, costUsd: 0, costIsLeast: false }
   for (const { ended, part: own } of record.attempts) {
     if (!ended) continue
     sum.costUsd += ended.costUsd
+    sum.costIsLeast ||= ended.costIsLeast === true
     if (part !== undefined && part !== own) continue
     const { counts } = end(ended.reason)
     if (counts === 'failure') sum.failures++
     if (counts === 'interruption') sum.interruptions++
   }
   return sum
+}
+
+/** How many of the last attempts ended because the surroundings failed; with a reason, for this one. */
+function inARow({ attempts }: Pick<RunRecord, 'attempts'>, reason?: EndReason): number {
+  const fails = (ended: AttemptEnd | null) =>
+    ended !== null && (reason === undefined ? end(ended.reason).surroundings === 'fail' : ended.reason === reason)
+  return attempts.length - 1 - attempts.findLastIndex(({ ended }) => !fails(ended))
 }
 
 /** The budget of a run in US dollars: the task's own, else the configured one; null for no limit. */
@@ -53,7 +63,7 @@ export function partsOf(record: Pick<RunRecord, 'task'>): number {
 /** Decides from journal and policy alone, so that a restart decides as the runner that died would have. */
 export function chooseAttempt(
   record: Pick<RunRecord, 'attempts' | 'task' | 'wishes' | 'paused'>,
-  policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd'>,
+  policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd' | 'outageTries'>,
 ): AttemptChoice {
   const last = record.attempts.at(-1)
   if (last && !last.ended) return { do: 'follow', attempt: last }
@@ -67,9 +77,12 @@ export function chooseAttempt(
   // The next part begins where the last one stopped, with a budget of attempts of its own.
   if (row.next === 'report' && last.part + 1 < partsOf(record)) return { do: 'start', part: last.part + 1, session: 'resume', after: null }
   if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
+  const alike = inARow(record, reason)
+  if (row.surroundings === 'fail' && row.wait === 'backoff' && inARow(record) >= policy.outageTries) return { do: 'finish', reason }
   const sum = spent(record, last.part)
   if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }
   const budget = budgetUsd(record, policy)
   if (budget !== null && sum.costUsd >= budget) return { do: 'finish', reason: 'over_budget' }
-  return { do: 'start', part: last.part, session: row.session, after: reason }
+  const session = row.session === 'resume_once' ? (alike > 1 ? 'afresh' : 'resume') : row.session
+  return { do: 'start', part: last.part, session, after: reason }
 }

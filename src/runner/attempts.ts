@@ -1,6 +1,7 @@
-import { backoff, LONGEST_LIMIT_MS } from '../core/backoff.ts'
+import { ASK_AGAIN_MS, backoff, LONGEST_LIMIT_MS, outagePause } from '../core/backoff.ts'
 import { type EndReason, end } from '../core/ends.ts'
 import { RunnerError } from '../core/errors.ts'
+import { outageWords } from '../core/outage.ts'
 import { modelFor, rolePolicy } from '../core/policy.ts'
 import type { Clock } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord, WorkspaceRecord } from '../core/run.ts'
@@ -58,7 +59,7 @@ export async function runAttempts(
         }
         await restoreWorkspace(record, context)
       }
-      const ended = await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save)
+      const ended = blamed(await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save), record)
       attempt.ended = ended
       record.notBefore = pauseAfter(attempt, ended, record, context)
       save('beside')
@@ -180,9 +181,18 @@ function announcePart({ part, ended }: AttemptRecord, record: RunRecord, { emit 
   emit({ type: 'part_finished', part: part + 1, of: parts.length, name: parts[part]!.name }, record.runId)
 }
 
-/** What to wait for before the next attempt, by the table; null for nothing. */
-function pauseAfter(attempt: AttemptRecord, ended: AttemptEnd, record: RunRecord, { clock, policy, random }: RunnerContext): Wait | null {
-  const { wait } = end(ended.reason)
+/** A model that the task names is the task's, and no reason to stop for all others. */
+function blamed(ended: AttemptEnd, { task }: RunRecord): AttemptEnd {
+  return ended.reason === 'unknown_model' && task.model !== null ? { ...ended, reason: 'wrong_model' } : ended
+}
+
+/** What to wait for before the next attempt, by the table; null for nothing. Counts what it says of the surroundings. */
+function pauseAfter(attempt: AttemptRecord, ended: AttemptEnd, record: RunRecord, context: RunnerContext): Wait | null {
+  const { clock, policy, random, breaker } = context
+  const { wait, surroundings } = end(ended.reason)
+  if (surroundings === 'fail' && wait === 'backoff')
+    return breaker.failed({ reason: ended.reason, said: ended.text, taskId: record.task.id }, n => outagePause(n, random())).wait
+  if (!isCommand(attempt.part, record) && (surroundings === 'work' || ended.toolCalls > 0)) breaker.mended()
   if (wait === 'reset') return waitOf(untilReset(attempt, ended.resetsAt, clock) ?? policy.usageLimitWaitMs, clock)
   if (wait === 'backoff') return waitOf(backoff(spent(record).failures, random()), clock)
   return null
@@ -200,7 +210,7 @@ function untilReset({ startedAt }: AttemptRecord, resetsAt: number | null, clock
   const ahead = Date.parse(startedAt) - resetsAt
   if (ahead > 0) return ahead < CLOCK_SLACK_MS ? CLOCK_SLACK_MS : null
   const left = resetsAt - clock.now()
-  return left > LONGEST_LIMIT_MS ? null : Math.max(0, left)
+  return left > LONGEST_LIMIT_MS ? null : Math.min(ASK_AGAIN_MS, Math.max(0, left))
 }
 
 /** Has every runner of the account wait too, unless only this model is limited. */
@@ -212,16 +222,29 @@ function shareLimit(ended: AttemptEnd, record: RunRecord, { usageLimit }: Runner
 async function pause(record: RunRecord, context: RunnerContext, lost: AbortSignal): Promise<void> {
   const { stops, usageLimit, clock } = context
   const cut = AbortSignal.any([stops.draining, lost])
-  const reason = record.attempts.at(-1)?.ended?.reason
+  const ended = record.attempts.at(-1)?.ended
   record.notBefore &&= anchored(record.notBefore, clock)
-  let waited = await waitOut(() => record.notBefore, reason ? end(reason).says : 'waiting', context, cut, record.runId)
+  let waited = await waitOut(
+    () => record.notBefore,
+    () => (ended ? whyItWaits(ended) : { message: 'waiting' }),
+    context,
+    cut,
+    record.runId,
+  )
   // Another runner may have met the account's limit meanwhile.
-  if (waited === 'over') waited = await waitOut(() => usageLimit.until(), end('usage_limit').says, context, cut, record.runId)
+  const limited = () => outageWords({ reason: 'usage_limit', said: '' })
+  if (waited === 'over') waited = await waitOut(() => usageLimit.until(), limited, context, cut, record.runId)
   if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
 }
 
 /** Commits and files that a new session is told of, one line each. */
 const TOLD = 60
+
+/** With the words of what stands in the way; an agent's own are in the timeline. */
+function whyItWaits({ reason, text }: AttemptEnd) {
+  const { surroundings, says } = end(reason)
+  return surroundings === 'fail' ? outageWords({ reason, said: text }) : { message: says }
+}
 
 async function changedSoFar(workspace: WorkspaceRecord, record: RunRecord, context: RunnerContext): Promise<string> {
   const request = { runId: record.runId, task: record.task, agentId: context.identity.id, inherited: record.inherited }

@@ -3,6 +3,7 @@ import type { Policy } from '../core/policy.ts'
 import type {
   Agent,
   AskHookRefusal,
+  Breaker,
   Clock,
   Hooks,
   Journal,
@@ -28,6 +29,7 @@ export interface RunnerContext {
   hooks: Hooks
   journal: Journal
   usageLimit: UsageLimit
+  breaker: Breaker
   files: RunFiles
   clock: Clock
   policy: Policy

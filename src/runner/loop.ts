@@ -1,6 +1,7 @@
 import { backoff } from '../core/backoff.ts'
 import { end } from '../core/ends.ts'
 import { asRunnerError, RunnerError } from '../core/errors.ts'
+import { outageWait, outageWords } from '../core/outage.ts'
 import { ownsRunId, type RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { type Health, startHealth } from './health.ts'
@@ -21,7 +22,10 @@ const STOPPED = 12
  * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code and how many tasks came to an end.
  * Outlives trackers that are away, bad tasks, full disks and failing hooks; every repeated failure backs off.
  */
-export async function runLoop(context: RunnerContext, mode: { single: boolean }): Promise<{ exitCode: number; tasks: number }> {
+export async function runLoop(given: RunnerContext, mode: { single: boolean }): Promise<{ exitCode: number; tasks: number }> {
+  const { policy } = given
+  // Who asks for one task waits for its end.
+  const context = mode.single ? { ...given, policy: { ...policy, outageTries: policy.maxAttempts } } : given
   const { journal, stops, clock, emit } = context
   const health = startHealth(context)
   const registration = new Registration(context)
@@ -115,7 +119,18 @@ async function nextTask(
 ): Promise<RunRecord | null> {
   const { stops, tracker, identity, policy } = context
   // A task that would only wait with us is better left to others.
-  await waitOut(() => context.usageLimit.until(), end('usage_limit').says, context, stops.draining)
+  await waitOut(
+    () => context.usageLimit.until(),
+    () => outageWords({ reason: 'usage_limit', said: '' }),
+    context,
+    stops.draining,
+  )
+  await waitOut(
+    () => outageWait(context.breaker.current()),
+    () => outageWords(context.breaker.current()!),
+    context,
+    stops.draining,
+  )
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
   await registration.fresh()
   if (!mode.single) await health.healthy()

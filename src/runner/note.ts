@@ -11,7 +11,8 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   const row = end(reason)
   const last = record.attempts.findLast(attempt => attempt.ended)?.ended ?? null
   const { work } = record
-  const money = spent(record).costUsd
+  const { costUsd, costIsLeast } = spent(record)
+  const money = `${costIsLeast ? 'at least ' : ''}$${costUsd.toFixed(2)}`
   const dry = record.task.plan?.dryRun && row.next === 'report'
   const lines = [dry ? '**A dry run: nothing was done**' : `**${capital(row.says)}**`]
   const text = (extra.text ?? last?.verdict?.summary ?? last?.text ?? '').trim()
@@ -25,11 +26,11 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   for (const commit of work?.commits.slice(0, SHOWN) ?? []) lines.push(`  - ${commit.sha.slice(0, 10)} ${commit.subject}`)
   if (work && work.files.length > 0) lines.push(`- files: ${files(work)}`)
   for (const ref of work?.rescued ?? []) lines.push(`- kept apart: ${ref}`)
-  for (const remark of work?.remarks ?? []) lines.push(`- note: ${remark}`)
+  for (const remark of [...(last?.remarks ?? []), ...(work?.remarks ?? [])]) lines.push(`- note: ${remark}`)
   if (record.workspace?.fallback) lines.push(`- workspace: ${record.workspace.fallback}`)
   if (record.attempts.length > 0) {
     const model = last?.model ?? record.attempts.at(-1)?.model
-    lines.push(`- took: ${duration(extra.durationMs)}, $${money.toFixed(2)}, ${count(record.attempts.length, 'attempt')}, model ${model}`)
+    lines.push(`- took: ${duration(extra.durationMs)}, ${money}, ${count(record.attempts.length, 'attempt')}, model ${model}`)
   }
   if (row.advice) lines.push(`- what to do: ${row.advice}`)
   lines.push(`- more: \`agent-runner logs ${record.runId}\``)

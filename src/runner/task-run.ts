@@ -5,6 +5,7 @@ import { ownsRunId, type RunRecord, STEPS, type StepName } from '../core/run.ts'
 import { announceEnd, announceTask } from './announce.ts'
 import { runAttempts } from './attempts.ts'
 import type { RunnerContext } from './context.ts'
+import { proven } from './evidence.ts'
 import { untilAnswered } from './retry.ts'
 import { RunInHand } from './run-in-hand.ts'
 import { afterFault } from './step-faults.ts'
@@ -118,7 +119,7 @@ const steps: Record<StepName, Step> = {
       const { diff, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
       if (diff) context.files.write(record.runId, 'diff.patch', diff)
       record.work = { ...work, diff: '' }
-      decide(outcome())
+      decide(proven(outcome(), record))
       return work.commits.length === 1 ? '1 commit' : `${work.commits.length} commits`
     },
   },

@@ -10,7 +10,7 @@ const PIECE_MS = 10_000
  */
 export async function waitOut(
   until: () => Wait | null,
-  message: string,
+  why: () => { message: string; advice?: string },
   { clock, emit }: Pick<RunnerContext, 'clock' | 'emit'>,
   cut: AbortSignal,
   runId?: string,
@@ -21,7 +21,7 @@ export async function waitOut(
     const untilMs = endOf(wait, clock)
     if (wait === null || untilMs === null) return 'over'
     if (wait.until !== told) {
-      emit({ type: 'waiting', message, untilMs }, runId)
+      emit({ type: 'waiting', ...why(), untilMs }, runId)
       told = wait.until
     }
     if (cut.aborted) return 'cut'

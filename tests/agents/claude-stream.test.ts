@@ -107,12 +107,16 @@ describe('money', () => {
     expect(end.tokens).toEqual({ input: 4, output: 8, cacheRead: 12_105, cacheWrite: 24 })
   })
 
-  test('of an attempt without a result is unknown; its messages are counted once each', () => {
+  test('of an attempt without a result is the least that its messages cost, each counted once', () => {
     const lines = recorded('subagents').filter(line => !line.includes('"type":"result"'))
     const { end } = readAll(lines, { code: null, signal: 'SIGKILL' })
-    expect(end).toMatchObject({ reason: 'killed', costUsd: 0, turns: 5 })
+    expect(end).toMatchObject({ reason: 'killed', costIsLeast: true, turns: 5 })
     expect(end.tokens.cacheWrite).toBe(11_882 + 87 + 52 + 7_011 + 363 + 435 + tail(lines))
     expect(end.sessionId).toMatch(/^[0-9a-f-]{36}$/)
+    const whole = readAll(recorded('subagents')).end
+    expect(whole.costIsLeast).toBe(undefined)
+    expect(end.costUsd).toBeGreaterThan(whole.costUsd / 2)
+    expect(end.costUsd).toBeLessThan(whole.costUsd)
   })
 
   /** The cache writes of the messages after the sixth, read from the recording by another way. */
@@ -136,7 +140,7 @@ describe('what an attempt came to', () => {
     ['overloaded', 1, 'api_error', '529'],
     ['unknown-session', 1, 'session_lost', 'No conversation found'],
     ['prompt-too-long', 1, 'session_lost', 'Prompt is too long'],
-    ['no-credit', 1, 'usage_limit', 'Credit balance is too low'],
+    ['no-credit', 1, 'account_blocked', 'Credit balance is too low'],
     ['bad-verdict', 1, 'crashed', 'valid structured output'],
     ['no-verdict', 0, 'crashed', 'No verdict was given.'],
     ['background', 0, 'completed', 'Done.'],
@@ -198,7 +202,8 @@ describe('what an attempt came to', () => {
     [{ code: 1 }, 'TypeError: undefined is not a function', 'crashed'],
     [{ code: 0 }, '', 'crashed'],
   ] as const)('without a result, %o and stderr %j is %s', (exit, stderr, reason) => {
-    expect(readAll(recorded('verdict').slice(0, 2), exit, stderr).end.reason).toBe(reason)
+    // What it says on stderr it says before it has begun to work.
+    expect(readAll(recorded('verdict').slice(0, stderr ? 1 : 2), exit, stderr).end.reason).toBe(reason)
   })
 
   test('texts are cut', () => {

@@ -18,6 +18,7 @@ say() { printf '{"type":"assistant","message":{"id":"m","content":[{"type":"text
 result() {
   echo '{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"all done","num_turns":1,"total_cost_usd":0.01,"duration_ms":1,"session_id":"s","usage":{"input_tokens":1,"output_tokens":1}}'
 }
+echo '{"type":"system","subtype":"init","session_id":"s","model":"test","tools":[]}'
 cat >"$AGENT_NOTES/prompt"
 printf '%s\n' "$*" >>"$AGENT_NOTES/arguments"
 echo "$$" >>"$AGENT_NOTES/starts"

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
-import { agentProgram } from '../support/agent-program.ts'
+import { speakingAgent } from '../support/agent-program.ts'
 import { apiClient, ownersHeaderAt } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
@@ -41,7 +41,7 @@ async function serverAfter(flags: string[]): Promise<{ text: string; committed: 
   const { id: project_id } = await api.post('/projects', { name: 'shop', local_path: '/srv/shop' })
   const run = await api.post('/runs', { project_id, goal: 'Plan it' })
   const words = ['--server', url, '--project', 'shop', '--agent-id', 'dev_1', '--role', 'fullstack_dev', '--home', home]
-  const agent = agentProgram(root, AGENT)
+  const agent = speakingAgent(root, AGENT)
   const runner = startProgram([MAIN, 'run', ...words, '--single-task', '--claude-command', agent, ...flags], { cwd: repo, env })
   expect((await runner.exit).code, runner.output()).toBe(0)
   expect((await api.get(`/runs/${run.id}`)).status).toBe('COMPLETED')

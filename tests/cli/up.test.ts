@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
 import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
-import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { RESULT_LINE, speakingAgent } from '../support/agent-program.ts'
 import { apiClient, ownersHeader } from '../support/api-client.ts'
 import { startProgram } from '../support/child-program.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
@@ -26,7 +26,7 @@ async function started(...flags: string[]) {
     mall: gitRepo({ 'README.md': 'mall\n' }, join(root, 'mall')),
   }
   const env = { PATH: process.env.PATH, HOME: user, GIT_CONFIG_GLOBAL: '/dev/null', HEADLESS_PM_KILL_GRACE: '0.3' }
-  const agent = agentProgram(user, WORKER)
+  const agent = speakingAgent(user, WORKER)
   const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agent, ...flags]
   const start = () => startProgram(words, { cwd: root, env })
   const up = start()

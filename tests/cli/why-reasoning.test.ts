@@ -36,6 +36,7 @@ function facts(more: Partial<Facts> = {}): Facts {
     otherRun: null,
     runner: null,
     limitUntil: null,
+    outage: null,
     waitsUntil: null,
     attempt: null,
     session: null,

@@ -16,6 +16,7 @@ test('the policy has the configured rules in milliseconds and bytes', async () =
     heartbeatMs: 240_000,
     healthCheckMs: 300_000,
     taskCheckMs: 30_000,
+    outageTries: Number.POSITIVE_INFINITY,
     usageLimitWaitMs: 900_000,
     killGraceMs: 10_000,
     wishGraceMs: 1_000,

@@ -44,7 +44,13 @@ test('the README tells of each end what the table of ends does', () => {
   }
   const told: [string, (keyof typeof ENDS)[]][] = [
     ['done, or sent back', ['completed', 'sent_back']],
-    ['agent failed three times', ['crashed', 'silent', 'api_error', 'killed', 'session_lost', 'over_budget', 'blocked']],
+    [
+      'agent failed three times',
+      [
+        ...(['crashed', 'silent', 'killed', 'session_lost', 'said_nothing', 'content_refused'] as const),
+        ...(['over_budget', 'turns_spent', 'denied', 'wrong_model', 'blocked'] as const),
+      ],
+    ],
     ['git, or the runner itself', ['step_failed']],
     ['deadline passed', ['timed_out']],
     ['refused by `pre_task`', ['refused_by_hook', 'no_workspace']],
@@ -52,6 +58,9 @@ test('the README tells of each end what the table of ends does', () => {
     ['cancelled or taken', ['cancelled', 'lost']],
   ]
   for (const [words, reasons] of told) for (const reason of reasons) expect(row(words), reason).toEqual([ENDS[reason].exitCode])
+  const { api_error, api_unreachable, api_refused, account_blocked, no_start } = ENDS
+  expect(row('account blocked')).toEqual([api_error.exitCode, account_blocked.exitCode, no_start.exitCode])
+  expect([api_unreachable.exitCode, api_refused.exitCode]).toEqual([api_error.exitCode, api_error.exitCode])
   expect(row('not logged in')).toEqual([ENDS.not_logged_in.exitCode, ENDS.unknown_model.exitCode, ENDS.cli_missing.exitCode])
 })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
-import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { RESULT_LINE, speakingAgent } from '../support/agent-program.ts'
 import { startProgram } from '../support/child-program.ts'
 import { fleetServer } from '../support/fleet-server.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
@@ -33,7 +33,7 @@ test(
       for (const { id } of runs) await endTagged(RUN_TAG, id, 0)
     })
 
-    const agent = agentProgram(root, AGENT)
+    const agent = speakingAgent(root, AGENT)
     const startRunner = (n: number) => {
       const home = join(root, `runner-${n}`)
       mkdirSync(home, { recursive: true })

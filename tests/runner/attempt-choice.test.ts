@@ -3,7 +3,7 @@ import { ENDS, type EndReason } from '../../src/core/ends.ts'
 import { chooseAttempt } from '../../src/runner/attempt-choice.ts'
 import { anEnd, aTask, attempts } from '../support/records.ts'
 
-const policy = { maxAttempts: 3, maxInterruptions: 2, maxCostUsd: null }
+const policy = { maxAttempts: 3, maxInterruptions: 2, maxCostUsd: null, outageTries: Number.POSITIVE_INFINITY }
 const choose = (list: ReturnType<typeof attempts>, over = {}) =>
   chooseAttempt({ attempts: list, task: aTask(), wishes: [], paused: false }, { ...policy, ...over })
 
@@ -29,6 +29,31 @@ test('kills from outside have a budget of their own, so that they never use up t
 test('usage limits and stops of the runner are charged to nothing', () => {
   expect(choose(attempts(...Array<EndReason>(20).fill('usage_limit')))).toMatchObject({ do: 'start', part: 0, session: 'resume' })
   expect(choose(attempts(...Array<EndReason>(20).fill('stopped')))).toMatchObject({ do: 'start', part: 0, session: 'resume' })
+})
+
+const OUTAGES = (Object.keys(ENDS) as EndReason[]).filter(reason => {
+  const { surroundings, wait } = ENDS[reason]
+  return surroundings === 'fail' && wait === 'backoff'
+})
+
+test.each(OUTAGES)('%s is charged to nothing: a runner that stays waits for as long as it takes', reason => {
+  expect(choose(attempts(...Array<EndReason>(50).fill(reason)))).toMatchObject({ do: 'start', part: 0 })
+  expect(choose(attempts('crashed', 'crashed', reason))).toMatchObject({ do: 'start' })
+})
+
+test('who asks for one task waits for so many failures of the surroundings in a row, whatever their cause', () => {
+  const tries = { outageTries: 3 }
+  expect(choose(attempts('api_error', 'api_unreachable'), tries)).toMatchObject({ do: 'start' })
+  expect(choose(attempts('api_error', 'crashed', 'api_error', 'api_unreachable'), tries)).toMatchObject({ do: 'start' })
+  expect(choose(attempts('api_error', 'no_start', 'api_unreachable'), tries)).toEqual({ do: 'finish', reason: 'api_unreachable' })
+  // The end of a limit is known.
+  expect(choose(attempts('usage_limit', 'usage_limit', 'usage_limit'), tries)).toMatchObject({ do: 'start' })
+})
+
+test('a conversation that is refused twice is begun afresh', () => {
+  expect(choose(attempts('crashed', 'api_refused'))).toMatchObject({ session: 'resume' })
+  expect(choose(attempts('api_refused', 'api_refused'))).toMatchObject({ session: 'afresh' })
+  expect(choose(attempts('api_error', 'api_error', 'api_error'))).toMatchObject({ session: 'resume' })
 })
 
 test('a lost session begins afresh', () => {

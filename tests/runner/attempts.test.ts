@@ -225,7 +225,8 @@ test('the text of a task reaches neither arguments nor environment of the agent'
 })
 
 test('a run that was given back and is taken again goes on under its id with a new attempt', async () => {
-  const refused = `cat ${join(import.meta.dirname, '../fixtures/claude/not-logged-in.jsonl')}; exit 1`
+  const recorded = join(import.meta.dirname, '../fixtures/claude/not-logged-in.jsonl')
+  const refused = `tail -n +2 ${recorded} | sed -E 's/("session_id":)"[^"]*"/\\1"s"/'; exit 1`
   const stage = await runnerStage(byStart(refused, done))
   const { id, runId } = await stage.board.addTask(draft)
   expect((await stage.run()).exitCode).toBe(77)

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** An agent CLI for tests of the machinery around it: a shell script with these lines, which also
+/** A program for tests of the machinery around it: a shell script with these lines, which also
  * tells a version when it is asked. Returns its path. */
 export function agentProgram(folder: string, lines: string, name = 'agent'): string {
   const path = join(folder, name)
@@ -9,6 +9,11 @@ export function agentProgram(folder: string, lines: string, name = 'agent'): str
   chmodSync(path, 0o755)
   return path
 }
+
+/** The same as an agent CLI, which says first that it began, as `claude -p` does. */
+export const speakingAgent = (folder: string, lines: string) => agentProgram(folder, `echo '${INIT_LINE}'\n${lines}`)
+
+const INIT_LINE = '{"type":"system","subtype":"init","session_id":"s","model":"test","tools":[]}'
 
 /** The lines with which a shell script ends as a successful `claude -p` does. */
 export const RESULT_LINE =

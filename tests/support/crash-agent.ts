@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Written } from '../../src/cli/chaos/account.ts'
-import { agentProgram, RESULT_LINE } from './agent-program.ts'
+import { RESULT_LINE, speakingAgent } from './agent-program.ts'
 
 /** The pieces of work of the agent below, in order. The first is committed by it, the others are left uncommitted. */
 const PIECES = [1, 2, 3] as const
@@ -64,7 +64,6 @@ if [ -e "$HOME/next-limit" ]; then
   echo '${LIMIT_LINE}'
   exit 1
 fi
-echo '{"type":"system","subtype":"init","session_id":"'$session'","model":"test","tools":[]}'
 wait_for() { while [ -e "$HOME/hold-$1" ]; do sleep 0.05; done; }
 wait_for 0
 for piece in ${PIECES.join(' ')}; do
@@ -83,7 +82,7 @@ echo '${RESULT_LINE}'
 
 /** Puts the agent into a folder, which is to be its HOME. */
 export function crashAgent(home: string): CrashAgent {
-  const program = agentProgram(home, SCRIPT)
+  const program = speakingAgent(home, SCRIPT)
   const lines = (word: string) => {
     const log = join(home, 'agent.log')
     const all = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []

@@ -11,7 +11,7 @@ import { Stops } from '../../src/runner/shutdown.ts'
 import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
 import { openStateFolder } from '../../src/system/state-folder.ts'
-import { agentProgram } from './agent-program.ts'
+import { speakingAgent } from './agent-program.ts'
 import { git, gitRepo } from './git-repo.ts'
 import { tempFolder } from './temp.ts'
 
@@ -39,7 +39,7 @@ export async function runnerStage(
   const repo = gitRepo(options.files)
   openStateFolder(home, [])
   const board = await openBoard(join(home, 'agent-runner.db'), { project: repo })
-  const agent = agentProgram(home, script)
+  const agent = speakingAgent(home, script)
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: home,
@@ -61,7 +61,7 @@ export async function runnerStage(
     home,
     repo,
     board,
-    agentDoes: text => void agentProgram(home, text),
+    agentDoes: text => void speakingAgent(home, text),
     git: (...args) => git(repo, ...args),
     async run({ single = true, stops = new Stops(), change } = {}) {
       const config = await loadConfig({ flags: {}, env, cwd: repo })

@@ -57,7 +57,7 @@ if has ignore-term; then trap '' TERM; fi
 folder="$HOME/.claude/projects/$(pwd -P | sed 's/[^a-zA-Z0-9]/-/g')"
 mkdir -p "$folder"
 echo turn >> "$folder/$session.jsonl"
-echo '{"type":"system","subtype":"init","session_id":"'$session'","model":"chaos","tools":[]}'
+echo '{"type":"system","subtype":"init","session_id":"s","model":"chaos","tools":[]}'
 if has poison; then exit 3; fi
 # Without setsid (macOS) the daemon stays in the group.
 alone=; if command -v setsid > /dev/null; then alone=setsid; fi

@@ -75,7 +75,10 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
     case 'run_resumed':
       return told(event.message)
     case 'waiting':
-      return told(`Waiting until ${moment(event.untilMs)}: ${event.message}`)
+      return [
+        ...told(`Waiting until ${moment(event.untilMs)}: ${event.message}`),
+        ...(event.advice ? wrapped(event.advice, columns, '  ').map(line => paint.dim(line)) : []),
+      ]
     case 'agent_ready':
     case 'agent_thinking':
       return []

@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import { readJson } from '../../core/json.ts'
-import type { AttemptState } from '../../core/ports.ts'
+import { outageWait, outageWords } from '../../core/outage.ts'
+import type { AttemptState, Outage } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { AGENT_ID } from '../../core/task.ts'
 import { endOf } from '../../core/wait.ts'
@@ -13,6 +14,7 @@ import { lastBytes } from '../../system/file-chunks.ts'
 import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { runFolder } from '../../system/run-files.ts'
 import { attemptState } from '../../system/supervision.ts'
+import { outageOf } from '../compose/outage-of.ts'
 import { type RunResult, runResult, storedRuns } from '../logs/stored-runs.ts'
 
 /**
@@ -45,6 +47,9 @@ export interface AgentStatus {
   workspace: string | null
   branch: string | null
   waiting_until: string | null
+  /** What it waits for, and what somebody can do about it; null when it does not wait, or nobody must. */
+  waiting_for: string | null
+  advice: string | null
   problem: string | null
 }
 
@@ -86,7 +91,7 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
     record = readLockFile(path)
   } catch (error) {
     // Gone between listing and reading, or never there.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, limitUntil) : null
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, limitUntil, outageOf(home, id)) : null
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
   const attempt = record.attempts.at(-1)
@@ -112,14 +117,23 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
     supervisor,
     workspace: record.workspace?.path ?? record.inherited?.path ?? null,
     branch: record.workspace?.branch ?? record.inherited?.branch ?? null,
-    waiting_until: waitsUntil === null ? null : new Date(waitsUntil).toISOString(),
+    ...(waitsUntil === null ? {} : waiting(waitsUntil, attempt?.ended && { reason: attempt.ended.reason, said: attempt.ended.text })),
     problem,
   }
 }
 
-function idle(base: AgentStatus, limitUntil: number | null): AgentStatus {
-  if (limitUntil === null) return base
-  return { ...base, state: 'waiting', waiting_until: new Date(limitUntil).toISOString() }
+function idle(base: AgentStatus, limitUntil: number | null, outage: Outage | null): AgentStatus {
+  if (limitUntil !== null) return { ...base, state: 'waiting', ...waiting(limitUntil, { reason: 'usage_limit', said: '' }) }
+  const outageUntil = endOf(outageWait(outage), systemClock)
+  return outage === null || outageUntil === null ? base : { ...base, state: 'waiting', ...waiting(outageUntil, outage) }
+}
+
+function waiting(until: number, why: Pick<Outage, 'reason' | 'said'> | null | undefined) {
+  const at = { waiting_until: new Date(until).toISOString() }
+  if (!why) return at
+  // What an agent said itself is no cause.
+  const { message, advice = null } = end(why.reason).surroundings === 'fail' ? outageWords(why) : { message: end(why.reason).says }
+  return { ...at, waiting_for: message, advice }
 }
 
 function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {
@@ -131,7 +145,7 @@ function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {
     runner: { alive: holder !== null, pid: holder?.process.pid ?? null, since: holder?.since ?? null },
     ...{ task_id: null, task_title: null, run_id: null, step: null, step_since: null, doing: null },
     ...{ lock_file: null, locked_at: null, lock_age_s: null, attempts: 0, supervisor: 'none' as const },
-    ...{ workspace: null, branch: null, waiting_until: null, problem: null },
+    ...{ workspace: null, branch: null, waiting_until: null, waiting_for: null, advice: null, problem: null },
   }
 }
 

@@ -1,4 +1,6 @@
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
+import { keepsFromTasks } from '../../core/outage.ts'
+import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
 import { shellWord } from '../output/shell-word.ts'
 import type { Facts } from './facts.ts'
@@ -14,6 +16,12 @@ export interface Advice {
 export function whatYouCanDo(facts: Facts): Advice[] {
   const { runId, runner, lock, record } = facts
   const all: Advice[] = []
+  const { outage } = facts
+  // A run that is over has nothing to do with it.
+  if (outage && keepsFromTasks(outage) && (record || runId === null)) {
+    const times = `${count(outage.ends, 'time')} in a row since ${moment(new Date(outage.since).toISOString(), facts.now)}`
+    all.push({ text: `${end(outage.reason).advice} (${times}, ${count(outage.tasks.length, 'task')})`, command: null })
+  }
   if (facts.tracker?.kind === 'unreachable') all.push({ text: oneLine(facts.tracker.advice || 'See that the PM answers.'), command: null })
   if (lock && lock.problem !== null) all.push(...unreadable(facts))
   else if (record) all.push(...unfinished(facts))

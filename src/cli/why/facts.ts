@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { toPolicy } from '../../config/policy.ts'
 import type { StampedEvent } from '../../core/event.ts'
 import type { Policy } from '../../core/policy.ts'
-import type { AttemptState } from '../../core/ports.ts'
+import type { AttemptState, Outage } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { endOf } from '../../core/wait.ts'
@@ -13,6 +13,7 @@ import { lockFilePath, readLockFile } from '../../system/lock-file.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { type RunProcesses, runProcesses } from '../../system/run-processes.ts'
 import { attemptState } from '../../system/supervision.ts'
+import { outageOf } from '../compose/outage-of.ts'
 import { sharedLimit } from '../compose/shared-limit.ts'
 import { askTracker, type CheckoutView, lookAt, sessionIsThere, type TrackerAnswer } from '../compose/why-tools.ts'
 import { attemptsOf } from '../logs/attempts-of.ts'
@@ -36,6 +37,8 @@ export interface Facts extends Subject {
   waitsUntil: number | null
   /** When the usage limit of the account ends for which an idle runner waits, in epoch milliseconds; null for none. */
   limitUntil: number | null
+  /** What the agent met that is no task's fault, and has not got over; null for none. */
+  outage: Outage | null
   attempt: { number: number; state: AttemptState; deadlineAt: number | null } | null
   processes: RunProcesses
   /** Whether the last attempt's session can be resumed; null when nobody has to know. */
@@ -74,6 +77,7 @@ export async function gatherFacts(subject: Subject, config: Config, env: NodeJS.
     runner: agentId === null ? null : guardHolder(home, agentId),
     waitsUntil: endOf(record?.notBefore ?? null, systemClock),
     limitUntil: sharedLimit(home, env),
+    outage: agentId === null ? null : outageOf(home, agentId),
     attempt: runId === null || number === null ? null : attemptFacts(home, runId, number),
     processes: runId === null ? { supervisor: null, agent: null, others: [] } : runProcesses(home, runId, number),
     policy: toPolicy(config, ''),

@@ -1,4 +1,5 @@
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
+import { outageWait, outageWords } from '../../core/outage.ts'
 import { oneLine } from '../output/clean.ts'
 import type { Facts } from './facts.ts'
 
@@ -21,8 +22,11 @@ export function standing(facts: Facts): Standing {
     }
     if (record.paused) return { state: 'paused', says: 'paused' }
     if (facts.waitsUntil !== null) {
-      const reason = record.attempts.at(-1)?.ended?.reason
-      return { state: 'waiting', says: reason ? `waiting: ${end(reason).says}` : 'waiting' }
+      const ended = record.attempts.at(-1)?.ended
+      if (!ended) return { state: 'waiting', says: 'waiting' }
+      const { surroundings, says } = end(ended.reason)
+      const words = surroundings === 'fail' ? outageWords({ reason: ended.reason, said: ended.text }).message : says
+      return { state: 'waiting', says: `waiting: ${oneLine(words, 500)}` }
     }
     return { state: 'working', says: 'at work' }
   }
@@ -33,5 +37,7 @@ export function standing(facts: Facts): Standing {
   if (facts.runId !== null) return { state: 'unknown', says: 'neither unfinished nor ended, as far as this machine knows' }
   if (runner && facts.limitUntil !== null && facts.limitUntil > now)
     return { state: 'waiting', says: `waiting with no task in hand: ${end('usage_limit').says}` }
+  if (runner && facts.outage && outageWait(facts.outage))
+    return { state: 'waiting', says: `waiting with no task in hand: ${oneLine(outageWords(facts.outage).message, 500)}` }
   return runner ? { state: 'idle', says: 'idle: it waits for a task' } : { state: 'unknown', says: 'nothing is known of it here' }
 }

@@ -53,7 +53,7 @@ export function sentence(event: RunnerEvent): string {
     case 'run_resumed':
       return event.message
     case 'waiting':
-      return `waiting until ${localStamp(event.untilMs)}: ${event.message}`
+      return `waiting until ${localStamp(event.untilMs)}: ${event.message}${event.advice ? `. ${event.advice}` : ''}`
     case 'agent_ready':
       return `agent ready, model ${event.model}`
     case 'agent_thinking':

@@ -19,14 +19,19 @@ const SPOKEN = new Set([
 
 /** Ends of an attempt at which the last words are those of the CLI or the system, and say what went wrong. */
 const DIAGNOSTIC = new Set<unknown>([
+  'account_blocked',
   'api_error',
+  'api_refused',
+  'api_unreachable',
   'cli_missing',
   'crashed',
   'killed',
+  'no_start',
   'not_logged_in',
   'session_lost',
   'step_failed',
   'unknown_model',
+  'wrong_model',
   'usage_limit',
 ] satisfies EndReason[])
 

@@ -1,0 +1,95 @@
+import type { EndReason } from '../core/ends.ts'
+
+/** What the CLI said of a failure: in a result line with an error, or on stderr when there was none. */
+export interface Refusal {
+  where: 'result' | 'stderr'
+  /** HTTP status of the API; null for none. */
+  status: number | null
+  /** The CLI's word for the last error of the API; '' for none. */
+  error: string
+  /** The CLI's word for why it ended; '' for none. */
+  terminal: string
+  text: string
+}
+
+/** A row fits when all that it names does. What it means for task and runner stands in `core/ends.ts`, under its reason. */
+interface Cause {
+  reason: EndReason
+  where?: Refusal['where']
+  status?: readonly number[]
+  error?: readonly string[]
+  terminal?: readonly string[]
+  text?: RegExp
+}
+
+/** Words of Node and Bun for a connection that was not made, and of the CLI (2.1.329) for those that it knows. */
+const NO_CONNECTION =
+  /\bE(?:CONN\w+|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH|PROTO|PIPE)\b|\b\w*CERT\w*_\w+|certificate|\bSSL\b|\bTLS\b|Connection (?:refused|error|closed|reset)|Can't reach the API|Unable to connect|Failed to connect|fetch failed|socket hang up|Request timed out|empty or malformed response|proxy or gateway intercepting/i
+
+/** A usage or spend limit, in every wording that was seen of it. */
+const LIMIT =
+  /\b(?:hit|reached|exceeded) (?:your|the|this|its) .*(?:limit|quota)|limits? (?:was |is |has been )?(?:reached|exhausted|exceeded)|limits? will reset|out of (?:\w+ )?(?:usage|credits?)\b|regain access|requires usage credits|quota exceeded|insufficient_quota/i
+
+/** The account itself: credit, plan, organisation, access. */
+const ACCOUNT =
+  /credit balance|purchase credits|insufficient (?:balance|credit|funds)|payment required|billing|(?:organi[sz]ation|account|subscription|workspace)\b.*\b(?:disabled|suspended|banned|deactivated|expired|lapsed|not allowed|not permitted)|disabled organi[sz]ation|has disabled|not allowed for this organi[sz]ation|(?:does|do) not have (?:access|permission)|not (?:available|supported) in your (?:country|region)|unsupported_country|identity verification/i
+
+/** The login: a key or token that is missing, wrong, expired or revoked. */
+const LOGIN =
+  /authentication_error|Not logged in · |Please run \/login|Invalid API key|invalid x-api-key|(?:OAuth|access|auth\w*|session) token (?:has |is |was )?(?:been )?(?:expired|revoked|invalid)|Invalid bearer token|Invalid authentication|API key (?:has |is )?(?:expired|revoked|disabled|missing|not valid)/i
+
+/**
+ * Why the CLI or the model API refused, as one table: the first row that fits. Nothing else decides by a wording. A refusal that no row
+ * knows is of the surroundings, and never charged to the task.
+ */
+const CAUSES: readonly Cause[] = [
+  // The session, and what was said in it.
+  { reason: 'session_lost', text: /No conversation found with session ID|Session ID \S+ is already in use/i },
+  { reason: 'session_lost', terminal: ['prompt_too_long', 'image_error'] },
+  { reason: 'session_lost', text: /prompt is too long|exceed(?:s|ed)? (?:the )?(?:context|model'?s? context)|request too large \(max/i },
+  {
+    reason: 'session_lost',
+    text: /tool use concurrency|tool_use.*tool_result|could not process (?:image|pdf)|image (?:exceeds|dimensions)|\bmessages\.\d+/i,
+  },
+  { reason: 'content_refused', text: /content filtering|usage policy|unable to respond to this request/i },
+  { reason: 'crashed', text: /output token maximum/i },
+  // The CLI, before it asked anybody.
+  { reason: 'cli_missing', where: 'stderr', text: /cannot be used with root\/sudo|error: unknown option|error: option '/i },
+  // The account. An organisation's limit is a limit, and comes first.
+  { reason: 'usage_limit', text: LIMIT },
+  { reason: 'account_blocked', text: ACCOUNT },
+  { reason: 'account_blocked', status: [402] },
+  { reason: 'account_blocked', error: ['billing_error'] },
+  { reason: 'not_logged_in', text: LOGIN },
+  // The way to the API.
+  { reason: 'api_unreachable', text: NO_CONNECTION },
+  { reason: 'api_unreachable', status: [407, 511] },
+  // A proxy says 401 and 403, too; the API explains itself, in the words above.
+  { reason: 'api_refused', status: [401, 403] },
+  { reason: 'not_logged_in', error: ['authentication_failed'] },
+  { reason: 'unknown_model', status: [404] },
+  { reason: 'unknown_model', error: ['model_not_found'] },
+  { reason: 'usage_limit', status: [429] },
+  { reason: 'usage_limit', error: ['rate_limit'] },
+  { reason: 'api_error', error: ['server_error', 'overloaded_error', 'overloaded'] },
+  { reason: 'api_error', text: /overloaded|internal server error|server-side issue|bad gateway|service unavailable|gateway time-?out/i },
+]
+
+/** Why; null when what was said is no refusal of anybody. */
+export function causeOf(refusal: Refusal): EndReason | null {
+  const known = CAUSES.find(cause => fits(cause, refusal))
+  if (known) return known.reason
+  const { status, error, terminal } = refusal
+  if (status !== null && status >= 500) return 'api_error'
+  return status !== null || error !== '' || terminal === 'api_error' ? 'api_refused' : null
+}
+
+function fits(cause: Cause, { where, status, error, terminal, text }: Refusal): boolean {
+  return (
+    (cause.where ?? where) === where &&
+    (cause.status === undefined || (status !== null && cause.status.includes(status))) &&
+    (cause.error?.includes(error) ?? true) &&
+    (cause.terminal?.includes(terminal) ?? true) &&
+    (cause.text?.test(text) ?? true)
+  )
+}

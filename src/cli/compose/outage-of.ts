@@ -1,0 +1,8 @@
+import type { Outage } from '../../core/ports.ts'
+import { openBreaker } from '../../system/breaker.ts'
+import { systemClock } from '../../system/clock.ts'
+
+/** The outage that an agent has met and not got over; null for none. Only looks. */
+export function outageOf(home: string, agentId: string): Outage | null {
+  return openBreaker({ home, agentId, clock: systemClock }).current()
+}
