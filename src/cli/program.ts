@@ -10,6 +10,7 @@ import { keysCommand } from './keys.ts'
 import { logsCommand } from './logs.ts'
 import { writerAtOnce } from './output/at-once.ts'
 import { tell } from './output/tell.ts'
+import { holdSize } from './output/terminal.ts'
 import { rescueCommand } from './rescue.ts'
 import { runCommand } from './run.ts'
 import { serverCommand } from './server.ts'
@@ -96,8 +97,10 @@ export async function main(argv: string[]): Promise<boolean> {
     return false
   }
   // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {})
+    holdSize(stream)
+  }
   // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
   try {

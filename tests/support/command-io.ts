@@ -6,7 +6,8 @@ export function capture(columns?: number) {
   const stream = new PassThrough({ highWaterMark: 64 * 1024 * 1024 })
   let text = ''
   stream.setEncoding('utf8').on('data', part => (text += part))
-  const terminal = columns === undefined ? {} : { isTTY: true, columns, cursorTo: noop, moveCursor: noop, clearLine: noop }
+  const terminal =
+    columns === undefined ? {} : { isTTY: true, columns, cursorTo: noop, moveCursor: noop, clearLine: () => stream.write('\u001b[0K') }
   return Object.assign(stream, terminal, { text: () => text, lines: () => text.split('\n').filter(line => line !== '') })
 }
 

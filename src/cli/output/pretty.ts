@@ -59,6 +59,8 @@ export function openPretty(stream: OutputStream, options: PrinterOptions = {}, p
       spinner: style,
       color: now.resting ? 'gray' : 'cyan',
       discardStdin: false,
+      // To show it again, something would have to write at the exit of the process, to a terminal that may take nothing.
+      hideCursor: false,
       isEnabled: true,
       suffixText: elapsed,
     })

@@ -1,6 +1,7 @@
 import type { StampedEvent } from '../../core/event.ts'
 import type { Printer, PrinterOptions } from './printer-contract.ts'
 import { type OutputStream, openSink, type Sink } from './sink.ts'
+import { patientTerminal } from './terminal.ts'
 
 /** How events are shown: for eyes at a terminal, as lines with times, or as JSON lines. */
 export type LogFormat = 'pretty' | 'plain' | 'json'
@@ -20,8 +21,21 @@ function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== '0' && value !== 'false'
 }
 
-/** Opens a printer on a stream. Loads what the format needs and nothing else. */
+/** Opens a printer on a stream. Loads what the format needs and nothing else. Only one that is to be complete waits for a terminal. */
 export async function openPrinter(format: LogFormat, stream: OutputStream, options: PrinterOptions = {}): Promise<Printer> {
+  const terminal = options.complete ? null : patientTerminal(stream)
+  if (terminal === null) return printerOn(format, stream, options)
+  const printer = await printerOn(format, terminal, options)
+  return {
+    ...printer,
+    close() {
+      printer.close()
+      terminal.finish()
+    },
+  }
+}
+
+async function printerOn(format: LogFormat, stream: OutputStream, options: PrinterOptions): Promise<Printer> {
   if (format === 'pretty') {
     const { openPretty } = await import('./pretty.ts')
     return openPretty(stream, options)

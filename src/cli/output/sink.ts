@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs'
+import { holdSize, saneSize } from './terminal.ts'
 
 /** A place to print to that never throws, never waits, and outlives full disks and readers that went away. */
 export interface Sink {
@@ -32,6 +33,7 @@ export interface SinkOptions {
 /** Opens a sink on a stream. Files are written through their descriptor: the stream would close itself at the first full disk. */
 export function openSink(stream: OutputStream, options: SinkOptions = {}): Sink {
   const gone = new AbortController()
+  holdSize(stream)
   // Without a listener an EPIPE would be an uncaught exception. It stays: writes that are under way may still fail.
   stream.on('error', () => gone.abort())
   stream.on('close', () => gone.abort())
@@ -41,7 +43,7 @@ export function openSink(stream: OutputStream, options: SinkOptions = {}): Sink 
     fd === null
       ? toStream(stream, gone.signal, missing, options.complete ? Number.POSITIVE_INFINITY : WAITING_BYTES)
       : toFile(fd, missing, options.write ?? writeSync)
-  return { write, columns: () => stream.columns || 80, gone: gone.signal }
+  return { write, columns: () => saneSize('columns', stream.columns), gone: gone.signal }
 }
 
 /** The descriptor when it is a file or a device other than a terminal; null for terminals, pipes and sockets. */

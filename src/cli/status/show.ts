@@ -5,6 +5,7 @@ import { sharedLimit } from '../compose/shared-limit.ts'
 import { cut } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
+import { saneSize } from '../output/terminal.ts'
 import { machineStatus } from './machine-status.ts'
 import { statusLines } from './view.ts'
 
@@ -37,7 +38,7 @@ export async function showStatus(request: StatusRequest, io: CommandIo, signal: 
   if (!request.json) sink.write(ALTERNATE_SCREEN)
   try {
     while (!end.aborted) {
-      sink.write(request.json ? `${JSON.stringify(status())}\n` : screen(lines(), sink.columns(), io.stdout.rows ?? 24))
+      sink.write(request.json ? `${JSON.stringify(status())}\n` : screen(lines(), sink.columns(), saneSize('rows', io.stdout.rows)))
       await delay(1_000, undefined, { signal: end }).catch(() => {})
     }
   } finally {

@@ -5,6 +5,7 @@ import type { CommandIo } from '../command-io.ts'
 import { oneLine } from '../output/clean.ts'
 import { columnsOf, cut, wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
+import { saneSize } from '../output/terminal.ts'
 
 /** What was done to a task, in one line; the id stands alone between spaces, for scripts and double clicks. */
 export function taskLine(what: string, task: BoardTask): string {
@@ -19,7 +20,7 @@ export async function taskTable(tasks: BoardTask[], { stdout, env }: CommandIo):
   if (!stdout.isTTY) return rows.map(row => `${row.join('\t')}\n`).join('')
   const [{ default: Table }, paint] = await Promise.all([import('cli-table3'), paintFor(stdout, env)])
   // The id is there to be copied, so the title gives way; on a narrow terminal it goes below the rest.
-  const width = stdout.columns || 80
+  const width = saneSize('columns', stdout.columns)
   const widths = [0, 1, 2].map(column => Math.max(...[head, ...rows].map(row => columnsOf(row[column] ?? ''))) + 2)
   const room = width - widths.reduce((sum, each) => sum + each, 0)
   if (room < 16) {
@@ -60,7 +61,7 @@ export async function taskTable(tasks: BoardTask[], { stdout, env }: CommandIo):
 /** A task in full, with its history. */
 export async function taskPage(task: BoardTask & { history: HistoryEntry[] }, { stdout, env }: CommandIo): Promise<string> {
   const paint = await paintFor(stdout, env)
-  const width = stdout.isTTY ? stdout.columns || 80 : 100
+  const width = stdout.isTTY ? saneSize('columns', stdout.columns) : 100
   const lines = [...wrapped(oneLine(task.title), width).map(line => paint.bold(line)), '']
   const fact = (label: string, text: string) => lines.push(paint.dim(label.padEnd(11)) + text)
   fact('id', task.id)

@@ -203,15 +203,34 @@ describe('the live line', () => {
     printer.close()
   })
 
-  test('is gone, with the cursor back, after close and while a question is asked', async () => {
+  test('is gone after close and while a question is asked, and leaves the cursor where it can be seen', async () => {
     const stream = capture(80)
     const printer = openPretty(stream)
+    /** Whether the last drawing was wiped away. */
+    const isGone = () => stream.text().lastIndexOf('\u001b[0K') > stream.text().lastIndexOf('⠋')
     printer.print(stamped({ type: 'step_started', step: 'agent' }))
+    expect(isGone()).toBe(false)
     printer.suspend()
-    expect(stream.text().lastIndexOf('\u001b[?25h')).toBeGreaterThan(stream.text().lastIndexOf('\u001b[?25l'))
+    expect(isGone()).toBe(true)
     printer.resume()
-    expect(stream.text().lastIndexOf('\u001b[?25l')).toBeGreaterThan(stream.text().lastIndexOf('\u001b[?25h'))
+    expect(isGone()).toBe(false)
     printer.close()
-    expect(stream.text().lastIndexOf('\u001b[?25h')).toBeGreaterThan(stream.text().lastIndexOf('\u001b[?25l'))
+    expect(isGone()).toBe(true)
+    expect(stream.text()).not.toContain('\u001b[?25l')
   })
+
+  test.each([0, 1, 5, Number.NaN, -1, Number.POSITIVE_INFINITY, undefined, 10_000])(
+    'is drawn on a terminal that calls itself %s columns wide',
+    columns => {
+      const stream = capture(80)
+      stream.columns = columns
+      const printer = openPretty(stream)
+      printer.print(stamped({ type: 'step_started', step: 'agent' }))
+      printer.print(stamped({ type: 'tool_used', id: 'a', tool: 'Bash', argument: 'npm test' }))
+      stream.columns = 0
+      printer.print(stamped({ type: 'agent_text', text: 'I am done.' }))
+      printer.close()
+      expect(stream.text()).toContain('I am done.')
+    },
+  )
 })

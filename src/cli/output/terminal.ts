@@ -1,0 +1,124 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { clearLine, cursorTo, moveCursor } from 'node:readline'
+import { Writable } from 'node:stream'
+import type { OutputStream } from './sink.ts'
+
+/** What a terminal has that does not say how large it is, or says 0, as under `script`, in some editors and in CI. */
+const USUAL = { columns: 80, rows: 24 }
+/** Nothing can be laid out in less; what is more is no terminal's size. */
+const LEAST = { columns: 20, rows: 4 }
+const MOST = { columns: 1_000, rows: 1_000 }
+
+/** How wide or high a terminal is to be taken for, by what it says of itself. */
+export function saneSize(of: 'columns' | 'rows', said: unknown): number {
+  const usable = typeof said === 'number' && Number.isFinite(said) && said >= 1
+  return usable ? Math.min(MOST[of], Math.max(LEAST[of], Math.floor(said))) : USUAL[of]
+}
+
+/**
+ * Makes a terminal's stream tell a size that can be worked with, now and after each resize, to libraries too: some of them divide by it.
+ * Does nothing with a stream that is no terminal.
+ */
+export function holdSize(stream: { isTTY?: boolean; columns?: number; rows?: number; getWindowSize?(): [number, number] }): void {
+  if (!stream.isTTY) return
+  for (const name of ['columns', 'rows'] as const) {
+    let said: unknown = stream[name]
+    Object.defineProperty(stream, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => saneSize(name, said),
+      // Node sets it when the window is resized.
+      set: (value: unknown) => {
+        said = value
+      },
+    })
+  }
+  stream.getWindowSize = () => [saneSize('columns', stream.columns), saneSize('rows', stream.rows)]
+}
+
+/** How often a terminal that takes nothing is tried again, in milliseconds, and for how long at the end. */
+const AGAIN_MS = 50
+const LAST_MS = 1_000
+
+/** A terminal that takes what it can and keeps nobody waiting. */
+export interface PatientTerminal extends OutputStream {
+  /** Writes what still waits, as far as the terminal takes it within a second, and lets it go. */
+  finish(): void
+}
+
+/**
+ * The same terminal through a descriptor of its own that does not block. Node writes to a terminal synchronously: one that takes nothing
+ * (Ctrl-S, a dead connection, a stopped `script`) would stop the whole process. Null where there is no such way to it.
+ */
+export function patientTerminal(stream: OutputStream): PatientTerminal | null {
+  if (!stream.isTTY || stream.fd === undefined || process.platform !== 'linux') return null
+  try {
+    const fd = openSync(`/proc/self/fd/${stream.fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    return new Patient(stream, fd)
+  } catch {
+    return null
+  }
+}
+
+class Patient extends Writable implements PatientTerminal {
+  readonly isTTY = true
+  readonly #terminal: OutputStream
+  readonly #file: number
+  #waiting: { rest: Buffer; done: (error?: Error | null) => void } | null = null
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(terminal: OutputStream, file: number) {
+    super({ decodeStrings: true })
+    this.#terminal = terminal
+    this.#file = file
+  }
+
+  get columns(): number {
+    return saneSize('columns', this.#terminal.columns)
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#waiting = { rest: chunk, done }
+    this.#go()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    closeSync(this.#file)
+    done(error)
+  }
+
+  /** As far as the terminal takes it; the rest later. */
+  #go(): void {
+    const waiting = this.#waiting
+    if (!waiting) return
+    try {
+      while (waiting.rest.length > 0) waiting.rest = waiting.rest.subarray(writeSync(this.#file, waiting.rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
+        this.#timer = setTimeout(() => this.#go(), AGAIN_MS).unref()
+        return
+      }
+      this.#waiting = null
+      waiting.done(error as Error)
+      return
+    }
+    this.#waiting = null
+    waiting.done()
+  }
+
+  finish(): void {
+    const still = new Int32Array(new SharedArrayBuffer(4))
+    for (const last = performance.now() + LAST_MS; this.writableLength > 0 && performance.now() < last; ) {
+      clearTimeout(this.#timer)
+      this.#go()
+      if (this.#waiting) Atomics.wait(still, 0, 0, 5)
+    }
+    this.destroy()
+  }
+
+  // What draws on terminals asks its stream for these.
+  cursorTo = (x: number, y?: number) => cursorTo(this, x, y)
+  moveCursor = (x: number, y: number) => moveCursor(this, x, y)
+  clearLine = (direction: -1 | 0 | 1) => clearLine(this, direction)
+}
