@@ -2,13 +2,14 @@ import { parseArgs } from 'node:util'
 import type { Part, Verdict } from './attacks/frame.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
+import { terminals } from './attacks/terminals.ts'
 
 /*
  * The proof of SECURITY.md: each attack gets a stage of its own (state folder, repository, environment), does its worst to
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks]
+const PARTS: Part[] = [tasks, terminals]
 
 interface Row extends Verdict {
   part: string

@@ -27,7 +27,11 @@ async function under(stage: Stage, name: string, words: string, env: NodeJS.Proc
 /** On a terminal of its own. */
 const onTerminal = (stage: Stage, name: string, stty: string, env: NodeJS.ProcessEnv = {}) => {
   const words = [stage.binary, '--role', 'backend_dev', '--agent-id', 'dev_001', '--single-task'].map(shellWord).join(' ')
-  return under(stage, name, `exec script -qfec ${shellWord(`${stty}; exec ${words}`)} /dev/null </dev/null`, { NO_COLOR: undefined, TERM: 'xterm', ...env })
+  return under(stage, name, `exec script -qfec ${shellWord(`${stty}; exec ${words}`)} /dev/null </dev/null`, {
+    NO_COLOR: undefined,
+    TERM: 'xterm',
+    ...env,
+  })
 }
 
 const sizes: Attack[] = ['0', '1', '5', '10000'].map(columns => ({
@@ -57,7 +61,7 @@ export const terminals: Part = {
     ...terms,
     {
       name: 'the terminal is resized all the time',
-      run: stage => onTerminal(stage, 'resized', '(while stty cols 0 rows 0 && sleep 0.02 && stty cols 7 && sleep 0.02; do :; done) &'),
+      run: stage => onTerminal(stage, 'resized', '{ (while stty cols 0 rows 0 && sleep 0.02 && stty cols 7 && sleep 0.02; do :; done) & }'),
     },
     {
       name: 'the terminal takes nothing any more',

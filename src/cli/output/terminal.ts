@@ -1,7 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { clearLine, cursorTo, moveCursor } from 'node:readline'
 import { Writable } from 'node:stream'
-import type { OutputStream } from './sink.ts'
 
 /** What a terminal has that does not say how large it is, or says 0, as under `script`, in some editors and in CI. */
 const USUAL = { columns: 80, rows: 24 }
@@ -40,8 +39,13 @@ export function holdSize(stream: { isTTY?: boolean; columns?: number; rows?: num
 const AGAIN_MS = 50
 const LAST_MS = 1_000
 
+/** The parts of process.stdout that are needed here. */
+type Terminal = NodeJS.WritableStream & { fd?: number; isTTY?: boolean; columns?: number }
+
 /** A terminal that takes what it can and keeps nobody waiting. */
-export interface PatientTerminal extends OutputStream {
+interface PatientTerminal extends Writable {
+  readonly isTTY: true
+  readonly columns: number
   /** Writes what still waits, as far as the terminal takes it within a second, and lets it go. */
   finish(): void
 }
@@ -50,7 +54,7 @@ export interface PatientTerminal extends OutputStream {
  * The same terminal through a descriptor of its own that does not block. Node writes to a terminal synchronously: one that takes nothing
  * (Ctrl-S, a dead connection, a stopped `script`) would stop the whole process. Null where there is no such way to it.
  */
-export function patientTerminal(stream: OutputStream): PatientTerminal | null {
+export function patientTerminal(stream: Terminal): PatientTerminal | null {
   if (!stream.isTTY || stream.fd === undefined || process.platform !== 'linux') return null
   try {
     const fd = openSync(`/proc/self/fd/${stream.fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
@@ -61,13 +65,13 @@ export function patientTerminal(stream: OutputStream): PatientTerminal | null {
 }
 
 class Patient extends Writable implements PatientTerminal {
-  readonly isTTY = true
-  readonly #terminal: OutputStream
+  readonly isTTY = true as const
+  readonly #terminal: Terminal
   readonly #file: number
   #waiting: { rest: Buffer; done: (error?: Error | null) => void } | null = null
   #timer: NodeJS.Timeout | undefined
 
-  constructor(terminal: OutputStream, file: number) {
+  constructor(terminal: Terminal, file: number) {
     super({ decodeStrings: true })
     this.#terminal = terminal
     this.#file = file
