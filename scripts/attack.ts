@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
@@ -9,7 +10,7 @@ import { terminals } from './attacks/terminals.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals]
+const PARTS: Part[] = [tasks, terminals, evidence]
 
 interface Row extends Verdict {
   part: string

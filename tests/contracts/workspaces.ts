@@ -110,6 +110,26 @@ export function workspacesKeepTheirPromises(
       expect(warnings).toEqual([])
     })
 
+    test('nothing that the agent made is gone after a success: ignored files, a repository inside, a stash', async () => {
+      const repo = gitRepo(files)
+      const { workspaces } = opened(repo)
+      const workspace = await workspaces.prepare(request(task))
+      const { path } = workspace
+      writeFiles(path, { 'src/old.txt': 'put into the stash\n' })
+      git(path, 'stash', '-q')
+      writeFiles(path, { 'out.report': 'an ignored report\n', 'a.txt': 'a\n' })
+      gitRepo({ 'x.txt': 'in a repository of its own\n' }, join(path, 'inner'))
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.files.map(file => file.path)).toEqual(['a.txt'])
+      const said = report.remarks.join('\n')
+      for (const named of ['out.report', 'inner', 'git stash']) expect(said).toContain(named)
+      const { kept } = await workspaces.cleanup(workspace, request(task), true)
+      for (const text of ['put into the stash\n', 'an ignored report\n', 'in a repository of its own\n'])
+        expect(isKept(repo, text, kind === 'in-place' ? [repo] : [])).toBe(true)
+      expect(kept).toBe(kind === 'in-place' ? null : path)
+      expect(leftovers(repo)).toEqual([])
+    })
+
     test('cleaning up after a failure twice is the same as once, and nothing is lost', async () => {
       const repo = gitRepo(files)
       const { workspaces } = opened(repo)
