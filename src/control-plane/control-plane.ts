@@ -26,6 +26,7 @@ import { cancelTask, placeTask, requeueTask, retryRun } from './task-moves.ts'
 import { readHistory, taskOf } from './task-rows.ts'
 import { addNote, addTask, listTasks, type TaskFilter } from './tasks.ts'
 import { transact } from './transaction.ts'
+import type { Concern } from './waiting-room.ts'
 import { openWishes } from './wish-rows.ts'
 import { countBusy, countWorkers } from './worker-counts.ts'
 import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.ts'
@@ -61,7 +62,15 @@ function controlPlaneOn(store: Store, options: LeaseOptions): ControlPlane {
     ...partsOn(store, options),
     once: (caller, request, act) =>
       transact(store, tx => {
-        const inside: Store = { ...store, read: query => query(tx.db), write: change => change(tx.db) }
+        const inside: Store = {
+          ...store,
+          read: query => query(tx.db),
+          write: change => change(tx.db),
+          tell: (_db, topics) => {
+            for (const topic of topics) tx.concerns(topic)
+          },
+          told: () => {},
+        }
         return once(tx, caller.customer ?? '', request, () => act(controlPlaneOn(inside, options)))
       }),
   }
@@ -229,6 +238,10 @@ function partsOn(store: Store, options: LeaseOptions) {
 
     /** The board of one repository, for a runner on this machine. */
     board: (of: BoardOptions = {}): Board => boardOn(store, of),
+
+    /** Looks, and looks again when what it is about may have changed, until there is something or `ms` are over; null then, and after the signal. */
+    wait: <T>(concern: Concern, ms: number, signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> =>
+      store.waiting.wait(concern, ms, signal, look),
 
     /** A text that differs after anybody, here or elsewhere, changed anything that somebody may wait for. */
     mark: () => store.mark(),

@@ -8,6 +8,7 @@ import type { HistoryKind, HistoryRow, RunRow, TaskRow } from './schema.ts'
 import { withNote, writeHistory } from './task-rows.ts'
 import { addWaitingRun } from './tasks.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 import { markDelivered, openWishes } from './wish-rows.ts'
 
 /** Who holds a run, or says so. */
@@ -74,6 +75,8 @@ export async function conclude(
     .set({ ...released, waiting_run: waits?.id ?? null, on_hold: waits?.status === 'PAUSED' ? 1 : 0 })
     .where('id', '=', taskId)
     .execute()
+  // Also of other tasks: those that waited for this one, and those of a project that was full.
+  tx.concerns(workOf(task.customer))
   const line = { task_id: taskId, kind, note, run_id: runId, epoch: task.epoch } as const
   await writeHistory(tx, { ...line, who: agentId, from_status: 'under_work', to_status: gone })
   await seen(tx, task.customer, agentId)

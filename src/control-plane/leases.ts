@@ -10,6 +10,7 @@ import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { stopNow } from './task-moves.ts'
 import { withNote, writeHistory } from './task-rows.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 
 /** What a holder has: until when, and the counter by which its claim is told from others. */
 export interface Lease {
@@ -97,6 +98,7 @@ async function letGo(tx: Tx, task: TaskRow, change: Partial<TaskRow> & Pick<Task
     .set({ locked_by: null, locked_at: null, updated_at: tx.at, ...change })
     .where('id', '=', task.id)
     .execute()
+  tx.concerns(workOf(task.customer))
   const line = { task_id: task.id, kind: 'lease_over', note, run_id: task.run_id, epoch: task.epoch } as const
   await writeHistory(tx, { ...line, who: task.locked_by ?? '', from_status: 'under_work', to_status: change.status })
 }

@@ -1,6 +1,12 @@
 import type pg from 'pg'
 import { CHANNEL } from './event-insert.ts'
+import { named } from './prepared.ts'
+import { WaitingRoom } from './waiting-room.ts'
 import { Wakeups } from './wakeups.ts'
+
+/** The name under which PostgreSQL tells whom a change concerns. */
+const CONCERNS = 'agent_runner_concerns'
+export const TELL = named(`select pg_notify('${CONCERNS}', $1)`)
 
 /** How long after a broken connection the next one is tried, in milliseconds. */
 const AGAIN_MS = 250
@@ -19,11 +25,12 @@ export function openListener(connect: () => pg.Client) {
     heard++
     wakeups.wake()
   }
+  const waiting = new WaitingRoom(() => awake())
 
   async function listen(): Promise<void> {
     const mine = connect()
     client = mine
-    mine.on('notification', hear)
+    mine.on('notification', ({ channel, payload }) => (channel === CONCERNS ? waiting.stir([payload ?? '']) : hear()))
     const broken = () => {
       if (client !== mine || state === 'closed') return
       client = undefined
@@ -34,7 +41,9 @@ export function openListener(connect: () => pg.Client) {
     try {
       await mine.connect()
       await mine.query(`listen ${CHANNEL}`)
+      await mine.query(`listen ${CONCERNS}`)
       hear()
+      waiting.stir(null)
     } catch {
       broken()
     }
@@ -47,6 +56,7 @@ export function openListener(connect: () => pg.Client) {
   }
 
   return {
+    waiting,
     mark(): string {
       awake()
       return String(heard)

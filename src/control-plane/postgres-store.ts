@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { CompiledQuery } from 'kysely'
 import pg from 'pg'
 import { RunnerError } from '../core/errors.ts'
 import { POSTGRES } from './differences.ts'
 import { kyselyOn } from './pinned.ts'
 import { LiteralPostgresDialect } from './postgres-dialect.ts'
-import { openListener } from './postgres-listener.ts'
+import { openListener, TELL } from './postgres-listener.ts'
 import { POSTGRES_MIGRATIONS } from './postgres-migrations.ts'
 import { transactionsOf } from './postgres-transaction.ts'
 import type { Store } from './store.ts'
@@ -62,6 +63,12 @@ export async function openPostgresStore(url: string): Promise<Store> {
     write: change => named(untilAlone(() => transaction(change))),
     mark: listener.mark,
     changed: listener.changed,
+    waiting: listener.waiting,
+    tell(db, topics) {
+      // Goes along with the commit.
+      for (const topic of topics) db.executeQuery(CompiledQuery.raw(TELL, [topic])).catch(() => {})
+    },
+    told: () => {},
     close() {
       closing ??= Promise.all([listener.close(), kysely.db.destroy()]).then(() => {})
       return closing

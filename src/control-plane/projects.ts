@@ -4,6 +4,7 @@ import { newProjectId } from '../core/ids.ts'
 import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
 import type { ProjectRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 
 /** A repository that tasks belong to. */
 export interface Project {
@@ -136,6 +137,7 @@ export async function changeProject(tx: Tx, customer: string | null, id: string,
     .set({ ...Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)), updated_at: tx.at })
     .where('id', '=', id)
     .execute()
+  tx.concerns(workOf(owner))
   return projectOf(tx.db, customer, id)
 }
 

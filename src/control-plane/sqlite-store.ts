@@ -9,6 +9,7 @@ import { kyselyOn } from './pinned.ts'
 import { NodeSqliteDialect } from './sqlite-dialect.ts'
 import { migrate } from './sqlite-migrations.ts'
 import type { Store } from './store.ts'
+import { WaitingRoom } from './waiting-room.ts'
 import { Wakeups } from './wakeups.ts'
 
 /** How long a write waits for the writes of other processes, in milliseconds. */
@@ -79,6 +80,24 @@ export function storeOn(database: DatabaseSync, file: string, queue = realpathSy
     }
   }
   const wakeups = new Wakeups(mark, LOOK_MS)
+  // What other processes changed is not known, only that they did.
+  let watch: NodeJS.Timeout | undefined
+  let last: unknown
+  const othersChanged = () => {
+    const now = database.isOpen ? others.get()?.data_version : last
+    const changed = now !== last
+    last = now
+    return changed
+  }
+  const waiting = new WaitingRoom(
+    () => {
+      othersChanged()
+      watch = setInterval(() => {
+        if (othersChanged()) waiting.stir(null)
+      }, LOOK_MS)
+    },
+    () => clearInterval(watch),
+  )
   const write = groupCommit(database, kysely)
   return {
     url: file,
@@ -87,8 +106,12 @@ export function storeOn(database: DatabaseSync, file: string, queue = realpathSy
     write: change => named(write(change)).finally(() => wakeups.wake()),
     mark,
     changed: (since, ms, signal) => wakeups.wait(since, ms, signal),
+    waiting,
+    tell: () => {},
+    told: topics => waiting.stir(topics),
     async close() {
       // What has begun is brought to its end.
+      clearInterval(watch)
       while (working.size > 0) await Promise.allSettled(working)
       if (database.isOpen) database.close()
     },

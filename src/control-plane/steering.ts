@@ -5,6 +5,7 @@ import { isOver, wrongState } from './run-states.ts'
 import type { RunRow, TaskRow } from './schema.ts'
 import { stopNow } from './task-moves.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 import { addWish, openWishes } from './wish-rows.ts'
 
 /** What came of a wish: done at once, or `wishId` by which its runner confirms it. */
@@ -34,6 +35,7 @@ export async function resume(tx: Tx, by: Wisher, id: string): Promise<Wished> {
   const { run, task } = await heldRun(tx, by.customer, id)
   if (run.status === 'PAUSED' && waits(run, task)) {
     await tx.db.updateTable('tasks').set({ on_hold: 0, updated_at: tx.at }).where('id', '=', task.id).execute()
+    tx.concerns(workOf(task.customer))
     return { run: toRun(await transition(tx, run, 'QUEUED', { type: 'RUN_RESUMED', data: { by: by.name } })), wishId: null }
   }
   return ask(tx, by, run, 'resume')

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Differences } from './differences.ts'
 import type { Schema } from './schema.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 
 /** Where the control plane keeps its tables. The rules see no more of the database than this. */
 export interface Store {
@@ -21,6 +22,12 @@ export interface Store {
    * you look. Throws ABORTED when the signal fires.
    */
   changed(since: string, ms: number, signal: AbortSignal): Promise<boolean>
+  /** Those who wait for something to be had; they are woken by what a change says that it concerns. */
+  readonly waiting: WaitingRoom
+  /** Within a transaction: whom it concerns. Told to those who wait in other processes once it is committed, where the database can do so. */
+  tell(db: Kysely<Schema>, topics: readonly string[]): void
+  /** After it: tells those who wait here, unless the database does. */
+  told(topics: readonly string[]): void
   close(): Promise<void>
 }
 

@@ -9,6 +9,7 @@ import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { type BoardTask, heldTask, taskOf, withNote, writeHistory } from './task-rows.ts'
 import { addWaitingRun } from './tasks.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 import { addWish, openWishes } from './wish-rows.ts'
 
 interface Move {
@@ -65,6 +66,7 @@ async function place(tx: Tx, task: TaskRow, status: TaskStatus, by: string, note
   const free = { locked_by: null, locked_at: null, waiting_run: null, on_hold: 0 }
   const change = { ...free, status, notes: withNote(task.notes, by, note), updated_at: tx.at }
   await tx.db.updateTable('tasks').set(change).where('id', '=', task.id).execute()
+  tx.concerns(workOf(task.customer))
   const line = {
     task_id: task.id,
     kind: 'moved',

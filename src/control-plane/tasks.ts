@@ -10,6 +10,7 @@ import { addRun, latestRun, type RunWish } from './run-rows.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
 import { type BoardTask, heldTask, withBelongings, withNote, writeHistory } from './task-rows.ts'
 import type { Tx } from './transaction.ts'
+import { workOf } from './waiting-room.ts'
 
 /** Whose task it is. */
 export interface TaskPlace {
@@ -41,6 +42,7 @@ export async function addTask(
     .values({ ...facts, criteria: JSON.stringify(criteria), max_cost_usd: maxCostUsd, notes: '', created_at: tx.at, updated_at: tx.at })
     .returningAll()
     .executeTakeFirstOrThrow()
+  tx.concerns(workOf(place.customer))
   const rows = dependsOn.map(depends_on => ({ task_id: id, depends_on }))
   if (rows.length > 0) await tx.db.insertInto('task_dependencies').values(rows).execute()
   if (labels.length > 0)
@@ -57,6 +59,7 @@ export async function addTask(
 export async function addWaitingRun(tx: Tx, task: TaskRow, wish: RunWish = {}, like?: RunRow): Promise<RunRow> {
   const run = await addRun(tx, task, wish, like ?? (await latestRun(tx.db, task.id)))
   await tx.db.updateTable('tasks').set({ waiting_run: run.id, on_hold: 0 }).where('id', '=', task.id).execute()
+  tx.concerns(workOf(task.customer))
   return run
 }
 

@@ -12,11 +12,14 @@ export interface Tx {
   readonly at: string
   /** Adds an event of a run. It is written last, so that the time in which only this transaction may add events is short. */
   happened(run: number, type: string, data: Record<string, unknown>, origin?: NewEvent['origin']): void
+  /** Whom it concerns: those who wait for this topic are woken once it is committed. */
+  concerns(topic: string): void
 }
 
-/** Runs a change and writes its events in one transaction. */
-export function transact<T>(store: Store, change: (tx: Tx) => Promise<T>): Promise<T> {
-  return store.write(async db => {
+/** Runs a change and writes its events in one transaction. Who waits for what it brings is woken after it. */
+export async function transact<T>(store: Store, change: (tx: Tx) => Promise<T>): Promise<T> {
+  const topics = new Set<string>()
+  const result = await store.write(async db => {
     const events: NewEvent[] = []
     const at = new Date().toISOString()
     const tx: Tx = {
@@ -24,9 +27,13 @@ export function transact<T>(store: Store, change: (tx: Tx) => Promise<T>): Promi
       differs: store.differs,
       at,
       happened: (run, type, data, origin) => void events.push({ run, type, data, at, origin }),
+      concerns: topic => void topics.add(topic),
     }
-    const result = await change(tx)
+    const made = await change(tx)
     if (events.length > 0) await writeEvents(db, store.differs, events)
-    return result
+    if (topics.size > 0) store.tell(db, [...topics])
+    return made
   })
+  if (topics.size > 0) store.told([...topics])
+  return result
 }

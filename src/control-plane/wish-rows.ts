@@ -4,10 +4,12 @@ import type { Wish } from '../core/run.ts'
 import type { RunStatus } from './run-states.ts'
 import type { RunRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
+import { wishesOf } from './waiting-room.ts'
 
 /** Keeps a wish for the holder of a run, with its event, and answers its id. */
 export async function addWish(tx: Tx, run: RunRow, by: string, { kind, text, mode }: Omit<Wish, 'id'>): Promise<string> {
   const id = newWishId()
+  tx.concerns(wishesOf(run.id))
   await tx.db.insertInto('run_wishes').values({ id, run: run.seq, kind, text, mode, asked_at: tx.at, asked_by: by }).execute()
   if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'asked', wish: id, text, mode, by })
   else tx.happened(run.seq, 'LOG', { message: `${kind} was asked for by ${by}`, wish: id, ...(text && { reason: text }) })

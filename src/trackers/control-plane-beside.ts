@@ -1,9 +1,10 @@
 import type { ControlPlane } from '../control-plane/control-plane.ts'
 import type { Conclusion } from '../control-plane/endings.ts'
+import { wishesOf, workOf } from '../control-plane/waiting-room.ts'
 import type { Claimer } from '../control-plane/workers.ts'
 import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
-import { plainTask, throwIfAborted, unknownWishes, waited } from './control-plane.ts'
+import { plainTask, throwIfAborted, unknownWishes } from './control-plane.ts'
 import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
 
 /** Projects of this machine belong to no customer. */
@@ -35,7 +36,9 @@ export function openBeside(plane: ControlPlane, here: { machine: string; labels?
     },
     async look(agent, waitSeconds, signal) {
       throwIfAborted(signal)
-      const found = await waited(plane, waitSeconds, signal, () => queue.look(HERE, { ...agent, ...here }))
+      const concern = { topic: workOf(HERE.customer), group: JSON.stringify([agent.role, agent.level, here.labels]) }
+      const found = await plane.wait(concern, waitSeconds * 1_000, signal, () => queue.look(HERE, { ...agent, ...here }))
+      throwIfAborted(signal)
       return found && plainTask({ ...found, repo: found.project })
     },
     claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
@@ -59,7 +62,9 @@ export function openBeside(plane: ControlPlane, here: { machine: string; labels?
       async wanted(agent, task, runId, known, waitSeconds, signal) {
         await queue.renew(HERE, await holders.of(agent, task, runId, signal))
         const look = async () => unknownWishes(await queue.wanted(HERE, runId), known)
-        return (await waited(plane, waitSeconds, signal, look)) ?? []
+        const wishes = await plane.wait({ topic: wishesOf(runId), group: JSON.stringify(known) }, waitSeconds * 1_000, signal, look)
+        throwIfAborted(signal)
+        return wishes ?? []
       },
       stopped: (agent, task, report, signal) => conclude(agent, task, { kind: 'stopped', ...report }, signal),
     },

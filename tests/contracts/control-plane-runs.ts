@@ -126,7 +126,7 @@ export function runPromises(newDatabase: NewDatabase): void {
       const again = await take()
       expect(again.run).toMatchObject({ id, status: 'RUNNING', epoch: 2 })
       expect(await plane.queue.conclude(me, holder, task.id, back)).toBe('reported')
-      expect(await plane.queue.conclude(me, holder, task.id, { kind: 'reported', status: 'dev_done', note: 'late' })).toBe('reported')
+      expect(await plane.queue.conclude(me, holder, task.id, { kind: 'reported', status: 'dev_done', note: 'late' })).toBe('lost')
       expect(await plane.runs.get(me, id)).toMatchObject({ status: 'RUNNING', epoch: 2 })
       expect(await plane.queue.conclude(me, again.holder, task.id, { kind: 'reported', status: 'dev_done', note: '' })).toBe('reported')
       expect(await typesOf(id)).toEqual(['RUN_CREATED', 'RUN_STARTED', 'RUN_RECOVERED', 'RUN_STARTED', 'RUN_COMPLETED'])

@@ -3,6 +3,7 @@ import type { StampedEvent } from '../../core/event.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { storable } from '../../core/storable.ts'
 import { cut } from '../../core/text/words.ts'
+import { wishesOf } from '../waiting-room.ts'
 import { LONG } from '../wire/parts.ts'
 import { artifact } from '../wire/run.ts'
 import { completion, completionAnswer, heartbeat, heartbeatAnswer, logAnswer, logBatch, uploadQuery } from '../wire/worker.ts'
@@ -10,7 +11,6 @@ import { type ApiContext, by, idParam } from './context.ts'
 import { holderOf } from './holder.ts'
 import { once, onceWaited } from './once.ts'
 import type { ApiServer } from './server-types.ts'
-import { waited } from './waiting.ts'
 
 const tags = ['tasks']
 const config = { needs: 'worker' } as const
@@ -44,7 +44,7 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
         const caller = by(request)
         const holder = await holderOf(plane, caller, request.params.id, request.body)
         const lease = await plane.queue.renew(caller, { ...holder, taskId: request.params.id })
-        const wishes = await waited(plane, wait, signal, async () => {
+        const wishes = await plane.wait({ topic: wishesOf(holder.runId), group: JSON.stringify(known) }, wait * 1_000, signal, async () => {
           const wanted = await plane.queue.wanted(caller, holder.runId, known)
           return wanted.length > 0 ? wanted : null
         })

@@ -1,13 +1,13 @@
 import { newAgentId } from '../../core/ids.ts'
 import type { Claimed } from '../queue.ts'
 import type { BoardTask } from '../task-rows.ts'
+import { workOf } from '../waiting-room.ts'
 import { noContent } from '../wire/parts.ts'
 import { claimAnswer, claimRequest, holdingAnswer, holdingQuery, poll, polled } from '../wire/worker.ts'
 import { type ApiContext, by, gone, idParam } from './context.ts'
 import { once } from './once.ts'
 import type { ApiServer } from './server-types.ts'
 import { runShape, taskShape } from './shapes.ts'
-import { waited } from './waiting.ts'
 
 const tags = ['tasks']
 
@@ -38,7 +38,10 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
       const claimer = { id: agent_id, role, level, labels, machine }
       const where = { projectId: project_id, runId: run_id }
       const caller = by(request)
-      const found = await waited(plane, wait, gone(reply, closing), async () => {
+      // Whose queue it is: the project's customer's, where somebody asks who sees all.
+      const owner = caller.customer ?? (project_id === undefined ? '' : (await plane.projects.get(caller, project_id)).customer)
+      const concern = { topic: workOf(owner), group: JSON.stringify([project_id, role, level, labels, peek]) }
+      const found = await plane.wait(concern, wait * 1_000, gone(reply, closing), async () => {
         if (!peek) return plane.queue.next(caller, claimer, where)
         const task = await plane.queue.look(caller, claimer, where)
         return task && { task, run: null, lease: null }
