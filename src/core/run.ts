@@ -104,6 +104,17 @@ export interface WorkspaceRecord {
   continued: boolean
   /** Why it is not the kind that was asked for; null when it is. */
   fallback: string | null
+  /** By what it is known again, with its repository; left out where git has no part in it, and by older versions. */
+  seal?: Seal | undefined
+}
+
+/** What an exchanged workspace lacks: a text in its repository's git folder, and the numbers that the file system gave to both folders. */
+export interface Seal {
+  text: string
+  /** The git folder that all checkouts of the repository share. */
+  repository: string
+  repositoryNumber: string
+  folderNumber: string
 }
 
 export interface Commit {
@@ -155,6 +166,8 @@ export interface WorkReport {
   rescued: string[]
   /** Things a person should know, one sentence each. */
   remarks: string[]
+  /** The workspace, or the repository itself, is no longer the one in which the work began: it is not done. Never on the disk. */
+  replaced?: { what: 'workspace' | 'repository'; says: string } | undefined
 }
 
 /** What the run tells the tracker at its end. */

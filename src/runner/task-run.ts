@@ -116,10 +116,12 @@ const steps: Record<StepName, Step> = {
     async run({ record, context, request, decide, outcome }) {
       // What the agent, or a git of a killed runner, left running must not write while its work is looked at.
       await context.supervision.sweep(record.runId)
-      const { diff, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
+      const { diff, replaced, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
       if (diff) context.files.write(record.runId, 'diff.patch', diff)
       record.work = { ...work, diff: '' }
-      decide(proven(outcome(), record))
+      const reason = proven(outcome(), record)
+      if (replaced && end(reason).next === 'report') decide(`${replaced.what}_replaced`, replaced.says)
+      else decide(reason)
       return work.commits.length === 1 ? '1 commit' : `${work.commits.length} commits`
     },
   },

@@ -86,6 +86,7 @@ function build() {
     dirtyAtStart: z.array(z.string()),
     continued: z.boolean(),
     fallback: z.string().nullable(),
+    seal: z.object({ text: z.string(), repository: z.string(), repositoryNumber: z.string(), folderNumber: z.string() }).optional(),
   })
 
   const work = z.object({

@@ -1,8 +1,10 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { WorkspaceRecord } from '../core/run.ts'
 import { type Git, openGit } from './git.ts'
 import { findRepository, gitFolderOf, type Repository, unfinishedOperation } from './repository.ts'
 import { listRescued } from './rescue.ts'
+import { replacedIn } from './seal.ts'
 import { readStatus, type Status } from './status.ts'
 import { usersPaths } from './users-paths.ts'
 
@@ -29,10 +31,12 @@ export interface CheckoutView {
 /** Looks at a run's place of work and changes nothing. Never throws: what goes wrong is told in `problem`. */
 export async function lookAtCheckout(
   path: string,
-  run: { runId: string; base: string | null; dirtyAtStart: string[] },
+  run: { runId: string; base: string | null; dirtyAtStart: string[]; workspace: WorkspaceRecord | null },
 ): Promise<CheckoutView> {
   const nothing = { branch: null, head: null, uncommitted: [], commits: null, operation: null, rescued: [], problem: null }
   if (!existsSync(path)) return { path, state: 'none', ...nothing }
+  const replaced = run.workspace && replacedIn(run.workspace, run.runId)
+  if (replaced) return { path, state: 'unreadable', ...nothing, problem: replaced.says }
   try {
     const found = await openCheckout(path, LOOK_MS)
     if (!found) return { path, state: 'folder', ...nothing }

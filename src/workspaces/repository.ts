@@ -60,6 +60,9 @@ function looksLikeRepository(folder: string): boolean {
   }
 }
 
+/** Where a `.git` that was found in the place of ours goes, so that nobody's git takes it for a repository. */
+export const PUT_ASIDE = '.git.replaced'
+
 /** The folder's git folder as its `.git` says, without asking git; null when there is none. */
 export function gitFolderOf(checkout: string): string | null {
   const dotGit = join(checkout, '.git')

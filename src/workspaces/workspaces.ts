@@ -15,8 +15,10 @@ import { withoutNoise } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
 import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
+import { collectReplaced, leaveReplaced } from './replaced.ts'
 import { findRepository } from './repository.ts'
 import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
+import { dropSeal, replacedIn, sealed } from './seal.ts'
 import { dropPrivateIndex } from './snapshot.ts'
 import { readStatus } from './status.ts'
 import { dropUnusedBranch, isUntouched } from './untouched.ts'
@@ -55,7 +57,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       let wish = wishFor(place)
       if (!wish.apart) {
         try {
-          return await prepareInPlace(place, null)
+          return sealedIn(place, await prepareInPlace(place, null))
         } catch (failure) {
           // Another agent may have come in between: then the task gets a worktree, as if that one had been there before.
           wish = wishFor(place)
@@ -65,13 +67,13 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       try {
         const workspace = await prepareApart(place, hurry)
         const fallback = [wish.reason, workspace.fallback].filter(Boolean).join('; ') || null
-        return { ...workspace, fallback }
+        return sealedIn(place, { ...workspace, fallback })
       } catch (failure) {
         const { code, message } = asGitFailure(failure)
         if (code !== 'GIT_FAILED' || hurry?.aborted || !mayFallBack(place)) throw failure
         const workspace = await prepareInPlace(place, message)
         options.warn(`no worktree could be made, so the task works in place: ${message}`)
-        return workspace
+        return sealedIn(place, workspace)
       }
     },
 
@@ -81,10 +83,12 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       if (!place) throw new RunnerError('GIT_FAILED', `${workspace.path} is gone, and ${workspace.repo} is no repository`)
       const { path, branch } = await (workspace.kind === 'clone' ? prepareClone(place, 'its clone was gone') : prepareWorktree(place))
       options.warn(`${workspace.path} was gone: the work goes on in ${path} with what is on ${branch}`)
-      return { ...workspace, path, branch }
+      return sealedIn(place, { ...workspace, path, branch })
     },
 
     async collect(workspace, request, success) {
+      const replaced = replacedIn(workspace, request.runId)
+      if (replaced) return await collectReplaced(() => open(request, workspace.repo), workspace, replaced)
       const place = await open(request, workspace.repo)
       if (!place) {
         const remarks = ['The folder is no git repository, so what was changed cannot be told.']
@@ -106,6 +110,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     },
 
     async cleanup(workspace, request, success, mayVanish = false) {
+      const replaced = replacedIn(workspace, request.runId, true)
+      if (replaced) return await leaveReplaced(() => open(request, workspace.repo), workspace, replaced)
       const place = await open(request, workspace.repo)
       if (!place) return { kept: workspace.kind !== 'in-place' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
@@ -145,7 +151,10 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   /** A run that gets no workspace has no cleanup. */
   async function refuse(request: WorkspaceRequest, failure: unknown): Promise<never> {
     const place = asGitFailure(failure).code === 'GIT_FAILED' ? await open(request).catch(() => null) : null
-    if (place) dropPicture(place)
+    if (place) {
+      dropPicture(place)
+      dropSeal(null, place.repository.commonDir, request.runId)
+    }
     return fail(failure)
   }
 
@@ -200,6 +209,10 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   }
 }
 
+function sealedIn({ repository, request }: Place, workspace: WorkspaceRecord): WorkspaceRecord {
+  return sealed(workspace, repository.commonDir, request.runId)
+}
+
 /** Removes a worktree or clone; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
 async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   try {
@@ -223,6 +236,7 @@ function dropTraces(place: Place, workspace: WorkspaceRecord): void {
   const { gitDir, commonDir } = repository
   dropPicture(place)
   dropIntent(commonDir, request.runId)
+  dropSeal(workspace, commonDir, request.runId)
   const own = workspace.kind === 'clone' ? [join(workspace.path, '.git')] : adminFolders(commonDir, workspace.path)
   for (const folder of [gitDir, commonDir, ...own]) dropPrivateIndex(folder, safeRun(request.runId))
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Git } from './git.ts'
-import { gitFolderOf, type Repository } from './repository.ts'
+import { gitFolderOf, PUT_ASIDE, type Repository } from './repository.ts'
 
 /** A checkout of the repository, as git lists it. */
 export interface ListedWorktree {
@@ -114,8 +114,9 @@ function pathOf(admin: string): string | null {
   return target === null ? null : dirname(resolve(admin, target))
 }
 
-/** Whether a folder has a `.git` that leads elsewhere: a repository of its own, with a history that is nowhere else. */
+/** Whether a folder has, or had, a `.git` that leads elsewhere: a repository of its own, with a history that is nowhere else. */
 export function isForeign(path: string, admins: string[]): boolean {
+  if (existsSync(join(path, PUT_ASIDE))) return true
   const found = gitFolderOf(path)
   return found !== null && !admins.some(admin => realPath(admin) === found)
 }

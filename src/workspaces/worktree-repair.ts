@@ -6,7 +6,7 @@ import { clearStaleLocks, waitForGit } from './git-at-work.ts'
 import { hiddenFiles } from './hidden-files.ts'
 import { identityEnv } from './identity.ts'
 import { gitAt, type Place } from './place.ts'
-import { gitFolderOf } from './repository.ts'
+import { gitFolderOf, PUT_ASIDE } from './repository.ts'
 import { isHeld, keepCommit, rescueTree, safeRun } from './rescue.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import { readStatus } from './status.ts'
@@ -37,6 +37,7 @@ export async function wholeWorktree(place: Place, path: string, evenIfGoing = fa
 
 /** Whether a worktree has no `.git`, or an empty one from a power cut while it was written. */
 function mayLink(path: string): boolean {
+  if (existsSync(join(path, PUT_ASIDE))) return false
   const entry = lstatSync(join(path, '.git'), { throwIfNoEntry: false })
   return !entry || (entry.isFile() && entry.size === 0)
 }

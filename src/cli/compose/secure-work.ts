@@ -19,7 +19,10 @@ export async function secureWork(config: Config, record: RunRecord, warn: (messa
   // What is in a clone is put into the repository by the cleanup.
   const worktree = workspace?.kind === 'worktree' ? workspace : workspace ? null : inherited && { path: inherited.path, base: null }
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
-  const rescued = worktree ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []
+  const { replacedIn } = await import('../../workspaces/seal.ts')
+  // No git works in a worktree that is not the one.
+  const isOurs = !workspace || replacedIn(workspace, runId) === null
+  const rescued = worktree && isOurs ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []
   if (!workspace) return { rescued, kept: inherited?.path ?? null }
   const workspaces = openConfiguredWorkspaces(config, agent.id, warn)
   const cleaned = await workspaces.cleanup(workspace, { runId, task, agentId: agent.id, inherited }, false)

@@ -5,7 +5,7 @@ import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { Holding } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
-import type { CheckoutView } from '../../workspaces/checkout.ts'
+import type { CheckoutView, lookAtCheckout } from '../../workspaces/checkout.ts'
 import { openTracker } from '../compose.ts'
 import { boardFile } from '../task/embedded-board.ts'
 
@@ -55,9 +55,8 @@ function told({ message, advice, exitCode }: RunnerError) {
 }
 
 /** How a place of work stands in git. */
-export async function lookAt(path: string, run: { runId: string; base: string | null; dirtyAtStart: string[] }): Promise<CheckoutView> {
-  const { lookAtCheckout } = await import('../../workspaces/checkout.ts')
-  return await lookAtCheckout(path, run)
+export async function lookAt(path: string, run: Parameters<typeof lookAtCheckout>[1]): Promise<CheckoutView> {
+  return await (await import('../../workspaces/checkout.ts')).lookAtCheckout(path, run)
 }
 
 /** Whether the agent CLI can resume the session in this folder. */

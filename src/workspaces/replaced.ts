@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import { dropIntent } from './intent.ts'
+import { dropPicture } from './picture.ts'
+import type { Place } from './place.ts'
+import { listRescued } from './rescue.ts'
+import { dropSeal, putAside, type Replaced } from './seal.ts'
+import { readWork } from './work-report.ts'
+
+/*
+ * The end of a run whose workspace, or repository, is not the one any more: nothing of it is run, committed or deleted. `open` opens the repository; it is
+ * not called where that one is in doubt.
+ */
+
+type Open = () => Promise<Place | null>
+
+/** Reports what is on the branch in the repository itself, if that is the one. */
+export async function collectReplaced(open: Open, workspace: WorkspaceRecord, replaced: Replaced): Promise<WorkReport> {
+  const { path, branch, base } = workspace
+  const says = replaced.says.charAt(0).toUpperCase() + replaced.says.slice(1)
+  const remarks = [`${says}, so nothing in ${path} was committed; all is there as it was left.`]
+  const aside = putAside(workspace)
+  if (aside) remarks.push(`The git folder that was found there is ${aside} now.`)
+  const nothing: WorkReport = { branch, commits: [], files: [], diff: '', rescued: [], remarks, replaced }
+  const place = replaced.what === 'repository' ? null : await open()
+  if (!place) return nothing
+  const tip = branch === null ? null : await branchTip(place.git, `refs/heads/${branch}`)
+  const { links: _, ...work } = await readWork(place.git, base, tip ? [tip] : [], place.options.diffBytes)
+  return { ...nothing, ...work, rescued: await refsOf(place), remarks: [...remarks, ...work.remarks] }
+}
+
+/** Lets go of it, and leaves all where it is. */
+export async function leaveReplaced(open: Open, workspace: WorkspaceRecord, replaced: Replaced) {
+  putAside(workspace)
+  const kept = workspace.kind !== 'in-place' && existsSync(workspace.path) ? workspace.path : null
+  const place = replaced.what === 'repository' ? null : await open()
+  if (!place) return { kept, rescued: [] }
+  const rescued = await refsOf(place)
+  const { commonDir } = place.repository
+  dropPicture(place)
+  dropIntent(commonDir, place.request.runId)
+  dropSeal(workspace, commonDir, place.request.runId)
+  return { kept, rescued }
+}
+
+async function refsOf({ git, request }: Place): Promise<string[]> {
+  return (await listRescued(git, request.runId)).map(one => one.ref)
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Seal, WorkspaceRecord } from '../core/run.ts'
+import { gitFolderOf, PUT_ASIDE } from './repository.ts'
+import { safeRun } from './rescue.ts'
+import { realPath } from './worktree-list.ts'
+
+/*
+ * By what a workspace is known again after an agent had it. A git folder that the agent put in its place may make git run anything, so it is
+ * looked at without git, and git never works in one that is not known.
+ */
+
+/** What was exchanged. */
+export interface Replaced {
+  what: 'workspace' | 'repository'
+  says: string
+}
+
+const sealIn = (gitDir: string, runId: string) => join(gitDir, `agent-runner-${safeRun(runId)}.seal`)
+
+/** The same workspace with its seal, which stands in its git folder too. One that the run has set already stays. */
+export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: string): WorkspaceRecord {
+  const text = readSeal(commonDir, runId) ?? randomUUID()
+  for (const gitDir of workspace.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir])
+    if (readSeal(gitDir, runId) !== text) writeSeal(gitDir, runId, text)
+  return {
+    ...workspace,
+    seal: { text, repository: commonDir, repositoryNumber: numberOf(commonDir), folderNumber: numberOf(workspace.path) },
+  }
+}
+
+/** Removes the seals of a run. */
+export function dropSeal(workspace: WorkspaceRecord | null, commonDir: string, runId: string): void {
+  for (const gitDir of workspace?.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir])
+    for (const suffix of ['', '.new']) rmSync(sealIn(gitDir, runId) + suffix, { force: true })
+}
+
+/**
+ * What is no longer the repository or workspace in which the work began; null when all is, also where the folder is gone. Nothing is
+ * run. A workspace that an older version has prepared has no seal and is taken as it is. `broken`: the seal may be gone already, by a clean-up that
+ * was interrupted; then the numbers of the folders must do.
+ */
+export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = false): Replaced | null {
+  const { seal, path } = workspace
+  if (!seal) return null
+  const isSealed = (gitDir: string, number: string, folder = gitDir) => {
+    const text = readSeal(gitDir, runId)
+    return text === seal.text || (broken && text === null && numberOf(folder) === number)
+  }
+  if (!isSealed(seal.repository, seal.repositoryNumber)) {
+    const how = existsSync(seal.repository) ? 'is not the one in which the work began' : 'is gone'
+    return { what: 'repository', says: `the repository's git folder ${seal.repository} ${how}` }
+  }
+  const fault = existsSync(path) ? faultAt(workspace, seal, gitDir => isSealed(gitDir, seal.folderNumber, path)) : null
+  if (fault === null) return null
+  return { what: workspace.kind === 'in-place' ? 'repository' : 'workspace', says: fault }
+}
+
+/** Puts a workspace's foreign `.git` aside, and answers where it is now; null when there is none. */
+export function putAside({ path, kind }: WorkspaceRecord): string | null {
+  const aside = join(path, PUT_ASIDE)
+  if (kind === 'in-place' || !existsSync(path)) return null
+  if (isThere(aside)) return aside
+  if (!isThere(join(path, '.git'))) return null
+  renameSync(join(path, '.git'), aside)
+  return aside
+}
+
+function faultAt({ kind, path }: WorkspaceRecord, seal: Seal, isSealed: (gitDir: string) => boolean): string | null {
+  const dotGit = join(path, '.git')
+  if (isThere(join(path, PUT_ASIDE))) return `${dotGit} was not the one with which the work began`
+  const entry = lstatSync(dotGit, { throwIfNoEntry: false })
+  if (kind === 'clone') {
+    const isOurs = entry?.isDirectory() && isSealed(dotGit) && commonOf(dotGit) === realPath(dotGit)
+    return isOurs ? null : `${dotGit} is not the one with which the work began`
+  }
+  if (kind === 'worktree' && (!entry || (entry.isFile() && entry.size === 0)))
+    return numberOf(path) === seal.folderNumber ? null : `${path} is not the folder in which the work began`
+  const gitDir = kind === 'worktree' && !entry?.isFile() ? null : gitFolderOf(path)
+  if (gitDir === null || commonOf(gitDir) !== seal.repository) return `${dotGit} does not lead to the repository any more`
+  return kind === 'worktree' && !leadsBack(gitDir, dotGit) ? `${dotGit} leads to the git folder of another worktree` : null
+}
+
+/** The git folder that a checkout's git folder shares with others. */
+function commonOf(gitDir: string): string | null {
+  try {
+    const file = join(gitDir, 'commondir')
+    return realpathSync.native(existsSync(file) ? resolve(gitDir, readFileSync(file, 'utf8').trim()) : gitDir)
+  } catch {
+    return null
+  }
+}
+
+function leadsBack(admin: string, dotGit: string): boolean {
+  try {
+    const target = resolve(admin, readFileSync(join(admin, 'gitdir'), 'utf8').trim())
+    return realPath(dirname(target)) === realPath(dirname(dotGit))
+  } catch {
+    return false
+  }
+}
+
+function readSeal(gitDir: string, runId: string): string | null {
+  try {
+    return readFileSync(sealIn(gitDir, runId), 'utf8').trim() || null
+  } catch {
+    return null
+  }
+}
+
+function writeSeal(gitDir: string, runId: string, text: string): void {
+  const file = sealIn(gitDir, runId)
+  writeFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+const isThere = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
+/** The number and, since numbers are used again, the hour of birth; '' for what is not there. */
+function numberOf(path: string): string {
+  const entry = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return entry ? `${entry.ino} ${entry.birthtimeNs}` : ''
+}
