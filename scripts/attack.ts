@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
+import { server } from './attacks/server.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
 import { terminals } from './attacks/terminals.ts'
@@ -10,7 +11,7 @@ import { terminals } from './attacks/terminals.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence]
+const PARTS: Part[] = [tasks, terminals, evidence, server]
 
 interface Row extends Verdict {
   part: string

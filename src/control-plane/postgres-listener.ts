@@ -40,8 +40,8 @@ export function openListener(connect: () => pg.Client) {
     mine.on('error', broken).on('end', broken)
     try {
       await mine.connect()
-      await mine.query(`listen ${CHANNEL}`)
       await mine.query(`listen ${CONCERNS}`)
+      await mine.query(`listen ${CHANNEL}`)
       hear()
       waiting.stir(null)
     } catch {

@@ -58,7 +58,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
 }
 
 /** Looks, and looks again whenever anybody has changed anything, until there is something or the time is over. */
-export async function waited<T>(
+async function waited<T>(
   board: Pick<Board, 'mark' | 'changed'>,
   seconds: number,
   signal: AbortSignal,
