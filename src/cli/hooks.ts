@@ -1,8 +1,7 @@
 import { Argument, type Command } from 'commander'
-import type { Config } from '../config/config.ts'
 import { HOOKS, type HookName } from '../core/ports.ts'
 import { type CommandIo, endedByUser, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { addRunOptions, TRUST_FLAG } from './options.ts'
 
 type Flags = Record<string, unknown> & { json?: boolean; task?: string }
 
@@ -14,20 +13,25 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     .option('--json', 'print JSON')
     .action(async (_flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
-      const { actions, config, print } = await prepare(flags, io())
+      const { actions, print } = await prepare(io())
+      const { configToLook } = await import('./configuration.ts')
+      const config = await configToLook(flags, io())
       const { hookOptions } = await import('./compose/hook-settings.ts')
       process.exitCode = actions.listHooks(hookOptions(config), flags.json === true, print)
     })
 
   addRunOptions(hooks.command('run').description('calls a hook as the runner would, and shows what it says'), [...PLACES, ...DETAILS])
     .addArgument(new Argument('<name>', 'which one').choices(HOOKS))
+    .option(...TRUST_FLAG)
     .option('--task <file>', 'a task as JSON, at least {"title": "…"}; without it a sample')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (name: HookName, _flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
       const place = io()
-      const { actions, config, print } = await prepare(flags, place)
+      const { actions, print } = await prepare(place)
+      const [{ configToAct }, { RUNNER }] = await Promise.all([import('./configuration.ts'), import('../config/trust/refusal.ts')])
+      const config = await configToAct(flags, place, RUNNER)
       const { resolve } = await import('node:path')
       const { hookFacts, hookOptions } = await import('./compose/hook-settings.ts')
       const options = {
@@ -59,16 +63,9 @@ Examples:
   agent-runner hooks run pre_task
   agent-runner hooks run post_task --task task.json --hooks-dir ./my-hooks`
 
-async function prepare(
-  flags: Flags,
-  io: CommandIo,
-): Promise<{
-  actions: typeof import('./hooks/actions.ts')
-  config: Config
-  print: (text: string) => void
-}> {
-  const [actions, { loadConfig }, print] = await Promise.all([import('./hooks/actions.ts'), import('../config/load.ts'), printer(io)])
-  return { actions, config: await loadConfig({ flags, env: io.env, cwd: io.cwd }), print }
+async function prepare(io: CommandIo): Promise<{ actions: typeof import('./hooks/actions.ts'); print: (text: string) => void }> {
+  const [actions, print] = await Promise.all([import('./hooks/actions.ts'), printer(io)])
+  return { actions, print }
 }
 
 async function printer(io: CommandIo): Promise<(text: string) => void> {

@@ -13,15 +13,16 @@ export function logsCommand(program: Command, io: () => CommandIo = processIo): 
     .option('--json', 'the events as JSON lines')
     .addHelpText('after', '\nExamples:\n  agent-runner logs -f\n  agent-runner logs dev_001\n  agent-runner logs --raw run_01jz | jq .type')
   addRunOptions(command, ['repo', 'home']).action(async (run: string | undefined, _flags, called: Command) => {
-    const [{ loadConfig }, { showLogs }, { RunnerError }] = await Promise.all([
+    const [{ loadConfig }, { NOTHING }, { showLogs }, { RunnerError }] = await Promise.all([
       import('../config/load.ts'),
+      import('../config/trust/refusal.ts'),
       import('./logs/show.ts'),
       import('../core/errors.ts'),
     ])
     const { home, repo, follow = false, raw = false, json = false } = called.optsWithGlobals()
     if (raw && json) throw new RunnerError('USAGE', '--raw and --json exclude each other: raw output is JSON lines already')
     const place = io()
-    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd })
+    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd }, NOTHING)
     const user = endedByUser()
     const what = raw ? 'raw' : json ? 'json' : 'readable'
     await showLogs({ home: values.home, run: run ?? null, follow, what }, place, user.signal).finally(user.off)

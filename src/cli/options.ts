@@ -3,6 +3,9 @@ import { KEYS, type Key, SERVER_KEYS, setting, TOPICS } from '../config/schema.t
 
 const RUNNER_KEYS = KEYS.filter(key => !SERVER_KEYS.includes(key))
 
+/** The flag with which a command that acts trusts the repository. */
+export const TRUST_FLAG = ['--trust', 'trust the repository as it is now, as `agent-runner trust` does; for CI'] as const
+
 /**
  * Adds the flags of settings (all that a runner has, or the named ones) to a command, grouped by topic. The values stay text: the
  * configuration checks flags, environment and files in one place and with the same words.

@@ -16,6 +16,7 @@ import { runCommand } from './run.ts'
 import { serverCommand } from './server.ts'
 import { statusCommand } from './status.ts'
 import { taskCommand } from './task.ts'
+import { trustCommand } from './trust.ts'
 import { unlockCommand } from './unlock.ts'
 import { upCommand } from './up.ts'
 import { version } from './version.ts'
@@ -52,6 +53,7 @@ const COMMANDS: Record<string, (program: Command) => void> = {
   chaos: chaosCommand,
   config: configCommand,
   init: initCommand,
+  trust: trustCommand,
   hooks: hooksCommand,
   completion: completionCommand,
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addRunOptions } from './options.ts'
+import { addRunOptions, TRUST_FLAG } from './options.ts'
 
 /** Declares `run`, the default command: take tasks and do them. */
 export function runCommand(program: Command): void {
@@ -9,6 +9,7 @@ export function runCommand(program: Command): void {
     .option('--single-task', 'do one task and exit with a code that says how it went')
     .option('--dry-run', 'say what would be taken and how, and touch nothing')
     .option('--json', 'with --dry-run: print JSON; else the same as --log-format json')
+    .option(...TRUST_FLAG)
     .allowExcessArguments(false)
   addRunOptions(run)
   run.addHelpText('after', CODES).action(async flags => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SERVER_KEYS } from '../config/schema.ts'
 import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { addRunOptions, TRUST_FLAG } from './options.ts'
 
 /** Declares `server`. */
 export function serverCommand(program: Command, io: () => CommandIo = processIo): void {
@@ -9,6 +9,7 @@ export function serverCommand(program: Command, io: () => CommandIo = processIo)
     .command('server')
     .description('serve the control plane: the API, live events and the page at /docs')
     .option('--open-to-this-machine', 'ask for no key: every user and program of this machine may then have commands run as you')
+    .option(...TRUST_FLAG)
     .option('--json', 'print where it listens as one line of JSON')
     .addHelpText('after', EXAMPLES)
   addRunOptions(command, ['repo', 'home', ...SERVER_KEYS]).action(async (_flags, called: Command) => {

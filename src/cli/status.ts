@@ -10,10 +10,14 @@ export function statusCommand(program: Command, io: () => CommandIo = processIo)
     .option('--watch', 'draw anew every second until Ctrl-C')
     .option('--json', 'print one JSON document; with --watch one line per second')
   addRunOptions(command, ['repo', 'home']).action(async (_flags, called: Command) => {
-    const [{ loadConfig }, { showStatus }] = await Promise.all([import('../config/load.ts'), import('./status/show.ts')])
+    const [{ loadConfig }, { NOTHING }, { showStatus }] = await Promise.all([
+      import('../config/load.ts'),
+      import('../config/trust/refusal.ts'),
+      import('./status/show.ts'),
+    ])
     const { home, repo, json = false, watch = false } = called.optsWithGlobals()
     const place = io()
-    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd })
+    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd }, NOTHING)
     const user = endedByUser()
     await showStatus({ home: values.home, json, watch }, place, user.signal).finally(user.off)
   })

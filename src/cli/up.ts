@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { KEYS, type Key } from '../config/schema.ts'
 import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { addRunOptions, TRUST_FLAG } from './options.ts'
 
 /** Where tasks come from is no question here. */
 const NOT_HERE: readonly Key[] = ['tracker', 'apiUrl', 'apiTimeout', 'server', 'serverKey', 'serverKeyFile', 'project']
@@ -13,6 +13,7 @@ export function upCommand(program: Command, io: () => CommandIo = processIo): vo
     .description('serve the control plane, and run its tasks in lanes of the same process')
     .option('--lanes <number>', 'how many runs are worked on at once (default: 1)')
     .option('--open-to-this-machine', 'ask for no key: every user and program of this machine may then have commands run as you')
+    .option(...TRUST_FLAG)
     .option('--json', 'print where it listens as one line of JSON; else the same as --log-format json')
     .addHelpText('after', EXAMPLES)
   const keys = KEYS.filter(key => !NOT_HERE.includes(key))

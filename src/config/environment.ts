@@ -1,25 +1,25 @@
 import { KEYS, type Key, setting } from './schema.ts'
 import { envNames } from './setting.ts'
 import type { Found, Problem } from './source.ts'
-import { readTextFile } from './text-file.ts'
+import { type ReadFile, readTextFile } from './text-file.ts'
 
 export interface DotEnv {
-  path: string
+  file: ReadFile
   values: Record<string, string>
   lines: Record<string, number>
 }
 
 /** What `.env` in a repository says; null without one. It is only parsed: nothing gets into this process's environment. */
 export async function readDotEnv(path: string, problems: Problem[]): Promise<DotEnv | null> {
-  const text = readTextFile(path, 'dotenv', problems)
-  if (text === null) return null
+  const file = readTextFile(path, 'dotenv', problems)
+  if (file === null) return null
   const { parse } = await import('dotenv')
   const lines: Record<string, number> = {}
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
+  for (const [i, line] of file.text.split(/\r?\n/).entries()) {
     const name = /^\s*(?:export\s+)?([\w.-]+)\s*[=:]/.exec(line)?.[1]
     if (name) lines[name] = i + 1
   }
-  return { path, values: parse(text), lines }
+  return { file, values: parse(file.text), lines }
 }
 
 /**
@@ -36,7 +36,7 @@ export function fromEnvironment(env: NodeJS.ProcessEnv, dotenv: DotEnv | null): 
       if (!raw) continue
       const source = real
         ? { kind: 'environment' as const, name, path: null, line: null }
-        : { kind: 'dotenv' as const, name, path: dotenv?.path ?? null, line: dotenv?.lines[name] ?? null }
+        : { kind: 'dotenv' as const, name, path: dotenv?.file.path ?? null, line: dotenv?.lines[name] ?? null }
       found.set(key, { raw, asText: true, source })
       break
     }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Key } from './schema.ts'
 import { fromMapping } from './settings-file.ts'
 import type { Found, Problem } from './source.ts'
-import { readTextFile } from './text-file.ts'
+import { type ReadFile, readTextFile } from './text-file.ts'
+import type { SettingsFile } from './trust/judge.ts'
 
 /** The names of the project file, in a repository's root. */
 export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
@@ -13,10 +14,13 @@ export function findProjectFile(repo: string): string | null {
   return PROJECT_FILES.map(name => join(repo, name)).find(path => existsSync(path)) ?? null
 }
 
-/** What the project file sets. A mistake in its YAML is a problem that names file and line. */
-export async function readProjectFile(path: string | null, problems: Problem[]): Promise<Map<Key, Found>> {
-  const text = path === null ? null : readTextFile(path, 'project', problems)
-  if (path === null || text === null) return new Map()
+/** The project file with what it sets; null without one. A mistake in its YAML is a problem that names file and line. */
+export async function readProjectFile(path: string | null, problems: Problem[]): Promise<SettingsFile | null> {
+  const file = path === null ? null : readTextFile(path, 'project', problems)
+  return file && { file, found: await parse(file, problems) }
+}
+
+async function parse({ path, text }: ReadFile, problems: Problem[]): Promise<Map<Key, Found>> {
   const { LineCounter, parseDocument, isScalar, isMap } = await import('yaml')
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })

@@ -11,7 +11,7 @@ export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 
  * without them · `{ free: […] }` these values, which are the careful ones · `trusted` nothing: it says where keys go, what is executed, what
  * others may reach, or where state lives and how long · `never` nothing, trusted or not, and no other file either: it says where the files are.
  */
-export type Trust = 'free' | 'inside' | 'no-more' | 'trusted' | 'never' | { free: readonly string[] }
+export type TrustLevel = 'free' | 'inside' | 'no-more' | 'trusted' | 'never' | { free: readonly string[] }
 
 /** One row of the table of settings. Options, environment, files, README, `config` and `doctor` all derive from it. */
 export interface Setting {
@@ -26,7 +26,7 @@ export interface Setting {
   sharedEnv?: readonly string[]
   /** Null means: not set. */
   default: unknown
-  trust: Trust
+  trust: TrustLevel
   /** What a number counts; null when it is not a number. */
   unit: string | null
   /** One sentence for people. */

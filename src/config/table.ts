@@ -1,6 +1,6 @@
 import { limitsTable } from '../core/limits.ts'
 import { flagName, type Key, setting, TOPICS } from './schema.ts'
-import { envNames, type Trust } from './setting.ts'
+import { envNames, type TrustLevel } from './setting.ts'
 
 /** The settings as Markdown tables, one per topic, for README.md. */
 export function settingsTable(): string {
@@ -32,7 +32,7 @@ function sayDefault(key: Key): string {
 }
 
 /** What a repository's files may say of a setting, for people. */
-function sayTrust(trust: Trust): string {
+function sayTrust(trust: TrustLevel): string {
   if (trust === 'inside') return 'inside it; else trusted'
   if (trust === 'no-more') return 'no more than yours; else trusted'
   return typeof trust === 'string' ? trust : `${trust.free.map(code).join(', ')}; else trusted`

@@ -1,11 +1,19 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Problem, SourceKind } from './source.ts'
 
-/** A file's text; null when there is none, or something else of that name (`.env` is a folder in many Python projects). */
-export function readTextFile(path: string, kind: SourceKind, problems: Problem[]): string | null {
+/** A file as it was read, once: what is hashed is what is parsed. */
+export interface ReadFile {
+  path: string
+  bytes: Buffer
+  text: string
+}
+
+/** A file's text and bytes; null when there is none, or something else of that name (`.env` is a folder in many Python projects). */
+export function readTextFile(path: string, kind: SourceKind, problems: Problem[]): ReadFile | null {
   try {
     if (!statSync(path).isFile()) return null
-    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+    const bytes = readFileSync(path)
+    return { path, bytes, text: bytes.toString('utf8').replace(/^\uFEFF/, '') }
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') problems.push({ kind, message: `${path}: cannot be read (${code ?? message})` })

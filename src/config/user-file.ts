@@ -14,8 +14,8 @@ export const userFilePath = (home: string) => join(home, 'config.json')
 /** What the user file sets. Reading neither makes nor changes it, or the folder that it is in. */
 export function readUserFile(home: string, problems: Problem[]): Map<Key, Found> {
   const path = userFilePath(home)
-  const text = readTextFile(path, 'user', problems)
-  if (text === null || text.trim() === '') return new Map()
+  const text = readTextFile(path, 'user', problems)?.text ?? ''
+  if (text.trim() === '') return new Map()
   try {
     return fromMapping(readJson(text), { kind: 'user', path, lineOf: () => null }, problems)
   } catch (thrown) {

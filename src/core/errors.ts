@@ -51,6 +51,12 @@ export const ERRORS = {
     advice: 'The file was set aside; look at it, its work was not touched.',
   },
   CONFIG_INVALID: { kind: 'usage', exitCode: 78, http: 500, advice: '`agent-runner config explain` shows where each value comes from.' },
+  UNTRUSTED: {
+    kind: 'usage',
+    exitCode: 78,
+    http: 500,
+    advice: 'Look at what it asks for, then: `agent-runner trust`; in CI, --trust does the same.',
+  },
   USAGE: { kind: 'usage', exitCode: 2, http: 422, advice: 'Try --help.' },
   AGENT_CLI_MISSING: { kind: 'broken', exitCode: 78, http: 500, advice: 'Install the `claude` CLI or set HEADLESS_PM_CLAUDE_COMMAND.' },
   GIT_FAILED: { kind: 'broken', exitCode: 1, http: 500, advice: 'The message is what git said.' },

@@ -264,6 +264,9 @@ export interface Workspaces {
 export const HOOKS = ['pre_task', 'post_task', 'health_check'] as const
 export type HookName = (typeof HOOKS)[number]
 
+/** What may follow a hook's name in that of its file, in the order in which they are looked for. */
+export const HOOK_SUFFIXES = ['', '.py', '.sh', '.js', '.mjs', '.ts'] as const
+
 /** What a hook reads on stdin, as one JSON document. */
 export interface HookDocument {
   version: 1

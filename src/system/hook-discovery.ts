@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, delimiter, isAbsolute, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import { HOOKS, type HookName } from '../core/ports.ts'
+import { HOOK_SUFFIXES, HOOKS, type HookName } from '../core/ports.ts'
 
 /** Where hooks are looked for, and the words that start this program again. */
 export interface HookPlaces {
@@ -11,6 +11,8 @@ export interface HookPlaces {
   /** The state folder; its `hooks/` is the user's. */
   home: string
   self: string[]
+  /** Why a hook must not be run, whatever it is: its repository is not trusted. Asked again at each call. */
+  refuses?: (hook: { origin: FoundHook['origin']; path: string }) => string | null
 }
 
 export interface FoundHook {
@@ -27,7 +29,6 @@ export interface FoundHook {
   hides: string[]
 }
 
-const SUFFIXES = ['', '.py', '.sh', '.js', '.mjs', '.ts']
 const INTERPRETERS: Record<string, string> = { '.py': 'python3', '.sh': 'sh' }
 
 /** The hook that counts for each name. Throws USAGE when the folder of --hooks-dir is not there. */
@@ -47,10 +48,11 @@ export function findHook(name: HookName, places: HookPlaces): FoundHook {
   const found: FoundHook[] = []
   for (const [origin, folder] of folders) {
     if (folder === null) continue
-    for (const suffix of SUFFIXES) {
+    for (const suffix of HOOK_SUFFIXES) {
       const path = resolve(folder, name + suffix)
       if (found.some(hook => hook.path === path) || !isThere(path)) continue
-      found.push({ name, origin, path, hides: [], ...waysToRun(path, suffix, places.self) })
+      const ways = waysToRun(path, suffix, places.self)
+      found.push({ name, origin, path, hides: [], ...ways, problem: places.refuses?.({ origin, path }) ?? ways.problem })
     }
   }
   const command = [...places.self, 'shipped-hook', name]

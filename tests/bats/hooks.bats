@@ -26,6 +26,7 @@ appendFileSync(`${process.env.NOTES}/health_check.json`, `${JSON.stringify(docum
 HOOK
   echo '{ "type": "module" }' >package.json
   git add -A && git commit -qm hooks
+  "$AGENT_RUNNER" trust >/dev/null
 }
 
 @test "hooks in sh, Python and JavaScript are called with one JSON document, and what they print is in the log" {
@@ -115,7 +116,9 @@ HOOK
   run -0 "$AGENT_RUNNER" hooks run post_task --json
   [ "$(field ok <<<"$output")" = true ]
   printf 'exit 7\n' >hooks/pre_task.sh
-  run -7 "$AGENT_RUNNER" hooks run pre_task
+  run -78 "$AGENT_RUNNER" hooks run pre_task
+  says - 'hooks/pre_task.sh has changed'
+  run -7 "$AGENT_RUNNER" hooks run pre_task --trust
   run -2 "$AGENT_RUNNER" hooks run no_such_hook
   # The shipped ones work without anything.
   run -0 "$AGENT_RUNNER" hooks run health_check --repo "$HOME"

@@ -7,6 +7,7 @@ import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { type HeadlessPmServerOptions, startHeadlessPm } from '../support/headless-pm-server.ts'
 import { actAsProgram } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
+import { trustAsItIs } from '../support/trusted.ts'
 import { capture } from './capture.ts'
 
 actAsProgram()
@@ -66,6 +67,7 @@ test('on a sound machine every check is ok, the exit code is 0, and nothing is l
   expect(checks.filter(check => check.verdict !== 'ok')).toEqual([])
   expect(checks.map(check => check.name)).toEqual([
     'configuration',
+    'trust',
     'agent id',
     'role',
     'key',
@@ -180,8 +182,9 @@ test('git that is missing is a failure', async () => {
 })
 
 test('a hook that cannot be run is a failure that names it', async () => {
-  const { doctor, repo } = machine()
+  const { doctor, repo, home } = machine()
   writeFiles(repo, { 'hooks/pre_task': 'not executable' })
+  await trustAsItIs(repo, home)
   const { check, exitCode } = await doctor([...WHO, '--dirty-in-place', 'allow'])
   expect(check('hooks')).toMatchObject({ verdict: 'fail', says: expect.stringContaining(join(repo, 'hooks/pre_task')) })
   expect(exitCode).toBe(78)
@@ -247,7 +250,9 @@ test('a configuration that does not hold is the one finding; a wrong flag is a w
 })
 
 test('a key in the repository is a warning; without a role, a run would not start', async () => {
-  const inRepository = await machine({ 'agent-runner.yaml': 'apiKey: hunter2\ntracker: embedded\n' }).doctor(WHO)
+  const careless = machine({ 'agent-runner.yaml': 'apiKey: hunter2\ntracker: embedded\n' })
+  await trustAsItIs(careless.repo, careless.home)
+  const inRepository = await careless.doctor(WHO)
   expect(inRepository.check('configuration')).toMatchObject({ verdict: 'warn', advice: expect.stringContaining('config set apiKey -') })
   expect(JSON.stringify(inRepository)).not.toContain('hunter2')
   const { check, exitCode } = await machine().doctor()

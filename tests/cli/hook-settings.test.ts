@@ -6,11 +6,13 @@ import { loadConfig } from '../../src/config/load.ts'
 import { openHooks } from '../../src/system/hooks.ts'
 import { writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
+import { trustAsItIs } from '../support/trusted.ts'
 
 async function spaceToldToHook(flags: Record<string, unknown>): Promise<string> {
   const repo = tempFolder()
   writeFiles(repo, { 'hooks/health_check': `#!/bin/sh\necho "\${AGENT_RUNNER_MIN_FREE_MB:-nothing}"\n` })
   chmodSync(join(repo, 'hooks/health_check'), 0o755)
+  await trustAsItIs(repo, join(repo, 'home'))
   const config = await loadConfig({ flags: { home: join(repo, 'home'), ...flags }, env: {}, cwd: repo })
   const document = {
     version: 1 as const,

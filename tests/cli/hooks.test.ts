@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
+import { trustAsItIs } from '../support/trusted.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
@@ -18,11 +19,13 @@ function house(files: Record<string, string>) {
     const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
     return { code: code as number | null, out, err }
   }
-  return { folder, repo, call }
+  const trusted = () => trustAsItIs(repo, join(folder, 'home'))
+  return { folder, repo, call, trusted }
 }
 
 test('hooks are listed as the configuration has them', async () => {
-  const { call, repo, folder } = house({ 'hooks/pre_task.py': 'x' })
+  const { call, repo, folder, trusted } = house({ 'hooks/pre_task.py': 'x' })
+  await trusted()
   writeFiles(folder, { 'mine/post_task.sh': 'x' })
   const { code, out } = await call('list', '--json', '--hooks-dir', join(folder, 'mine'))
   expect(JSON.parse(out)).toMatchObject([
@@ -40,7 +43,8 @@ test('a hook that there is not is refused with the names of those that there are
 })
 
 test("a hook is told the configured agent, and the command ends with the hook's exit code", async () => {
-  const { call, repo } = house({ 'hooks/pre_task.sh': 'cat; exit 42', 'task.json': '{"title":"Mine","seniority":"principal"}' })
+  const { call, repo, trusted } = house({ 'hooks/pre_task.sh': 'cat; exit 42', 'task.json': '{"title":"Mine","seniority":"principal"}' })
+  await trusted()
   const { code, out } = await call('run', 'pre_task', '--agent-id', 'qa_001', '--role', 'qa', '--task', 'task.json')
   expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({
     event: 'pre_task',
@@ -63,7 +67,8 @@ test('the shipped hooks run by the hidden command of the program itself', async 
 })
 
 test('a hook that runs longer than --hook-timeout ends the command with 124', async () => {
-  const { call } = house({ 'hooks/pre_task.sh': 'exec sleep 300' })
+  const { call, trusted } = house({ 'hooks/pre_task.sh': 'exec sleep 300' })
+  await trusted()
   const { code, out } = await call('run', 'pre_task', '--hook-timeout', '1')
   expect(out).toContain('timed out')
   expect(code).toBe(124)

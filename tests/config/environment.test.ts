@@ -16,7 +16,7 @@ test('of several names the first that is set wins', async () => {
 
 test('.env fills in what the real environment lacks, name by name', async () => {
   const files = { '.env': 'HEADLESS_PM_API_KEY="from the file"\nHEADLESS_PM_LEVEL=junior\n' }
-  const { config } = await loadIn({ files, env: { API_KEY: "some other program's", HEADLESS_PM_LEVEL: 'principal' } })
+  const { config } = await loadIn({ files, trusted: true, env: { API_KEY: "some other program's", HEADLESS_PM_LEVEL: 'principal' } })
   expect(config.values.apiKey).toBe('from the file')
   expect(config.values.level).toBe('principal')
   expect(process.env.HEADLESS_PM_API_KEY).not.toBe('from the file')

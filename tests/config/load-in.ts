@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { RunnerError } from '../../src/core/errors.ts'
 import { writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
+import { trustAsItIs } from '../support/trusted.ts'
 
 export interface Given {
   flags?: Record<string, unknown>
@@ -13,6 +14,8 @@ export interface Given {
   files?: Record<string, string>
   /** The user file. */
   user?: unknown
+  /** The user has trusted the repository. */
+  trusted?: boolean
 }
 
 /** Loads a configuration from files in a repository and a state folder of the test's own. */
@@ -24,6 +27,7 @@ export async function loadIn(given: Given): Promise<{ config: Config; repo: stri
   if (given.user !== undefined)
     writeFiles(home, { 'config.json': typeof given.user === 'string' ? given.user : JSON.stringify(given.user) })
   const env = { HEADLESS_PM_HOME: home, ...given.env }
+  if (given.trusted) await trustAsItIs(repo, home)
   return { config: await loadConfig({ flags: given.flags ?? {}, env, cwd: repo }), repo, home }
 }
 

@@ -74,6 +74,7 @@ test('a value that a nearer one overrides is not looked at', async () => {
 
 test('paths count from where they were written, and ~ is the home directory', async () => {
   const { config, repo, home } = await loadIn({
+    trusted: true,
     env: { HEADLESS_PM_HOOKS_DIR: '~/hooks', HEADLESS_PM_CLAUDE_COMMAND: 'claude-2' },
     files: { 'agent-runner.yaml': 'worktreeBase: ../trees\n' },
     user: { roleInstructionsDir: 'roles' },
@@ -112,8 +113,8 @@ test('loading writes nothing, and makes no state folder', async () => {
 })
 
 test('null in a file means: not set', async () => {
-  const { config } = await loadIn({ files: { 'agent-runner.yaml': 'maxCost:\n' }, user: { maxCost: 3 } })
-  expect(config.values.maxCost).toBeNull()
+  const { config } = await loadIn({ files: { 'agent-runner.yaml': 'baseBranch:\n' }, user: { baseBranch: 'main' } })
+  expect(config.values.baseBranch).toBeNull()
   expect((await refusalOf({ files: { 'agent-runner.yaml': 'claudeTimeout:\n' } })).message).toContain('expected a number')
 })
 

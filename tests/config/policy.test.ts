@@ -6,6 +6,7 @@ import { loadIn, refusalOf } from './load-in.ts'
 
 test('the policy has the configured rules in milliseconds and bytes', async () => {
   const { config } = await loadIn({
+    trusted: true,
     env: { HEADLESS_PM_CLAUDE_TIMEOUT: '1.5', HEADLESS_PM_DIFF_LIMIT: '2', HEADLESS_PM_ON_HOOK_FAILURE: 'give-back' },
     files: { 'agent-runner.yaml': 'roles:\n  qa: {done: committed}\n  docs: {done: documentation_done}\nmodels: {roles: {qa: opus}}\n' },
   })

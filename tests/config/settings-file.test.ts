@@ -4,6 +4,7 @@ import { loadIn, refusalOf } from './load-in.ts'
 
 test('groups may be nested or dotted, in both files', async () => {
   const { config } = await loadIn({
+    trusted: true,
     files: { 'agent-runner.yml': 'models:\n  junior: haiku\n  roles:\n    qa: opus\nmodels.senior: opus\nclaudeArgs: [--add-dir, /x]\n' },
     user: { models: { principal: 'haiku' } },
   })

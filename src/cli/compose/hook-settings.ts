@@ -1,8 +1,11 @@
 import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
+import { isOfRepository } from '../../config/load.ts'
 import { toPolicy } from '../../config/policy.ts'
 import { trackerChoice, trackerUrl } from '../../config/tracker-choice.ts'
+import { hookRefusal } from '../../config/trust/hooks.ts'
 import { modelFor } from '../../core/policy.ts'
+import type { FoundHook } from '../../system/hook-discovery.ts'
 import type { HookOptions } from '../../system/hooks.ts'
 import { selfCommand } from '../../system/self.ts'
 import type { HookFacts } from '../hooks/actions.ts'
@@ -13,7 +16,11 @@ export function hookOptions({ values, sources }: Config): HookOptions {
   const { hooksDir, repo, home, hookTimeout, killGrace, minFreeDisk } = values
   // The shipped hooks have the same default, and can be told otherwise in their own words.
   const env: Record<string, string> = sources.minFreeDisk.kind === 'default' ? {} : { AGENT_RUNNER_MIN_FREE_MB: String(minFreeDisk) }
-  return { env, hooksDir, repo, home, timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000, self: selfCommand() }
+  const times = { timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000 }
+  // A folder that the user named is the user's, wherever it is.
+  const isOurs = (origin: FoundHook['origin']) => origin === 'user' || (origin === 'hooks-dir' && !isOfRepository(sources.hooksDir))
+  const refuses: HookOptions['refuses'] = ({ origin, path }) => (isOurs(origin) ? null : hookRefusal(home, repo, path))
+  return { env, hooksDir, repo, home, refuses, ...times, self: selfCommand() }
 }
 
 /** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */

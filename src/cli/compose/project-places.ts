@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
+import { RUNNER } from '../../config/trust/refusal.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { Hooks, Workspaces } from '../../core/ports.ts'
 import type { Task } from '../../core/task.ts'
@@ -30,7 +31,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
   const places = new Map<string, Promise<Place>>()
 
   async function open(repo: string): Promise<Place> {
-    const own = repo === config.values.repo ? config : await loadConfig({ flags: { ...flags, repo }, env, cwd })
+    const own = repo === config.values.repo ? config : await loadConfig({ flags: { ...flags, repo }, env, cwd }, RUNNER)
     return { workspaces: openConfiguredWorkspaces(own, agentId, warn), hooks: openHooks({ ...hookOptions(own), self }) }
   }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { trackerChoice, trackerPlace } from '../../config/tracker-choice.ts'
+import { TASKS } from '../../config/trust/refusal.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { Holding } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
@@ -32,6 +33,8 @@ export async function askTracker(
   if (embedded && !existsSync(own)) return { kind: 'elsewhere', where: own, message: `there is no embedded board at ${own}` }
   const impatient = { ...config, values: { ...values, apiTimeout: Math.min(values.apiTimeout, waitMs / 1000) } }
   const where = trackerPlace(config)
+  if (config.leftOut.some(({ key }) => TASKS.keys.includes(key)))
+    return { kind: 'elsewhere', where, message: `the repository says where its tasks are, and is not trusted: ${config.trust.repo}` }
   try {
     const tracker = await openTracker(impatient, { look: true })
     try {

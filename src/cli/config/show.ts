@@ -1,11 +1,12 @@
 import type { Config } from '../../config/config.ts'
-import { loadConfig, readConfig, refuse } from '../../config/load.ts'
+import { readConfig, refuse } from '../../config/load.ts'
 import { findSetting, valueAt } from '../../config/lookup.ts'
 import { maskValue, showValue } from '../../config/masking.ts'
 import { KEYS, type Key, setting } from '../../config/schema.ts'
 import { envNames } from '../../config/setting.ts'
 import { type Source, sayWhere } from '../../config/source.ts'
 import type { CommandIo } from '../command-io.ts'
+import { configToLook, tellLeftOut } from '../configuration.ts'
 import { paintFor } from '../output/paint.ts'
 import { tilde } from '../output/tilde.ts'
 
@@ -14,7 +15,7 @@ type Flags = Record<string, unknown>
 /** `config get`: the value that counts. Answers the exit code, 1 when it is not set. */
 export async function getSetting(name: string, flags: Flags, io: CommandIo): Promise<number> {
   const { key, inside } = findSetting(name)
-  const { values, sources } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const { values, sources } = await configToLook(flags, io)
   const value = valueAt(values[key], inside)
   if (flags.json)
     io.stdout.write(`${JSON.stringify({ key: name, value: maskValue(setting(key), value), source: sources[key] }, null, 2)}\n`)
@@ -24,7 +25,7 @@ export async function getSetting(name: string, flags: Flags, io: CommandIo): Pro
 
 /** `config list`: `key = value`, one per line. */
 export async function listSettings(flags: Flags, io: CommandIo): Promise<void> {
-  const { values } = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const { values } = await configToLook(flags, io)
   if (flags.json) {
     const document = Object.fromEntries(KEYS.map(key => [key, maskValue(setting(key), values[key])]))
     io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
@@ -32,9 +33,15 @@ export async function listSettings(flags: Flags, io: CommandIo): Promise<void> {
 }
 
 /** Each setting's value, secrets masked, and where it came from, as a document. */
-export function explained({ values, sources, files }: Config, keys: readonly Key[] = KEYS) {
+export function explained({ values, sources, files, trust, leftOut }: Config, keys: readonly Key[] = KEYS) {
   const settings = Object.fromEntries(keys.map(key => [key, { value: maskValue(setting(key), values[key]), source: sources[key] }]))
-  return { settings, files }
+  const repository = {
+    path: trust.repo,
+    state: trust.state,
+    asks_for: trust.says.map(({ text }) => text),
+    not_used: leftOut.map(({ key }) => key),
+  }
+  return { settings, files, repository }
 }
 
 /** `config explain`: each setting, its value and where it came from; what is not a default stands out. What is wrong comes last, as a refusal. */
@@ -52,7 +59,8 @@ export async function explainSettings(name: string | null, flags: Flags, io: Com
   for (const key of keys) {
     const source = sources[key]
     const shown = showValue(setting(key), values[key])
-    const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}${isBad(source) ? ': not valid, the default is shown' : ''}`)}`
+    const left = config.leftOut.find(entry => entry.key === key)
+    const line = `${key.padEnd(wide)}  ${source.kind === 'default' ? shown : paint.bold(shown)}  ${paint.dim(`← ${tilde(sayWhere(source))}${isBad(source) ? ': not valid, the default is shown' : ''}${left ? `; not used: ${tilde(sayWhere(left.source))}` : ''}`)}`
     io.stdout.write(`${line}\n`)
     if (name === null) continue
     const row = setting(key)
@@ -60,5 +68,6 @@ export async function explainSettings(name: string | null, flags: Flags, io: Com
     io.stdout.write(`${says}\n${[flag, ...envNames(row), `${key} in a file`].filter(Boolean).join(' · ')}\n`)
     if (choices) io.stdout.write(`one of ${choices.join(', ')}\n`)
   }
+  tellLeftOut(config, io)
   refuse(problems)
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
+import { DATABASE } from '../../config/trust/refusal.ts'
 import { backupDatabase, checkDatabase, vacuumDatabase } from '../../control-plane/care.ts'
 import type { DatabaseReport } from '../../control-plane/database-report.ts'
 import { ERRORS } from '../../core/errors.ts'
@@ -35,7 +36,7 @@ export async function vacuum(flags: Flags, io: CommandIo): Promise<void> {
 }
 
 async function configured({ home, repo, database }: Flags, io: CommandIo): Promise<string> {
-  return databaseOf(await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd }), io.cwd)
+  return databaseOf(await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd }, DATABASE), io.cwd)
 }
 
 function lines({ url, version, knows, bytes, counts, problems }: DatabaseReport): string[] {

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { roleInstructions } from '../../config/role-instructions.ts'
 import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
+import { headOf } from '../../config/trust/refusal.ts'
 import { ERRORS } from '../../core/errors.ts'
 import { SHORTEST_SECRET } from '../../system/redaction.ts'
 import { serverKeyOf } from '../compose/server-key.ts'
@@ -27,6 +28,16 @@ export const configuration: Check = {
     }
     const read = [files.project, files.dotenv, Object.values(sources).some(source => source.kind === 'user') ? files.user : null]
     return ok(`valid; files: ${read.filter(Boolean).join(', ') || 'none'}`)
+  },
+}
+
+/** Whether the repository has a say, and the user's agreement to it. A run in an untrusted one would not even get here. */
+export const trust: Check = {
+  name: 'trust',
+  examine({ config: { trust } }) {
+    if (trust.state === 'none') return ok('the repository asks for nothing that needs it')
+    if (trust.state === 'trusted') return ok(`${trust.repo} is trusted with: ${trust.says.map(({ text }) => text).join('; ')}`)
+    return warn(headOf(trust), `agent-runner trust ${trust.repo}`)
   },
 }
 

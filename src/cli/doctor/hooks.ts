@@ -1,12 +1,13 @@
 import { ERRORS } from '../../core/errors.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
+import { hookOptions } from '../compose/hook-settings.ts'
 import { type Check, fail, ok } from './check.ts'
 
 /** Which hook counts for each name, and whether it can be run. */
 export const hooks: Check = {
   name: 'hooks',
-  examine({ config: { values }, self }) {
-    const found = findHooks({ hooksDir: values.hooksDir, repo: values.repo, home: values.home, self })
+  examine({ config, self }) {
+    const found = findHooks({ ...hookOptions(config), self })
     const broken = found.filter(hook => hook.problem !== null)
     if (broken.length > 0)
       return fail(

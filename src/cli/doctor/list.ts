@@ -1,6 +1,6 @@
 import { agentChecks } from './agent.ts'
 import type { Check } from './check.ts'
-import { agentId, configuration, key, role } from './configuration.ts'
+import { agentId, configuration, key, role, trust } from './configuration.ts'
 import { git, repository } from './git.ts'
 import { hooks } from './hooks.ts'
 import { disk, stateFolder } from './state.ts'
@@ -8,5 +8,5 @@ import { clock, tracker } from './tracker.ts'
 
 /** All checks, in the order in which they are told. */
 export function allChecks(): Check[] {
-  return [configuration, agentId, role, key, tracker, ...agentChecks(), git, repository, hooks, stateFolder, disk, clock]
+  return [configuration, trust, agentId, role, key, tracker, ...agentChecks(), git, repository, hooks, stateFolder, disk, clock]
 }

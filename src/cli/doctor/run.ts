@@ -1,4 +1,5 @@
 import { loadConfig } from '../../config/load.ts'
+import { RUNNER } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { selfCommand } from '../../system/self.ts'
 import type { CommandIo } from '../command-io.ts'
@@ -39,9 +40,12 @@ export async function runDoctor(flags: Record<string, unknown>, io: CommandIo): 
   return failed?.exitCode ?? 0
 }
 
+/** Errors that are all that there is to tell, by the check that tells them: what an untrusted repository asks for is not even tried. */
+const ONLY = { CONFIG_INVALID: 'configuration', UNTRUSTED: 'trust' } as const
+
 async function allFindings(flags: Record<string, unknown>, io: CommandIo): Promise<Told[]> {
   try {
-    const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+    const config = await loadConfig({ flags, env: io.env, cwd: io.cwd }, RUNNER)
     const examination = {
       config,
       env: io.env,
@@ -52,9 +56,9 @@ async function allFindings(flags: Record<string, unknown>, io: CommandIo): Promi
     return await Promise.all(allChecks().map(async check => ({ name: check.name, ...(await examined(check, examination)) })))
   } catch (thrown) {
     // A wrong flag is a wrong call of doctor itself; all else stands where a run would find it too.
-    if (!(thrown instanceof RunnerError) || thrown.code !== 'CONFIG_INVALID') throw thrown
+    if (!(thrown instanceof RunnerError) || !(thrown.code in ONLY)) throw thrown
     const { message, advice, exitCode } = thrown
-    return [{ name: 'configuration', verdict: 'fail', says: message, advice, exitCode }]
+    return [{ name: ONLY[thrown.code as keyof typeof ONLY], verdict: 'fail', says: message, advice, exitCode }]
   }
 }
 

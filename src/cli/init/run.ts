@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { loadPlaces } from '../../config/load.ts'
+import type { Config } from '../../config/config.ts'
+import { loadPlaces, readConfig } from '../../config/load.ts'
 import { flagAttribute, flagName, type Key, setting } from '../../config/schema.ts'
 import { z } from '../../config/zod.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
+import { trustNow } from '../configuration.ts'
 import { checkedFlag } from './checked-flag.ts'
 import { openPrompts } from './prompts.ts'
 import { belongs, INIT_KEYS, type InitKey, isOptional, serverOf } from './questions.ts'
@@ -18,6 +20,7 @@ type Flags = Record<string, unknown>
  */
 export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
   const places = await loadPlaces({ flags, env: io.env, cwd: io.cwd })
+  const before = await trustOf(places, io)
   const target = flags.target ?? (flags.yes ? 'user' : undefined)
   if (target !== undefined && target !== 'user' && target !== 'project')
     throw new RunnerError('USAGE', `--target ${target}: expected one of user, project`)
@@ -39,10 +42,22 @@ export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
     missing.length > 0 ? await ask(target, given, key, flags, io) : { target: target as 'user' | 'project', settings: given, key }
   for (const key of INIT_KEYS) if (!belongs(key, answers.settings.tracker)) delete answers.settings[key]
   const written = await writeAnswers(answers, places)
+  if (answers.target === 'project') await trustWritten(before, places, io)
 
   if (flags.json) io.stdout.write(`${JSON.stringify({ written })}\n`)
   else for (const path of written) io.stdout.write(`written: ${path}\n`)
   if (!flags.json) io.stdout.write('next: agent-runner doctor\n')
+}
+
+const trustOf = async ({ repo, home }: { repo: string; home: string }, io: CommandIo) =>
+  (await readConfig({ flags: { repo, home }, env: io.env, cwd: io.cwd })).config.trust
+
+/** What the user has just said needs no second question, where nothing else stands beside it. */
+async function trustWritten(before: Config['trust'], places: { repo: string; home: string }, io: CommandIo): Promise<void> {
+  const now = await trustOf(places, io)
+  if (now.state === 'none' || now.state === 'trusted') return
+  if (before.state === 'none' || before.state === 'trusted') trustNow(now, io.env)
+  else io.stderr.write(`agent-runner: the repository was not trusted before, and is not now: agent-runner trust ${now.repo}\n`)
 }
 
 /** The flags that would answer what is still open. As long as the tracker is open too, so is what would be asked for a PM. */

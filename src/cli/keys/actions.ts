@@ -1,4 +1,5 @@
 import { loadConfig } from '../../config/load.ts'
+import { DATABASE } from '../../config/trust/refusal.ts'
 import type { ControlPlane } from '../../control-plane/control-plane.ts'
 import type { Key } from '../../control-plane/keys.ts'
 import type { KeyKind } from '../../control-plane/schema.ts'
@@ -44,7 +45,7 @@ export async function revokeKey(flags: Flags, io: CommandIo, id: string): Promis
 }
 
 async function onPlane<T>({ home, repo, database }: Flags, io: CommandIo, act: (plane: ControlPlane) => Promise<T>): Promise<T> {
-  const config = await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd })
+  const config = await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd }, DATABASE)
   const plane = await openConfiguredPlane(config, io)
   try {
     return await act(plane)

@@ -1,4 +1,5 @@
 import { loadConfig } from '../../config/load.ts'
+import { ADDRESS } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { ownersKey } from '../../system/owners-key.ts'
 import type { CommandIo } from '../command-io.ts'
@@ -9,7 +10,7 @@ type Flags = Record<string, unknown> & { json?: boolean }
 
 /** `keys link`: asks the running server of this state folder for a link, which stands alone on stdout. */
 export async function printLink({ home, repo, host, port, json }: Flags, io: CommandIo): Promise<void> {
-  const { values } = await loadConfig({ flags: { home, repo, host, port }, env: io.env, cwd: io.cwd })
+  const { values } = await loadConfig({ flags: { home, repo, host, port }, env: io.env, cwd: io.cwd }, ADDRESS)
   const address = `${HERE[values.host] ?? values.host}:${values.port}`
   const key = ownersKey(values.home, address)
   if (key === null)

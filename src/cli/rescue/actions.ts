@@ -1,7 +1,7 @@
-import { loadConfig } from '../../config/load.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
 import type { KeptWork } from '../compose/kept-work.ts'
+import { configToLook } from '../configuration.ts'
 import { oneLine, printable } from '../output/clean.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
@@ -92,7 +92,7 @@ function several(what: string, found: KnownPiece[], wish: string): RunnerError {
 }
 
 async function open(flags: Flags, io: CommandIo) {
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const config = await configToLook(flags, io)
   const sink = openSink(io.stdout, { complete: true })
   return { config, print: (text: string) => sink.write(text), columns: sink.columns(), paint: await paintFor(io.stdout, io.env) }
 }

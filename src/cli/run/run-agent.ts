@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
-import { loadConfig } from '../../config/load.ts'
 import { trackerChoice, trackerPlace } from '../../config/tracker-choice.ts'
+import { RUNNER } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { runLoop } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
@@ -11,9 +11,11 @@ import { endLeftoverHooks } from '../../system/hooks.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
+import { processIo } from '../command-io.ts'
 import { refuseMissingBaseBranch } from '../compose/base-branch.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
 import { composeRunner, findAgentCommand } from '../compose.ts'
+import { configToAct } from '../configuration.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { version } from '../version.ts'
@@ -25,7 +27,7 @@ import { openTimeline } from './timeline.ts'
 
 /** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
-  const config = await loadConfig({ flags, env: process.env, cwd: process.cwd() })
+  const config = await configToAct(flags, processIo(), RUNNER)
   const identity = agentIdentity(config)
   await refuseMissingBaseBranch(config)
   if (flags.dryRun) {

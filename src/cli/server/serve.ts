@@ -1,7 +1,8 @@
-import { loadConfig } from '../../config/load.ts'
+import { SERVER } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
 import type { CommandIo } from '../command-io.ts'
 import { endedByUser } from '../command-io.ts'
+import { configToAct } from '../configuration.ts'
 import { version } from '../version.ts'
 import { greeting, openAccess } from './access.ts'
 import { openConfiguredPlane } from './database.ts'
@@ -10,7 +11,7 @@ type Flags = Record<string, unknown> & { json?: boolean; openToThisMachine?: boo
 
 /** `server`: serves until TERM or INT, and answers the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const config = await configToAct(flags, io, SERVER)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.
   const user = endedByUser()

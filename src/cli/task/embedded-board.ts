@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
+import { NOTHING, TASKS } from '../../config/trust/refusal.ts'
 import type { Board } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
+import { configToLook } from '../configuration.ts'
 import { openHome } from '../open-home.ts'
 
 /** The file of the embedded board in a state folder. */
@@ -28,7 +31,7 @@ export type BoardPurpose = 'look' | 'change' | 'add'
  */
 export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: BoardPurpose, act: (board: Board) => Promise<T>): Promise<T> {
   const { home, repo, tracker } = flags
-  const config = await loadConfig({ flags: { home, repo, tracker }, env: io.env, cwd: io.cwd })
+  const config = await configOf({ home, repo, tracker }, io, purpose)
   const choice = trackerChoice(config)
   if (choice.tracker !== 'embedded')
     throw new RunnerError('USAGE', `tasks come from ${choice.tracker} (${choice.because}), not from the embedded board`, {
@@ -45,4 +48,11 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
   } finally {
     await board.close()
   }
+}
+
+/** Where tasks come from is the question; --tracker answers it. */
+function configOf(flags: BoardFlags, io: CommandIo, purpose: BoardPurpose): Promise<Config> {
+  if (flags.tracker !== undefined) return loadConfig({ flags: { ...flags }, env: io.env, cwd: io.cwd }, NOTHING)
+  if (purpose === 'look') return configToLook({ ...flags }, io)
+  return loadConfig({ flags: { ...flags }, env: io.env, cwd: io.cwd }, TASKS)
 }

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { loadConfig } from '../../config/load.ts'
+import { RUNNER } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { AGENT_ID } from '../../core/task.ts'
 import { type AgentGuard, guardHolder, takeAgentGuard } from '../../system/agent-guard.ts'
@@ -20,7 +21,7 @@ type Flags = Record<string, unknown> & { force?: boolean; json?: boolean }
  */
 export async function unlock(flags: Flags, io: CommandIo, agentId: string, signal: AbortSignal): Promise<number> {
   if (!AGENT_ID.test(agentId)) throw new RunnerError('USAGE', `${JSON.stringify(agentId.slice(0, 80))} is no agent id`)
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd }, { ...RUNNER, runs: false })
   const { home, repo } = config.values
   const force = flags.force === true
   const sink = openSink(io.stdout, { complete: true })

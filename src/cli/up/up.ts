@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load.ts'
+import { EVERYTHING } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { StampedEvent } from '../../core/event.ts'
@@ -8,6 +8,7 @@ import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
 import type { CommandIo } from '../command-io.ts'
+import { configToAct } from '../configuration.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { startHousekeeping } from '../run/housekeeping.ts'
 import { listenToSignals } from '../run/signals.ts'
@@ -30,7 +31,7 @@ const MOST_LANES = 64
  * on; when none is left, so ends the server.
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
-  const base = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const base = await configToAct(flags, io, EVERYTHING)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
   const tightened = openStateFolder(home, selfCommand())

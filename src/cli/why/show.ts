@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load.ts'
 import type { CommandIo } from '../command-io.ts'
 import { sharedLimit } from '../compose/shared-limit.ts'
+import { configToLook } from '../configuration.ts'
 import { wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
@@ -13,7 +13,7 @@ import { type Answer, answerDocument, answerLines } from './view.ts'
 
 /** `why`: gathers the facts and says what they mean. Throws USAGE for a word that means nothing here. */
 export async function showWhy(flags: Record<string, unknown> & { json?: boolean }, io: CommandIo, what: string | null): Promise<void> {
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd })
+  const config = await configToLook(flags, io)
   const sink = openSink(io.stdout, { complete: true })
   const answer = await findAnswer(config, io.env, what)
   if (!answer) {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { loadConfig, loadPlaces } from '../../../config/load.ts'
+import { loadPlaces, readConfig } from '../../../config/load.ts'
 import { RunnerError } from '../../../core/errors.ts'
 import { count } from '../../../core/text/words.ts'
 import type { CommandIo } from '../../command-io.ts'
@@ -21,10 +21,13 @@ export async function writeBundle(flags: Flags, io: CommandIo, doctor: unknown):
   const file = resolve(io.cwd, flags.bundle)
   if (existsSync(file)) throw isThere(file)
   const { home, repo } = await loadPlaces({ flags, env: io.env, cwd: io.cwd })
-  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd }).catch(error => {
-    if (error instanceof RunnerError) return null
-    throw error
-  })
+  const config = await readConfig({ flags, env: io.env, cwd: io.cwd }).then(
+    ({ config, problems }) => (problems.length === 0 ? config : null),
+    error => {
+      if (error instanceof RunnerError) return null
+      throw error
+    },
+  )
   const withWork = flags.withWork === true
   const entries = await gather({ home, repo, config, doctor, env: io.env, withWork })
   io.stderr.write(`${list(entries, withWork).join('\n')}\n`)

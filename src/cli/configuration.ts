@@ -1,0 +1,66 @@
+import type { Config } from '../config/config.ts'
+import { loadConfig, readConfig, refuse } from '../config/load.ts'
+import { headOf, leftOutOf, UntrustedError, type Uses } from '../config/trust/refusal.ts'
+import { recordTrust, revokeTrust } from '../config/trust/store.ts'
+import { RunnerError } from '../core/errors.ts'
+import type { CommandIo } from './command-io.ts'
+import { oneLine } from './output/clean.ts'
+
+type Flags = Record<string, unknown>
+
+/**
+ * The configuration for a command that does something. Where an untrusted repository has a say in it, --trust trusts it, and on a terminal
+ * the user is asked, once. Throws as `loadConfig` does.
+ */
+export async function configToAct(flags: Flags, io: CommandIo, uses: Uses): Promise<Config> {
+  const input = { flags, env: io.env, cwd: io.cwd }
+  try {
+    return await loadConfig(input, uses)
+  } catch (thrown) {
+    if (!(thrown instanceof UntrustedError) || !(await agreed(thrown, flags, io))) throw thrown
+    trustNow(thrown.trust, io.env)
+  }
+  // Read again: what counts is what was recorded, and the files may have changed while somebody thought about it.
+  return await loadConfig(input, uses)
+}
+
+/** The configuration for a command that only looks: what an untrusted repository says is left out of it, which is told on stderr. */
+export async function configToLook(flags: Flags, io: CommandIo): Promise<Config> {
+  const { config, problems } = await readConfig({ flags, env: io.env, cwd: io.cwd })
+  refuse(problems)
+  tellLeftOut(config, io)
+  return config
+}
+
+/** Says on stderr what of an untrusted repository was left out of a look, if anything. */
+export function tellLeftOut(config: Config, io: Pick<CommandIo, 'stderr'>): void {
+  const left = leftOutOf(config)
+  if (left !== null) io.stderr.write(`agent-runner: ${oneLine(left)}\n`)
+}
+
+/** Records trust in a repository as it was judged. Throws USAGE for what is started by an agent in a run: it is not the user. */
+export function trustNow({ home, repo, files, problem }: Config['trust'], env: NodeJS.ProcessEnv): void {
+  if (env.AGENT_RUNNER_RUN_ID)
+    throw new RunnerError('USAGE', 'a process of a run cannot trust a repository', { advice: 'Do it in a shell of your own.' })
+  if (problem !== null) throw new RunnerError('CONFIG_INVALID', `${repo} cannot be trusted: ${problem}`)
+  // What asks for nothing any more is as if it had never been seen.
+  if (Object.keys(files).length > 0) recordTrust(home, repo, files)
+  else revokeTrust(home, repo)
+}
+
+async function agreed({ trust }: UntrustedError, flags: Flags, io: CommandIo): Promise<boolean> {
+  // Whose repository it is must be read by somebody.
+  if (flags.trust === true) return trust.foreign === null
+  return isTerminal(io) && (await askTrust(trust, io))
+}
+
+/** Whether somebody is there to be asked. */
+export const isTerminal = (io: CommandIo) => io.stdin.isTTY === true && io.stderr.isTTY === true
+
+/** Shows what a repository asks for, and asks. */
+export async function askTrust(trust: Config['trust'], io: CommandIo): Promise<boolean> {
+  io.stderr.write(`${[headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)].map(line => oneLine(line)).join('\n')}\n`)
+  const { confirm } = await import('@inquirer/prompts')
+  const context = { input: io.stdin as unknown as NodeJS.ReadableStream, output: io.stderr as unknown as NodeJS.WritableStream }
+  return await confirm({ message: `Do you trust ${oneLine(trust.repo)} with this?`, default: false }, context)
+}

@@ -1,0 +1,65 @@
+import type { Config } from '../../config/config.ts'
+import { readConfig } from '../../config/load.ts'
+import { headOf } from '../../config/trust/refusal.ts'
+import { listTrust, revokeTrust } from '../../config/trust/store.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { CommandIo } from '../command-io.ts'
+import { askTrust, isTerminal, trustNow } from '../configuration.ts'
+import { oneLine } from '../output/clean.ts'
+
+interface Flags {
+  home?: string
+  yes?: boolean
+  revoke?: boolean
+  list?: boolean
+  json?: boolean
+}
+
+/** Exit code of a person who says no. */
+const DECLINED = 12
+
+/** `trust [PATH]`: records trust in a repository as it is, takes it back, or lists it. Answers the exit code. */
+export async function trust(flags: Flags, io: CommandIo, path: string | undefined): Promise<number> {
+  if (flags.revoke && flags.list) throw new RunnerError('USAGE', '--revoke and --list exclude each other')
+  const { config } = await readConfig({ flags: { home: flags.home, repo: path }, env: io.env, cwd: io.cwd })
+  if (flags.list) return list(config, flags, io)
+  if (flags.revoke) return revoke(config, flags, io)
+  return await give(config.trust, flags, io)
+}
+
+async function give(trust: Config['trust'], flags: Flags, io: CommandIo): Promise<number> {
+  const asks = isTerminal(io) && !flags.yes && !flags.json
+  const isNew = trust.state === 'new' || trust.state === 'changed'
+  if (isNew && asks && !(await askTrust(trust, io))) {
+    io.stdout.write('Nothing was changed.\n')
+    return DECLINED
+  }
+  if (isNew) trustNow(trust, io.env)
+  if (flags.json) {
+    const { repo, says, files, foreign } = trust
+    io.stdout.write(`${JSON.stringify({ path: repo, before: trust.state, says: says.map(({ text }) => text), files, foreign }, null, 2)}\n`)
+    return 0
+  }
+  if (trust.state === 'none') io.stdout.write(`${oneLine(trust.repo)} asks for nothing that needs trust\n`)
+  else if (trust.state === 'trusted') io.stdout.write(`${oneLine(trust.repo)} is trusted already, as it is\n`)
+  else {
+    if (!asks) for (const line of [headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)]) io.stdout.write(`${oneLine(line)}\n`)
+    io.stdout.write(`trusted: ${oneLine(trust.repo)}, ${Object.keys(trust.files).length} files\n`)
+  }
+  return 0
+}
+
+function revoke({ trust: { home, repo } }: Config, flags: Flags, io: CommandIo): number {
+  const removed = revokeTrust(home, repo)
+  if (flags.json) io.stdout.write(`${JSON.stringify({ path: repo, removed })}\n`)
+  else io.stdout.write(removed ? `no longer trusted: ${oneLine(repo)}\n` : `${oneLine(repo)} was not trusted\n`)
+  return 0
+}
+
+function list({ trust: { home } }: Config, flags: Flags, io: CommandIo): number {
+  const records = listTrust(home)
+  if (flags.json) io.stdout.write(`${JSON.stringify(records, null, 2)}\n`)
+  else for (const { path, at, files } of records) io.stdout.write(`${oneLine(path)}  ${at}  ${Object.keys(files).length} files\n`)
+  if (records.length === 0 && !flags.json) io.stderr.write('No repository is trusted.\n')
+  return 0
+}

@@ -1,0 +1,129 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { showValue } from '../masking.ts'
+import { absolute, type Bases } from '../places.ts'
+import { type Key, setting } from '../schema.ts'
+import type { Found } from '../source.ts'
+import { sayWhere } from '../source.ts'
+import type { ReadFile } from '../text-file.ts'
+import { fromText } from '../text-value.ts'
+import { agentFiles } from './agent-files.ts'
+import { differences, type Evidence, fingerprint, foreignOwner } from './fingerprint.ts'
+import { hasTrust, hookFiles, isInside, namesIn } from './places.ts'
+import { readTrust } from './store.ts'
+
+/** `none` it asks for nothing · `trusted` as it is now · `new` never seen · `changed` it is not what was trusted. */
+export type TrustState = 'none' | 'trusted' | 'new' | 'changed'
+
+/** What a repository would decide or run, and whether its user has agreed. */
+export interface RepositoryTrust {
+  repo: string
+  /** The state folder, where trust is recorded. */
+  home: string
+  state: TrustState
+  /** What it asks for, one line for people each. */
+  says: Say[]
+  /** In words, what is not as it was trusted. */
+  changes: string[]
+  /** SHA-256 of every file that has a say. */
+  files: Record<string, string>
+  /** The other user to whom the repository, or one of these files, belongs. */
+  foreign: { path: string; uid: number } | null
+  /** Why it cannot be trusted, whoever wants to. */
+  problem: string | null
+}
+
+export interface Say {
+  /** The setting that it would decide; null for what it would run. */
+  key: Key | null
+  text: string
+}
+
+/** A settings file of the repository, as it was read, with what it sets. */
+export interface SettingsFile {
+  file: ReadFile
+  found: Map<Key, Found>
+}
+
+/** What is known of a repository when its trust is judged. */
+export interface Case {
+  bases: Bases
+  files: SettingsFile[]
+  /** Whether this much is free. */
+  isFree(key: Key, found: Found): boolean
+  /** Whether the agent may do everything, so that permissions in the repository add nothing. */
+  skipsPermissions: boolean
+}
+
+/** Judges a repository. Reads what has a say, and changes nothing. */
+export function judge(given: Case): RepositoryTrust {
+  const { repo, home } = given.bases
+  const weighty = given.files.map(({ file, found }) => ({ file, found: [...found].filter(([key]) => setting(key).trust !== 'free') }))
+  const demands = agentFiles(repo, given.skipsPermissions)
+  const hooks = hookFiles(join(repo, 'hooks'))
+  const says = [
+    ...weighty.flatMap(({ found }) => found.filter(([key, entry]) => !given.isFree(key, entry)).map(([key, entry]) => sayOf(key, entry))),
+    ...hooks.sort().map(name => ({ key: null, text: `hooks/${name} is run` })),
+    ...demands.map(({ name, wants }) => ({ key: null, text: `${name} tells the agent CLI: ${wants.join(', ')}` })),
+  ]
+  const none: RepositoryTrust = { repo, home, state: 'none', says, changes: [], files: {}, foreign: null, problem: null }
+  if (says.length === 0 && !hasTrust(home)) return none
+
+  const named = weighty.flatMap(({ found }) =>
+    found.flatMap(([key, entry]) => (given.isFree(key, entry) ? [] : namedBy(key, entry, given.bases))),
+  )
+  const evidence: Evidence = {
+    repo,
+    read: weighty.filter(({ found }) => found.length > 0).map(({ file }) => file),
+    folders: [...(hooks.length > 0 ? [join(repo, 'hooks')] : []), ...named.filter(isFolder)],
+    paths: named.filter(path => !isFolder(path)),
+    demands,
+  }
+  const record = readTrust(home, repo)
+  if (!record && says.length === 0) return none
+  const judged = { ...none, foreign: foreignOwner(evidence) }
+  const { files, problem } = fingerprintOrProblem(evidence)
+  if (problem !== null) return { ...judged, state: 'new', problem }
+  const changes = record ? differences(record.files, files) : []
+  const state = !record ? 'new' : changes.length > 0 ? 'changed' : 'trusted'
+  return { ...judged, state, changes, files }
+}
+
+function fingerprintOrProblem(evidence: Evidence): { files: Record<string, string>; problem: string | null } {
+  try {
+    return { files: fingerprint(evidence), problem: null }
+  } catch (error) {
+    return { files: {}, problem: (error as Error).message }
+  }
+}
+
+function sayOf(key: Key, { raw, source }: Found): Say {
+  return { key, text: `${key} = ${showValue(setting(key), raw)}  (${sayWhere(source)})` }
+}
+
+/** The settings whose value names what is executed, or what is read into a prompt. */
+const NAMING: readonly Key[] = ['hooksDir', 'roleInstructionsDir', 'claudeCommand', 'claudeArgs']
+
+/** The files and folders that a value brings into force. */
+function namedBy(key: Key, found: Found, bases: Bases): string[] {
+  if (!NAMING.includes(key)) return []
+  const row = setting(key)
+  const value = found.asText && typeof found.raw === 'string' ? fromText(row, found.raw) : found.raw
+  const words = (Array.isArray(value) ? value : [value]).map(String)
+  // An argument may be a file, or end in one: --mcp-config=servers.json.
+  const names = row.kind === 'list' ? words.flatMap(word => [word, word.replace(/^--?[\w-]+=/, '')]) : words
+  const paths = names.filter(Boolean).map(name => absolute(row.kind === 'list' ? { ...row, kind: 'path' } : row, name, found.source, bases))
+  const there = [...new Set(paths)].filter(path => path.startsWith('/') && existsSync(path))
+  if (key === 'hooksDir') return there
+  // Only these are read, by their role.
+  if (key === 'roleInstructionsDir') return there.flatMap(folder => instructionsIn(folder))
+  // A program of the machine is not what the repository brings along, and has updates of its own.
+  return there.filter(path => isInside(bases.repo, path))
+}
+
+const instructionsIn = (folder: string) =>
+  namesIn(folder)
+    .filter(name => name.endsWith('.md'))
+    .map(name => join(folder, name))
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
