@@ -49,6 +49,7 @@ const HOSTILE: Partial<Record<Key, unknown>> = {
   claudeCommand: './evil.sh',
   claudeArgs: ['--mcp-config', 'evil.json'],
   permissionMode: 'skip',
+  passEnv: ['SOME_TOKEN'],
   maxCost: 1000,
   hooksDir: './evil-hooks',
   onHookFailure: 'skip',
