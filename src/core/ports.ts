@@ -247,6 +247,8 @@ export interface Workspaces {
    * changes never are); otherwise it is kept where it is. Safe to repeat.
    */
   collect(workspace: WorkspaceRecord, request: WorkspaceRequest, success: boolean): Promise<WorkReport>
+  /** What a run has changed until now, as a diff; null when that cannot be told. Nothing in the workspace changes. */
+  diffSoFar(workspace: WorkspaceRecord, request: WorkspaceRequest): Promise<string | null>
   /**
    * Lets go of the workspace: a worktree is removed only when nothing in it can be lost, and only after a success; a failed
    * task's worktree stays; in place, a failed task's changes move to `refs/agent-runner/` so that the next task starts clean. With

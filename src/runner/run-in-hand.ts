@@ -5,6 +5,7 @@ import type { RunnerContext } from './context.ts'
 import { disposition } from './disposition.ts'
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 import { hookDocument } from './hook-document.ts'
+import { type LiveDiff, startLiveDiff } from './live-diff.ts'
 import { type MirrorFeed, startMirror } from './mirror.ts'
 import { writeNote } from './note.ts'
 import { outgoingNote, outgoingOutput } from './outgoing.ts'
@@ -36,6 +37,12 @@ export class RunInHand {
   show = () => {
     const { mirror } = this.context.tracker
     if (mirror) this.#mirror ??= startMirror(mirror, this.record, this.context)
+  }
+
+  /** Lets people see from now on what the run has changed, where the tracker has a place for that and code may leave this machine. */
+  showDiff = (): LiveDiff | null => {
+    const { tracker, policy } = this.context
+    return tracker.mirror && policy.sendsDiff ? startLiveDiff(tracker.mirror, this.record, this.request, this.context) : null
   }
 
   /** Keeps the task ours at the tracker from now on; `atOnce` after a death, of which nobody knows how long it was. */

@@ -103,11 +103,15 @@ const steps: Record<StepName, Step> = {
 
   /** Supervised attempts until there is an outcome. */
   agent: {
-    async run({ record, context, save, provenAt, beat, steer, endSteering }) {
-      const reason = await runAttempts(record, context, save, provenAt, beat(false).lost, steer())
-      // What comes from now on is too late, and the tracker says so.
-      endSteering()
-      return reason
+    async run({ record, context, save, provenAt, beat, steer, endSteering, showDiff }) {
+      const diff = showDiff()
+      try {
+        return await runAttempts(record, context, save, provenAt, beat(false).lost, steer())
+      } finally {
+        // What comes from now on is too late, and the tracker says so.
+        endSteering()
+        await diff?.end()
+      }
     },
   },
 
@@ -174,8 +178,8 @@ const steps: Record<StepName, Step> = {
       await context.supervision.sweep(record.runId)
       if (!record.workspace) return 'nothing'
       const kind = record.disposition?.kind
-      // Who wanted it to end, or nothing to be done, is not to find an empty branch.
-      const mayVanish = kind === 'stop' || record.task.plan?.dryRun === true
+      // A worktree in which nothing was done, and its empty branch, help nobody; of a run that another has now, they are the other's.
+      const mayVanish = kind !== 'report' && kind !== 'abandon' ? true : record.task.plan?.dryRun === true
       const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, kind === 'report', mayVanish)
       record.kept = kept
       if (record.work) record.work.rescued = [...new Set([...record.work.rescued, ...rescued])]

@@ -2,7 +2,7 @@ import type { ChangedFile } from '../core/run.ts'
 import type { Git } from './git.ts'
 
 /** A diff that can be applied: whole names, binary files too, nothing of the user's own tools in between. */
-const PATCH = [
+export const PATCH = [
   '-p',
   '--binary',
   '--full-index',

@@ -20,6 +20,7 @@ import { findRepository } from './repository.ts'
 import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
 import { dropSeal, replacedIn, sealed } from './seal.ts'
 import { dropPrivateIndex } from './snapshot.ts'
+import { diffSoFar, lookOf } from './so-far.ts'
 import { readStatus } from './status.ts'
 import { dropUnusedBranch, isUntouched } from './untouched.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
@@ -109,6 +110,11 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       return { ...report, rescued: rescued.filter(ref => startNamed || ref !== startRef(request.runId)) }
     },
 
+    async diffSoFar(workspace, request) {
+      const place = await open(request, workspace.repo)
+      return place && diffSoFar(place, workspace)
+    },
+
     async cleanup(workspace, request, success, mayVanish = false) {
       const replaced = replacedIn(workspace, request.runId, true)
       if (replaced) return await leaveReplaced(() => open(request, workspace.repo), workspace, replaced)
@@ -145,6 +151,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     prepare: (request, hurry) => workspaces.prepare(request, hurry).catch(failure => refuse(request, failure)),
     restore: (workspace, request) => workspaces.restore(workspace, request).catch(fail),
     collect: (workspace, request, success) => workspaces.collect(workspace, request, success).catch(fail),
+    diffSoFar: (...of) => workspaces.diffSoFar(...of).catch(fail),
     cleanup: (...how) => workspaces.cleanup(...how).catch(fail),
   }
 
@@ -238,7 +245,8 @@ function dropTraces(place: Place, workspace: WorkspaceRecord): void {
   dropIntent(commonDir, request.runId)
   dropSeal(workspace, commonDir, request.runId)
   const own = workspace.kind === 'clone' ? [join(workspace.path, '.git')] : adminFolders(commonDir, workspace.path)
-  for (const folder of [gitDir, commonDir, ...own]) dropPrivateIndex(folder, safeRun(request.runId))
+  for (const folder of [gitDir, commonDir, ...own])
+    for (const name of [safeRun(request.runId), lookOf(request.runId)]) dropPrivateIndex(folder, name)
 }
 
 const NO_GIT_ADVICE = 'Run `git init` there and commit, or set onWorktreeFailure to in-place.'

@@ -59,6 +59,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
       prepare: async (request, hurry) => (await placeOf(request.task)).workspaces.prepare(request, hurry),
       restore: async (workspace, request) => (await placeOf(request.task)).workspaces.restore(workspace, request),
       collect: async (workspace, request, success) => (await placeOf(request.task)).workspaces.collect(workspace, request, success),
+      diffSoFar: async (workspace, request) => (await placeOf(request.task)).workspaces.diffSoFar(workspace, request),
       cleanup: async (workspace, request, ...how) => (await placeOf(request.task)).workspaces.cleanup(workspace, request, ...how),
     },
     hooks: {

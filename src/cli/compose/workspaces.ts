@@ -28,6 +28,7 @@ export function openConfiguredWorkspaces({ values }: Config, agentId: string, wa
     prepare: async (request, hurry) => (await opened()).prepare(request, hurry),
     restore: async (workspace, request) => (await opened()).restore(workspace, request),
     collect: async (workspace, request, success) => (await opened()).collect(workspace, request, success),
+    diffSoFar: async (...of) => (await opened()).diffSoFar(...of),
     cleanup: async (...how) => (await opened()).cleanup(...how),
   }
 }
