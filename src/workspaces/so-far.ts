@@ -26,7 +26,8 @@ export async function diffSoFar(place: Place, workspace: WorkspaceRecord): Promi
   dropPrivateIndex(folder, name)
   try {
     copyFileSync(join(folder, 'index'), env.GIT_INDEX_FILE)
-    await git.run(['add', '--intent-to-add', '--ignore-errors', '--', '.'], { env, slow: true })
+    // Where it cannot note a new file, such as a repository in the checkout, the diff lacks that.
+    await git.ask(['add', '--intent-to-add', '--ignore-errors', '--', '.'], { env, slow: true })
     const from = startTree ?? base ?? (await emptyTree(git))
     const { text } = await git.head(['diff', ...PATCH, from, '--'], place.options.diffBytes, { env, slow: true })
     return text

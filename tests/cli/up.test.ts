@@ -30,13 +30,14 @@ async function started(...flags: string[]) {
   const words = [MAIN, 'up', '--home', home, '--port', '0', '--json', '--claude-command', agent, ...flags]
   const start = () => startProgram(words, { cwd: root, env })
   const up = start()
-  const { url, lanes, api } = await listening(up)
+  const { url, lanes, api, key_file } = await listening(up)
   const ids: string[] = []
   onTestFinished(async () => {
     for (const id of ids) await endTagged(RUN_TAG, id, 0)
   })
   return {
     ...{ up, api, url, lanes, repos, start, env, agent },
+    header: () => ownersHeader(key_file),
     letGo: () => writeFileSync(join(user, 'go'), ''),
     async run(name: keyof typeof repos, goal: string) {
       const [found] = await api.get(`/projects?name=${name}`)
@@ -85,6 +86,17 @@ test('lanes work at once, each run in the repository of its project, and end aft
   await waitFor('the third is done by the next start', async () => (await api.get(`/runs/${third.id}`)).status === 'COMPLETED')
   again.signal('SIGTERM')
   expect(await again.exit, again.output()).toEqual({ code: 0, signal: null })
+})
+
+test('the diff of a run is served while it works, and after it was stopped', async () => {
+  const s = await started()
+  const { id } = await s.run('shop', 'Mend the shop')
+  const diff = async () => (await fetch(`${s.url}/runs/${id}/diff`, { headers: s.header() })).text()
+  await waitFor('the diff', async () => (await diff()).includes('+done'))
+  expect(await s.status(id)).toBe('RUNNING')
+  await s.api.post(`/runs/${id}/stop`)
+  await waitFor('it is stopped', async () => (await s.status(id)) === 'STOPPED')
+  expect(await diff()).toContain('+done')
 })
 
 test('a run can be asked for at once; killed, all goes on where it was', async () => {
