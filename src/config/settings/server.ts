@@ -37,7 +37,7 @@ export const SERVER = {
     env: ['HEADLESS_PM_HOST'],
     default: '127.0.0.1',
     trust: 'trusted',
-    says: 'The address that the server listens on; any but a loopback address needs keys.',
+    says: 'The address that the server listens on; for any but a loopback address, keys for others must have been made.',
   },
   database: {
     ...text,
@@ -67,7 +67,7 @@ export const SERVER = {
     env: ['HEADLESS_PM_ALLOWED_HOSTS'],
     default: [],
     trust: 'trusted',
-    says: "Names by which the server is called besides localhost, addresses and the machine's own; with one, keys are needed everywhere.",
+    says: "Names by which the server is called besides localhost, addresses and the machine's own.",
   },
   publicUrl: {
     kind: 'text',
@@ -97,7 +97,7 @@ export const SERVER = {
     env: ['HEADLESS_PM_RATE_LIMIT'],
     default: 6000,
     trust: 'trusted',
-    says: 'How many requests one key, or one address without a good key, may make; this machine without a key is not counted.',
+    says: "How many requests one key, or one address without a good key, may make; the owner's own programs are not counted.",
   },
   keepEvents: {
     kind: 'number',

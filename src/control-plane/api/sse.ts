@@ -9,14 +9,16 @@ const STALLED_MS = 60_000
 /** One response as a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export class SseResponse {
   readonly #response: ServerResponse
+  readonly #patience: { unread: number; stalledMs: number }
   /** Resolves when nobody listens any more. */
   readonly closed: Promise<void>
   #ended = false
   /** Since when nothing was read; null while it goes on. */
   #stalledSince: number | null = null
 
-  constructor(response: ServerResponse, headers: Record<string, string>) {
+  constructor(response: ServerResponse, headers: Record<string, string>, patience = { unread: MOST_UNREAD, stalledMs: STALLED_MS }) {
     this.#response = response
+    this.#patience = patience
     const { promise, resolve } = Promise.withResolvers<void>()
     this.closed = promise
     const end = () => {
@@ -47,8 +49,8 @@ export class SseResponse {
   write(text: string): void {
     if (this.#ended) return
     if (this.#response.writableNeedDrain) this.#stalledSince ??= performance.now()
-    const isStalled = this.#stalledSince !== null && performance.now() - this.#stalledSince > STALLED_MS
-    if (isStalled || this.#response.writableLength > MOST_UNREAD) this.drop()
+    const isStalled = this.#stalledSince !== null && performance.now() - this.#stalledSince > this.#patience.stalledMs
+    if (isStalled || this.#response.writableLength > this.#patience.unread) this.drop()
     else this.#response.write(text)
   }
 

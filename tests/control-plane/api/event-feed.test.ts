@@ -52,7 +52,7 @@ function timeline() {
 }
 
 /** A feed behind HTTP. `?after=` is where to begin, `?run=` one run. */
-async function serve(source: EventSource, keepAliveMs?: number) {
+async function serve(source: EventSource, keepAliveMs?: number, patience?: { unread: number; stalledMs: number }) {
   const feed = new EventFeed(source, error => expect.unreachable(String(error)), keepAliveMs)
   const server = createServer((request, response) => {
     const query = new URL(request.url!, 'http://x').searchParams
@@ -62,7 +62,7 @@ async function serve(source: EventSource, keepAliveMs?: number) {
       runId: query.get('run'),
       wants: ({ customer }: FeedEvent) => customer === 'acme',
     }
-    void feed.serve(new SseResponse(response, {}), subscription)
+    void feed.serve(new SseResponse(response, {}, patience), subscription)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(async () => {
@@ -159,6 +159,22 @@ test('a reader that hangs is dropped and holds nobody up', async () => {
   let added = 0
   await waitFor('the slow one to be dropped', async () => {
     for (let i = 0; i < 20; i++, added++) add('run_1', 'x'.repeat(20_000))
+    return feed.subscribers === 1
+  })
+  await waitFor('the quick one to have all', () => quick.messages.length === added)
+})
+
+test('who reads nothing for long is dropped too, however little there is to read', async () => {
+  const { source, add } = timeline()
+  const { feed, url } = await serve(source, 10, { unread: Number.POSITIVE_INFINITY, stalledMs: 200 })
+  const [slow, quick] = await Promise.all([openStream(`${url}?after=0`), openStream(`${url}?after=0`)])
+  await waitFor('both', () => feed.subscribers === 2)
+  slow.stall()
+  let added = 0
+  // Until the system keeps no more for it.
+  await waitFor('the slow one to be dropped', async () => {
+    add('run_1', 'x'.repeat(100_000))
+    added++
     return feed.subscribers === 1
   })
   await waitFor('the quick one to have all', () => quick.messages.length === added)
