@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { removeEmptyGroup } from './groups.ts'
 import { type ChildCall, signalGroup, startChild } from './start.ts'
 
 export interface RunCall extends ChildCall {
@@ -53,6 +54,7 @@ export function runChild(call: RunCall): Promise<RunEnd> {
     const finish = () => {
       for (const timer of timers) clearTimeout(timer)
       call.signal?.removeEventListener('abort', abort)
+      if (call.hold) removeEmptyGroup(call.hold)
       child.stdout?.destroy()
       child.stderr?.destroy()
       resolve({ ...end, stdout: Buffer.concat(out), stderr: Buffer.concat(said).toString() })

@@ -1,5 +1,6 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process'
 import { childEnvironment, type Entries, type Need } from './environment.ts'
+import { ENTER, openGroup } from './groups.ts'
 
 /** A program to start. */
 export interface ChildCall {
@@ -11,14 +12,18 @@ export interface ChildCall {
   ours?: NodeJS.ProcessEnv
   /** What it gets besides. */
   set?: Entries
+  /** The groups (see `groups.ts`), one in the other, that hold it and all that it starts, where the system has them. */
+  hold?: readonly string[] | undefined
 }
 
 /**
  * Starts a program: in a session and process group of its own, so that it has no terminal to ask on and is ended as a whole, with the
  * environment that its kind needs. It outlives this process. As `spawn`, throws at once what the system says of the files of `stdio`.
  */
-export function startChild({ need, file, args, cwd, ours = process.env, set }: ChildCall, stdio: StdioOptions): ChildProcess {
-  return spawn(file, args, { cwd, env: childEnvironment(need, ours, set), stdio, detached: true })
+export function startChild({ need, file, args, cwd, ours = process.env, set, hold }: ChildCall, stdio: StdioOptions): ChildProcess {
+  const options: SpawnOptions = { cwd, env: childEnvironment(need, ours, set), stdio, detached: true }
+  const group = hold ? openGroup(hold) : null
+  return group === null ? spawn(file, args, options) : spawn('/bin/sh', ['-c', ENTER, group, file, ...args], options)
 }
 
 /** Signals all of a child's process group. False when it is gone, or not ours to signal. */

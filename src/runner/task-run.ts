@@ -181,6 +181,8 @@ const steps: Record<StepName, Step> = {
       // A worktree in which nothing was done, and its empty branch, help nobody; of a run that another has now, they are the other's.
       const mayVanish = kind !== 'report' && kind !== 'abandon' ? true : record.task.plan?.dryRun === true
       const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, kind === 'report', mayVanish)
+      // Hooks of git ran meanwhile.
+      await context.supervision.sweep(record.runId)
       record.kept = kept
       if (record.work) record.work.rescued = [...new Set([...record.work.rescued, ...rescued])]
       return kept ? 'the workspace stays' : 'nothing is left'

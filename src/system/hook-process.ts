@@ -1,11 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import type { Entries } from '../children/environment.ts'
+import { callGroup, removeEmptyGroup, removeGroup } from '../children/groups.ts'
 import { signalGroup, startChild } from '../children/start.ts'
-import { endTagged } from './processes.ts'
+import { CALL_TAG, endTagged } from './processes.ts'
 
-/** The environment name that marks every process of one hook call. */
-const CALL_TAG = 'AGENT_RUNNER_HOOK_ID'
 /** How often output size and deadline are looked at. An exit is noticed at once. */
 const LOOK_MS = 50
 /** How long a killed process may take to go before we stop waiting for it (stuck in the kernel, or of another user). */
@@ -16,6 +15,8 @@ export interface HookCall {
   id: string
   command: string[]
   cwd: string
+  /** The group of its run; null for a hook of no run. */
+  group: string | null
   /** What of its environment says where and for what it is called. */
   set: Entries
   /** All of stdin. */
@@ -57,12 +58,16 @@ export async function runHookProcess(call: HookCall, signal: AbortSignal): Promi
     await endTagged(CALL_TAG, call.id, 0).catch(() => {
       exit.stuck = true
     })
+    await removeGroup(groupsOf(call))
+    if (call.group !== null) removeEmptyGroup([call.group])
     if (fstatSync(output).size > call.logBytes) ftruncateSync(output, call.logBytes)
     return exit
   } finally {
     closeSync(output)
   }
 }
+
+const groupsOf = ({ id, group }: HookCall) => [...(group === null ? [] : [group]), callGroup(id)]
 
 function start(call: HookCall, output: number): ChildProcess | Error {
   const inputFile = `${call.logFile}.${call.id}.stdin`
@@ -72,7 +77,7 @@ function start(call: HookCall, output: number): ChildProcess | Error {
     try {
       const [file = '', ...args] = call.command
       const set = { ...call.set, [CALL_TAG]: call.id }
-      return startChild({ need: 'hook', file, args, cwd: call.cwd, set }, [input, output, output])
+      return startChild({ need: 'hook', file, args, cwd: call.cwd, set, hold: groupsOf(call) }, [input, output, output])
     } catch (error) {
       return error as Error
     } finally {

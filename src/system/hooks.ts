@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { runGroup } from '../children/groups.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
@@ -84,6 +85,7 @@ async function call(
       id: callId(),
       command: hook.command,
       cwd,
+      group: document.run_id ? runGroup(document.run_id, owner) : null,
       set: { ...options.env, ...tags, [OWNER_TAG]: owner, AGENT_RUNNER_HOOK: hook.name },
       input: `${JSON.stringify(toWire(document))}\n`,
       logFile,

@@ -1,5 +1,6 @@
 import { closeSync, readFileSync } from 'node:fs'
 import { holdsPassword, isSecret } from '../core/secrets.ts'
+import { processRow } from './process-table.ts'
 import { selfCommand } from './self.ts'
 
 /** Where the second start finds what the first one took out: a file descriptor. */
@@ -49,6 +50,28 @@ export function hideOwnSecrets(): void {
 
 /** Whether this system lets a program replace itself. */
 const canHideSecrets = () => process.execve !== undefined && process.platform !== 'win32'
+
+/** Processes above this one that show secrets in the environment that they were started with: all of the same user can read them. */
+export function secretsShownAbove(): { pid: number; name: string; names: string[] }[] {
+  const shown: { pid: number; name: string; names: string[] }[] = []
+  for (let row = processRow(process.ppid); row !== null && row.pid > 0; row = processRow(row.parent)) {
+    const [name, entries] = [read(row.pid, 'comm').trim(), read(row.pid, 'environ').split('\0')]
+    const names = entries.flatMap(entry => {
+      const at = entry.indexOf('=')
+      return at > 0 && isSecret(entry.slice(0, at), entry.slice(at + 1)) ? [entry.slice(0, at)] : []
+    })
+    if (names.length > 0) shown.push({ pid: row.pid, name, names })
+  }
+  return shown
+}
+
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 function takeBack(descriptor: number): void {
   delete process.env[AT]

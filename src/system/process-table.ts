@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
+import { groupsIn } from '../children/groups.ts'
 import { runNow } from '../children/run-now.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 
@@ -52,6 +53,7 @@ const OUR_NAMES = 'AGENT_RUNNER_'
 /** A process that is younger may still be about to replace its program, and with it its environment. In seconds. */
 const SETTLED = 2
 const settled = new Map<string, string>()
+const settledGroups = new Map<string, string[]>()
 
 /**
  * Whether the process was started with `entry` (NAME=value, a name of ours) in its environment. Processes of other users cannot be
@@ -66,6 +68,25 @@ export function startedWith(row: ProcessRow, entry: string, now = uptime()): boo
 export function startedAs(row: ProcessRow, name: string, now: number): string | null {
   const [, after] = oursOf(row, now).split(`\0${name}=`, 2)
   return after === undefined ? null : after.slice(0, after.indexOf('\0'))
+}
+
+/** The names of our groups that a process is in (see `groups.ts`). Told of those of other users too, and of those that dropped their environment. */
+export function groupsOf({ pid, start }: ProcessRow, now = uptime()): string[] {
+  if (process.platform !== 'linux') return []
+  const key = `${pid}:${start}`
+  const known = settledGroups.get(key)
+  if (known !== undefined) return known
+  let groups: string[] = []
+  try {
+    groups = groupsIn(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
+  } catch {
+    // It is gone.
+  }
+  if (Number(start) / 100 < now - SETTLED) {
+    if (settledGroups.size > 10_000) settledGroups.clear()
+    settledGroups.set(key, groups)
+  }
+  return groups
 }
 
 /** What of its environment has a name of ours, each between two zero bytes. */

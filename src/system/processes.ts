@@ -1,14 +1,18 @@
 import { realpathSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
+import { callGroup, isGroupOfRun, runGroup } from '../children/groups.ts'
 import { RunnerError } from '../core/errors.ts'
 import { agentMark, type ProcessIdentity } from '../core/run.ts'
-import { bootId, type ProcessRow, processRow, processRows, startedAs, startedWith } from './process-table.ts'
+import { bootId, groupsOf, type ProcessRow, processRow, processRows, startedAs, startedWith } from './process-table.ts'
 
 /** The environment name that marks every process of a run, with the run id as its value. */
 export const RUN_TAG = 'AGENT_RUNNER_RUN_ID'
 /** The one that says for which agent it works in the run: one agent after another may have a run under the same id. */
 export const AGENT_TAG = 'AGENT_RUNNER_RUN_AGENT'
+
+/** The environment name that marks every process of one hook call. */
+export const CALL_TAG = 'AGENT_RUNNER_HOOK_ID'
 
 /** The value of that one for an agent of a state folder, by whatever path the folder is named. */
 export function agentTag(agentId: string, home: string): string {
@@ -42,9 +46,9 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 }
 
 /**
- * Every live process that was started with NAME=value in its environment, and their descendants, which may have dropped
- * it. Never this process. What neither carries the tag nor descends from what does is not found. With `agent`, a value of
- * `agentTag`, not what works for another agent.
+ * Every live process that was started with NAME=value in its environment, that is in the group of that run or call where the system has
+ * groups, and their descendants, which may have dropped both. Never this process. With `agent`, a value of `agentTag`, not what works for
+ * another agent.
  */
 export function taggedProcesses(name: string, value: string, agent?: string): ProcessRow[] {
   // Before the rows are read: a process that has begun since is taken for younger, never for older.
@@ -56,7 +60,12 @@ export function taggedProcesses(name: string, value: string, agent?: string): Pr
     // The agent id alone is how an older program has marked its own.
     return tag !== null && tag !== agent && !agent?.startsWith(`${tag}@`)
   }
-  for (const row of rows) if (startedWith(row, `${name}=${value}`, now) && !isAnothers(row)) found.set(row.pid, row)
+  const isHeld = (group: string) =>
+    name === CALL_TAG
+      ? group === callGroup(value)
+      : name === RUN_TAG && (agent === undefined ? isGroupOfRun(group, value) : group === runGroup(value, agent))
+  for (const row of rows)
+    if ((startedWith(row, `${name}=${value}`, now) || groupsOf(row, now).some(isHeld)) && !isAnothers(row)) found.set(row.pid, row)
   for (let grown = true; grown; ) {
     grown = false
     for (const row of rows)

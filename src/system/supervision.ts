@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import { childEnvironment } from '../children/environment.ts'
+import { removeGroup, runGroup } from '../children/groups.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
@@ -167,7 +168,9 @@ export function openSupervision(options: SupervisionOptions): Supervision {
     leaving.delete(runId)
     // It has written its last record and is ending what its agent left, and then itself: quicker than to be asked for it.
     for (let waited = 0; supervisor && waited < LEAVING_MS && isAlive(supervisor); waited++) await delay(1)
-    return await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, owner)
+    const ended = await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, owner)
+    await removeGroup([runGroup(runId, owner)])
+    return ended
   }
 
   return {
@@ -175,8 +178,11 @@ export function openSupervision(options: SupervisionOptions): Supervision {
       if (!ready.has(runId)) ready.set(runId, new ReadySupervisor(launchOf(runId)))
     },
     unready(runId) {
-      ready.get(runId)?.dismiss()
+      const waiting = ready.get(runId)
       ready.delete(runId)
+      waiting?.dismiss()
+      // It was a member, and the first.
+      if (waiting) void removeGroup([runGroup(runId, owner)])
     },
     start,
     inspect: (runId, attempt) => attemptState(options.home, runId, attempt),

@@ -3,6 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { enterGroup, runGroup } from '../children/groups.ts'
 import { startChild } from '../children/start.ts'
 import { readJson } from '../core/json.ts'
 import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
@@ -11,6 +12,7 @@ import { replaceFile } from './durable-file.ts'
 import { FileLines } from './file-lines.ts'
 import { takeLock } from './os-lock.ts'
 import { AGENT_TAG, endTagged, identify, RUN_TAG, taggedProcesses } from './processes.ts'
+import { adoptOrphans } from './subreaper.ts'
 import type { Told } from './supervisor-process.ts'
 
 /*
@@ -34,6 +36,8 @@ const IDLE_SHARE = 0.02
  * agent's environment, is told on stdin; when that ends first, there is nothing to do.
  */
 export async function supervise(): Promise<number> {
+  // While there is time for it: whatever the agent starts is held by the group of the run.
+  enterGroup([runGroup(process.env[RUN_TAG] ?? '', process.env[AGENT_TAG] ?? '')])
   const told = toldOnStdin()
   if (told === null) return 0
   const { folder, env } = told
@@ -104,9 +108,12 @@ class Watch {
   readonly #spec: AttemptSpec
   readonly #folder: string
   readonly #env: Record<string, string>
+  readonly #letGo = adoptOrphans()
   readonly #started: StartedRecord
   readonly #record: () => void
   readonly #lines: FileLines
+  /** The agent's, as long as its exit is waited for. */
+  #pid = 0
   #cause: ExitRecord['cause'] = null
   /** The agent is in started.json; a disk that was full keeps it out for a while. */
   #onRecord = true
@@ -144,6 +151,7 @@ class Watch {
       // 'close' would wait for grandchildren; 'exit' is the agent's own end.
       child.on('exit', (code, signal) => done({ code, signal, cause: this.#cause, message: '' }))
       if (child.pid === undefined) return
+      this.#pid = child.pid
       this.#started.agent = identify(child.pid)
       this.#onRecord = kept(this.#record)
       timer = setInterval(() => this.#tick(), TICK_MS)
@@ -167,6 +175,7 @@ class Watch {
 
   #tick(): void {
     this.#onRecord ||= kept(this.#record)
+    this.#letGo?.(this.#pid)
     const now = uptime()
     const stoodStill = this.#stoodStill(now)
     if (this.#cause || stoodStill) return

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { runGroup } from '../children/groups.ts'
 import { runChild } from '../children/run.ts'
 import { RunnerError } from '../core/errors.ts'
 import { bytesOf, textOf } from './file-names.ts'
@@ -79,6 +80,8 @@ export function openGit(cwd: string, options: GitOptions): Git {
       file: 'git',
       args: [...[...CONFIG, ...(call.config ?? [])].flatMap(entry => ['-c', entry]), ...args],
       cwd,
+      // What runs hooks; to enter a group takes longer than most other commands do.
+      hold: run && call.slow ? [runGroup(run.runId, run.agentTag)] : undefined,
       set: { ...FIXED, ...options.env, ...call.env, ...tags },
       input: call.input === undefined ? undefined : bytesOf(call.input),
       timeoutMs,

@@ -79,6 +79,8 @@ test('on a sound machine every check is ok, the exit code is 0, and nothing is l
     'git',
     'repository',
     'hooks',
+    'processes',
+    'environment',
     'state folder',
     'disk space',
     'clock',

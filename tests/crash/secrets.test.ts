@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { agentProgram, RESULT_LINE, speakingAgent } from '../support/agent-program.ts'
 import { embeddedStage } from '../support/crash-stage.ts'
 import { tempFolder } from '../support/temp.ts'
 
@@ -38,17 +38,13 @@ test('no program that a run starts has a secret, a place of a repository or a de
      } >>${seen}/$what.above`,
     'spy',
   )
-  const agent = join(user, 'claude')
-  writeFileSync(
-    agent,
-    `#!/bin/sh
-     if [ "$1" = --version ]; then ${spy} probe; echo '2.1.329 (Claude Code)'; exit; fi
-     ${spy} agent
+  const agent = speakingAgent(
+    user,
+    `${spy} agent
      sh -c '${spy} tool'
      echo changed >>README.md; git add -A; git commit -q -m 'By the agent' && echo more >>README.md
-     echo '${RESULT_LINE}'\n`,
+     echo '${RESULT_LINE}'`,
   )
-  chmodSync(agent, 0o755)
   const stage = await embeddedStage({
     env: {
       ...SECRETS,

@@ -1,10 +1,11 @@
+import { removeOldGroups } from '../../children/groups.ts'
 import type { Values } from '../../config/schema.ts'
 
 /** How often it is looked whether somebody pruned lately. */
 const LOOK_MS = 900_000
 
 /**
- * Deletes files of old runs beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
+ * Deletes files of old runs, and empty cgroups, beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
  * the way, each thing once. Returns how to end it; a deletion that is cut off is finished by the next runner.
  */
 export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, tell: (message: string) => void): () => void {
@@ -16,6 +17,7 @@ export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, 
   }
   const look = async () => {
     try {
+      removeOldGroups()
       const { pruneWhenDue } = await import('../../system/pruning.ts')
       const pruned = await pruneWhenDue(home, limits)
       if (pruned?.problem) once(pruned.problem)
