@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
+import { processes } from './attacks/processes.ts'
 import { server } from './attacks/server.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
@@ -11,7 +12,7 @@ import { terminals } from './attacks/terminals.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes]
 
 interface Row extends Verdict {
   part: string
