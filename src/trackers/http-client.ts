@@ -85,7 +85,19 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   }
   const withoutKey = (text: string) => (lastKey ? text.replaceAll(lastKey, '***') : text)
 
+  /** One exchange; another one with the key of now, when that changed since: the server has just started again, and refused the old one. */
+  async function exchangeWithKey(request: TrackerRequest) {
+    const key = keyNow()
+    const answer = await exchange(request, key)
+    if (answer.status !== 401) return answer
+    const fresh = keyNow()
+    return fresh === key ? answer : exchange(request, fresh)
+  }
+
   async function exchange(request: TrackerRequest, key: string | null) {
+    if (key !== null && /[^\x20-\x7e]/.test(key))
+      throw new RunnerError('TRACKER_UNAUTHORISED', 'the API key has characters in it that cannot be sent; was it copied whole?')
+
     const { signal, timeoutMs = requestTimeoutMs } = request
     const stop = new AbortController()
     const abort = () => stop.abort()
@@ -124,17 +136,14 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     url,
     refusal,
     async call(request) {
-      const key = keyNow()
-      if (key !== null && /[^\x20-\x7e]/.test(key))
-        throw new RunnerError('TRACKER_UNAUTHORISED', 'the API key has characters in it that cannot be sent; was it copied whole?')
-      const { status, headers, text } = await exchange(request, key)
+      const { status, headers, text } = await exchangeWithKey(request)
       const body = status === 204 ? null : parsed(text)
       const ok = status >= 200 && status < 300
       if (body !== undefined && (ok || request.accept?.includes(status))) return { status, body }
       const meant = options.failure?.({ status, body })
       if (meant) throw meant
       if (status === 401 || status === 403) {
-        const what = key === null ? 'wants a key and none is set' : 'did not accept our key'
+        const what = lastKey === null ? 'wants a key and none is set' : 'did not accept our key'
         throw new RunnerError('TRACKER_UNAUTHORISED', `${server} ${what} (${status}): ${withoutKey(explanation(body))}`, {
           advice: advice?.unauthorised,
         })
