@@ -5,6 +5,7 @@ import { fromMapping } from './settings-file.ts'
 import type { Found, Problem } from './source.ts'
 import { type ReadFile, readTextFile } from './text-file.ts'
 import type { SettingsFile } from './trust/judge.ts'
+import { beyondLimits } from './yaml-size.ts'
 
 /** The names of the project file, in a repository's root. */
 export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
@@ -21,6 +22,11 @@ export async function readProjectFile(path: string | null, problems: Problem[]):
 }
 
 async function parse({ path, text }: ReadFile, problems: Problem[]): Promise<Map<Key, Found>> {
+  const beyond = beyondLimits(text)
+  if (beyond !== null) {
+    problems.push({ kind: 'project', message: `${path}: ${beyond}` })
+    return new Map()
+  }
   const { LineCounter, parseDocument, isScalar, isMap } = await import('yaml')
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Problem, SourceKind } from './source.ts'
 
 /** A file as it was read, once: what is hashed is what is parsed. */
@@ -11,7 +12,12 @@ export interface ReadFile {
 /** A file's text and bytes; null when there is none, or something else of that name (`.env` is a folder in many Python projects). */
 export function readTextFile(path: string, kind: SourceKind, problems: Problem[]): ReadFile | null {
   try {
-    if (!statSync(path).isFile()) return null
+    const entry = statSync(path)
+    if (!entry.isFile()) return null
+    if (entry.size > LIMITS.settingsFile.most) {
+      problems.push({ kind, message: `${path}: is larger than ${limitWords('settingsFile')}` })
+      return null
+    }
     const bytes = readFileSync(path)
     return { path, bytes, text: bytes.toString('utf8').replace(/^\uFEFF/, '') }
   } catch (thrown) {

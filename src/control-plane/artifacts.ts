@@ -15,7 +15,7 @@ export interface Artifact {
   createdAt: string
 }
 
-/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE when it is too large (limit `artifact`). */
+/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE beyond the limits `artifact` and `artifacts`. */
 export async function putArtifact(
   tx: Tx,
   customer: string | null,
@@ -25,6 +25,13 @@ export async function putArtifact(
   const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   const size = Buffer.byteLength(body)
   if (size > LIMITS.artifact.most) throw new RunnerError('USAGE', `${name} is larger than ${limitWords('artifact')}`)
+  const { others } = await tx.db
+    .selectFrom('run_artifacts')
+    .select(eb => eb.fn.countAll<number>().as('others'))
+    .where('run', '=', run.seq)
+    .where('name', '<>', name)
+    .executeTakeFirstOrThrow()
+  if (Number(others) >= LIMITS.artifacts.most) throw new RunnerError('USAGE', `the run has ${limitWords('artifacts')} already`)
   const row = { content_type: contentType, size, body, created_at: tx.at }
   await tx.db
     .insertInto('run_artifacts')

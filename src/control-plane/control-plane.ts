@@ -5,7 +5,8 @@ import { type Board, type BoardOptions, boardOn } from './board.ts'
 import { holding } from './claims.ts'
 import type { TaskDraft } from './draft.ts'
 import { type Conclusion, conclude, type Holder } from './endings.ts'
-import { type EventFilter, eventsOfAll, eventsOfRun, lastCursor } from './event-rows.ts'
+import { pageOfAll, pageOfRun } from './event-pages.ts'
+import { type EventFilter, lastCursor } from './event-rows.ts'
 import { type Answer, keptAnswer, once, type Repeatable } from './idempotency.ts'
 import { createKey, findKey, goodKeys, isUseDue, listKeys, markUsed, revokeKey } from './keys.ts'
 import { renew } from './leases.ts'
@@ -140,8 +141,14 @@ function partsOn(store: Store, options: LeaseOptions) {
 
     events: {
       ofRun: (caller: Caller, runId: string, filter: EventFilter & { newest?: boolean } = {}) =>
-        read(async db => eventsOfRun(db, await runRow(db, caller.customer, runId), filter)),
-      all: (caller: Caller, filter: EventFilter & { projectId?: string } = {}) => read(db => eventsOfAll(db, caller.customer, filter)),
+        read(async db => (await pageOfRun(db, await runRow(db, caller.customer, runId), filter)).items),
+      all: (caller: Caller, filter: EventFilter & { projectId?: string } = {}) =>
+        read(async db => (await pageOfAll(db, caller.customer, filter)).items),
+      /** The same with where to go on, of one run or of all. */
+      page: (caller: Caller, runId: string | null, filter: EventFilter & { newest?: boolean; projectId?: string } = {}) =>
+        read(async db =>
+          runId === null ? pageOfAll(db, caller.customer, filter) : pageOfRun(db, await runRow(db, caller.customer, runId), filter),
+        ),
       /** The cursor of the latest event; 0 when there is none. */
       last: () => read(lastCursor),
     },

@@ -15,17 +15,27 @@ export const MOST_AT_ONCE = 500
  */
 export type AddEvents = (db: Kysely<Schema>, run: number, rows: readonly EventRow[]) => Promise<void>
 
-const lastSeq = prepared(({ db }: { db: Kysely<Schema> }, { run }: { run: number }) =>
-  db.selectFrom('run_events').select('seq').where('run', '=', run).orderBy('cursor', 'desc').limit(1),
+/** Where a run's timeline stands, and whose it is. */
+const standing = prepared(({ db }: { db: Kysely<Schema> }, { run }: { run: number }) =>
+  db
+    .selectFrom('runs')
+    .select(eb => [
+      'customer',
+      eb.selectFrom('run_events').select('run_events.seq').where('run', '=', run).orderBy('cursor', 'desc').limit(1).as('last'),
+    ])
+    .where('runs.seq', '=', run),
 )
 
-const INSERT = 'insert into run_events (run, seq, type, at, data, source, source_seq)'
+const INSERT = 'insert into run_events (run, customer, seq, type, at, data, source, source_seq)'
 
 /** One row of values per event, the quickest that SQLite knows. Nobody else can write between the two statements. */
 export const addToSqlite: AddEvents = async (db, run, rows) => {
-  const last = (await lastSeq({ db }, { run }))[0]?.seq ?? 0
-  const values = rows.flatMap(({ type, at, data, source, source_seq }, i) => [run, last + i + 1, type, at, data, source, source_seq])
-  await db.executeQuery(CompiledQuery.raw(`${INSERT} values ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}`, values))
+  const { customer = '', last = null } = (await standing({ db }, { run }))[0] ?? {}
+  const values = rows.flatMap(({ type, at, data, source, source_seq }, i) => [
+    ...[run, customer, (last ?? 0) + i + 1, type],
+    ...[at, data, source, source_seq],
+  ])
+  await db.executeQuery(CompiledQuery.raw(`${INSERT} values ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`, values))
 }
 
 /** The name under which PostgreSQL tells that something was committed. */
@@ -36,7 +46,7 @@ const EVENTS_LOCK = 4_207_849_163
 /** One list of values per column, so that the statement is the same for any number. No row comes about before the lock is there. */
 const POSTGRES_INSERT = named(`with alone as materialized (select pg_advisory_xact_lock(${EVENTS_LOCK}), pg_notify('${CHANNEL}', ''))
   ${INSERT}
-  select $1, coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq
+  select $1, coalesce((select customer from runs where seq = $1), ''), coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq
   from alone cross join
     unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) with ordinality as e (type, at, data, source, source_seq, place)
   order by place`)

@@ -1,9 +1,8 @@
-import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { eventJson } from '../core/event-size.ts'
 import type { Differences } from './differences.ts'
 import { type EventRow, MOST_AT_ONCE } from './event-insert.ts'
 import { prepared } from './prepared.ts'
-import { isOfLiving } from './rules.ts'
 import type { Schema } from './schema.ts'
 
 /** One line of a run's timeline. Never changed once written. */
@@ -55,56 +54,6 @@ export interface EventFilter {
   told?: boolean
 }
 
-/** The events of one run in their order; with `newest` the last ones of them instead of the first. */
-export async function eventsOfRun(
-  db: Kysely<Schema>,
-  run: { seq: number; id: string; project_id: string; customer: string },
-  { after = 0, limit = 200, types, told = false, newest = false }: EventFilter & { newest?: boolean },
-): Promise<RunEvent[]> {
-  let query = db.selectFrom('run_events').selectAll().where('run', '=', run.seq).where('cursor', '>', after)
-  if (types) query = query.where('type', 'in', types)
-  if (told) query = query.where('source', 'is not', null)
-  const rows = await query
-    .orderBy('cursor', newest ? 'desc' : 'asc')
-    .limit(limit)
-    .execute()
-  if (newest) rows.reverse()
-  return rows.map(row => runEvent({ ...row, run_id: run.id, project_id: run.project_id, customer: run.customer }))
-}
-
-/** The events of all runs that this customer may see, in their order. */
-export async function eventsOfAll(
-  db: Kysely<Schema>,
-  customer: string | null,
-  { after = 0, limit = 200, types, projectId }: EventFilter & { projectId?: string },
-): Promise<RunEvent[]> {
-  let query = db
-    .selectFrom('run_events')
-    // Joined so, and asked of each event by itself below, SQLite walks along the events; else it begins with all runs of a customer.
-    .crossJoin('runs')
-    .whereRef('runs.seq', '=', 'run_events.run')
-    .select([
-      'runs.id as run_id',
-      'runs.project_id',
-      'runs.customer',
-      'run_events.cursor',
-      'run_events.seq',
-      'run_events.type',
-      'run_events.at',
-      'run_events.data',
-    ])
-    .where('run_events.cursor', '>', after)
-    .where(isOfLiving('runs'))
-  if (customer !== null) query = query.where(eb => eb(ofItsRun(eb, 'customer'), '=', customer))
-  if (projectId !== undefined) query = query.where(eb => eb(ofItsRun(eb, 'project_id'), '=', projectId))
-  if (types) query = query.where('run_events.type', 'in', types)
-  return (await query.orderBy('run_events.cursor').limit(limit).execute()).map(runEvent)
-}
-
-function ofItsRun(eb: ExpressionBuilder<Schema, 'run_events' | 'runs'>, column: 'customer' | 'project_id') {
-  return eb.selectFrom('runs as its').select(`its.${column}`).whereRef('its.seq', '=', 'run_events.run')
-}
-
 /** The cursor of the latest event; 0 when there is none. */
 export async function lastCursor(db: Kysely<Schema>): Promise<number> {
   const last = await db.selectFrom('run_events').select('cursor').orderBy('cursor', 'desc').limit(1).executeTakeFirst()
@@ -151,6 +100,7 @@ interface EventColumns {
   data: string
 }
 
-function runEvent({ cursor, run_id, project_id, customer, seq, type, at, data }: EventColumns): RunEvent {
+/** An event as it is shown. */
+export function runEvent({ cursor, run_id, project_id, customer, seq, type, at, data }: EventColumns): RunEvent {
   return { cursor, runId: run_id, projectId: project_id, customer, seq, type, at, data: JSON.parse(data) }
 }

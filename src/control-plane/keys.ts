@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newKeyId } from '../core/ids.ts'
-import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import type { KeyKind, KeyRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -77,14 +77,12 @@ export async function markUsed(tx: Tx, id: string): Promise<void> {
 /** Keys, newest first, revoked ones too; null for all customers. */
 export async function listKeys(db: Kysely<Schema>, customer: string | null, wish: PageWish): Promise<Page<Key>> {
   const { limit = PAGE, before = null } = wish
-  let query = db.selectFrom('api_keys').selectAll()
+  let query = db.selectFrom('api_keys')
   if (customer !== null) query = query.where('customer', '=', customer)
   if (before !== null) query = query.where('seq', '<', before)
-  const rows = await query
-    .orderBy('seq', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return toPage(rows, limit, toKey)
+  return readPage(query, { limit, weight: weightOf(['name', 'customer']), show: toKey }, (from, count) =>
+    query.selectAll().where('seq', '>=', from).orderBy('seq', 'desc').limit(count),
+  )
 }
 
 /** From here on the key opens nothing. Revoking twice is the same as revoking once. Throws NOT_FOUND; a prefix will do for the id. */

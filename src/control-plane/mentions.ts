@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely'
+import { LIMITS } from '../core/limits.ts'
 import { AGENT_ID, type Mention } from '../core/task.ts'
+import { fitting, weightOf } from './paging.ts'
 import type { Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
@@ -15,9 +17,13 @@ function mentioned(text: string): string[] {
   return [...new Set(words)].filter(word => AGENT_ID.test(word))
 }
 
-/** Unread mentions of an agent on the tasks of its customer, oldest first; null for all customers. */
+/** Unread mentions of an agent on the tasks of its customer, oldest first, as many as a page holds: the rest when these are read. Null for all customers. */
 export async function readMentions(db: Kysely<Schema>, customer: string | null, agentId: string): Promise<Mention[]> {
-  const rows = await unread(db, customer, agentId).select(['seq', 'sender', 'text', 'task_id']).orderBy('seq').execute()
+  const query = unread(db, customer, agentId).orderBy('seq').limit(LIMITS.pageEntries.most)
+  const weighed = await query.select(['seq', weightOf(['text']).as('weight')]).execute()
+  const { from, count } = fitting(weighed, LIMITS.pageEntries.most)
+  if (from === null) return []
+  const rows = await query.select(['seq', 'sender', 'text', 'task_id']).where('seq', '<=', from).limit(count).execute()
   return rows.map(row => ({ id: String(row.seq), from: row.sender, text: row.text, taskId: row.task_id }))
 }
 

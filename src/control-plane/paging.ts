@@ -1,3 +1,7 @@
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
+import { LIMITS } from '../core/limits.ts'
+import type { Schema } from './schema.ts'
+
 /** One page of a list, newest first. */
 export interface Page<T> {
   items: T[]
@@ -15,8 +19,44 @@ export interface PageWish {
 /** How many a list shows unless said otherwise. */
 export const PAGE = 50
 
-/** The page from rows of which one more was read than is shown. */
-export function toPage<R extends { seq: number }, T>(rows: R[], limit: number, show: (row: R) => T): Page<T> {
-  const shown = rows.slice(0, limit)
-  return { items: shown.map(show), next: rows.length > limit ? shown.at(-1)!.seq : null }
+/** How long these columns of a row are together, in bytes. The database reads that where the row begins, and not the texts. */
+export const weightOf = (columns: readonly string[]): RawBuilder<number> =>
+  sql<number>`${sql.join(
+    columns.map(column => sql`coalesce(octet_length(${sql.ref(column)}), 0)`),
+    sql` + `,
+  )}`
+
+interface Weighed {
+  seq: number
+  weight: number
+}
+
+/** Which rows of those that were weighed, in the order of the list, are on a page: `from` is the last of them, null for none. One row always fits. */
+export function fitting(rows: readonly Weighed[], limit: number): { count: number; from: number | null; next: number | null } {
+  let bytes = 0
+  let count = 0
+  for (const { weight } of rows.slice(0, limit)) {
+    bytes += Number(weight)
+    if (count > 0 && bytes > LIMITS.pageBytes.most) break
+    count++
+  }
+  const from = rows[count - 1]?.seq ?? null
+  return { count, from, next: rows.length > count ? from : null }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any select of a table with such a column.
+type Listing = SelectQueryBuilder<Schema, any, any>
+
+/**
+ * A page of a list, newest first: at most `limit` rows, and as many as the limit `pageBytes` lets in by their weight. They are weighed first, so
+ * that `read` reads no more of them than are shown: so many, down to this one.
+ */
+export async function readPage<R, T>(
+  query: Listing,
+  { limit, weight, show }: { limit: number; weight: RawBuilder<number>; show: (row: R) => T },
+  read: (from: number, count: number) => { execute(): Promise<R[]> },
+): Promise<Page<T>> {
+  const weighed = query.select(['seq', weight.as('weight')]).orderBy('seq', 'desc')
+  const { count, from, next } = fitting(await weighed.limit(limit + 1).execute(), limit)
+  return from === null ? { items: [], next: null } : { items: (await read(from, count).execute()).map(show), next }
 }

@@ -239,4 +239,11 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   );
   create table write_probe (id integer primary key, at text not null);
   `,
+  `
+  alter table run_events add column customer text not null default '';
+  alter table run_events disable trigger run_events_stay;
+  update run_events set customer = runs.customer from runs where runs.seq = run_events.run and runs.customer <> '';
+  alter table run_events enable trigger run_events_stay;
+  create index run_events_by_customer on run_events (customer, cursor) where customer <> '';
+  `,
 ]

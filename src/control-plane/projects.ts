@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newProjectId } from '../core/ids.ts'
-import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import type { ProjectRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 import { workOf } from './waiting-room.ts'
@@ -108,18 +108,14 @@ export async function listProjects(
   wish: PageWish & { name?: string; localPath?: string },
 ): Promise<Page<Project>> {
   const { limit = PAGE, before = null, name, localPath } = wish
-  let query = db.selectFrom('projects').selectAll().where('removed_at', 'is', null)
+  let query = db.selectFrom('projects').where('removed_at', 'is', null)
   if (customer !== null) query = query.where('customer', '=', customer)
   if (name !== undefined) query = query.where('name', '=', name)
   if (localPath !== undefined) query = query.where('local_path', '=', localPath)
   if (before !== null) query = query.where('seq', '<', before)
-  return toPage(
-    await query
-      .orderBy('seq', 'desc')
-      .limit(limit + 1)
-      .execute(),
-    limit,
-    toProject,
+  const weight = weightOf(['name', 'local_path', 'description'])
+  return readPage(query, { limit, weight, show: toProject }, (from, count) =>
+    query.selectAll().where('seq', '>=', from).orderBy('seq', 'desc').limit(count),
   )
 }
 

@@ -1,8 +1,9 @@
 import { type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Differences } from './differences.ts'
 import type { TaskDraft } from './draft.ts'
-import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { fitting, PAGE, type Page, type PageWish, weightOf } from './paging.ts'
 import { projectFor } from './projects.ts'
 import { isOfLiving } from './rules.ts'
 import { nameFrom, type Run, type RunStep, type RunWish, toRun } from './run-rows.ts'
@@ -66,9 +67,6 @@ export interface RunFilter extends PageWish {
   text?: string
 }
 
-/** How many runs one page of a search looks through, for each status asked for; a few milliseconds' worth. */
-const SEARCHED = 5_000
-
 /**
  * Runs, newest first; null for all customers. However many there are, a page is one walk along an index per status asked for. One that looks for
  * a text ends its walk after some thousands, so it may have fewer than asked for, or none, and a next one all the same.
@@ -79,31 +77,38 @@ export async function listRuns(db: Kysely<Schema>, differs: Differences, custome
   const queries = (status?.length ? [...new Set(status)] : [undefined]).map(one => withStatus(query, one))
   const end = text ? await searchEnd(queries) : null
   const narrowed = text ? queries.map(one => withText(one, differs, text, end)) : queries
-  const pages = await Promise.all(
-    narrowed.map(one =>
-      one
-        .selectAll()
-        .limit(limit + 1)
-        .execute(),
-    ),
-  )
-  const rows = pages.length === 1 ? pages[0]! : pages.flat().sort((a, b) => b.seq - a.seq)
-  const page = toPage(rows, limit, toRun)
-  return { ...page, next: page.next ?? end }
+  const weighed = await together(narrowed.map(one => one.select(['seq', RUN_WEIGHT.as('weight')]).limit(limit + 1)))
+  const { count, from, next } = fitting(weighed, limit)
+  if (from === null) return { items: [], next: end }
+  const rows = await together(narrowed.map(one => one.selectAll().where('seq', '>=', from).limit(count)))
+  return { items: rows.map(toRun), next: next ?? end }
 }
 
-/** Where the walks of a search end that would be too long; null when none is. */
+const RUN_WEIGHT = weightOf(['name', 'goal', 'options', 'metadata', 'steps', 'commits', 'error'])
+
+/** The rows of all of these queries, newest first. */
+async function together<R extends { seq: number }>(queries: { execute(): Promise<R[]> }[]): Promise<R[]> {
+  const pages = await Promise.all(queries.map(query => query.execute()))
+  return pages.length === 1 ? pages[0]! : pages.flat().sort((a, b) => b.seq - a.seq)
+}
+
+/** Where the walks of a search end that would be too long, by their number or by what they would look through; null when none is. */
 async function searchEnd(queries: RunQuery[]): Promise<number | null> {
   const ends = await Promise.all(
-    queries.map(query =>
-      query
-        .select('seq')
-        .limit(1)
-        .offset(SEARCHED - 1)
-        .executeTakeFirst(),
-    ),
+    queries.map(async query => {
+      const rows = await query
+        .select(['seq', weightOf(['name', 'goal']).as('weight')])
+        .limit(LIMITS.pageWalk.most)
+        .execute()
+      let bytes = 0
+      const heavy = rows.find(({ weight }) => {
+        bytes += Number(weight)
+        return bytes > LIMITS.searchBytes.most
+      })
+      return heavy?.seq ?? rows[LIMITS.pageWalk.most - 1]?.seq ?? null
+    }),
   )
-  return ends.reduce<number | null>((latest, end) => (end && end.seq > (latest ?? 0) ? end.seq : latest), null)
+  return ends.reduce<number | null>((latest, end) => (end !== null && end > (latest ?? 0) ? end : latest), null)
 }
 
 const withText = (query: RunQuery, differs: Differences, text: string, from: number | null) => {

@@ -152,6 +152,8 @@ interface EventsTable {
   cursor: Generated<number>
   /** The run's `seq`. */
   run: number
+  /** Whose it is, so that a customer's events are one walk along an index. */
+  customer: Generated<string>
   /** Counts within the run, from 1. */
   seq: number
   type: string

@@ -3,7 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import { bareApi, collectRoutes } from './api/app.ts'
 import { ALL } from './api/auth.ts'
 import type { ApiContext, Lanes } from './api/context.ts'
-import { EventFeed } from './api/event-feed.ts'
+import { EventFeed, EventFeeds } from './api/event-feed.ts'
 import { eventSource } from './api/event-source.ts'
 import { eventRoutes } from './api/events.ts'
 import { isLoopback } from './api/guard.ts'
@@ -92,7 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     callerOf: async text => owner.callerOf(text) ?? callerOf(plane, text),
   })
   const closing = new AbortController()
-  const feed = new EventFeed(eventSource(plane), error => onFault(error, 'the event feed'))
+  const feed = new EventFeeds(customer => new EventFeed(eventSource(plane, customer), error => onFault(error, 'the event feed')))
   const goodKeys = async (ids: readonly string[]) => {
     const others = ids.filter(id => owner.isGood(id) === null)
     const good = others.length > 0 ? await plane.keys.good(others) : []

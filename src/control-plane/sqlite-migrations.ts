@@ -95,6 +95,16 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   ) strict;
   create table write_probe (id integer primary key, at text not null) strict;
   `,
+  `
+  alter table run_events add column customer text not null default '';
+  drop trigger run_events_stay;
+  update run_events set customer = (select runs.customer from runs where runs.seq = run_events.run)
+    where exists (select 1 from runs where runs.seq = run_events.run and runs.customer <> '');
+  create trigger run_events_stay before update on run_events begin
+    select raise(abort, 'events are never changed');
+  end;
+  create index run_events_by_customer on run_events (customer, cursor) where customer <> '';
+  `,
 ]
 
 /**

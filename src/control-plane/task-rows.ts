@@ -1,6 +1,8 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Plan, Task } from '../core/task.ts'
+import { readPage, weightOf } from './paging.ts'
 import { planOf } from './plan.ts'
 import { prepared, preparedForOne } from './prepared.ts'
 import { isOfLiving, isUnfinished } from './rules.ts'
@@ -179,10 +181,14 @@ export async function heldTask(tx: Tx, customer: string | null, id: string): Pro
 
 const unknownTask = (id: string) => new RunnerError('TASK_UNKNOWN', `there is no task ${JSON.stringify(id)} on this board`)
 
-/** The history of a task, oldest first. */
+/** The history of a task, oldest first; the newest page of one that is very long. */
 export async function readHistory(db: Kysely<Schema>, taskId: string): Promise<HistoryEntry[]> {
-  const rows = await db.selectFrom('task_history').selectAll().where('task_id', '=', taskId).orderBy('seq').execute()
-  return rows.map(historyEntry)
+  const query = db.selectFrom('task_history').where('task_id', '=', taskId)
+  const wish = { limit: LIMITS.pageEntries.most, weight: weightOf(['note']), show: historyEntry }
+  const { items } = await readPage(query, wish, (from, count) =>
+    query.selectAll().where('seq', '>=', from).orderBy('seq', 'desc').limit(count),
+  )
+  return items.reverse()
 }
 
 function historyEntry(row: HistoryRow): HistoryEntry {
@@ -202,8 +208,12 @@ const written = prepared(({ db }: Tx, v: Omit<HistoryRow, 'seq'>) =>
   }),
 )
 
-/** The task's notes with one more, as its readers see them. */
+/** What stands before notes whose oldest were cut off. */
+const OLDER = '(older notes are cut off)\n…'
+
+/** The task's notes with one more, as its readers see them: the newest, as far as the limit `notes` goes. */
 export function withNote(notes: string, who: string, note: string): string {
   if (note.trim() === '') return notes
-  return `${notes}${notes === '' ? '' : '\n\n'}${who}: ${note.trim()}`
+  const all = `${notes}${notes === '' ? '' : '\n\n'}${who}: ${note.trim()}`
+  return all.length <= LIMITS.notes.most ? all : OLDER + all.slice(OLDER.length - LIMITS.notes.most).toWellFormed()
 }

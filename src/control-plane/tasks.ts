@@ -1,10 +1,10 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { newRunId, newTaskId } from '../core/ids.ts'
 import type { TaskStatus } from '../core/task.ts'
 import { parseDraft, type TaskDraft } from './draft.ts'
 import { writeMentions } from './mentions.ts'
-import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import { isOfLiving, isWaiting } from './rules.ts'
 import { addRun, latestRun, type RunWish } from './run-rows.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
@@ -70,20 +70,24 @@ export interface TaskFilter extends PageWish {
   role?: string
 }
 
+/** What a task holds, with what belongs to it and the steps of its run. */
+const taskWeight = sql<number>`${weightOf(['title', 'description', 'criteria', 'notes'])}
+  + coalesce((select octet_length(runs.steps) from runs where runs.id = coalesce(tasks.waiting_run, tasks.run_id)), 0)
+  + coalesce((select sum(octet_length(label)) from task_labels where task_labels.task_id = tasks.id), 0)
+  + (select count(*) from task_dependencies where task_dependencies.task_id = tasks.id) * 60`
+
 /** Tasks, newest first; null for all customers. */
 export async function listTasks(db: Kysely<Schema>, customer: string | null, filter: TaskFilter): Promise<Page<BoardTask>> {
   const { projectId, status, role, limit = PAGE, before = null } = filter
-  let query = db.selectFrom('tasks').selectAll().where(isOfLiving('tasks'))
+  let query = db.selectFrom('tasks').where(isOfLiving('tasks'))
   if (customer !== null) query = query.where('customer', '=', customer)
   if (projectId !== undefined) query = query.where('project_id', '=', projectId)
   if (status !== undefined) query = query.where('status', 'in', status)
   if (role !== undefined) query = query.where('role', '=', role)
   if (before !== null) query = query.where('seq', '<', before)
-  const rows = await query
-    .orderBy('seq', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const { items, next } = toPage(rows, limit, row => row)
+  const { items, next } = await readPage(query, { limit, weight: taskWeight, show: (row: TaskRow) => row }, (from, count) =>
+    query.selectAll().where('seq', '>=', from).orderBy('seq', 'desc').limit(count),
+  )
   return { items: await withBelongings(db, items), next }
 }
 

@@ -1,15 +1,25 @@
 import type { Kysely } from 'kysely'
+import { RunnerError } from '../core/errors.ts'
 import { newWishId } from '../core/ids.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Wish } from '../core/run.ts'
 import type { RunStatus } from './run-states.ts'
 import type { RunRow, Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 import { wishesOf } from './waiting-room.ts'
 
-/** Keeps a wish for the holder of a run, with its event, and answers its id. */
+/** Keeps a wish for the holder of a run, with its event, and answers its id. Throws RUN_STATE for a directive when too many wait already. */
 export async function addWish(tx: Tx, run: RunRow, by: string, { kind, text, mode }: Omit<Wish, 'id'>): Promise<string> {
   const id = newWishId()
   tx.concerns(wishesOf(run.id))
+  const { waiting } = await tx.db
+    .selectFrom('run_wishes')
+    .select(eb => eb.fn.countAll<number>().as('waiting'))
+    .where('run', '=', run.seq)
+    .where('delivered_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (kind === 'directive' && Number(waiting) >= LIMITS.wishes.most)
+    throw new RunnerError('RUN_STATE', `${limitWords('wishes')} wait for the runner of ${run.id} already`)
   await tx.db.insertInto('run_wishes').values({ id, run: run.seq, kind, text, mode, asked_at: tx.at, asked_by: by }).execute()
   if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'asked', wish: id, text, mode, by })
   else tx.happened(run.seq, 'LOG', { message: `${kind} was asked for by ${by}`, wish: id, ...(text && { reason: text }) })
@@ -23,6 +33,9 @@ export async function openWishes(db: Kysely<Schema>, run: number, kinds?: readon
   return query.orderBy('seq').execute()
 }
 
+/** So much of a directive stands in the event of its end; all of it is in the one of its beginning. Characters. */
+const SHOWN = 4_000
+
 /** Tells of the wishes that the end of a run, with this status, has left undone, so that nobody waits for them. */
 export async function tellTooLate(tx: Tx, run: RunRow, status: RunStatus): Promise<void> {
   const open = await openWishes(tx.db, run.seq)
@@ -30,7 +43,7 @@ export async function tellTooLate(tx: Tx, run: RunRow, status: RunStatus): Promi
   for (const wish of open) {
     const { id, kind, text } = wish
     const message = `the ${kind} came too late: the run was ${status} before it could be done`
-    if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'too_late', wish: id, text, message })
+    if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'too_late', wish: id, text: text.slice(0, SHOWN), message })
     // A run that was stopped needs no pause any more, and one that ended no resume.
     else if (status !== 'STOPPED' && (kind === 'stop' || (kind === 'pause' && wish === steer)))
       tx.happened(run.seq, 'LOG', { message, wish: id })

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { newWorkerId } from '../core/ids.ts'
 import type { AgentIdentity, Level } from '../core/task.ts'
-import { PAGE, type Page, type PageWish, toPage } from './paging.ts'
+import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import { prepared } from './prepared.ts'
 import type { Schema, WorkerRow } from './schema.ts'
 import type { Tx } from './transaction.ts'
@@ -65,33 +65,22 @@ export async function workerNamed(db: Kysely<Schema>, customer: string, agentId:
 /** Every worker that was seen, the newest first; null for all customers. */
 export async function listWorkers(db: Kysely<Schema>, customer: string | null, wish: PageWish): Promise<Page<Worker>> {
   const { limit = PAGE, before = null } = wish
-  let query = workers(db)
+  let query = db.selectFrom('workers')
   if (customer !== null) query = query.where('customer', '=', customer)
   if (before !== null) query = query.where('seq', '<', before)
-  return toPage(
-    await query
-      .orderBy('seq', 'desc')
-      .limit(limit + 1)
-      .execute(),
-    limit,
-    toWorker,
+  const weight = weightOf(['labels', 'host'])
+  return readPage(query, { limit, weight, show: toWorker }, (from, count) =>
+    query.selectAll().select(currentRun).where('seq', '>=', from).orderBy('seq', 'desc').limit(count),
   )
 }
 
 function workers(db: Kysely<Schema>) {
-  return db
-    .selectFrom('workers')
-    .selectAll()
-    .select(eb =>
-      eb
-        .selectFrom('tasks')
-        .select('run_id')
-        .whereRef('tasks.locked_by', '=', 'workers.agent_id')
-        .whereRef('tasks.customer', '=', 'workers.customer')
-        .limit(1)
-        .as('current_run'),
-    )
+  return db.selectFrom('workers').selectAll().select(currentRun)
 }
+
+const currentRun = sql<
+  string | null
+>`(select run_id from tasks where tasks.locked_by = workers.agent_id and tasks.customer = workers.customer limit 1)`.as('current_run')
 
 function toWorker(row: WorkerRow & { current_run: string | null }): Worker {
   return {

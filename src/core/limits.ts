@@ -76,8 +76,8 @@ export const LIMITS = {
   artifact: { of: 'one file of a run', most: 4 * MIB, unit: 'bytes', beyond: 'refused with 413; our runner cuts it' },
   artifacts: { of: 'the files of one run', most: 200, unit: 'entries', beyond: 'refused with 422' },
   wishes: {
-    of: 'directives, pauses and the like of one run that wait for its runner',
-    most: 500,
+    of: 'directives of one run that wait for its runner',
+    most: 50,
     unit: 'entries',
     beyond: 'refused with 409',
   },
@@ -110,7 +110,7 @@ export const LIMITS = {
   agentLine: { of: "one line of an agent's output", most: 8 * MIB, unit: 'bytes', beyond: 'cut, and passed over' },
   settingsFile: {
     of: '`agent-runner.yaml`, `.env`, `config.json`',
-    most: 256 * KIB,
+    most: 64 * KIB,
     unit: 'bytes',
     beyond: 'a mistake in the configuration: it is not read',
   },

@@ -2,13 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { Caller, ControlPlane } from '../control-plane.ts'
 import { callerOf } from './auth.ts'
-import type { EventFeed } from './event-feed.ts'
+import type { EventFeeds } from './event-feed.ts'
 import type { Owner } from './owner.ts'
 
 /** What the routes work with. */
 export interface ApiContext {
   plane: ControlPlane
-  feed: EventFeed
+  feed: EventFeeds
   owner: Owner
   /** The address by which people reach the server. */
   url(): string

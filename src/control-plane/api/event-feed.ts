@@ -2,16 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { WireEvent } from '../wire/event.ts'
 import { frame, KEEP_ALIVE, type SseResponse } from './sse.ts'
 
-/** An event with whose it is. */
-export interface FeedEvent {
-  event: WireEvent
-  customer: string
-}
-
 /** Where the feed reads from. */
 export interface EventSource {
-  /** Events after a cursor in the order of cursors, those of one run or of all. A cursor that was read once is never followed by a smaller one. */
-  read(after: number, limit: number, runId: string | null): Promise<FeedEvent[]>
+  /**
+   * Events after a cursor in the order of cursors, those of one run or of all, at most so many and as much as a page holds. `next`: all up to
+   * there was read, and there is more; null: read to the end. A cursor that was read once is never followed by a smaller one.
+   */
+  read(after: number, limit: number, runId: string | null): Promise<{ events: WireEvent[]; next: number | null }>
   /** The cursor of the newest event; 0 when there is none. */
   newest(): Promise<number>
   /** A text that differs after anything changed. */
@@ -26,7 +23,7 @@ export interface Subscription {
   after: number | null
   /** Null for all runs. */
   runId: string | null
-  wants(event: FeedEvent): boolean
+  wants(event: WireEvent): boolean
 }
 
 interface Listener {
@@ -37,7 +34,7 @@ interface Listener {
 }
 
 interface Told {
-  event: FeedEvent
+  event: WireEvent
   text: string
 }
 
@@ -141,10 +138,10 @@ export class EventFeed {
         return
       }
       const head = this.#head
-      const page = await this.#source.read(listener.cursor, PAGE, listener.subscription.runId)
-      for (const event of page) this.#tell(listener, { event, text: textOf(event) })
-      // What is not full was read to the end, which lay where the reader stood before or beyond.
-      if (page.length < PAGE) listener.cursor = Math.max(listener.cursor, head)
+      const { events, next } = await this.#source.read(listener.cursor, PAGE, listener.subscription.runId)
+      for (const event of events) this.#tell(listener, { event, text: textOf(event) })
+      // The end, when it was read to that, lay where the reader stood before or beyond.
+      listener.cursor = Math.max(listener.cursor, next ?? head)
       await listener.sse.drained()
     }
   }
@@ -155,10 +152,11 @@ export class EventFeed {
       try {
         // First the mark, then the look: what comes in between makes it look again.
         const mark = this.#source.mark()
-        const page = await this.#source.read(this.#head, PAGE, null)
+        const { events, next } = await this.#source.read(this.#head, PAGE, null)
         if (signal.aborted) return
-        for (const event of page) this.#tellAll(event)
-        if (page.length < PAGE) await this.#source.changed(mark, LOOK_AGAIN_MS, signal)
+        for (const event of events) this.#tellAll(event)
+        this.#head = Math.max(this.#head, next ?? 0)
+        if (next === null) await this.#source.changed(mark, LOOK_AGAIN_MS, signal)
       } catch (error) {
         if (signal.aborted) return
         this.#onFault(error)
@@ -167,14 +165,14 @@ export class EventFeed {
     }
   }
 
-  #tellAll(event: FeedEvent): void {
+  #tellAll(event: WireEvent): void {
     const told = { event, text: textOf(event) }
-    this.#head = event.event.cursor
+    this.#head = event.cursor
     this.#recent.push(told)
     this.#recentCharacters += told.text.length
     while (this.#recent.length > MOST_RECENT || this.#recentCharacters > MOST_RECENT_CHARACTERS) {
       const oldest = this.#recent.shift()!
-      this.#recentFrom = oldest.event.event.cursor
+      this.#recentFrom = oldest.event.cursor
       this.#recentCharacters -= oldest.text.length
     }
     for (const listener of this.#listeners) this.#tell(listener, told)
@@ -182,10 +180,43 @@ export class EventFeed {
 
   #tell(listener: Listener, { event, text }: Told): void {
     const { runId, wants } = listener.subscription
-    if (event.event.cursor <= listener.cursor) return
-    listener.cursor = event.event.cursor
-    if ((runId === null || event.event.run_id === runId) && wants(event)) listener.sse.write(text)
+    if (event.cursor <= listener.cursor) return
+    listener.cursor = event.cursor
+    if ((runId === null || event.run_id === runId) && wants(event)) listener.sse.write(text)
   }
 }
 
-const textOf = ({ event }: FeedEvent) => frame(event.cursor, event)
+/** One such feed per customer who listens, so that a stream costs what its own customer tells, and reads nothing of others. */
+export class EventFeeds {
+  readonly #open = new Map<string | null, EventFeed>()
+  readonly #feedOf: (customer: string | null) => EventFeed
+  #closed = false
+
+  constructor(feedOf: (customer: string | null) => EventFeed) {
+    this.#feedOf = feedOf
+  }
+
+  /** How many listen now. */
+  get subscribers(): number {
+    return [...this.#open.values()].reduce((sum, feed) => sum + feed.subscribers, 0)
+  }
+
+  /** As long as it listens; a subscriber of null hears all customers. */
+  async serve(customer: string | null, sse: SseResponse, subscription: Subscription): Promise<void> {
+    if (this.#closed) return sse.end()
+    const feed = this.#open.get(customer) ?? this.#feedOf(customer)
+    this.#open.set(customer, feed)
+    try {
+      await feed.serve(sse, subscription)
+    } finally {
+      if (feed.subscribers === 0 && this.#open.get(customer) === feed) this.#open.delete(customer)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const feed of this.#open.values()) feed.close()
+  }
+}
+
+const textOf = (event: WireEvent) => frame(event.cursor, event)

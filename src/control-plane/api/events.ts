@@ -26,9 +26,9 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
     async (request, reply) => {
       const { limit, type } = request.query
       const after = placeOf(request.query)
-      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, types: type })
-      if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
-      return found.map(eventShape)
+      const { items, next } = await plane.events.page(by(request), request.params.id, { after, limit, types: type })
+      linkNext(request, reply, next, 'after')
+      return items.map(eventShape)
     },
   )
 
@@ -45,9 +45,9 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
     async (request, reply) => {
       const { limit, type, project_id } = request.query
       const after = placeOf(request.query)
-      const found = await plane.events.all(by(request), { after, limit, types: type, projectId: project_id })
-      if (found.length === limit) linkNext(request, reply, found.at(-1)!.cursor, 'after')
-      return found.map(eventShape)
+      const { items, next } = await plane.events.page(by(request), null, { after, limit, types: type, projectId: project_id })
+      linkNext(request, reply, next, 'after')
+      return items.map(eventShape)
     },
   )
 
@@ -65,9 +65,9 @@ export function eventRoutes(api: ApiServer, { plane }: ApiContext): void {
     async (request, reply) => {
       const { limit, tail } = request.query
       const after = placeOf(request.query)
-      const found = await plane.events.ofRun(by(request), request.params.id, { after, limit, told: true, newest: tail })
-      if (found.length === limit && !tail) linkNext(request, reply, found.at(-1)!.cursor, 'after')
-      return found.map(eventShape)
+      const { items, next } = await plane.events.page(by(request), request.params.id, { after, limit, told: true, newest: tail })
+      linkNext(request, reply, next, 'after')
+      return items.map(eventShape)
     },
   )
 }

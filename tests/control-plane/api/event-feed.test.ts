@@ -2,24 +2,27 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { EventFeed, type EventSource, type FeedEvent } from '../../../src/control-plane/api/event-feed.ts'
+import { EventFeed, type EventSource } from '../../../src/control-plane/api/event-feed.ts'
 import { eventShape } from '../../../src/control-plane/api/shapes.ts'
 import { SseResponse } from '../../../src/control-plane/api/sse.ts'
+import type { WireEvent } from '../../../src/control-plane/wire/event.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { openStream } from './sse-client.ts'
 
 /** A timeline in memory that counts how often it is read. */
 function timeline() {
-  const events: FeedEvent[] = []
+  const events: WireEvent[] = []
   const waiting = new Set<() => void>()
   let reads = 0
   const source: EventSource = {
     async read(after, limit, runId) {
       reads++
       await turn()
-      return events.filter(({ event }) => event.cursor > after && (runId === null || event.run_id === runId)).slice(0, limit)
+      const left = events.filter(event => event.cursor > after && (runId === null || event.run_id === runId))
+      const page = left.slice(0, limit)
+      return { events: page, next: left.length > limit ? page.at(-1)!.cursor : null }
     },
-    newest: async () => events.at(-1)?.event.cursor ?? 0,
+    newest: async () => events.at(-1)?.cursor ?? 0,
     mark: () => String(events.length),
     changed: (since, ms, signal) =>
       new Promise((resolve, reject) => {
@@ -40,11 +43,11 @@ function timeline() {
   }
   const add = (runId = 'run_1', text = '') => {
     // Cursors have gaps, as those of a database have.
-    const cursor = (events.at(-1)?.event.cursor ?? 0) + 1 + Math.floor(Math.random() * 3)
+    const cursor = (events.at(-1)?.cursor ?? 0) + 1 + Math.floor(Math.random() * 3)
     const at = new Date().toISOString()
     const row = { cursor, runId, projectId: 'prj_1', customer: '', seq: events.length + 1, type: 'LOG', at, data: { text } }
     const event = eventShape(row)
-    events.push({ event, customer: runId === 'run_9' ? 'other' : 'acme' })
+    events.push(event)
     for (const look of [...waiting]) look()
     return cursor
   }
@@ -60,7 +63,7 @@ async function serve(source: EventSource, keepAliveMs?: number, patience?: { unr
     const subscription = {
       after: after == null ? null : Number(after),
       runId: query.get('run'),
-      wants: ({ customer }: FeedEvent) => customer === 'acme',
+      wants: ({ run_id }: WireEvent) => run_id !== 'run_9',
     }
     void feed.serve(new SseResponse(response, {}, patience), subscription)
   })
@@ -89,7 +92,7 @@ test('a reader that comes back at random with Last-Event-ID gets every event onc
   const reader = async (run: string | null) => {
     const got: number[] = []
     let returns = 0
-    const all = () => events.filter(({ event }) => run === null || event.run_id === run).map(({ event }) => event.cursor)
+    const all = () => events.filter(event => run === null || event.run_id === run).map(event => event.cursor)
     while (writing || got.length < all().length) {
       const stream = await openStream(
         `${url}?after=0${run ? `&run=${run}` : ''}`,
