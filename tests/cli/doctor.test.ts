@@ -76,6 +76,7 @@ test('on a sound machine every check is ok, the exit code is 0, and nothing is l
     'claude version',
     'claude login',
     'root',
+    'claude processes',
     'git',
     'repository',
     'hooks',

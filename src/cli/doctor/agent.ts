@@ -1,5 +1,6 @@
 import { ENDS } from '../../core/ends.ts'
 import { ERRORS } from '../../core/errors.ts'
+import { crowd } from '../../system/crowd.ts'
 import { type Check, type Examination, type Finding, fail, ok, warn } from './check.ts'
 
 /** The agent CLI: there, of a version that was tried, logged in. One check each, from one look. */
@@ -14,6 +15,7 @@ export function agentChecks(): Check[] {
     { name: 'claude version', examine: async examination => versionOf(await looked(examination)) },
     { name: 'claude login', examine: async examination => login(await looked(examination)) },
     root,
+    many,
   ]
 }
 
@@ -46,6 +48,16 @@ function login(look: Look): Finding {
   if (loggedIn === 'yes') return ok(`logged in (${how})`)
   if (loggedIn === 'unknown') return warn(`not known: ${how}`, 'Run `claude` once by hand.')
   return fail(ENDS.not_logged_in, 'not logged in')
+}
+
+/** Agents that nobody ended, or more than the machine carries. */
+const many: Check = {
+  name: 'claude processes',
+  async examine({ tools }) {
+    const path = await tools.findAgent().catch(() => null)
+    const said = path && crowd(path)
+    return said ? warn(said, 'Look at them with `ps`; `agent-runner status` shows which runs are under work.') : ok('not many')
+  },
 }
 
 /** The CLI refuses --dangerously-skip-permissions for root unless it is told that it is in a sandbox. */

@@ -6,6 +6,7 @@ import { RunnerError } from '../../core/errors.ts'
 import { runLoop } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
 import { takeAgentGuard } from '../../system/agent-guard.ts'
+import { crowd } from '../../system/crowd.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
 import { endLeftoverHooks } from '../../system/hooks.ts'
 import { openRunFiles } from '../../system/run-files.ts'
@@ -39,8 +40,8 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   const { home, repo, logFormat } = config.values
   // For their refusals alone, as long as nothing is touched.
   findHooks(hookOptions(config))
-  if ((await findAgentCommand(config, process.env)) === null)
-    throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
+  const agentCommand = await findAgentCommand(config, process.env)
+  if (agentCommand === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   const tightened = openStateFolder(home, selfCommand())
   const single = flags.singleTask === true
   const guard = takeAgentGuard(home, identity.id, { role: identity.role, repo, command: single ? 'single task' : 'continuous' })
@@ -79,7 +80,8 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       repo,
       version: version(),
     })
-    for (const message of tightened) emit({ type: 'warning', message })
+    const crowded = single ? null : crowd(agentCommand)
+    for (const message of crowded ? [...tightened, crowded] : tightened) emit({ type: 'warning', message })
     const endHousekeeping = startHousekeeping(config.values, message => emit({ type: 'warning', message }))
     try {
       const { exitCode, tasks } = await runLoop(context, { single })
