@@ -175,7 +175,8 @@ export class ClaudeReader implements AttemptReader {
    */
   #isPlausible(line: ClaudeResult): boolean {
     if (line.session_id !== '' && this.#sessionId !== null && line.session_id !== this.#sessionId) return false
-    return line.is_error || line.subtype.startsWith('error') || (this.#sessionId !== null && this.#open.size === 0)
+    // A budget may end in the midst of a call, a lost session before the beginning.
+    return line.subtype.startsWith('error') || (this.#sessionId !== null && this.#open.size === 0)
   }
 
   #take(line: ClaudeResult): void {

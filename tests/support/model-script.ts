@@ -29,6 +29,7 @@ import * as z from 'zod'
  *     dripMs   milliseconds between the pieces of the stream, which is then cut into small ones
  *     once     skipped when this session was sent it before (for a turn that a test interrupts)
  *   { status, message, type, headers, times }   an HTTP error: 401, 404, 429, 500, 529 …
+ *   { status, html, headers, times }   an answer that is no API's: a page with this title, as proxies and portals have them; also with 200
  *   { hang: true, times }         begins the stream and goes silent for ever
  *   { close: true, times }        begins the stream and drops the connection
  *
@@ -54,7 +55,8 @@ const answer = z.strictObject({
 })
 
 const failure = z.strictObject({
-  status: z.number().int().min(400).max(599),
+  status: z.number().int().min(200).max(599),
+  html: z.string().optional(),
   message: z.string().optional(),
   type: z.string().optional(),
   headers: z.record(z.string(), z.string()).default({}),

@@ -103,6 +103,10 @@ async function playAnswer(response: ServerResponse, body: RequestBody, turn: Ans
 }
 
 function playFailure(response: ServerResponse, request: ModelRequest, turn: Failure): void {
+  if ('status' in turn && turn.html !== undefined) {
+    response.writeHead(turn.status, { 'content-type': 'text/html', ...turn.headers }).end(page(turn.html))
+    return
+  }
   if ('status' in turn) {
     const type = turn.type ?? ERROR_TYPES[turn.status] ?? 'api_error'
     sendError(response, turn.status, type, turn.message ?? `scripted ${type} (model: ${request.model})`, turn.headers)
@@ -112,6 +116,8 @@ function playFailure(response: ServerResponse, request: ModelRequest, turn: Fail
   beginStream(response, { ...nothing, usage: { input: 10, output: 1, cacheRead: 0, cacheWrite: 0 } })
   if ('close' in turn) setImmediate(() => response.destroy())
 }
+
+const page = (title: string) => `<!DOCTYPE html><html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>`
 
 const ERROR_TYPES: Record<number, string> = {
   401: 'authentication_error',
