@@ -202,7 +202,8 @@ class Watch {
     const { deadlineMs, resultGraceMs, silentAfterMs } = this.#spec
     if (now * 1000 - this.#started.startedUptime >= deadlineMs) return 'deadline'
     const bytes = this.#lines.read(line => {
-      if (this.#spec.resultLine && isResult(line, this.#spec.resultLine)) this.#resultAt ??= now
+      // What is followed by more was not the last word, or not its own.
+      if (this.#spec.resultLine) this.#resultAt = isResult(line, this.#spec.resultLine) ? (this.#resultAt ?? now) : null
     }, TURN_BYTES)
     if (bytes > 0) this.#activeAt = now
     // A flood must neither hide the result nor keep deadline and signals waiting.
