@@ -47,6 +47,8 @@ export type RunnerEvent =
       status: string | null
       durationMs: number
       costUsd: number
+      /** An attempt was cut off: it cost this much or more. */
+      costIsLeast?: true
       note: string
       kept: string | null
       /** What was done, for the end block; left out when nothing was collected. */

@@ -31,7 +31,8 @@ export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clo
   const reason = disposition!.reason
   const status = statusAfter(record)
   const durationMs = context.clock.now() - Date.parse(record.lockedAt)
-  const costUsd = spent(record).costUsd
+  const { costUsd, costIsLeast } = spent(record)
+  const least = costIsLeast ? ({ costIsLeast } as const) : {}
   const result = {
     run_id: runId,
     agent_id: context.identity.id,
@@ -44,9 +45,10 @@ export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clo
     rescued: work?.rescued ?? [],
     finished_at: new Date(context.clock.now()).toISOString(),
     cost_usd: costUsd,
+    cost_is_least: costIsLeast,
     duration_ms: durationMs,
     note: disposition!.note,
   }
   context.files.write(runId, 'result.json', `${JSON.stringify(result, null, 2)}\n`)
-  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, note: disposition!.note, kept, work }, runId)
+  context.emit({ type: 'run_finished', reason, status, durationMs, costUsd, ...least, note: disposition!.note, kept, work }, runId)
 }

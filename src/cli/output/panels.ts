@@ -55,7 +55,10 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
   if (event.work?.files.length) fact('changed', changedFiles(event.work))
   fact('took', duration(event.durationMs) + (run.attempts > 1 ? `, ${count(run.attempts, 'attempt')}` : ''))
   if (run.model) fact('model', oneLine(run.model))
-  fact('cost', money(event.costUsd) + (run.turns > 0 ? `, ${count(run.turns, 'turn')}, ${count(run.toolCalls, 'tool call')}` : ''))
+  fact(
+    'cost',
+    money(event.costUsd, event.costIsLeast) + (run.turns > 0 ? `, ${count(run.turns, 'turn')}, ${count(run.toolCalls, 'tool call')}` : ''),
+  )
   if (event.kept) lines.push(paint.dim('kept in'.padEnd(9)) + tilde(oneLine(event.kept)))
   if (runId) lines.push(paint.dim('run'.padEnd(9)) + runId)
 

@@ -64,7 +64,7 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
     }
     case 'attempt_ended': {
       const { end: ended } = event
-      const sums = `${count(ended.turns, 'turn')} · ${count(ended.toolCalls, 'tool call')} · ${money(ended.costUsd)}`
+      const sums = `${count(ended.turns, 'turn')} · ${count(ended.toolCalls, 'tool call')} · ${money(ended.costUsd, ended.costIsLeast)}`
       if (end(ended.reason).next === 'report') return good(`attempt ${event.attempt} · ${sums}`, duration(ended.durationMs))
       const why = ended.text.trim() === '' ? [] : wrapped(ended.text, columns, '  ', 6).map(line => paint.dim(line))
       return [...bad(`attempt ${event.attempt}: ${end(ended.reason).says}`, duration(ended.durationMs)), ...why]

@@ -45,7 +45,7 @@ export function sentence(event: RunnerEvent): string {
     case 'attempt_ended': {
       const { end: ended } = event
       const why = ended.reason === 'completed' || ended.text === '' ? '' : `: ${ended.text}`
-      return `attempt ${event.attempt} ended, ${end(ended.reason).says}${why} (${duration(ended.durationMs)}, ${count(ended.turns, 'turn')}, ${count(ended.toolCalls, 'tool call')}, ${money(ended.costUsd)})`
+      return `attempt ${event.attempt} ended, ${end(ended.reason).says}${why} (${duration(ended.durationMs)}, ${count(ended.turns, 'turn')}, ${count(ended.toolCalls, 'tool call')}, ${money(ended.costUsd, ended.costIsLeast)})`
     }
     case 'part_finished':
       return `part ${event.part} of ${event.of} done: ${event.name}`
@@ -74,7 +74,7 @@ export function sentence(event: RunnerEvent): string {
         : event.work?.commits.length
           ? `; ${commits} on no branch, kept in a ref of ours: agent-runner rescue list`
           : ''
-      return `run finished: ${says}${status} (${duration(event.durationMs)}, ${money(event.costUsd)})${work}${kept}${advice ? `. ${advice}` : ''}`
+      return `run finished: ${says}${status} (${duration(event.durationMs)}, ${money(event.costUsd, event.costIsLeast)})${work}${kept}${advice ? `. ${advice}` : ''}`
     }
   }
 }

@@ -53,8 +53,8 @@ export function watch(ms: number): string {
 }
 
 /** US dollars: two digits after the point, more for what is less than ten cents. */
-export function money(usd: number): string {
-  return `$${usd.toFixed(usd > 0 && usd < 0.1 ? 4 : 2)}`
+export function money(usd: number, isLeast = false): string {
+  return `${isLeast ? 'at least ' : ''}$${usd.toFixed(usd > 0 && usd < 0.1 ? 4 : 2)}`
 }
 
 /** `1 commit`, `2 commits`. */
