@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { agentfaults } from './attacks/agentfaults.ts'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
 import { processes } from './attacks/processes.ts'
@@ -12,7 +13,7 @@ import { terminals } from './attacks/terminals.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults]
 
 interface Row extends Verdict {
   part: string

@@ -10,6 +10,7 @@ import { showStatus } from '../../src/cli/status/show.ts'
 import { statusCommand } from '../../src/cli/status.ts'
 import { waitOf } from '../../src/core/wait.ts'
 import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { openBreaker } from '../../src/system/breaker.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
@@ -240,4 +241,19 @@ test('a watch without a terminal is refused, unless it prints JSON lines', async
   user.abort()
   await done
   for (const line of io.stdout.lines()) expect(JSON.parse(line)).toMatchObject({ agents: [] })
+})
+
+test('what stands in the way of a runner is told with what to do, with a task in hand and without, and also while it tries again', async () => {
+  const home = tempFolder()
+  const guard = takeAgentGuard(home, 'dev_001', { role: 'backend_dev', repo: '/', command: 'continuous' })
+  const breaker = openBreaker({ home, agentId: 'dev_001', clock: systemClock })
+  breaker.failed({ reason: 'api_unreachable', said: 'API Error: no such host (ENOTFOUND)', taskId: 't1' }, () => 3_600_000)
+  const told = { waiting_for: expect.stringMatching(/cannot be reached.*ENOTFOUND/), advice: expect.stringContaining('HTTPS_PROXY') }
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'waiting', waiting_until: expect.any(String), ...told })
+  expect((await page(home)).replace(/\s+/g, ' ')).toMatch(/in the way the model API cannot be reached.*what to do Check network/)
+  unfinished(home, 'dev_001', 'run_01a')
+  expect(only(machineStatus(home, null))).toMatchObject({ state: 'working', waiting_until: null, ...told })
+  breaker.mended()
+  expect(only(machineStatus(home, null))).toMatchObject({ waiting_for: null, advice: null })
+  guard.release()
 })

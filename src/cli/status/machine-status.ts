@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import { readJson } from '../../core/json.ts'
-import { outageWait, outageWords } from '../../core/outage.ts'
+import { keepsFromTasks, outageWait, outageWords } from '../../core/outage.ts'
 import type { AttemptState, Outage } from '../../core/ports.ts'
 import type { RunRecord } from '../../core/run.ts'
 import { AGENT_ID } from '../../core/task.ts'
@@ -47,7 +47,7 @@ export interface AgentStatus {
   workspace: string | null
   branch: string | null
   waiting_until: string | null
-  /** What it waits for, and what somebody can do about it; null when it does not wait, or nobody must. */
+  /** What stands in its way, or what it waits for, and what somebody can do about it; null for nothing, or when nobody must. */
   waiting_for: string | null
   advice: string | null
   problem: string | null
@@ -99,8 +99,11 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
   const supervisor = problem === null ? SUPERVISOR[value?.state ?? 'never_started'] : 'gone'
   const step = record.steps.at(-1)
   const waitsUntil = endOf(record.notBefore, systemClock)
+  const outage = holder ? outageOf(home, id) : null
   return {
     ...base,
+    // Also while it tries whether it is over.
+    ...(outage && keepsFromTasks(outage) ? obstacle(outage) : {}),
     state: holder ? (waitsUntil !== null ? 'waiting' : 'working') : supervisor === 'alive' ? 'orphaned' : 'interrupted',
     role: record.agent.role || base.role,
     level: record.agent.level,
@@ -129,11 +132,14 @@ function idle(base: AgentStatus, limitUntil: number | null, outage: Outage | nul
 }
 
 function waiting(until: number, why: Pick<Outage, 'reason' | 'said'> | null | undefined) {
-  const at = { waiting_until: new Date(until).toISOString() }
-  if (!why) return at
+  return { waiting_until: new Date(until).toISOString(), ...(why ? obstacle(why) : {}) }
+}
+
+function obstacle(why: Pick<Outage, 'reason' | 'said'>): Pick<AgentStatus, 'waiting_for' | 'advice'> {
+  const { surroundings, says } = end(why.reason)
   // What an agent said itself is no cause.
-  const { message, advice = null } = end(why.reason).surroundings === 'fail' ? outageWords(why) : { message: end(why.reason).says }
-  return { ...at, waiting_for: message, advice }
+  const { message, advice = null } = surroundings === 'fail' ? outageWords(why) : { message: says }
+  return { waiting_for: message, advice }
 }
 
 function withoutTask(id: string, holder: GuardHolder | null): AgentStatus {

@@ -47,7 +47,7 @@ function agentLines(agent: AgentStatus, now: number, columns: number, paint: Cha
   }
   if (agent.doing) lines.push(cut(`  ${paint.dim('doing'.padEnd(11))} ${oneLine(agent.doing, 300)}`, columns))
   if (agent.waiting_until) fact('waits until', moment(agent.waiting_until, now))
-  if (agent.waiting_for) fact('because', oneLine(agent.waiting_for, 500))
+  if (agent.waiting_for) fact('in the way', oneLine(agent.waiting_for, 500))
   if (agent.advice) fact('what to do', agent.advice)
   if (agent.attempts > 0)
     fact('attempts', `${agent.attempts}, supervisor ${agent.supervisor === 'none' ? 'not started' : agent.supervisor}`)
