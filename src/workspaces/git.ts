@@ -14,6 +14,8 @@ export interface GitCall {
   config?: string[]
   /** It may write much or run the user's hooks, so it gets the long time limit. */
   slow?: boolean
+  /** Hears what a command that succeeded wrote to stderr. */
+  warned?: (text: string) => void
 }
 
 /** Runs git in one folder. Every method throws RunnerError GIT_FAILED with what git said (STATE_UNUSABLE of a full disk), unless it says otherwise. */
@@ -96,6 +98,7 @@ export function openGit(cwd: string, options: GitOptions): Git {
       throw new RunnerError('GIT_FAILED', `${said} did not end within ${Math.round(timeoutMs / 1000)} s and was stopped`)
     if (end.startError) throw notStarted(said, end.startError, cwd)
     if (end.code !== 0) throw new GitExit(end.code, end.stderr + text)
+    if (end.stderr !== '') call.warned?.(end.stderr)
     return { text, cut: false }
   }
 

@@ -74,6 +74,7 @@ export async function keepCheckout(
       dropPrivateIndex(gitDir, run)
     }
   }
+  if (status.closed.length > 0) kept.obstacle ??= `git cannot look into ${somePaths(status.closed)}`
   if (ignored.incomplete) kept.obstacle ??= `not all ignored files could be kept: ${ignored.incomplete}`
   if (nested.length > 0) {
     const part = inside.incomplete ? `, and not all of their files are kept: ${inside.incomplete}` : ''

@@ -19,6 +19,8 @@ export interface Status {
   entries: StatusEntry[]
   /** What is ignored, where it was asked for; a path that ends in `/` stands for all below it. */
   ignored: string[]
+  /** Folders that git could not look into: what is in them is in no other list. */
+  closed: string[]
 }
 
 /** Reads a checkout's state in one go, and writes nothing (not even the refreshed index). */
@@ -26,8 +28,11 @@ export async function readStatus(git: Git, { ignored = false } = {}): Promise<St
   const args = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty']
   // A folder that a rule covers as a whole is named, and not walked.
   if (ignored) args.push('--ignored=matching')
-  const status: Status = { head: null, branch: null, entries: [], ignored: [] }
-  for (const line of await git.names(args, { slow: true })) {
+  const status: Status = { head: null, branch: null, entries: [], ignored: [], closed: [] }
+  const warned = (text: string) => {
+    for (const [, folder] of text.matchAll(/could not open directory '(.*)'/g)) if (folder) status.closed.push(folder)
+  }
+  for (const line of await git.names(args, { slow: true, warned })) {
     if (line.startsWith('# branch.oid ')) status.head = line.slice(13) === '(initial)' ? null : line.slice(13)
     else if (line.startsWith('# branch.head ')) status.branch = line.slice(14) === '(detached)' ? null : line.slice(14)
     else if (line.startsWith('? ')) status.entries.push({ path: line.slice(2), kind: 'untracked' })

@@ -118,14 +118,21 @@ describe('ignored files that the run made are kept before the worktree goes', ()
     expect(report.remarks.join()).toMatch(/stays: not all ignored files could be kept: .*larger than 256 MB \(out\/huge\.bin/)
   })
 
-  test.skipIf(process.getuid?.() === 0)('what cannot be read keeps the worktree, and is named', async () => {
+  test.skipIf(process.getuid?.() === 0).each([
+    ['an ignored file', 'out/closed.txt', 'out/closed.txt cannot be read (EACCES)'],
+    ['an ignored folder', 'out/closed', 'out/closed/ cannot be read (EACCES)'],
+    ['a folder', 'new/closed', 'git cannot look into new/closed/'],
+    ['a file', 'new/closed.txt', 'Permission denied'],
+  ])('%s that cannot be read keeps the worktree whole, and is named', async (_, closed, said) => {
     const repo = gitRepo({ '.gitignore': 'out/\n' })
     const { report, end, workspace } = await success(repo, path => {
-      writeFiles(path, { 'out/closed.txt': 'x\n' })
-      chmodSync(join(path, 'out', 'closed.txt'), 0)
+      writeFiles(path, closed.endsWith('.txt') ? { [closed]: 'x\n' } : { [`${closed}/x.txt`]: 'x\n' })
+      chmodSync(join(path, closed), 0)
     })
+    chmodSync(join(workspace.path, closed), 0o755)
     expect(end.kept).toBe(workspace.path)
-    expect(report.remarks.join()).toContain('out/closed.txt cannot be read (EACCES)')
+    expect(git(workspace.path, 'rev-parse', '--abbrev-ref', 'HEAD')).toBe(workspace.branch)
+    expect(report.remarks.join()).toContain(said)
   })
 
   test('a worktree that is to vanish since nothing was done in it stays when there are ignored files of the run', async () => {
