@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { agentfaults } from './attacks/agentfaults.ts'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
+import { limits } from './attacks/limits.ts'
 import { processes } from './attacks/processes.ts'
 import { server } from './attacks/server.ts'
 import { Stage } from './attacks/stage.ts'
@@ -13,7 +14,7 @@ import { terminals } from './attacks/terminals.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits]
 
 interface Row extends Verdict {
   part: string

@@ -17,6 +17,8 @@ interface Asked {
   headers?: Record<string, string>
   key?: string
   json?: unknown
+  /** Sent as it is, in the place of JSON. */
+  body?: string
 }
 
 /** A server of the built program, as its owner and as others see it. */
@@ -42,7 +44,7 @@ export async function startTarget(stage: Stage, flags: string[] = []): Promise<T
   return { url, port: Number(new URL(url).port), keyFile, program, ask, own: (path, asked) => ask(path, { key, ...asked }) }
 }
 
-function asking(url: string, { method = 'GET', headers = {}, key, json }: Asked): Promise<Answer> {
+function asking(url: string, { method = 'GET', headers = {}, key, json, body }: Asked): Promise<Answer> {
   const began = performance.now()
   const { promise, resolve } = Promise.withResolvers<Answer>()
   const all = {
@@ -60,7 +62,7 @@ function asking(url: string, { method = 'GET', headers = {}, key, json }: Asked)
     })
   })
   sent.on('error', () => resolve({ status: 0, headers: {}, text: '', json: null, ms: performance.now() - began }))
-  sent.end(json === undefined ? undefined : JSON.stringify(json))
+  sent.end(json === undefined ? body : JSON.stringify(json))
   return promise
 }
 
