@@ -1,4 +1,5 @@
 import type { StampedEvent } from '../core/event.ts'
+import { LIMITS } from '../core/limits.ts'
 import { entrance, speakAs } from './agent-keys.ts'
 import { getArtifact, listArtifacts, putArtifact } from './artifacts.ts'
 import { type Board, type BoardOptions, boardOn } from './board.ts'
@@ -178,11 +179,17 @@ function partsOn(store: Store, options: LeaseOptions) {
       /** Throws LEASE_LOST. */
       renew: (caller: Caller, holder: Holder) =>
         asHolder(caller, holder, tx => renew(tx, caller.customer, holder, holder.epoch === null ? null : options.leaseMs)),
-      /** What is wished of a run and not in `known`, oldest first; at once. */
+      /** What is wished of a run and not in `known`, oldest first and as many as a page holds; at once. */
       wanted: (caller: Caller, runId: string, known: readonly string[] = []) =>
         read(async db => {
           const wishes = await openWishes(db, (await runRow(db, caller.customer, runId)).seq)
-          return wishes.filter(wish => !known.includes(wish.id))
+          let bytes = 0
+          return wishes
+            .filter(wish => !known.includes(wish.id))
+            .filter(({ text }, i) => {
+              bytes += Buffer.byteLength(text)
+              return i === 0 || bytes <= LIMITS.pageBytes.most
+            })
         }),
       /** What a runner tells: events with numbers of its own, then lines without. */
       publish: (caller: Caller, holder: Holder, events: readonly StampedEvent[], lines: readonly LogLine[] = []) =>
