@@ -8,13 +8,14 @@ import { server } from './attacks/server.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
 import { terminals } from './attacks/terminals.ts'
+import { trust } from './attacks/trust.ts'
 
 /*
  * The proof of SECURITY.md: each attack gets a stage of its own (state folder, repository, environment), does its worst to
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust]
 
 interface Row extends Verdict {
   part: string

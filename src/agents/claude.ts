@@ -15,6 +15,8 @@ export interface ClaudeOptions {
   /** Further arguments, as they are. */
   extraArgs: string[]
   permissionMode: PermissionMode
+  /** Whether settings, hooks and servers that stand in this working directory are kept from the CLI; left out: never. */
+  leavesOut?: (cwd: string) => boolean
   /** The environment that the agent will have; it says where transcripts are. */
   env: NodeJS.ProcessEnv
 }
@@ -52,7 +54,7 @@ function ensureThere(command: string | null): asserts command is string {
     throw new RunnerError('AGENT_CLI_MISSING', `the claude CLI ${command} is gone, or cannot be executed any more`)
 }
 
-function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: ClaudeOptions): Command {
+function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leavesOut }: ClaudeOptions): Command {
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
@@ -64,5 +66,7 @@ function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode }: Cl
   if (plan.maxCostUsd !== null) args.push('--max-budget-usd', plan.maxCostUsd.toFixed(4))
   if (plan.maxTurns !== null) args.push('--max-turns', String(plan.maxTurns))
   if (plan.verdict) args.push('--json-schema', verdictJsonSchema())
+  // Without a terminal the CLI asks nobody, and takes from its working directory what runs programs and says where keys go.
+  if (leavesOut?.(plan.cwd)) args.push('--setting-sources', 'user', '--strict-mcp-config')
   return { need: 'agent', file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
 }

@@ -20,6 +20,7 @@ import { openPatience } from '../system/patience.ts'
 import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
+import { leftOutOfAgent } from './compose/agent-trust.ts'
 import { heldJournal } from './compose/held-journal.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { serverAccess, serverKeyOf } from './compose/server-key.ts'
@@ -52,12 +53,13 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const { openClaude } = await import('../agents/claude.ts')
   const { openShell } = await import('../agents/shell.ts')
   const agentCommand = await findAgentCommand(config, outside.env)
-  const agent = openClaude({
-    ...{ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode },
-    env: outside.env,
-  })
   const ms = (seconds: number) => seconds * 1000
   const warn = (message: string) => outside.emit({ type: 'warning', message })
+  const agent = openClaude({
+    ...{ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode },
+    leavesOut: cwd => leftOutOfAgent(config, cwd, warn),
+    env: outside.env,
+  })
   const { beside, env, self } = outside
   const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
   const tracker = beside ? await besideServer(beside.plane, config) : await openTracker(config, { look: outside.look })

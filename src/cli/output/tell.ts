@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander'
 import { asRunnerError } from '../../core/errors.ts'
+import { redactor } from '../../system/redaction.ts'
+import { printable } from './clean.ts'
 
 const USAGE = 2
 
@@ -9,8 +11,11 @@ export function tell(thrown: unknown): number {
   // A person who ends a question with Ctrl-C or Ctrl-D has not met a bug.
   if ((thrown as Error | null)?.name === 'ExitPromptError') return 12
   const error = asRunnerError(thrown)
-  process.stderr.write(`agent-runner: ${error.message}\n`)
-  if (error.advice) process.stderr.write(`  ${error.advice}\n`)
-  if (error.code === 'BUG') process.stderr.write(`${(error.cause as Error)?.stack ?? ''}\n`)
+  // Words of servers, git and files of a repository stand in it: no secret, and nothing that a terminal would act on.
+  const redact = redactor(process.env)
+  const say = (text: string) => process.stderr.write(`${printable(redact(text))}\n`)
+  say(`agent-runner: ${error.message}`)
+  if (error.advice) say(`  ${error.advice}`)
+  if (error.code === 'BUG') say((error.cause as Error)?.stack ?? '')
   return error.exitCode
 }

@@ -1,5 +1,6 @@
 import { SERVER } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
+import { redactor } from '../../system/redaction.ts'
 import type { CommandIo } from '../command-io.ts'
 import { endedByUser } from '../command-io.ts'
 import { configToAct } from '../configuration.ts'
@@ -40,4 +41,4 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
 
 /** A failure of our own, for the log. */
 export const faultLine = (error: unknown, where: string) =>
-  `${new Date().toISOString()} ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  redactor(process.env)(`${new Date().toISOString()} ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
