@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { agentfaults } from './attacks/agentfaults.ts'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
+import { isolation } from './attacks/isolation.ts'
 import { limits } from './attacks/limits.ts'
 import { processes } from './attacks/processes.ts'
 import { server } from './attacks/server.ts'
@@ -15,7 +16,7 @@ import { trust } from './attacks/trust.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust, isolation]
 
 interface Row extends Verdict {
   part: string

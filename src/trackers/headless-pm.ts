@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { RunnerError } from '../core/errors.ts'
 import type { Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
 import { headlessPmClaims } from './headless-pm-claim.ts'
@@ -45,6 +46,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     // Older servers make up a task of type `waiting` when there is none.
     if (wire === null || wire.task_type === 'waiting') return null
     const task = taskFromWire(wire)
+    refuseUnspeakable(task)
     seen = standing(agent, task, wire) === 'free' && !wire.locked_by ? { id: task.id, at: performance.now() } : null
     return task
   }
@@ -94,4 +96,16 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     },
     close: http.close,
   }
+}
+
+/** A task's id is part of the paths by which it is claimed and reported; some would mean another path, or none. */
+function refuseUnspeakable({ id }: Task): void {
+  if (id !== '.' && id !== '..' && id.isWellFormed()) return
+  throw new RunnerError(
+    'TRACKER_REFUSED',
+    `the PM server has a task with the id ${JSON.stringify(id)}, which no path of its API can name`,
+    {
+      advice: 'Give the task another id at the PM server; it stands before all others.',
+    },
+  )
 }

@@ -27,7 +27,7 @@ export async function lookBeside(place: Place): Promise<Look | null> {
   const isFree = (options.inPlaceHeldBy?.(repository.root) ?? null) === null
   const [refs, main, shared] = await Promise.all([
     readRefs(git, repository),
-    before.main && isFree ? seeCheckout(place, repository.root) : null,
+    before.main && isFree ? seeCheckout(place, repository.root).catch(() => null) : null,
     readShared(repository),
   ])
   return { before, refs, main, shared }

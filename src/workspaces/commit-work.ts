@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Task } from '../core/task.ts'
 import { branchTip } from './base-commit.ts'
-import type { Git, GitCall } from './git.ts'
+import type { Git } from './git.ts'
 import { identityEnv } from './identity.ts'
 import { isUntouched, noiseAmong } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
 import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
 import { isNoRoom } from './room.ts'
+import { signingOf } from './signing.ts'
 import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
 import { conflictsOf, type Status } from './status.ts'
 import { submodulePaths, untrackedRepositories } from './submodules.ts'
@@ -72,7 +73,9 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
         return await leaveOut(await notToCommit(place, await treeChanges(git, base, again.tree)))
       }
       const message = messageOf(options.commitMessage, task)
-      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage })))
+      const signing = await signingOf(git, tree, env)
+      if (signing.remark) remarks.push(signing.remark)
+      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage, sign: signing.config })))
       // With nothing left out, the private index is what the checkout's own one has to become.
       if (left.length === 0 && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
     }
@@ -116,14 +119,17 @@ const isLink = (change: TreeChange) => change.now?.mode === '160000'
 interface Making {
   message: string
   tree: string
+  /** Settings with which it is signed, where it is to be. */
+  sign: string[]
   restage: () => Promise<string>
 }
 
-async function commit(git: Git, head: string | null, env: Record<string, string>, { message, tree, restage }: Making): Promise<string[]> {
+async function commit(git: Git, head: string | null, env: Record<string, string>, making: Making): Promise<string[]> {
+  const { message, tree, restage, sign } = making
   const args = ['commit', '--quiet', '--file=-']
-  const attempt = async (call: Partial<GitCall> = {}, more: string[] = []): Promise<string | null> => {
+  const attempt = async (config: string[] = [], more: string[] = []): Promise<string | null> => {
     try {
-      await git.run([...args, ...more], { env, input: message, slow: true, ...call })
+      await git.run([...args, ...more], { env, input: message, slow: true, config: [...sign, ...config] })
       return null
     } catch (failure) {
       if (isNoRoom(failure)) throw failure
@@ -139,7 +145,7 @@ async function commit(git: Git, head: string | null, env: Record<string, string>
     return ["The repository's hooks changed files before the commit; it has them as the hooks left them."]
   // A hook that refuses must not cost the work. Without its folder no hook runs (--no-verify leaves some).
   await git.run(['read-tree', tree], { env })
-  const failure = await attempt({ config: ['core.hooksPath=/dev/null'] }, ['--no-verify'])
+  const failure = await attempt(['core.hooksPath=/dev/null'], ['--no-verify'])
   if (failure !== null) throw new RunnerError('GIT_FAILED', failure)
   return [`The repository's hooks refused the commit, so it was made without them: ${refusal}`]
 }

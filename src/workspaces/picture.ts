@@ -81,7 +81,8 @@ export async function lookAround(place: Place, inPlace = false): Promise<Around 
   if (readPicture(place) !== null) return null
   const { repository, git } = place
   const [main, refs, shared] = await Promise.all([
-    inPlace || repository.bare ? null : seeCheckout(place, repository.root),
+    // Where git cannot tell (a filter is missing), that is no fault of the task.
+    inPlace || repository.bare ? null : seeCheckout(place, repository.root).catch(() => null),
     readRefs(git, repository),
     readShared(repository),
   ])

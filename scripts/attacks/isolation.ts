@@ -1,0 +1,144 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startHeadlessPm } from '../../tests/support/headless-pm-server.ts'
+import { addPmTask, boardForTasks } from '../../tests/support/pm-tasks.ts'
+import { type Attack, type Part, verdict } from './frame.ts'
+import type { Stage } from './stage.ts'
+
+const WORK = 'echo made > made.txt; result'
+
+/** Whether the user's checkout and its branch are as they were. */
+function untouched(stage: Stage): Record<string, boolean> {
+  return {
+    'the branch of the user has no commit more': stage.git('log', '--format=%s', 'main') === 'start',
+    'HEAD is where it was': stage.git('symbolic-ref', 'HEAD') === 'refs/heads/main',
+    'nothing lies in the checkout': !existsSync(join(stage.repo, 'made.txt')),
+  }
+}
+
+/** A major task on a branch whose name is an attack. */
+function badName(name: string, branch: string): Attack {
+  return {
+    name: `a major task names the branch ${name}`,
+    async run(stage) {
+      stage.shellAgent(WORK)
+      const pm = await startHeadlessPm({ key: 'attack', board: boardForTasks() })
+      const task = pm.board.task(Number(addPmTask(pm.board, 'Write it', 'major')))
+      task.branch = branch
+      const { code } = await stage.single([], { env: { HEADLESS_PM_API_URL: pm.url, HEADLESS_PM_API_KEY: 'attack' } })
+      const branches = stage.git('for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads/').split('\n')
+      const own = branches.filter(one => one.startsWith('feature/task-'))
+      const notes = task.notes ?? ''
+      await pm.close()
+      return verdict(
+        {
+          ...untouched(stage),
+          'the work is on the branch of the task': own.length === 1 && stage.git('show', `${own[0]}:made.txt`) === 'made',
+          'no other branch came': branches.length === 2,
+          'it is said': notes.includes('the work goes '),
+        },
+        `exit ${code}, branches ${branches.join(', ')}`,
+      )
+    },
+  }
+}
+
+/** A major task in a repository in which `arrange` is in the way of worktrees. */
+function inTheWay(name: string, arrange: (stage: Stage) => void): Attack {
+  return {
+    name,
+    async run(stage) {
+      arrange(stage)
+      const head = stage.git('rev-parse', 'main')
+      stage.shellAgent('pwd > "$HOME/where"; echo made > made.txt; result')
+      await stage.task('Write it', '--complexity', 'major')
+      const { code } = await stage.single()
+      const where = readFileSync(join(stage.env.HOME!, 'where'), 'utf8').trim()
+      const own = stage.git('for-each-ref', '--format=%(refname)', 'refs/heads/feature/')
+      return verdict(
+        {
+          'the task is done': code === 0,
+          'the agent did not work in the checkout': where !== stage.repo,
+          'the branch of the user is where it was': stage.git('rev-parse', 'main') === head,
+          'the work is on the branch of the task': own !== '' && stage.git('show', `${own}:made.txt`) === 'made',
+          'nothing is left of the place': !existsSync(where),
+        },
+        `exit ${code}, worked in ${where.replace(stage.folder, '…')}`,
+      )
+    },
+  }
+}
+
+/** A task whose agent exchanges a git folder. */
+function exchanged(name: string, complexity: 'major' | 'minor', agent: string): Attack {
+  return {
+    name,
+    async run(stage) {
+      const proof = join(stage.folder, 'proof')
+      stage.write('evil.sh', `#!/bin/sh\necho ran >> '${proof}'\ncat\n`, 0o755)
+      const arm = `git config core.fsmonitor ${stage.folder}/evil.sh; git config filter.x.clean ${stage.folder}/evil.sh; echo '* filter=x' > .gitattributes`
+      stage.shellAgent(`echo made > made.txt\n${agent.replaceAll('ARM', arm)}\nrm -f '${proof}'\nresult`)
+      const id = await stage.task('Write it', '--complexity', complexity)
+      const { code } = await stage.single()
+      const { status } = await stage.taskNow(id)
+      const left = readdirSync(stage.repo, { recursive: true, encoding: 'utf8' }).some(path => path.endsWith('made.txt'))
+      return verdict(
+        { 'it is not done': status === 'pending', 'no git ran in it': !existsSync(proof), 'what was made is there': left },
+        `exit ${code}, ${status}`,
+      )
+    },
+  }
+}
+
+/** Names, worktrees and git folders by which a task could get out of its own place. */
+export const isolation: Part = {
+  name: 'isolation',
+  attacks: [
+    badName('--help', '--help'),
+    badName('-D', '-D'),
+    badName('@{-1}', '@{-1}'),
+    badName('HEAD', 'HEAD'),
+    badName('with a line break', 'a\nb'),
+    badName('with a blank', 'a b'),
+    badName('refs/heads/main', 'refs/heads/main'),
+    badName('x.lock', 'x.lock'),
+    badName('main/x, while main is there', 'main/x'),
+    badName('main, which the user has checked out', 'main'),
+    badName('of 230 characters in one part', 'x'.repeat(230)),
+    inTheWay('.worktrees is a tracked link to another folder', stage => {
+      stage.write('elsewhere/keep', '')
+      stage.git('config', 'core.symlinks', 'true')
+      const blob = stage.git('hash-object', '-w', stage.write('target', '../elsewhere'))
+      stage.git('update-index', '--add', '--cacheinfo', `120000,${blob},.worktrees`)
+      stage.git('commit', '-q', '-m', 'link')
+      stage.git('checkout', '-q', '-f', '.')
+    }),
+    inTheWay('.worktrees is a file', stage => {
+      stage.write('repo/.worktrees', 'a file')
+      stage.git('add', '-A')
+      stage.git('commit', '-q', '-m', 'file')
+    }),
+    inTheWay('.worktrees is a repository of its own', stage => {
+      stage.write('repo/.worktrees/x', '')
+      stage.git('init', '-q', '.worktrees')
+    }),
+    inTheWay('git can make no worktree at all', stage => void stage.write('repo/.git/worktrees', '')),
+    inTheWay('the filter that the repository requires is missing (LFS)', stage => {
+      stage.write('repo/big.bin', 'version https://git-lfs.github.com/spec/v1\n')
+      stage.write('repo/.gitattributes', '*.bin filter=lfs\n')
+      stage.git('add', '-A')
+      stage.git('commit', '-q', '-m', 'lfs')
+      for (const what of ['smudge', 'clean', 'process']) stage.git('config', `filter.lfs.${what}`, 'git-lfs-that-is-not-there')
+      stage.git('config', 'filter.lfs.required', 'true')
+    }),
+    exchanged('an agent puts a repository of its own in the place of .git', 'major', 'rm .git; git init -q .; ARM'),
+    exchanged(
+      'an agent leads .git to a repository of its own',
+      'major',
+      'rm .git; git init -q ../../evil; (cd ../../evil; ARM); echo "gitdir: $PWD/../../evil/.git" > .git',
+    ),
+    exchanged("an agent moves the repository's .git away", 'major', 'mv ../../.git ../../../moved'),
+    exchanged("an agent in place moves the repository's .git away", 'minor', 'mv .git ../moved'),
+    exchanged("an agent in place exchanges the repository's .git", 'minor', 'mv .git ../moved; git init -q .; ARM'),
+  ],
+}
