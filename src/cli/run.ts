@@ -21,8 +21,8 @@ export function runCommand(program: Command): void {
 const CODES = `
 Exit codes:
   0 done · 1 internal fault · 2 usage · 10 task failed · 11 timed out · 12 stopped, or no longer ours · 14 nothing to do
-  69 PM or model API unreachable, or unhealthy · 73 state folder or disk · 75 agent id in use · 77 not authorised · 78 bad configuration
-  130 left at once, at the third request to end
+  69 PM or model API unreachable, or unhealthy · 71 no more files or processes, or a port in use · 73 state folder or disk
+  75 agent id in use · 77 not authorised · 78 bad configuration · 130 left at once, at the third request to end
 
 Signals:
   TERM, INT   first: finish the task and take no more · second: stop the agent, keep the task · third: leave at once

@@ -152,8 +152,7 @@ async function needKeys(plane: ControlPlane, host: string): Promise<void> {
 
 function cannotListen(error: unknown, host: string, port: number): unknown {
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE')
-    return new RunnerError('USAGE', `${host} port ${port} is in use`, { cause: error, advice: 'Choose another --port.' })
+  if (code === 'EADDRINUSE') return new RunnerError('PORT_IN_USE', `${host} port ${port} is in use`, { cause: error })
   if (code && ['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code))
     return new RunnerError('USAGE', `cannot listen on ${host} port ${port}: ${message}`, {
       cause: error,

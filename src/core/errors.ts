@@ -50,6 +50,13 @@ export const ERRORS = {
     http: 500,
     advice: 'The file was set aside; look at it, its work was not touched.',
   },
+  SYSTEM_SHORT: {
+    kind: 'broken',
+    exitCode: 71,
+    http: 503,
+    advice: 'End other processes, or raise the limits: `ulimit -n` for open files, `ulimit -u` for processes.',
+  },
+  PORT_IN_USE: { kind: 'broken', exitCode: 71, http: 503, advice: 'Choose another --port, or stop what listens there.' },
   CONFIG_INVALID: { kind: 'usage', exitCode: 78, http: 500, advice: '`agent-runner config explain` shows where each value comes from.' },
   UNTRUSTED: {
     kind: 'usage',
@@ -93,12 +100,20 @@ export function asRunnerError(thrown: unknown): RunnerError {
   if (thrown instanceof RunnerError) return thrown
   if (thrown instanceof Error && thrown.name === 'AbortError') return new RunnerError('ABORTED', 'stopped', { cause: thrown })
   const disk = (thrown as NodeJS.ErrnoException | null)?.code
+  if (isShortage(thrown))
+    return new RunnerError('SYSTEM_SHORT', `the system has no room for more: ${(thrown as Error).message}`, { cause: thrown })
   if (disk === 'ENOSPC' || disk === 'EROFS' || disk === 'EDQUOT')
     return new RunnerError('STATE_UNUSABLE', `cannot write: ${(thrown as Error).message}`, { cause: thrown })
   // A folder in the place of a file, rights that were taken away, a disk that fails: files are where the outside world and we meet.
   if (FILE_FAULTS.includes(disk ?? '') && !(thrown as NodeJS.ErrnoException).syscall?.startsWith('spawn'))
     return new RunnerError('STATE_UNUSABLE', `cannot use a file: ${(thrown as Error).message}`, { cause: thrown })
   return new RunnerError('BUG', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
+}
+
+/** Whether the system refused a file, a process or memory because there are too many, or this user has too many. */
+export function isShortage(thrown: unknown): boolean {
+  const { code, syscall } = (thrown ?? {}) as NodeJS.ErrnoException
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || (code === 'EAGAIN' && /spawn|fork|pipe/.test(syscall ?? ''))
 }
 
 const FILE_FAULTS = ['EISDIR', 'ENOTDIR', 'EACCES', 'EIO', 'ELOOP']

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import { childEnvironment } from '../children/environment.ts'
 import { removeGroup, runGroup } from '../children/groups.ts'
-import { RunnerError } from '../core/errors.ts'
+import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import type { AttemptSpec, AttemptState, ExitRecord, Supervision } from '../core/ports.ts'
 import type { ProcessIdentity } from '../core/run.ts'
 import { ATTEMPT_FILES, attemptFolder, lastAttempt, readAttemptFile } from './attempt-files.ts'
@@ -90,6 +90,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
           supervisor = another()
           continue
         }
+        if (supervisor.startError && isShortage(supervisor.startError)) throw asRunnerError(supervisor.startError)
         throw new RunnerError(
           'SUPERVISOR_FAILED',
           `${supervisor.failure}: ${lastBytes(join(folder, ATTEMPT_FILES.log), 500).trim() || 'no message'}`,
@@ -175,7 +176,11 @@ export function openSupervision(options: SupervisionOptions): Supervision {
 
   return {
     ready(runId) {
-      if (!ready.has(runId)) ready.set(runId, new ReadySupervisor(launchOf(runId)))
+      try {
+        if (!ready.has(runId)) ready.set(runId, new ReadySupervisor(launchOf(runId)))
+      } catch {
+        // It saves time and is not needed: what is wrong is met, and told, by the start.
+      }
     },
     unready(runId) {
       const waiting = ready.get(runId)

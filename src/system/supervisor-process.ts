@@ -20,9 +20,14 @@ export interface SupervisorLaunch {
 export class SupervisorProcess {
   /** How it ended, or why it could not be started; null while it lives. */
   failure: string | null = null
+  /** What the system said when it could not be started. */
+  startError: Error | null = null
 
   constructor(child: ChildProcess) {
-    child.on('error', error => (this.failure ??= error.message))
+    child.on('error', error => {
+      this.startError ??= error
+      this.failure ??= error.message
+    })
     child.on('exit', (code, signal) => (this.failure ??= `supervisor ended with ${signal ?? code}`))
     child.unref()
   }
@@ -55,9 +60,9 @@ export class ReadySupervisor {
       closeSync(log)
     }
     this.#process = new SupervisorProcess(this.#child)
-    // One that was killed is noticed by its exit.
-    this.#child.stdin!.on('error', () => {})
-    ;(this.#child.stdin as unknown as { unref(): void }).unref()
+    // One that was killed is noticed by its exit; one that could not be started has no pipe.
+    this.#child.stdin?.on('error', () => {})
+    ;(this.#child.stdin as { unref?(): void } | null)?.unref?.()
   }
 
   /** Makes it the supervisor of an attempt; null when it does not live any more. */
@@ -67,13 +72,13 @@ export class ReadySupervisor {
       return null
     }
     renameSync(this.#log, join(told.folder, ATTEMPT_FILES.log))
-    this.#child.stdin!.end(`${JSON.stringify(told)}\n`)
+    this.#child.stdin?.end(`${JSON.stringify(told)}\n`)
     return this.#process
   }
 
   /** Lets it go. */
   dismiss(): void {
-    this.#child.stdin!.destroy()
+    this.#child.stdin?.destroy()
     rmSync(this.#log, { force: true })
   }
 }

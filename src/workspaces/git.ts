@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { runGroup } from '../children/groups.ts'
 import { runChild } from '../children/run.ts'
-import { RunnerError } from '../core/errors.ts'
+import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import { bytesOf, textOf } from './file-names.ts'
 import { isNoRoom, noRoom } from './room.ts'
 
@@ -140,6 +140,7 @@ export function openGit(cwd: string, options: GitOptions): Git {
 }
 
 function notStarted(said: string, error: NodeJS.ErrnoException, cwd: string): RunnerError {
+  if (isShortage(error)) return asRunnerError(error)
   if (error.code === 'ENOENT' && existsSync(cwd))
     return new RunnerError('GIT_FAILED', 'git was not found on PATH', { advice: 'Install git.', cause: error })
   return new RunnerError('GIT_FAILED', `${said} could not be started: ${error.message}`, { cause: error })

@@ -124,6 +124,6 @@ test('a port that is in use ends it with one line and what to do', async () => {
   const first = program(['server', '--port', '0', '--json'])
   const { url } = JSON.parse(await waitFor('the address', () => (first.said.out.includes('\n') ? first.said.out : null)))
   const { said, ended } = program(['server', '--port', new URL(url).port])
-  expect(await ended).toBe(2)
-  expect(said.err).toMatch(/^agent-runner: 127\.0\.0\.1 port \d+ is in use\n {2}Choose another --port\.\n$/)
+  expect(await ended).toBe(71)
+  expect(said.err).toMatch(/^agent-runner: 127\.0\.0\.1 port \d+ is in use\n {2}Choose another --port, or stop what listens there\.\n$/)
 })

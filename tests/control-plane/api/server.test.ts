@@ -47,7 +47,7 @@ describe('what may be listened on', () => {
     const s = await station()
     const start = (host: string, port: number) => startServer({ ...nothing, controlPlane: s.plane, host, port })
     await expect(start('127.0.0.1', Number(new URL(s.url).port))).rejects.toMatchObject({
-      code: 'USAGE',
+      code: 'PORT_IN_USE',
       message: expect.stringContaining('in use'),
     })
     await s.plane.keys.create({ kind: 'admin', customer: null, name: '' })
