@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { agentfaults } from './attacks/agentfaults.ts'
+import { clients } from './attacks/clients.ts'
 import { evidence } from './attacks/evidence.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
 import { isolation } from './attacks/isolation.ts'
@@ -16,7 +17,7 @@ import { trust } from './attacks/trust.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust, isolation]
+const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust, isolation, clients]
 
 interface Row extends Verdict {
   part: string

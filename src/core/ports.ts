@@ -50,6 +50,14 @@ export interface Mirror {
   upload(agent: AgentIdentity, runId: string, name: string, text: string, signal: AbortSignal): Promise<void>
 }
 
+/** How a tracker's server answered over some time: requests that failed among them, and milliseconds until an answer. */
+export interface AnswerTimes {
+  requests: number
+  failed: number
+  meanMs: number
+  mostMs: number
+}
+
 /** A PM API. Every write is safe to repeat: after a lost answer the adapter looks before it writes again. */
 export interface Tracker {
   readonly name: string
@@ -86,6 +94,8 @@ export interface Tracker {
   markRead(agent: AgentIdentity, ids: string[], signal: AbortSignal): Promise<void>
   readonly steering?: Steering
   readonly mirror?: Mirror
+  /** How its server has answered since this was asked last; left out where there is no server. */
+  answerTimes?(): AnswerTimes
   /** The longest pause between heartbeats with which a lock is kept, in milliseconds; left out: as configured. */
   readonly heartbeatMs?: number
   /** One cheap call that shows that the tracker answers and accepts our key. Throws a RunnerError if not. */
@@ -292,6 +302,10 @@ export interface HookDocument {
     branch: string | null
     commits: { sha: string; subject: string }[]
     attempts: number
+    /** The hooks of the run so far. */
+    hooks: { hook: string; ok: boolean; duration_ms: number }[]
+    /** How the tracker's server has answered since the last run; null where there is none. */
+    tracker_answers: { requests: number; failed: number; mean_ms: number; most_ms: number } | null
   }
 }
 

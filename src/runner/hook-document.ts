@@ -29,6 +29,20 @@ export function hookDocument(hook: HookName, record: RunRecord, context: RunnerC
       branch: work?.branch ?? workspace?.branch ?? null,
       commits: work?.commits ?? [],
       attempts: record.attempts.length,
+      hooks: hooksOf(record, context),
+      tracker_answers: answersOf(context),
     }
   return document
+}
+
+/** From the timeline, which has those of an earlier life of the runner too. */
+function hooksOf({ runId }: RunRecord, { files }: RunnerContext) {
+  return files
+    .events(runId)
+    .flatMap(event => (event.type === 'hook_finished' ? [{ hook: event.hook, ok: event.exitCode === 0, duration_ms: event.ms }] : []))
+}
+
+function answersOf({ tracker }: RunnerContext) {
+  const times = tracker.answerTimes?.()
+  return times ? { requests: times.requests, failed: times.failed, mean_ms: times.meanMs, most_ms: times.mostMs } : null
 }

@@ -56,6 +56,11 @@ export const hookDocument = z.object({
       branch: z.string().nullable(),
       commits: z.array(z.object({ sha: z.string(), subject: z.string() })),
       attempts: z.number(),
+      hooks: z.array(z.object({ hook: z.string(), ok: z.boolean(), duration_ms: z.number() })).describe('The hooks of the run so far'),
+      tracker_answers: z
+        .object({ requests: z.number(), failed: z.number(), mean_ms: z.number(), most_ms: z.number() })
+        .nullable()
+        .describe("How the tracker's server has answered since the last run; null where there is none"),
     })
     .optional()
     .describe('Only for post_task'),

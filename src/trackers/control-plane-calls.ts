@@ -31,7 +31,7 @@ export function openCalls(options: Pick<TrackerHttpOptions, 'url' | 'key' | 'req
   })
 
   function exchange(method: TrackerRequest['method'], path: string, { waitSeconds = 0, ...asked }: Asked) {
-    return http.call({ ...asked, method, path, timeoutMs: options.requestTimeoutMs + waitSeconds * 1000 })
+    return http.call({ ...asked, method, path, timeoutMs: options.requestTimeoutMs + waitSeconds * 1000, waits: waitSeconds > 0 })
   }
   const read = <T>(schema: z.ZodType<T>, { body }: TrackerReply) => understood(SERVER, schema, body)
 
@@ -43,6 +43,7 @@ export function openCalls(options: Pick<TrackerHttpOptions, 'url' | 'key' | 'req
     post: async <T>(path: string, schema: z.ZodType<T>, asked: Asked) => read(schema, await exchange('POST', path, asked)),
     put: async <T>(path: string, text: string, schema: z.ZodType<T>, asked: Omit<Asked, 'body'>) =>
       read(schema, await exchange('PUT', path, { ...asked, body: text })),
+    answerTimes: http.answerTimes,
     close: http.close,
   }
 }

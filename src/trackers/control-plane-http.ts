@@ -137,6 +137,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     async ping(signal) {
       await calls.get('/worker/status', z.looseObject({ workers: z.number() }), { signal })
     },
+    answerTimes: calls.answerTimes,
     close: calls.close,
   }
 }

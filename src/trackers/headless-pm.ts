@@ -41,7 +41,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
     const who = { role: agent.role, level: agent.level, skill_level: agent.level }
     const query = seconds === 0 ? { ...who, simulate: 'true' } : { ...who, timeout: String(seconds) }
     const timeoutMs = seconds * 1000 + options.requestTimeoutMs
-    const { body } = await http.call({ method: 'GET', path: '/tasks/next', query, timeoutMs, signal })
+    const { body } = await http.call({ method: 'GET', path: '/tasks/next', query, timeoutMs, waits: true, signal })
     const wire = understood(wireTask.nullable(), body)
     // Older servers make up a task of type `waiting` when there is none.
     if (wire === null || wire.task_type === 'waiting') return null
@@ -94,6 +94,7 @@ export function openHeadlessPm(options: HeadlessPmOptions): Tracker {
       refuseStranger(http, '/changelog', reply)
       understood(wireChanges, reply.body)
     },
+    answerTimes: http.answerTimes,
     close: http.close,
   }
 }

@@ -3,6 +3,8 @@ import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { readJson } from '../core/json.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
+import type { AnswerTimes } from '../core/ports.ts'
+import { AnswerClock } from './answer-times.ts'
 
 /** An answer of the server whose body is JSON; null for one without a body (204). */
 export interface TrackerReply {
@@ -21,6 +23,8 @@ export interface TrackerRequest {
   accept?: number[]
   /** Milliseconds for the whole exchange; left out: the configured ones. */
   timeoutMs?: number
+  /** It is held open until something happens, so its time says nothing of the server. */
+  waits?: boolean
   signal: AbortSignal
 }
 
@@ -29,6 +33,8 @@ export interface TrackerHttp {
   readonly url: string
   /** One exchange. Throws ABORTED, TRACKER_UNREACHABLE, TRACKER_UNAUTHORISED, TRACKER_CONFUSED or TRACKER_REFUSED; never retries. */
   call(request: TrackerRequest): Promise<TrackerReply>
+  /** How the server has answered since this was asked last. */
+  answerTimes(): AnswerTimes
   /** The error that says in the server's words why it refused. */
   refusal(reply: TrackerReply): RunnerError
   close(): void
@@ -70,6 +76,7 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     ...{ accept: 'application/json', ...authorization },
     ...(key !== null && { 'x-api-key': key }),
   })
+  const answers = new AnswerClock()
   let pool: Promise<Pool> | undefined
 
   // Loaded at the first request, and only these parts of it, since all of it costs more than the rest of a start.
@@ -135,33 +142,36 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   return {
     url,
     refusal,
-    async call(request) {
-      const { status, headers, text } = await exchangeWithKey(request)
-      const body = status === 204 ? null : parsed(text)
-      const ok = status >= 200 && status < 300
-      if (body !== undefined && (ok || request.accept?.includes(status))) return { status, body }
-      const meant = options.failure?.({ status, body })
-      if (meant) throw meant
-      if (status === 401 || status === 403) {
-        const what = lastKey === null ? 'wants a key and none is set' : 'did not accept our key'
-        throw new RunnerError('TRACKER_UNAUTHORISED', `${server} ${what} (${status}): ${withoutKey(explanation(body))}`, {
-          advice: advice?.unauthorised,
-        })
-      }
-      const retryAfterMs = asked(headers['retry-after'], headers.date)
-      const said = withoutKey(explanation(body))
-      if (status >= 500 || [408, 425, 429].includes(status))
-        throw new RunnerError('TRACKER_UNREACHABLE', `${server} at ${url} cannot answer now (${status}): ${said}`, {
-          retryAfterMs,
-          advice: advice?.unreachable,
-        })
-      if (body === undefined || status < 400)
-        throw new RunnerError('TRACKER_CONFUSED', `the answer of ${url} (${status}) is not the JSON of ${server}`, { retryAfterMs })
-      throw refusal({ status, body })
-    },
+    answerTimes: () => answers.take(),
+    call: request => (request.waits ? call(request) : answers.time(() => call(request))),
     close() {
       pool?.then(client => client.destroy()).catch(() => {})
     },
+  }
+
+  async function call(request: TrackerRequest): Promise<TrackerReply> {
+    const { status, headers, text } = await exchangeWithKey(request)
+    const body = status === 204 ? null : parsed(text)
+    const ok = status >= 200 && status < 300
+    if (body !== undefined && (ok || request.accept?.includes(status))) return { status, body }
+    const meant = options.failure?.({ status, body })
+    if (meant) throw meant
+    if (status === 401 || status === 403) {
+      const what = lastKey === null ? 'wants a key and none is set' : 'did not accept our key'
+      throw new RunnerError('TRACKER_UNAUTHORISED', `${server} ${what} (${status}): ${withoutKey(explanation(body))}`, {
+        advice: advice?.unauthorised,
+      })
+    }
+    const retryAfterMs = asked(headers['retry-after'], headers.date)
+    const said = withoutKey(explanation(body))
+    if (status >= 500 || [408, 425, 429].includes(status))
+      throw new RunnerError('TRACKER_UNREACHABLE', `${server} at ${url} cannot answer now (${status}): ${said}`, {
+        retryAfterMs,
+        advice: advice?.unreachable,
+      })
+    if (body === undefined || status < 400)
+      throw new RunnerError('TRACKER_CONFUSED', `the answer of ${url} (${status}) is not the JSON of ${server}`, { retryAfterMs })
+    throw refusal({ status, body })
   }
 }
 

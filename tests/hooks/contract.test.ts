@@ -20,6 +20,8 @@ const result = {
   branch: null,
   commits: [{ sha: 'a', subject: 'b' }],
   attempts: 3,
+  hooks: [{ hook: 'pre_task', ok: true, duration_ms: 12 }],
+  tracker_answers: { requests: 5, failed: 1, mean_ms: 8, most_ms: 20 },
 }
 const workspace = { kind: 'worktree', path: '/nowhere', repo: '/', branch: 'feature/task-7' }
 

@@ -19,6 +19,8 @@ const result = {
     { sha: 'b', subject: 'two' },
   ],
   attempts: 2,
+  hooks: [{ hook: 'pre_task', ok: false, duration_ms: 3 }],
+  tracker_answers: { requests: 2, failed: 0, mean_ms: 4, most_ms: 5 },
 }
 
 const postTask = (state_dir: string, changes: Partial<HookDocument> = {}) =>
@@ -43,6 +45,8 @@ test('a run leaves one line of metrics, for its owner alone, however often the h
     cost_usd: 0.42,
     commits: 2,
     attempts: 2,
+    hooks: result.hooks,
+    tracker_answers: result.tracker_answers,
   })
   expect(statSync(join(state, 'metrics.jsonl')).mode & 0o777).toBe(0o600)
 })

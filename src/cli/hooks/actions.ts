@@ -123,6 +123,8 @@ const SAMPLE_RESULT: HookDocument['result'] = {
   branch: null,
   commits: [],
   attempts: 1,
+  hooks: [],
+  tracker_answers: null,
 }
 
 /** The end of the log; nothing when the hook never got as far as having one. */

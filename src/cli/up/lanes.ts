@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
 import type { Lanes, Taking } from '../../control-plane/api/context.ts'
@@ -35,6 +36,11 @@ export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: Co
 
   return {
     checkSeconds: configs[0]!.values.taskCheckInterval,
+    refusalOf(localPath) {
+      const found = statSync(localPath, { throwIfNoEntry: false })
+      if (!found) return 'is not there on this machine'
+      return found.isDirectory() ? null : 'is not a folder'
+    },
     count: () => alive.size,
     async takeOne(signal) {
       const runId = await waiting()

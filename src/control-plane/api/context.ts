@@ -26,6 +26,8 @@ export interface Lanes {
   /** How long one wait for the next task lasts, in seconds. */
   readonly checkSeconds: number
   count(): number
+  /** Why the lanes cannot work in this folder; null when they can. */
+  refusalOf(localPath: string): string | null
   /** Has one queued run taken, and answers within seconds what came of it. */
   takeOne(signal: AbortSignal): Promise<Taking>
 }

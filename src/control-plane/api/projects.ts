@@ -12,7 +12,13 @@ const tags = ['projects']
 const unknown = { 404: 'There is no such project.' }
 
 /** `/projects`: the repositories that tasks belong to. */
-export function projectRoutes(api: ApiServer, { plane, closing }: ApiContext): void {
+export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiContext): void {
+  /** The lanes of this process work on this machine, so what a path leads to can be seen; those of a customer's runners are on theirs. */
+  function refuseUnusable(localPath: string | undefined, customer: string | null | undefined): void {
+    const message = localPath === undefined || customer ? null : (lanes?.refusalOf(localPath) ?? null)
+    if (message !== null) throw new Refusal(422, `body local_path: ${message}`, { errors: [{ in: 'body', path: 'local_path', message }] })
+  }
+
   api.post(
     '/projects',
     {
@@ -33,6 +39,7 @@ export function projectRoutes(api: ApiServer, { plane, closing }: ApiContext): v
       const { customer } = by(request)
       if (customer !== null && draft.customer !== undefined && draft.customer !== customer)
         throw new Refusal(403, "the key may not make another customer's projects")
+      refuseUnusable(draft.local_path, draft.customer ?? customer)
       const made = await once(plane, request, reply, 201, async within =>
         projectShape(
           await within.projects.create(by(request), {
@@ -98,6 +105,7 @@ export function projectRoutes(api: ApiServer, { plane, closing }: ApiContext): v
     },
     async request => {
       const { name, local_path, description, max_running } = request.body
+      refuseUnusable(local_path, by(request).customer)
       const change = { name, localPath: local_path, description, maxRunning: max_running }
       return projectShape(await plane.projects.change(by(request), request.params.id, change))
     },

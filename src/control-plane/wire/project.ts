@@ -2,7 +2,10 @@ import * as z from 'zod'
 import { filled, line, optional, page, projectId, prose, time } from './parts.ts'
 
 const name = line(200).meta({ description: 'Unique among the projects of a customer.', examples: ['shop'] })
-const localPath = line(4_000).meta({ description: 'The repository on the machine of its runners.', examples: ['/srv/shop'] })
+const localPath = line(4_000)
+  .regex(/^\//, 'must be an absolute path')
+  .refine(path => !path.split('/').includes('..'), 'must not lead through ..')
+  .meta({ description: 'The repository on the machine of its runners.', examples: ['/srv/shop'] })
 const description = prose(10_000).meta({ description: 'For people.', examples: ['The web shop'] })
 const maxRunning = z
   .int()

@@ -166,7 +166,7 @@ test('metrics count what a key may see: all customers and the server, or one cus
 })
 
 test("the lanes of a server are not for a customer's projects", async () => {
-  const lanes = { checkSeconds: 30, count: () => 1, takeOne: async () => ({ runId: null }) }
+  const lanes = { checkSeconds: 30, refusalOf: () => null, count: () => 1, takeOne: async () => ({ runId: null }) }
   const s = await station({ lanes })
   const ask = async (customer: string | null) =>
     (await s.post('/worker/process', undefined, { key: await s.key('admin', customer) })).status

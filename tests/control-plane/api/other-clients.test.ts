@@ -152,3 +152,20 @@ test('a poll without parameters is held open until there is work', async () => {
   const { id } = (await s.post('/api/v1/tasks', { description: 'Fix it' })).json
   expect((await waiting).json.task.id).toBe(id)
 })
+
+test('the path of a project is an absolute one, and where the lanes of this process work it leads to a folder', async () => {
+  const lanes = {
+    ...{ checkSeconds: 30, count: () => 1, takeOne: async () => ({ runId: null }) },
+    refusalOf: (path: string) => (path === '/srv/shop' ? null : 'is not there on this machine'),
+  }
+  const s = await station({ lanes })
+  const make = async (local_path: string, more: object = {}) => (await s.post('/projects', { name: local_path, local_path, ...more })).json
+  for (const path of ['shop', './shop', '~/shop', 'https://example.com/shop.git'])
+    expect((await make(path)).detail).toContain('must be an absolute path')
+  expect((await make('/srv/../etc')).detail).toContain('must not lead through ..')
+  expect((await make('/srv/gone')).detail).toBe('body local_path: is not there on this machine')
+  const { id } = await make('/srv/shop')
+  expect((await s.call('PATCH', `/projects/${id}`, { json: { local_path: '/srv/gone' } })).status).toBe(422)
+  // Paths of a customer are on the customer's machines.
+  expect((await make('/srv/elsewhere', { customer: 'acme' })).local_path).toBe('/srv/elsewhere')
+})

@@ -88,6 +88,7 @@ async function withLane() {
   const s = await station({
     lanes: {
       checkSeconds: 30,
+      refusalOf: () => null,
       count: () => 1,
       async takeOne() {
         lane.asked++

@@ -1,0 +1,34 @@
+import type { AnswerTimes } from '../core/ports.ts'
+
+/** Counts how long a server takes to answer. What waits for something to happen is not counted. */
+export class AnswerClock {
+  #requests = 0
+  #failed = 0
+  #totalMs = 0
+  #mostMs = 0
+
+  /** Times one request; one that throws has failed. */
+  async time<T>(request: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    this.#requests++
+    try {
+      return await request()
+    } catch (failure) {
+      this.#failed++
+      throw failure
+    } finally {
+      const ms = performance.now() - began
+      this.#totalMs += ms
+      this.#mostMs = Math.max(this.#mostMs, ms)
+    }
+  }
+
+  /** What was counted since it was taken last. */
+  take(): AnswerTimes {
+    const requests = this.#requests
+    const meanMs = requests === 0 ? 0 : Math.round(this.#totalMs / requests)
+    const taken = { requests, failed: this.#failed, meanMs, mostMs: Math.round(this.#mostMs) }
+    this.#requests = this.#failed = this.#totalMs = this.#mostMs = 0
+    return taken
+  }
+}
