@@ -25,9 +25,9 @@ const SOME = 20
 
 type Refs = Map<string, string>
 
-/** Notes the refs of a clone as those that the repository has too. */
-export async function noteKnown(at: Git, gitDir: string): Promise<void> {
-  const refs = await allRefs(at)
+/** Notes refs of a clone (all that it has) as those that the repository has too. */
+export async function noteKnown(at: Git, gitDir: string, seen?: Refs): Promise<void> {
+  const refs = seen ?? (await allRefs(at))
   const file = join(gitDir, KNOWN)
   writeFileSync(`${file}.new`, [...refs].map(([ref, sha]) => `${sha} ${ref}\n`).join(''))
   renameSync(`${file}.new`, file)
@@ -41,7 +41,8 @@ export async function bringBack(place: Place, at: Git, gitDir: string, workspace
   const { git } = place
   const remarks = await tellStash(place, at, gitDir)
   const known = readKnown(gitDir)
-  const changed = [...(await allRefs(at))].filter(([ref, sha]) => known.get(ref) !== sha && ref !== 'refs/stash')
+  const seen = await allRefs(at)
+  const changed = [...seen].filter(([ref, sha]) => known.get(ref) !== sha && ref !== 'refs/stash')
   const work = workspace.branch === null ? null : `refs/heads/${workspace.branch}`
   const there = await refTips(git, changed.map(([ref]) => ref).concat(work ?? []))
   const lost = work !== null && workspace.base !== null && !there.has(work)
@@ -70,7 +71,8 @@ export async function bringBack(place: Place, at: Git, gitDir: string, workspace
       )
     }
   }
-  await noteKnown(at, gitDir)
+  // What was read above and no more: what was committed since has not been brought back.
+  await noteKnown(at, gitDir, seen)
   return remarks
 }
 

@@ -17,6 +17,8 @@ export interface Place {
   baseRemark: string | null
   /** The program's own state folder, or null. */
   state: string | null
+  /** Who has the run: the agent id, with its state folder. */
+  holder: string
 }
 
 /**

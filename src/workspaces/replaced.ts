@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
 import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
-import { dropIntent } from './intent.ts'
-import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { listRescued } from './rescue.ts'
-import { dropSeal, putAside, type Replaced } from './seal.ts'
+import { putAside, type Replaced } from './seal.ts'
+import { dropTraces } from './traces.ts'
 import { readWork } from './work-report.ts'
 
 /*
@@ -37,10 +36,7 @@ export async function leaveReplaced(open: Open, workspace: WorkspaceRecord, repl
   const place = replaced.what === 'repository' ? null : await open()
   if (!place) return { kept, rescued: [] }
   const rescued = await refsOf(place)
-  const { commonDir } = place.repository
-  dropPicture(place)
-  dropIntent(commonDir, place.request.runId)
-  dropSeal(workspace, commonDir, place.request.runId)
+  dropTraces(place, workspace)
   return { kept, rescued }
 }
 

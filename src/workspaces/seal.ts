@@ -19,15 +19,26 @@ export interface Replaced {
 
 const sealIn = (gitDir: string, runId: string) => join(gitDir, `agent-runner-${safeRun(runId)}.seal`)
 
-/** The same workspace with its seal, which stands in its git folder too. One that the run has set already stays. */
-export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: string): WorkspaceRecord {
-  const text = readSeal(commonDir, runId) ?? randomUUID()
-  for (const gitDir of workspace.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir])
-    if (readSeal(gitDir, runId) !== text) writeSeal(gitDir, runId, text)
+/**
+ * The same workspace with its seal, which stands in its git folder too. One that the run has set already stays, with another `holder` where
+ * another agent has the run now.
+ */
+export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: string, holder: string): WorkspaceRecord {
+  const text = readSeal(commonDir, runId)?.text ?? randomUUID()
+  for (const gitDir of workspace.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir]) {
+    const there = readSeal(gitDir, runId)
+    if (there?.text !== text || there.holder !== holder) writeSeal(gitDir, runId, { text, holder })
+  }
   return {
     ...workspace,
     seal: { text, repository: commonDir, repositoryNumber: numberOf(commonDir), folderNumber: numberOf(workspace.path) },
   }
+}
+
+/** Whether another agent has sealed the run's workspace since: then what the run keeps in the git folders is that one's. */
+export function isSealedByOther(commonDir: string, runId: string, holder: string): boolean {
+  const there = readSeal(commonDir, runId)
+  return there !== null && there.holder !== holder
 }
 
 /** Removes the seals of a run. */
@@ -45,7 +56,7 @@ export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = f
   const { seal, path } = workspace
   if (!seal) return null
   const isSealed = (gitDir: string, number: string, folder = gitDir) => {
-    const text = readSeal(gitDir, runId)
+    const text = readSeal(gitDir, runId)?.text ?? null
     return text === seal.text || (broken && text === null && numberOf(folder) === number)
   }
   if (!isSealed(seal.repository, seal.repositoryNumber)) {
@@ -101,17 +112,19 @@ function leadsBack(admin: string, dotGit: string): boolean {
   }
 }
 
-function readSeal(gitDir: string, runId: string): string | null {
+/** A seal's first line is what is compared, its second who has the run. */
+function readSeal(gitDir: string, runId: string): { text: string; holder: string } | null {
   try {
-    return readFileSync(sealIn(gitDir, runId), 'utf8').trim() || null
+    const [text = '', holder = ''] = readFileSync(sealIn(gitDir, runId), 'utf8').split('\n')
+    return text === '' ? null : { text, holder }
   } catch {
     return null
   }
 }
 
-function writeSeal(gitDir: string, runId: string, text: string): void {
+function writeSeal(gitDir: string, runId: string, { text, holder }: { text: string; holder: string }): void {
   const file = sealIn(gitDir, runId)
-  writeFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 })
+  writeFileSync(`${file}.new`, `${text}\n${holder}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
 import { agentMark, type WorkspaceRecord } from '../core/run.ts'
@@ -10,22 +10,20 @@ import { asGitFailure } from './failures.ts'
 import { openGit } from './git.ts'
 import { collectInPlace, obstacleInPlace, prepareInPlace } from './in-place.ts'
 import { cleanupInPlace } from './in-place-cleanup.ts'
-import { dropIntent } from './intent.ts'
 import { withoutNoise } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
-import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { collectReplaced, leaveReplaced } from './replaced.ts'
 import { findRepository } from './repository.ts'
-import { listedBeside, listRescued, type Rescued, safeRun, startRef } from './rescue.ts'
-import { dropSeal, replacedIn, sealed } from './seal.ts'
-import { dropPrivateIndex } from './snapshot.ts'
-import { diffSoFar, lookOf } from './so-far.ts'
+import { listedBeside, listRescued, type Rescued, startRef } from './rescue.ts'
+import { replacedIn, sealed } from './seal.ts'
+import { diffSoFar } from './so-far.ts'
 import { readStatus } from './status.ts'
+import { dropTraces } from './traces.ts'
 import { dropUnusedBranch, isUntouched } from './untouched.ts'
 import { collectWorktree, prepareWorktree } from './worktree.ts'
 import { isWorktreeOf } from './worktree-choice.ts'
-import { adminFolders, realPath } from './worktree-list.ts'
+import { realPath } from './worktree-list.ts'
 import { removeWorktree } from './worktree-removal.ts'
 
 export type { WorkspaceOptions } from './options.ts'
@@ -158,10 +156,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   /** A run that gets no workspace has no cleanup. */
   async function refuse(request: WorkspaceRequest, failure: unknown): Promise<never> {
     const place = asGitFailure(failure).code === 'GIT_FAILED' ? await open(request).catch(() => null) : null
-    if (place) {
-      dropPicture(place)
-      dropSeal(null, place.repository.commonDir, request.runId)
-    }
+    if (place) dropTraces(place, null)
     return fail(failure)
   }
 
@@ -177,7 +172,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     const repository = await findRepository(start)
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
-    return { options, request, repository, git: start.at(repository.root), base, baseRemark: null, state }
+    return { options, request, repository, git: start.at(repository.root), base, baseRemark: null, state, holder: run.agentTag }
   }
 
   /** Whether the task is to have a place of its own, and why when it did not ask for one. */
@@ -216,8 +211,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
   }
 }
 
-function sealedIn({ repository, request }: Place, workspace: WorkspaceRecord): WorkspaceRecord {
-  return sealed(workspace, repository.commonDir, request.runId)
+function sealedIn({ repository, request, holder }: Place, workspace: WorkspaceRecord): WorkspaceRecord {
+  return sealed(workspace, repository.commonDir, request.runId, holder)
 }
 
 /** Removes a worktree or clone; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
@@ -235,18 +230,6 @@ async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<strin
 async function secure(place: Place, workspace: WorkspaceRecord): Promise<void> {
   const obstacle = await secureClone(place, workspace).catch(failure => asGitFailure(failure).message)
   if (obstacle !== null) place.options.warn(`not all of the work in ${workspace.path} could be put into the repository: ${obstacle}`)
-}
-
-/** Removes what a run keeps in the git folders, also what a kill left of it. */
-function dropTraces(place: Place, workspace: WorkspaceRecord): void {
-  const { repository, request } = place
-  const { gitDir, commonDir } = repository
-  dropPicture(place)
-  dropIntent(commonDir, request.runId)
-  dropSeal(workspace, commonDir, request.runId)
-  const own = workspace.kind === 'clone' ? [join(workspace.path, '.git')] : adminFolders(commonDir, workspace.path)
-  for (const folder of [gitDir, commonDir, ...own])
-    for (const name of [safeRun(request.runId), lookOf(request.runId)]) dropPrivateIndex(folder, name)
 }
 
 const NO_GIT_ADVICE = 'Run `git init` there and commit, or set onWorktreeFailure to in-place.'

@@ -154,3 +154,21 @@ test('a repository inside another one, whose .git was moved away: the outer one 
   expect(await workspaces.collect(workspace, minor, true)).toMatchObject({ commits: [], replaced: { what: 'repository' } })
   expect(git(outer, 'log', '--format=%s')).toBe('start')
 })
+
+for (const { kind, arrange } of KINDS)
+  test(`a ${kind} whose run another agent has taken over is that one's: the first one's clean-up takes nothing by which it is known`, async () => {
+    const repo = gitRepo({ 'a.txt': 'a\n' })
+    const { workspaces } = workspacesOf(repo, arrange(repo))
+    const first = request()
+    const second = { ...first, agentId: 'dev_002' }
+    const lost = await workspaces.prepare(first)
+    const taken = await workspaces.prepare(second)
+    expect(taken).toMatchObject({ kind, path: lost.path })
+    writeFileSync(join(taken.path, 'b.txt'), 'b\n')
+    await workspaces.cleanup(lost, first, false)
+    const { replaced, commits } = await workspaces.collect(taken, second, true)
+    expect(replaced).toBeUndefined()
+    expect(commits).toHaveLength(1)
+    expect((await workspaces.cleanup(taken, second, true)).kept).toBeNull()
+    expect(leftovers(repo)).toEqual([])
+  })

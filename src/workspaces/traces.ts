@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { dropIntent } from './intent.ts'
+import { dropPicture } from './picture.ts'
+import type { Place } from './place.ts'
+import { safeRun } from './rescue.ts'
+import { dropSeal, isSealedByOther } from './seal.ts'
+import { dropPrivateIndex } from './snapshot.ts'
+import { lookOf } from './so-far.ts'
+import { adminFolders } from './worktree-list.ts'
+
+/**
+ * Removes what a run keeps in the git folders, also what a kill left of it. Who has lost the run to another agent removes nothing: both have it under one
+ * id, and it is the other's now.
+ */
+export function dropTraces(place: Place, workspace: WorkspaceRecord | null): void {
+  const { repository, request, holder } = place
+  const { gitDir, commonDir } = repository
+  if (isSealedByOther(commonDir, request.runId, holder)) return
+  dropPicture(place)
+  dropIntent(commonDir, request.runId)
+  dropSeal(workspace, commonDir, request.runId)
+  const own = !workspace ? [] : workspace.kind === 'clone' ? [join(workspace.path, '.git')] : adminFolders(commonDir, workspace.path)
+  for (const folder of [gitDir, commonDir, ...own])
+    for (const name of [safeRun(request.runId), lookOf(request.runId)]) dropPrivateIndex(folder, name)
+}
