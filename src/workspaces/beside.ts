@@ -52,6 +52,7 @@ export async function tellBeside(place: Place, workspace: WorkspaceRecord, branc
         `Not as it was before the agent began, in the repository's own checkout ${repository.root}: ${somePaths(paths)}. The agent wrote there, or somebody else did.`,
       )
   }
+  remarks.push(...(readPicture(place)?.putBack ?? []))
   const settings = await sharedChanges(git, before.shared, shared)
   if (settings.length > 0)
     remarks.push(

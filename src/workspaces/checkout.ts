@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { type Git, openGit } from './git.ts'
+import { steeringOf } from './put-back.ts'
 import { findRepository, gitFolderOf, type Repository, unfinishedOperation } from './repository.ts'
 import { listRescued } from './rescue.ts'
 import { replacedIn } from './seal.ts'
@@ -37,6 +38,11 @@ export async function lookAtCheckout(
   if (!existsSync(path)) return { path, state: 'none', ...nothing }
   const replaced = run.workspace && replacedIn(run.workspace, run.runId)
   if (replaced) return { path, state: 'unreadable', ...nothing, problem: replaced.says }
+  const steering = run.workspace ? await steeringOf(run.workspace, run.runId).catch(() => []) : []
+  if (steering.length > 0) {
+    const problem = `settings that steer git were changed there while the agent worked (${steering.join(', ').slice(0, 300)}); they are put back when it ends`
+    return { path, state: 'unreadable', ...nothing, problem }
+  }
   try {
     const found = await openCheckout(path, LOOK_MS)
     if (!found) return { path, state: 'folder', ...nothing }

@@ -2,11 +2,12 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { textOf } from './file-names.ts'
 import { hiddenFiles, stampAt } from './hidden-files.ts'
 import { readIntent } from './intent.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { readRefs } from './ref-picture.ts'
-import type { Repository } from './repository.ts'
+import { gitFolderOf, type Repository } from './repository.ts'
 import { safeRun } from './rescue.ts'
 import { readShared } from './shared-files.ts'
 import { readStatus, type Status } from './status.ts'
@@ -37,21 +38,42 @@ const Picture = z.object({
   stash: z.array(z.string()),
   /** Configuration and hooks that all checkouts share. */
   shared: z.object({ config: z.string(), files: stamps }),
+  /** The text of each further file of settings that git reads in the workspace; null where there is none. */
+  settings: z.record(z.string(), z.string().nullable()).optional(),
+  /** What of the settings was put back after the agent, as sentences. */
+  putBack: z.array(z.string()).optional(),
 })
 
 /** A repository as it stood before the agent began: what is not in it, or is not the same, came while the agent worked. */
 export type Picture = z.infer<typeof Picture>
 export type CheckoutPicture = z.infer<typeof Checkout>
 
-const fileOf = (place: Place) => join(place.repository.commonDir, `agent-runner-${safeRun(place.request.runId)}.before.json`)
+const fileIn = (commonDir: string, runId: string) => join(commonDir, `agent-runner-${safeRun(runId)}.before.json`)
+const fileOf = ({ repository, request }: Place) => fileIn(repository.commonDir, request.runId)
 
 /** The run's picture; null when there is none that can be read. */
-export function readPicture(place: Place): Picture | null {
+export function readPicture({ repository, request }: Place): Picture | null {
+  return pictureAt(repository.commonDir, request.runId)
+}
+
+/** The same by the git folder, without opening the repository. */
+export function pictureAt(commonDir: string, runId: string): Picture | null {
   try {
-    return Picture.parse(JSON.parse(readFileSync(fileOf(place), 'utf8')))
+    return Picture.parse(JSON.parse(readFileSync(fileIn(commonDir, runId), 'utf8')))
   } catch {
     return null
   }
+}
+
+/** Notes something in the picture that is there. */
+export function changePicture(commonDir: string, runId: string, change: (picture: Picture) => Picture): void {
+  const picture = pictureAt(commonDir, runId)
+  if (picture) write(fileIn(commonDir, runId), change(picture))
+}
+
+function write(file: string, picture: Picture): void {
+  writeFileSync(`${file}.new`, JSON.stringify(picture), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
 /** Answers of an ignored file of the workspace, by its stamp, whether it was there before the agent began and is as it was. */
@@ -71,7 +93,7 @@ export function dropPicture(place: Place): void {
 }
 
 /** What a picture shows of the repository around the workspace. */
-type Around = Omit<Picture, 'version' | 'workspace' | 'staged'>
+type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'settings' | 'putBack'>
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
@@ -97,9 +119,16 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
   if (around === null) return
   const own = await seeWorkspace(place, workspace, status)
   const staged = workspace.dirtyAtStart.length > 0 ? await indexChanges(place.git, workspace.base ?? (await emptyTree(place.git))) : []
-  const file = fileOf(place)
-  writeFileSync(`${file}.new`, JSON.stringify({ version: 1, workspace: own, staged, ...around } satisfies Picture), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  write(fileOf(place), { version: 1, workspace: own, staged, ...around, settings: furtherSettings(place, workspace) })
+}
+
+/** Those of a clone, and of one checkout alone; what all checkouts share stands with what is shared. */
+function furtherSettings({ repository }: Place, { path }: WorkspaceRecord): Record<string, string | null> {
+  const own = gitFolderOf(path)
+  const folders = [...new Set([repository.commonDir, ...(own ? [own] : [])])]
+  const files = folders.flatMap(folder => ['config', 'config.worktree'].map(name => join(folder, name)))
+  const text = (file: string) => (existsSync(file) ? textOf(readFileSync(file)) : null)
+  return Object.fromEntries(files.filter(file => file !== join(repository.commonDir, 'config')).map(file => [file, text(file)]))
 }
 
 async function seeWorkspace(place: Place, { path, kind }: WorkspaceRecord, status?: Status): Promise<CheckoutPicture | null> {

@@ -7,7 +7,7 @@ import type { Git } from './git.ts'
 import type { Repository } from './repository.ts'
 
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
-const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts']
+const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']
 
 /** What steers git in all checkouts of a repository. */
 export interface SharedFiles {
@@ -44,19 +44,33 @@ export async function sharedChanges(git: Git, before: SharedFiles, now: SharedFi
   const names = [...new Set([...Object.keys(before.files), ...Object.keys(now.files)])]
   const changed = names.filter(name => before.files[name] !== now.files[name])
   if (before.config === now.config) return changed
-  const [were, are] = await Promise.all([settingsOf(git, before.config), settingsOf(git, now.config)])
+  const [were, are] = await Promise.all([settingsIn(git, before.config), settingsIn(git, now.config)])
   if (were === null || are === null) return [...changed, 'config']
-  const settings = [...new Set([...were, ...are])].filter(one => !(were.has(one) && are.has(one))).map(one => one.split('\n')[0]!)
-  const telling = [...new Set(settings)].filter(name => !/^(?:branch|submodule)\./.test(name))
+  const telling = unlike(were, are).filter(name => !/^(?:branch|submodule)\./.test(name))
   return telling.length > 0 ? [...changed, `config (${telling.join(', ')})`] : changed
 }
 
-/** Each setting of a configuration's text with its value; null when git cannot read it. */
-async function settingsOf(git: Git, config: string): Promise<Set<string> | null> {
-  if (config === '') return new Set()
+/** The values of each setting, in their order; null for one that only stands there, which means true. */
+export type Settings = Map<string, (string | null)[]>
+
+/** The settings of a configuration's text, without what it includes; null when git cannot read it. */
+export async function settingsIn(git: Git, config: string): Promise<Settings | null> {
+  const settings: Settings = new Map()
+  if (config === '') return settings
   try {
-    return new Set(await git.names(['config', '-z', '--file', '-', '--no-includes', '--list'], { input: config }))
+    for (const one of await git.names(['config', '-z', '--file', '-', '--no-includes', '--list'], { input: config })) {
+      const end = one.indexOf('\n')
+      const name = end < 0 ? one : one.slice(0, end)
+      settings.set(name, [...(settings.get(name) ?? []), end < 0 ? null : one.slice(end + 1)])
+    }
+    return settings
   } catch {
     return null
   }
+}
+
+/** The names of the settings that do not have the same values in both. */
+export function unlike(were: Settings, are: Settings): string[] {
+  const names = [...new Set([...were.keys(), ...are.keys()])]
+  return names.filter(name => JSON.stringify(were.get(name)) !== JSON.stringify(are.get(name)))
 }

@@ -13,6 +13,7 @@ import { cleanupInPlace } from './in-place-cleanup.ts'
 import { withoutNoise } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
 import type { Place } from './place.ts'
+import { putBackSettings, steeringOf } from './put-back.ts'
 import { collectReplaced, leaveReplaced } from './replaced.ts'
 import { findRepository } from './repository.ts'
 import { listedBeside, listRescued, type Rescued, startRef } from './rescue.ts'
@@ -77,6 +78,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     },
 
     async restore(workspace, request) {
+      await putBackSettings(workspace, request.runId)
       if (workspace.kind === 'in-place' || existsSync(workspace.path)) return workspace
       const place = await open(request, workspace.repo)
       if (!place) throw new RunnerError('GIT_FAILED', `${workspace.path} is gone, and ${workspace.repo} is no repository`)
@@ -87,8 +89,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
     async collect(workspace, request, success) {
       const replaced = replacedIn(workspace, request.runId)
-      if (replaced) return await collectReplaced(() => open(request, workspace.repo), workspace, replaced)
-      const place = await open(request, workspace.repo)
+      if (replaced) return await collectReplaced(() => reopen(request, workspace), workspace, replaced)
+      const place = await reopen(request, workspace)
       if (!place) {
         const remarks = ['The folder is no git repository, so what was changed cannot be told.']
         return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
@@ -109,14 +111,15 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     },
 
     async diffSoFar(workspace, request) {
+      if ((await steeringOf(workspace, request.runId)).length > 0) return null
       const place = await open(request, workspace.repo)
       return place && diffSoFar(place, workspace)
     },
 
     async cleanup(workspace, request, success, mayVanish = false) {
       const replaced = replacedIn(workspace, request.runId, true)
-      if (replaced) return await leaveReplaced(() => open(request, workspace.repo), workspace, replaced)
-      const place = await open(request, workspace.repo)
+      if (replaced) return await leaveReplaced(() => reopen(request, workspace), workspace, replaced)
+      const place = await reopen(request, workspace)
       if (!place) return { kept: workspace.kind !== 'in-place' && existsSync(workspace.path) ? workspace.path : null, rescued: [] }
       let kept: string | null = null
       let rescued: Rescued[]
@@ -173,6 +176,12 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     if (!repository) return null
     const base = realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))
     return { options, request, repository, git: start.at(repository.root), base, baseRemark: null, state, holder: run.agentTag }
+  }
+
+  /** Opens the repository of a workspace that an agent has had. */
+  async function reopen(request: WorkspaceRequest, workspace: WorkspaceRecord): Promise<Place | null> {
+    await putBackSettings(workspace, request.runId)
+    return await open(request, workspace.repo)
   }
 
   /** Whether the task is to have a place of its own, and why when it did not ask for one. */

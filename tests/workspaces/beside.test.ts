@@ -99,7 +99,7 @@ describe.each(['major', 'minor'] as const)('a %s task', complexity => {
   })
 
   test.each<[string, (repo: string) => void, RegExp]>([
-    ['settings', repo => git(repo, 'config', 'core.hooksPath', '.husky'), /config \(core\.hookspath\)/],
+    ['settings', repo => git(repo, 'remote', 'add', 'mine', '/nowhere'), /config \(remote\.mine\.url, remote\.mine\.fetch\)/],
     ['hooks', repo => writeFiles(repo, { '.git/hooks/pre-push': '#!/bin/sh\n' }), /hooks\/pre-push/],
     ['excludes', repo => writeFileSync(join(repo, '.git/info/exclude'), 'a\n'), /info\/exclude/],
     ['attributes', repo => writeFileSync(join(repo, '.git/info/attributes'), '* -text\n'), /info\/attributes/],

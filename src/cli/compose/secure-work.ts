@@ -19,9 +19,11 @@ export async function secureWork(config: Config, record: RunRecord, warn: (messa
   // What is in a clone is put into the repository by the cleanup.
   const worktree = workspace?.kind === 'worktree' ? workspace : workspace ? null : inherited && { path: inherited.path, base: null }
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
+  const { putBackSettings } = await import('../../workspaces/put-back.ts')
   const { replacedIn } = await import('../../workspaces/seal.ts')
   // No git works in a worktree that is not the one.
   const isOurs = !workspace || replacedIn(workspace, runId) === null
+  if (workspace && isOurs) await putBackSettings(workspace, runId)
   const rescued = worktree && isOurs ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []
   if (!workspace) return { rescued, kept: inherited?.path ?? null }
   const workspaces = openConfiguredWorkspaces(config, agent.id, warn)

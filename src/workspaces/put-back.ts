@@ -1,0 +1,112 @@
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { bytesOf, textOf } from './file-names.ts'
+import { type Git, openGit } from './git.ts'
+import { changePicture, pictureAt } from './picture.ts'
+import { settingsIn, unlike } from './shared-files.ts'
+
+/*
+ * Settings steer every git in a repository, the runner's own too: where its files are, what is included, and which programs run. What the agent has set is
+ * put back before any git works there, and told. What git itself writes of branches, submodules and new remotes stays.
+ */
+
+/** So many settings are put back one by one; more are put back with the whole file. */
+const MOST = 100
+const LOOK_MS = 60_000
+
+interface Steered {
+  file: string
+  /** The file's text as it was; null where there was none. */
+  before: string | null
+  /** The names of the settings that are not as they were; null when git cannot read the file. */
+  names: string[] | null
+}
+
+/** What of the settings the agent has changed so that it steers git, by name; none where no picture was taken. Runs no git in the repository. */
+export async function steeringOf(workspace: WorkspaceRecord, runId: string): Promise<string[]> {
+  return (await steered(workspace, runId)).flatMap(({ file, names }) => names ?? [`all of ${file}`])
+}
+
+/** Puts back what the agent has changed of the settings, and notes it in the picture. Repeating it after a kill ends it. */
+export async function putBackSettings(workspace: WorkspaceRecord, runId: string): Promise<void> {
+  const found = await steered(workspace, runId)
+  if (found.length === 0) return
+  const said = found.map(({ file, names }) => {
+    const what = names && names.length <= MOST ? names.join(', ') : 'all'
+    return `Settings that steer git were changed while the agent worked and were put back: ${what.slice(0, 1_000)} in ${file}.`
+  })
+  changePicture(workspace.seal!.repository, runId, picture => ({
+    ...picture,
+    putBack: [...new Set([...(picture.putBack ?? []), ...said])],
+  }))
+  for (const one of found) await putBack(one)
+}
+
+async function steered(workspace: WorkspaceRecord, runId: string): Promise<Steered[]> {
+  const common = workspace.seal?.repository
+  const picture = common === undefined ? null : pictureAt(common, runId)
+  if (common === undefined || picture === null) return []
+  const before = { ...picture.settings, [join(common, 'config')]: picture.shared.config }
+  const found: Steered[] = []
+  for (const [file, text] of Object.entries(before)) {
+    // With its folder, all that it steered is gone.
+    if (!existsSync(join(file, '..')) || isSame(file, text)) continue
+    const names = await steering(text ?? '', file)
+    if (names === null || names.length > 0) found.push({ file, before: text, names })
+  }
+  return found
+}
+
+function isSame(file: string, before: string | null): boolean {
+  const entry = lstatSync(file, { throwIfNoEntry: false })
+  return entry ? entry.isFile() && textOf(readFileSync(file)) === before : before === null
+}
+
+async function steering(before: string, file: string): Promise<string[] | null> {
+  if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) return before === '' ? [] : null
+  const git = outside()
+  const [were, are] = await Promise.all([settingsIn(git, before), settingsIn(git, textOf(readFileSync(file)))])
+  if (were === null || are === null) return null
+  const remotes = new Set([...were.keys()].flatMap(name => /^remote\.(.+)\.[^.]+$/.exec(name)?.[1] ?? []))
+  return unlike(were, are).filter(name => !isGits(name, remotes))
+}
+
+/** Whether git's own commands write it in everyday work, and nothing is run by it. */
+function isGits(name: string, remotes: Set<string>): boolean {
+  if (name.startsWith('branch.')) return true
+  if (name.startsWith('submodule.')) return !name.endsWith('.update')
+  const remote = /^remote\.(.+)\.(?:url|fetch|pushurl|tagopt)$/.exec(name)
+  return remote !== null && !remotes.has(remote[1]!)
+}
+
+async function putBack({ file, before, names }: Steered): Promise<void> {
+  if (before !== null && names !== null && names.length <= MOST) {
+    try {
+      await oneByOne(file, before, names)
+      return
+    } catch {
+      // A lock that a killed git has left, or a name that its command does not take.
+    }
+  }
+  if (before === null) return rmSync(file, { force: true, recursive: true })
+  if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) renameSync(file, `${file}.replaced`)
+  writeFileSync(`${file}.put-back`, bytesOf(before))
+  renameSync(`${file}.put-back`, file)
+}
+
+async function oneByOne(file: string, before: string, names: string[]): Promise<void> {
+  const git = outside()
+  const were = await settingsIn(git, before)
+  for (const name of names) {
+    await git.ask(['config', '--file', file, '--unset-all', name])
+    for (const value of were?.get(name) ?? []) await git.run(['config', '--file', file, '--add', name, value ?? 'true'])
+  }
+  const left = await steering(before, file)
+  if (left === null || left.length > 0) throw new Error('not all could be put back')
+}
+
+/** Git in no repository, so that no setting of one counts. */
+function outside(): Git {
+  return openGit('/', { timeoutMs: LOOK_MS, env: { GIT_DIR: '/dev/null' } })
+}
