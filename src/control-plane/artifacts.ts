@@ -5,6 +5,7 @@ import type { Holder } from './endings.ts'
 import { ofHolder } from './leases.ts'
 import { heldRunNamed, runRow } from './run-rows.ts'
 import type { Schema } from './schema.ts'
+import { needRoom } from './storage.ts'
 import type { Tx } from './transaction.ts'
 
 /** A text that belongs to a run, such as its diff or its result. `size` in bytes of UTF-8. */
@@ -15,7 +16,7 @@ export interface Artifact {
   createdAt: string
 }
 
-/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, USAGE beyond the limits `artifact` and `artifacts`. */
+/** Keeps a text of a run; it replaces one of the same name. Throws LEASE_LOST, STORAGE_FULL, USAGE beyond the limits `artifact` and `artifacts`. */
 export async function putArtifact(
   tx: Tx,
   customer: string | null,
@@ -25,19 +26,17 @@ export async function putArtifact(
   const run = ofHolder(await heldRunNamed(tx, holder.runId), customer, holder)
   const size = Buffer.byteLength(body)
   if (size > LIMITS.artifact.most) throw new RunnerError('USAGE', `${name} is larger than ${limitWords('artifact')}`)
-  const { others } = await tx.db
-    .selectFrom('run_artifacts')
-    .select(eb => eb.fn.countAll<number>().as('others'))
-    .where('run', '=', run.seq)
-    .where('name', '<>', name)
-    .executeTakeFirstOrThrow()
-  if (Number(others) >= LIMITS.artifacts.most) throw new RunnerError('USAGE', `the run has ${limitWords('artifacts')} already`)
+  await needRoom(tx, run.customer)
+  const there = await tx.db.selectFrom('run_artifacts').select(['name', 'size']).where('run', '=', run.seq).execute()
+  const before = there.find(one => one.name === name)
+  if (!before && there.length >= LIMITS.artifacts.most) throw new RunnerError('USAGE', `the run has ${limitWords('artifacts')} already`)
   const row = { content_type: contentType, size, body, created_at: tx.at }
   await tx.db
     .insertInto('run_artifacts')
     .values({ run: run.seq, name, ...row })
     .onConflict(conflict => conflict.columns(['run', 'name']).doUpdateSet(row))
     .execute()
+  tx.stored(run.customer, size - (before?.size ?? 0))
   tx.happened(run.seq, 'LOG', { message: `${name} was kept`, artifact: name, size })
 }
 

@@ -8,6 +8,7 @@ import { fullProjects } from './projects.ts'
 import { isLabelled, isOffered, isUnblocked, offerFor } from './rules.ts'
 import { addRun, latestRun, runNamed, startRun } from './run-rows.ts'
 import type { ProjectRow, RunRow, Schema, TaskRow } from './schema.ts'
+import { isStorageFull } from './storage.ts'
 import { type BoardTask, readTasks, type TaskQuery, writeHistory } from './task-rows.ts'
 import type { Tx } from './transaction.ts'
 import { type Claimer, touchWorker } from './workers.ts'
@@ -122,6 +123,8 @@ async function take(tx: Tx, agent: Claimer, candidate: Candidate, runId: string 
   const { id: taskId, project_id, waiting_run: waiting, max_running } = candidate
   if (max_running !== null && (await isFull(tx, project_id))) return null
   if (runId !== undefined && runId !== waiting && (await runNamed(tx.db, runId))) return null
+  // A run that is not there yet would have to be stored.
+  if (!waiting && tx.quota !== null && (await isStorageFull(tx, await customerOf(tx, taskId)))) return null
   const id = runId ?? waiting ?? newRunId()
   const how = { agent: agent.id, run: id, task: taskId, at: tx.at, role: agent.role }
   const [task] = agent.labels?.length ? await locking(tx, how, agent).execute() : await locked(tx, shapeOf({ customer: '' }, agent), how)
@@ -210,9 +213,13 @@ async function isElsewhere(db: Kysely<Schema>, agent: Claimer, task: Pick<TaskRo
   return other !== undefined
 }
 
+async function customerOf({ db }: Tx, taskId: string): Promise<string> {
+  return (await db.selectFrom('tasks').select('customer').where('id', '=', taskId).executeTakeFirstOrThrow()).customer
+}
+
 function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, from: TaskRow['claimed_from']): Promise<void> {
   const what = { task_id: task.id, kind: 'claimed', run_id: runId, epoch: task.epoch, note: null } as const
-  return writeHistory(tx, { ...what, who: agent.id, from_status: from, to_status: 'under_work' })
+  return writeHistory(tx, task.customer, { ...what, who: agent.id, from_status: from, to_status: 'under_work' })
 }
 
 /** How the task stands with regard to this agent. What this agent could not be given any more is `finished` for it. */

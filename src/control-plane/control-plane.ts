@@ -23,6 +23,7 @@ import { runRow, toRun } from './run-rows.ts'
 import { countRuns, createRun, listRuns, type RunDraft, type RunFilter } from './runs.ts'
 import type { KeyKind } from './schema.ts'
 import { directive, pause, resume, stop } from './steering.ts'
+import { readStorage } from './storage.ts'
 import type { Store } from './store.ts'
 import { cancelTask, placeTask, requeueTask, retryRun } from './task-moves.ts'
 import { readHistory, taskOf } from './task-rows.ts'
@@ -80,7 +81,8 @@ function controlPlaneOn(store: Store, options: LeaseOptions): ControlPlane {
 
 function partsOn(store: Store, options: LeaseOptions) {
   const { read } = store
-  const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change)
+  const { quota = null } = options
+  const write = <T>(change: Parameters<typeof transact<T>>[1]) => transact(store, change, quota)
   const asHolder = <T>(caller: Caller, { agentId }: Holder, change: Parameters<typeof transact<T>>[1]) =>
     write(async tx => {
       await speakAs(tx.db, caller, agentId)
@@ -196,6 +198,13 @@ function partsOn(store: Store, options: LeaseOptions) {
         asHolder(caller, holder, tx => publish(tx, caller.customer, holder, events, lines)),
       conclude: (caller: Caller, holder: Holder, taskId: string, conclusion: Conclusion) =>
         asHolder(caller, holder, tx => conclude(tx, caller.customer, holder, taskId, conclusion)),
+    },
+
+    storage: {
+      /** How many bytes each customer may store; null for any number. */
+      quota,
+      /** How many are stored, by customer. */
+      counts: (caller: Caller) => read(db => readStorage(db, caller.customer)),
     },
 
     mentions: {

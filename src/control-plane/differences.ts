@@ -1,5 +1,5 @@
 import { type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
-import { type AddEvents, addToPostgres, addToSqlite } from './event-insert.ts'
+import { type AddEvents, addToPostgres, addToSqlite, type CountStorage, countOnPostgres, countOnSqlite } from './event-insert.ts'
 import type { Schema } from './schema.ts'
 
 /** All in which the databases differ where queries are concerned: one small function per difference. */
@@ -14,6 +14,7 @@ export interface Differences {
   /** Whether the text is found in the column, whatever its case. */
   contains(column: ReferenceExpression<Schema, 'runs'>, text: string): RawBuilder<SqlBool>
   addEvents: AddEvents
+  countStorage: CountStorage
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any select, whatever its tables and columns.
@@ -29,6 +30,7 @@ export const SQLITE: Differences = {
   skippingHeld: query => query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
   addEvents: addToSqlite,
+  countStorage: countOnSqlite,
 }
 
 /** PostgreSQL has many writers at a time. */
@@ -39,4 +41,5 @@ export const POSTGRES: Differences = {
   skippingHeld: (query, table) => query.forUpdate(table).skipLocked() as typeof query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} ilike ${pattern(text)}`,
   addEvents: addToPostgres,
+  countStorage: countOnPostgres,
 }

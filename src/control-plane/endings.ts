@@ -1,10 +1,12 @@
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { TaskStatus } from '../core/task.ts'
 import { isDryRun } from './plan.ts'
 import { doneStatus, isRestingStatus, isWaiting } from './rules.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { isOver } from './run-states.ts'
 import type { HistoryKind, HistoryRow, RunRow, TaskRow } from './schema.ts'
+import { isStorageFull } from './storage.ts'
 import { withNote, writeHistory } from './task-rows.ts'
 import { addWaitingRun } from './tasks.ts'
 import type { Tx } from './transaction.ts'
@@ -41,7 +43,7 @@ export async function conclude(
   customer: string | null,
   holder: Holder,
   taskId: string,
-  { kind, status, note }: Conclusion,
+  { kind, status, note: told }: Conclusion,
 ): Promise<'reported' | 'lost'> {
   const { agentId, runId, epoch } = holder
   const task = await tx.differs.held(tx.db.selectFrom('tasks').selectAll().where('id', '=', taskId)).executeTakeFirst()
@@ -61,6 +63,9 @@ export async function conclude(
   if (!holds) return kind === 'stopped' ? confirmStop(tx, holder) : 'lost'
   // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
   if (task.run_id !== runId && (said.length > 0 || epoch !== null)) return 'lost'
+  // The end of a run is never refused. Where its customer may store nothing more, it is told in fewer words.
+  const full = await isStorageFull(tx, task.customer)
+  const note = full ? told.slice(0, LIMITS.noteWhenFull.most).toWellFormed() : told
   // Held, since what the runner tells meanwhile may change its state too.
   const run = task.run_id === null ? undefined : await heldRunNamed(tx, task.run_id)
   const wanted = endStatus(kind, task, status)
@@ -78,10 +83,10 @@ export async function conclude(
   // Also of other tasks: those that waited for this one, and those of a project that was full.
   tx.concerns(workOf(task.customer))
   const line = { task_id: taskId, kind, note, run_id: runId, epoch: task.epoch } as const
-  await writeHistory(tx, { ...line, who: agentId, from_status: 'under_work', to_status: gone })
+  await writeHistory(tx, task.customer, { ...line, who: agentId, from_status: 'under_work', to_status: gone })
   await seen(tx, task.customer, agentId)
-  // Work that was sent back, or comes to whoever takes the task's kind first, waits in a run of its own.
-  if (!waits && isWaiting({ ...task, status: gone })) await addWaitingRun(tx, task)
+  // Work that was sent back, or comes to whoever takes the task's kind first, waits in a run of its own, which its claim makes where there is no room now.
+  if (!waits && !full && isWaiting({ ...task, status: gone })) await addWaitingRun(tx, task)
   return 'reported'
 }
 

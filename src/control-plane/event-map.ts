@@ -123,6 +123,10 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
 /** Whether data is told in a runner's words. */
 export const isRunnerEvent = (data: { type?: unknown }): boolean => typeof data.type === 'string' && Object.hasOwn(EVENT_MAP, data.type)
 
+/** Whether a run would stand otherwise without this event, so that it is heard even where nothing more may be stored. */
+export const isNews = (event: StampedEvent, { tells, becomes, delivers, deliversNamed }: Meaning): boolean =>
+  event.type !== 'tool_used' && (tells ?? becomes ?? delivers ?? deliversNamed) !== undefined
+
 /** The meaning of an event as it came in. One of a newer runner is a line of the log. */
 export function meaningOf(event: StampedEvent): Meaning {
   if (!isRunnerEvent(event)) return { type: 'LOG' }

@@ -100,5 +100,5 @@ async function letGo(tx: Tx, task: TaskRow, change: Partial<TaskRow> & Pick<Task
     .execute()
   tx.concerns(workOf(task.customer))
   const line = { task_id: task.id, kind: 'lease_over', note, run_id: task.run_id, epoch: task.epoch } as const
-  await writeHistory(tx, { ...line, who: task.locked_by ?? '', from_status: 'under_work', to_status: change.status })
+  await writeHistory(tx, task.customer, { ...line, who: task.locked_by ?? '', from_status: 'under_work', to_status: change.status })
 }

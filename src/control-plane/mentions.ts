@@ -2,19 +2,22 @@ import type { Kysely } from 'kysely'
 import { LIMITS } from '../core/limits.ts'
 import { AGENT_ID, type Mention } from '../core/task.ts'
 import { fitting, weightOf } from './paging.ts'
-import type { Schema } from './schema.ts'
+import type { Schema, TaskRow } from './schema.ts'
+import { bytesOf } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 
-/** Keeps a mention for every `@agent-id` in a text; also for agents that are not known yet. */
-export async function writeMentions(tx: Tx, taskId: string, sender: string, text: string): Promise<void> {
-  const mentions = mentioned(text).map(agent_id => ({ agent_id, task_id: taskId, sender, text, at: tx.at, read_at: null }))
-  if (mentions.length > 0) await tx.db.insertInto('mentions').values(mentions).execute()
+/** Keeps a mention for every `@agent-id` in a text, as far as the limit `mentions` goes; also for agents that are not known yet. */
+export async function writeMentions(tx: Tx, task: Pick<TaskRow, 'id' | 'customer'>, sender: string, text: string): Promise<void> {
+  const mentions = mentioned(text).map(agent_id => ({ agent_id, task_id: task.id, sender, text, at: tx.at, read_at: null }))
+  if (mentions.length === 0) return
+  await tx.db.insertInto('mentions').values(mentions).execute()
+  tx.stored(task.customer, mentions.length * bytesOf(text))
 }
 
 /** The agent ids that a text speaks to, each once. The dot that ends a sentence is not part of an id, and an e-mail address speaks to nobody. */
 function mentioned(text: string): string[] {
   const words = [...text.matchAll(/(?<![\w.@-])@([A-Za-z0-9._-]+)/g)].map(match => match[1]!.replace(/[.-]+$/, ''))
-  return [...new Set(words)].filter(word => AGENT_ID.test(word))
+  return [...new Set(words)].filter(word => AGENT_ID.test(word)).slice(0, LIMITS.mentions.most)
 }
 
 /** Unread mentions of an agent on the tasks of its customer, oldest first, as many as a page holds: the rest when these are read. Null for all customers. */

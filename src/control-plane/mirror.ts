@@ -1,11 +1,12 @@
 import type { StampedEvent } from '../core/event.ts'
 import type { Holder } from './endings.ts'
-import { meaningOf } from './event-map.ts'
+import { isNews, meaningOf } from './event-map.ts'
 import { lastTold, toldAmong } from './event-rows.ts'
 import { ofHolder } from './leases.ts'
 import { heldRunNamed, transition } from './run-rows.ts'
 import { TRANSITIONS } from './run-states.ts'
 import type { RunRow } from './schema.ts'
+import { isStorageFull } from './storage.ts'
 import type { Tx } from './transaction.ts'
 import { markDelivered } from './wish-rows.ts'
 
@@ -16,7 +17,8 @@ export interface LogLine {
 
 /**
  * Adds what a runner tells of its run, in its order, with all that follows from it. Those whose numbers are there already are passed over, so a
- * resend is harmless, and no number keeps later ones out. Also accepted after the run's end, as long as nobody else has taken it. Throws LEASE_LOST.
+ * resend is harmless, and no number keeps later ones out. Also accepted after the run's end, as long as nobody else has taken it. Where the
+ * customer may store nothing more, only news is kept, without its words, and the timeline says so. Throws LEASE_LOST.
  */
 export async function publish(
   tx: Tx,
@@ -24,7 +26,7 @@ export async function publish(
   holder: Holder,
   events: readonly StampedEvent[],
   lines: readonly LogLine[] = [],
-): Promise<{ ackedSeq: number }> {
+): Promise<{ ackedSeq: number; leftOut?: number }> {
   // The second is asked once the run is held, and waits for no answer to the first.
   const [held, last] = await Promise.all([heldRunNamed(tx, holder.runId), lastTold(tx.db, holder.runId, holder.agentId)])
   let run: RunRow = ofHolder(held, customer, holder)
@@ -40,29 +42,47 @@ export async function publish(
           inOrder.map(event => event.seq),
         )
       : new Set<number>()
+  const full = await isStorageFull(tx, run.customer)
+  let leftOut = 0
   let known: Partial<RunRow> = {}
   for (const event of inOrder) {
     if (there.has(event.seq)) continue
     there.add(event.seq)
     const origin = { source: holder.agentId, seq: event.seq, at: event.at }
-    const { type, tells, becomes, delivers, deliversNamed } = meaningOf(event)
+    const meaning = meaningOf(event)
+    if (full) leftOut++
+    if (full && !isNews(event, meaning)) continue
+    const { type, tells, becomes, delivers, deliversNamed } = meaning
+    const data = full ? { type: event.type } : { ...event }
     const facts = tells?.(event, run) ?? {}
     known = { ...known, ...facts }
     run = { ...run, ...facts }
     // News that came too late to change anything is a line of the timeline all the same.
     if (becomes && run.worker_id !== null && TRANSITIONS[run.status].includes(becomes))
-      run = { ...(await transition(tx, run, becomes, { type, data: { ...event }, origin })), ...known }
-    else tx.happened(run.seq, type, { ...event }, origin)
+      run = { ...(await transition(tx, run, becomes, { type, data, origin })), ...known }
+    else tx.happened(run.seq, type, data, origin)
     if (delivers) await markDelivered(tx, run.seq, { kinds: delivers })
     if (deliversNamed) await told(tx, run, deliversNamed(event))
   }
   let acked = Math.max(last, inOrder.at(-1)?.seq ?? 0)
   for (const line of lines) {
     acked++
-    tx.happened(run.seq, 'LOG', { ...line }, { source: holder.agentId, seq: acked, at: tx.at })
+    if (full) leftOut++
+    else tx.happened(run.seq, 'LOG', { ...line }, { source: holder.agentId, seq: acked, at: tx.at })
   }
   if (Object.keys(known).length > 0) await tx.db.updateTable('runs').set(known).where('seq', '=', run.seq).execute()
-  return { ackedSeq: acked }
+  if (leftOut === 0) return { ackedSeq: acked }
+  await tellLeftOut(tx, run)
+  return { ackedSeq: acked, leftOut }
+}
+
+const LEFT_OUT = 'the customer has stored as much as it may: what its runs tell is left out'
+
+/** Said once, not after each line. */
+async function tellLeftOut(tx: Tx, { seq }: RunRow): Promise<void> {
+  const query = tx.db.selectFrom('run_events').select('data').where('run', '=', seq).orderBy('cursor', 'desc').limit(1)
+  const last = await query.executeTakeFirst()
+  if (!last?.data.includes(LEFT_OUT)) tx.happened(seq, 'LOG', { message: LEFT_OUT })
 }
 
 /** The agent was started with these directives. */

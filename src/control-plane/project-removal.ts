@@ -2,7 +2,9 @@ import { RunnerError } from '../core/errors.ts'
 import { projectOf } from './projects.ts'
 import { BITE, type Bitten, dropEvents, untilDone } from './retention.ts'
 import { UNFINISHED } from './run-states.ts'
+import { bytesOfTasks } from './storage.ts'
 import type { Store } from './store.ts'
+import { bytesOf } from './stored-bytes.ts'
 import { type Tx, transact } from './transaction.ts'
 
 /** Tasks that are deleted in one transaction, with all that belongs to them. */
@@ -46,12 +48,14 @@ async function markRemoved(tx: Tx, customer: string | null, id: string): Promise
 
 /** The newest tasks of it, since tasks depend on older ones; their events before them. One server at a time. */
 async function removeSome(tx: Tx, id: string): Promise<Bitten> {
-  const marked = tx.db.selectFrom('projects').select('id').where('id', '=', id).where('removed_at', 'is not', null)
-  if (!(await tx.differs.held(marked).executeTakeFirst())) return { events: 0, more: false }
+  const marked = tx.db.selectFrom('projects').select(['customer', 'description']).where('id', '=', id).where('removed_at', 'is not', null)
+  const project = await tx.differs.held(marked).executeTakeFirst()
+  if (!project) return { events: 0, more: false }
   const newest = tx.db.selectFrom('tasks').select('id').where('project_id', '=', id).orderBy('seq', 'desc').limit(TASKS)
   const tasks = (await newest.execute()).map(task => task.id)
   if (tasks.length === 0) {
     await tx.db.deleteFrom('projects').where('id', '=', id).execute()
+    tx.stored(project.customer, -bytesOf(project.description))
     return { events: 0, more: false }
   }
   const runs = await tx.db.selectFrom('runs').select('seq').where('task_id', 'in', tasks).execute()
@@ -60,6 +64,7 @@ async function removeSome(tx: Tx, id: string): Promise<Bitten> {
     runs.map(run => run.seq),
   )
   if (events < BITE) {
+    tx.stored(project.customer, -(await bytesOfTasks(tx.db, tasks)))
     await tx.db.deleteFrom('task_dependencies').where('depends_on', 'in', tasks).execute()
     await tx.db.deleteFrom('tasks').where('id', 'in', tasks).execute()
   }

@@ -3,6 +3,8 @@ import { RunnerError } from '../core/errors.ts'
 import { newProjectId } from '../core/ids.ts'
 import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import type { ProjectRow, Schema } from './schema.ts'
+import { needRoom } from './storage.ts'
+import { bytesOf } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 import { workOf } from './waiting-room.ts'
 
@@ -38,10 +40,12 @@ const toProject = (row: ProjectRow): Project => ({
   updatedAt: row.updated_at,
 })
 
-/** Makes a project. Throws EXISTS when the customer has one of this name. */
+/** Makes a project. Throws STORAGE_FULL, EXISTS when the customer has one of this name. */
 export async function createProject(tx: Tx, customer: string, draft: ProjectDraft): Promise<Project> {
+  await needRoom(tx, customer)
   const made = await insertProject(tx, customer, draft)
   if (!made) throw taken(draft.name)
+  tx.stored(customer, bytesOf(made.description))
   return toProject(made)
 }
 
@@ -119,10 +123,13 @@ export async function listProjects(
   )
 }
 
-/** Changes what is given. Throws NOT_FOUND, EXISTS. */
+/** Changes what is given. Throws NOT_FOUND, EXISTS, STORAGE_FULL for a longer description. */
 export async function changeProject(tx: Tx, customer: string | null, id: string, change: Partial<ProjectDraft>): Promise<Project> {
-  const { customer: owner } = await projectOf(tx.db, customer, id)
-  const { name, localPath, description, maxRunning } = change
+  const { customer: owner, description: was } = await projectOf(tx.db, customer, id)
+  const { name, localPath, description = was, maxRunning } = change
+  const more = bytesOf(description) - bytesOf(was)
+  if (more > 0) await needRoom(tx, owner)
+  tx.stored(owner, more)
   if (name !== undefined) {
     const other = await tx.db.selectFrom('projects').select('id').where('customer', '=', owner).where('name', '=', name).executeTakeFirst()
     if (other && other.id !== id) throw taken(name)

@@ -18,6 +18,8 @@ export interface LeaseOptions {
   maxExpiries: number
   /** Milliseconds on a clock that nobody sets. */
   now?: () => number
+  /** How many bytes a customer may store; left out or null: any number. */
+  quota?: number | null
 }
 
 /** What a claim gives. */
@@ -33,7 +35,7 @@ interface Asker {
 }
 
 /** The queue as runners elsewhere see it: what they take is theirs for the time of a lease. */
-export function queueOn(store: Store, { leaseMs, maxExpiries, now }: LeaseOptions) {
+export function queueOn(store: Store, { leaseMs, maxExpiries, now, quota = null }: LeaseOptions) {
   const watch = new LeaseWatch(leaseMs, now)
 
   return {
@@ -62,24 +64,32 @@ export function queueOn(store: Store, { leaseMs, maxExpiries, now }: LeaseOption
     /** Takes the next task, or answers what this agent holds already; null when there is none. `runId` is for a task without a waiting run. */
     async next(asker: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
       const { customer } = asker
-      return transact(store, async tx => {
-        if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
-        const held = await heldBy(tx, customer, claimer)
-        if (held) {
-          await speakAs(tx.db, asker, claimer.id)
-          return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
-        }
-        const enter = await entrance(tx, asker, claimer.id)
-        return entered(tx, enter, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
-      })
+      return transact(
+        store,
+        async tx => {
+          if (where.projectId !== undefined) await projectOf(tx.db, customer, where.projectId)
+          const held = await heldBy(tx, customer, claimer)
+          if (held) {
+            await speakAs(tx.db, asker, claimer.id)
+            return shown(tx, await claimAgain(tx, claimer, held, held.run_id!, leaseMs))
+          }
+          const enter = await entrance(tx, asker, claimer.id)
+          return entered(tx, enter, await takeNext(tx, scopeOf(customer, where), claimer, where.runId, leaseMs))
+        },
+        quota,
+      )
     },
 
     /** Takes this task; null when it is not to be had. What this agent holds already stays its own. */
     async claim(asker: Asker, claimer: Claimer, taskId: string, runId: string): Promise<Claimed | null> {
-      return transact(store, async tx => {
-        const enter = await entrance(tx, asker, claimer.id)
-        return entered(tx, enter, await claim(tx, asker.customer, claimer, taskId, runId, leaseMs))
-      })
+      return transact(
+        store,
+        async tx => {
+          const enter = await entrance(tx, asker, claimer.id)
+          return entered(tx, enter, await claim(tx, asker.customer, claimer, taskId, runId, leaseMs))
+        },
+        quota,
+      )
     },
   }
 }

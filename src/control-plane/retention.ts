@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SelectQueryBuilder } from 'kysely'
 import type { RunRow, Schema } from './schema.ts'
+import { bytesOfArtifacts, bytesOfEvents } from './storage.ts'
 import type { Store } from './store.ts'
 import { type Tx, transact } from './transaction.ts'
 
@@ -79,7 +80,10 @@ async function bite(tx: Tx, query: SelectQueryBuilder<Schema, 'runs', Pick<RunRo
   if (runs.length === 0) return { events: 0, more: false }
   const events = await dropEvents(tx, runs, to === LOG_GONE ? LOG_TYPES : undefined)
   if (events === BITE) return { events, more: true }
-  if (to === ALL_GONE) await tx.db.deleteFrom('run_artifacts').where('run', 'in', runs).execute()
+  if (to === ALL_GONE) {
+    givenBack(tx, await bytesOfArtifacts(tx.db, runs))
+    await tx.db.deleteFrom('run_artifacts').where('run', 'in', runs).execute()
+  }
   await tx.db.updateTable('runs').set({ pruned: to }).where('seq', 'in', runs).execute()
   return { events, more: true }
 }
@@ -90,10 +94,15 @@ export async function dropEvents(tx: Tx, runs: readonly number[], types?: readon
   if (types) old = old.where('type', 'in', types)
   const events = (await old.limit(BITE).execute()).map(event => event.cursor)
   if (events.length === 0) return 0
+  givenBack(tx, await bytesOfEvents(tx.db, events))
   await tx.db.insertInto('retention_pass').values({ id: 1 }).execute()
   await tx.db.deleteFrom('run_events').where('cursor', 'in', events).execute()
   await tx.db.deleteFrom('retention_pass').execute()
   return events.length
+}
+
+function givenBack(tx: Tx, counted: readonly { customer: string; bytes: number }[]): void {
+  for (const { customer, bytes } of counted) tx.stored(customer, -Number(bytes))
 }
 
 async function forgetKeys(tx: Tx, before: string): Promise<Bitten> {

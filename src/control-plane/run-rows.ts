@@ -6,6 +6,7 @@ import { prepared, preparedByShape } from './prepared.ts'
 import { isOfLiving } from './rules.ts'
 import { guard, isOver, type RunStatus } from './run-states.ts'
 import type { NewRunRow, RunRow, RunType, Schema, TaskRow } from './schema.ts'
+import { bytesOf, ROW_BYTES } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 import { tellTooLate } from './wish-rows.ts'
 
@@ -155,6 +156,7 @@ export async function addRun(tx: Tx, task: TaskRow, wish: RunWish, like?: RunRow
     })
     .returningAll()
     .executeTakeFirstOrThrow()
+  tx.stored(row.customer, ROW_BYTES + bytesOf(row.name, row.goal, row.options, row.metadata, row.steps))
   tx.happened(row.seq, 'RUN_CREATED', { name: row.name, task: task.id, ...(row.retry_of && { retry_of: row.retry_of }) })
   return row
 }

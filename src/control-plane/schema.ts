@@ -35,6 +35,8 @@ export interface Schema {
   /** One row, written to find out whether anything can be. */
   write_probe: { id: number; at: string }
   idempotency: IdempotencyTable
+  /** How many bytes each customer has stored; '' where there are no customers. */
+  storage: { customer: string; bytes: number }
 }
 
 interface ProjectsTable {

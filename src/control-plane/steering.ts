@@ -3,6 +3,7 @@ import type { Wish } from '../core/run.ts'
 import { heldRun, type Run, toRun, transition } from './run-rows.ts'
 import { isOver, wrongState } from './run-states.ts'
 import type { RunRow, TaskRow } from './schema.ts'
+import { needRoom } from './storage.ts'
 import { stopNow } from './task-moves.ts'
 import type { Tx } from './transaction.ts'
 import { workOf } from './waiting-room.ts'
@@ -50,12 +51,13 @@ export async function stop(tx: Tx, by: Wisher, id: string, reason = ''): Promise
   return open ? { run: toRun(run), wishId: open.id } : wished(tx, by, run, { kind: 'stop', text: reason, mode: 'now' })
 }
 
-/** Tells the agent something: it is interrupted and resumed with the text, or told when its turn is over. Throws NOT_FOUND, RUN_STATE. */
+/** Tells the agent something: it is interrupted and resumed with the text, or told when its turn is over. Throws NOT_FOUND, RUN_STATE, STORAGE_FULL. */
 export async function directive(tx: Tx, by: Wisher, id: string, { text, mode }: Pick<Wish, 'text' | 'mode'>): Promise<Wished> {
   if (text.trim() === '') throw new RunnerError('USAGE', 'text: must not be empty')
   const { run } = await heldRun(tx, by.customer, id)
   if (isOver(run.status))
     throw new RunnerError('RUN_STATE', `${run.id} is ${run.status}; only a QUEUED, RUNNING or PAUSED run can be directed`)
+  await needRoom(tx, run.customer)
   return wished(tx, by, run, { kind: 'directive', text, mode })
 }
 

@@ -6,6 +6,7 @@ import { CLOSED, firstStatus, isWaiting, restingStatusNamed } from './rules.ts'
 import { heldRun, latestRun, type RunWish, transition } from './run-rows.ts'
 import { isOver, wrongState } from './run-states.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
+import { needRoom } from './storage.ts'
 import { type BoardTask, heldTask, taskOf, withNote, writeHistory } from './task-rows.ts'
 import { addWaitingRun } from './tasks.ts'
 import type { Tx } from './transaction.ts'
@@ -21,7 +22,7 @@ interface Move {
 
 /**
  * Moves a task by hand and opens its lock: who held it finds that out at the next heartbeat. Its run ends, and where it waits for an agent
- * again it gets a new one. Where it is already, nothing changes. Throws TASK_UNKNOWN, USAGE.
+ * again it gets a new one. Where it is already, nothing changes. Throws TASK_UNKNOWN, STORAGE_FULL, USAGE.
  */
 async function moveTask(tx: Tx, customer: string | null, id: string, to: (task: TaskRow) => TaskStatus, move: Move): Promise<void> {
   const task = await heldTask(tx, customer, id)
@@ -29,6 +30,7 @@ async function moveTask(tx: Tx, customer: string | null, id: string, to: (task: 
   const refusal = move.refuse?.(task)
   if (refusal) throw new RunnerError('USAGE', refusal)
   if (task.status === status) return
+  if (status !== 'cancelled') await needRoom(tx, task.customer)
   await endRuns(tx, task, status, move.by, move.note ?? '')
   await place(tx, task, status, move.by, move.note ?? '')
   if (isWaiting({ ...task, status })) await addWaitingRun(tx, task, await reallyNow(tx, task.id))
@@ -74,7 +76,7 @@ async function place(tx: Tx, task: TaskRow, status: TaskStatus, by: string, note
     run_id: task.locked_by ? task.run_id : null,
     epoch: task.epoch,
   } as const
-  await writeHistory(tx, { ...line, who: by, from_status: task.status, to_status: status })
+  await writeHistory(tx, task.customer, { ...line, who: by, from_status: task.status, to_status: status })
 }
 
 /** Ends all runs of a task that are not over. One that a runner elsewhere is at is asked to end, unless the task is to be handed out again. */
@@ -107,7 +109,7 @@ export async function stopNow(tx: Tx, run: RunRow, task: TaskRow, by: string, re
   return stopped
 }
 
-/** A new QUEUED run of the same task, which goes back to where the run found it. Throws NOT_FOUND, RUN_STATE while a run of the task is not over. */
+/** A new QUEUED run of the same task, which goes back to where the run found it. Throws NOT_FOUND, STORAGE_FULL, RUN_STATE while a run of the task is not over. */
 export async function retryRun(tx: Tx, customer: string | null, id: string, by: string): Promise<RunRow> {
   const { run, task } = await heldRun(tx, customer, id)
   if (!isOver(run.status)) throw wrongState(run, 'QUEUED')
@@ -117,6 +119,7 @@ export async function retryRun(tx: Tx, customer: string | null, id: string, by: 
       'RUN_STATE',
       `${open.id}, a run of the same task, is ${open.status}; a ${run.status} run is QUEUED again when no other one is under way`,
     )
+  await needRoom(tx, task.customer)
   const status = await statusBefore(tx.db, run, task)
   if (task.status !== status) await place(tx, task, status, by, '')
   return addWaitingRun(tx, task, { retry_of: run.id }, run)

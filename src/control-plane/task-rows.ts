@@ -7,6 +7,7 @@ import { planOf } from './plan.ts'
 import { prepared, preparedForOne } from './prepared.ts'
 import { isOfLiving, isUnfinished } from './rules.ts'
 import type { HistoryKind, HistoryRow, RunRow, Schema, TaskRow } from './schema.ts'
+import { bytesOf } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 
 /** A task with what only the board knows of it. Times are ISO 8601 UTC. */
@@ -196,8 +197,9 @@ function historyEntry(row: HistoryRow): HistoryEntry {
   return { at, kind, who, from, to, note, runId, epoch }
 }
 
-/** Writes one line of history. It belongs into the transaction of the change that it tells of. */
-export async function writeHistory(tx: Tx, line: Omit<HistoryRow, 'seq' | 'at'>): Promise<void> {
+/** Writes one line of the history of a customer's task. It belongs into the transaction of the change that it tells of. */
+export async function writeHistory(tx: Tx, customer: string, line: Omit<HistoryRow, 'seq' | 'at'>): Promise<void> {
+  tx.stored(customer, bytesOf(line.note))
   await written(tx, { ...line, at: tx.at })
 }
 

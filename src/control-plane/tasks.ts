@@ -8,6 +8,8 @@ import { PAGE, type Page, type PageWish, readPage, weightOf } from './paging.ts'
 import { isOfLiving, isWaiting } from './rules.ts'
 import { addRun, latestRun, type RunWish } from './run-rows.ts'
 import type { RunRow, Schema, TaskRow } from './schema.ts'
+import { needRoom } from './storage.ts'
+import { bytesOf, ROW_BYTES } from './stored-bytes.ts'
 import { type BoardTask, heldTask, withBelongings, withNote, writeHistory } from './task-rows.ts'
 import type { Tx } from './transaction.ts'
 import { workOf } from './waiting-room.ts'
@@ -19,7 +21,7 @@ export interface TaskPlace {
 }
 
 /**
- * Adds a task, with a QUEUED run when it waits for an agent, and answers both. Throws USAGE for a bad draft, TASK_UNKNOWN for a
+ * Adds a task, with a QUEUED run when it waits for an agent, and answers both. Throws USAGE for a bad draft, STORAGE_FULL, TASK_UNKNOWN for a
  * dependency that is not there. A task can only depend on older ones and keeps its dependencies, so no circle can come about.
  */
 export async function addTask(
@@ -30,6 +32,7 @@ export async function addTask(
   wish: RunWish = {},
 ): Promise<{ id: string; run: RunRow | null }> {
   const { dependsOn, maxCostUsd, criteria, labels, ...task } = parseDraft(draft)
+  await needRoom(tx, place.customer)
   for (const needed of dependsOn) {
     if ((await heldTask(tx, place.customer, needed)).status === 'cancelled')
       throw new RunnerError('USAGE', `dependsOn: ${needed} is cancelled, so the new task would never start`)
@@ -43,6 +46,7 @@ export async function addTask(
     .returningAll()
     .executeTakeFirstOrThrow()
   tx.concerns(workOf(place.customer))
+  tx.stored(place.customer, ROW_BYTES + bytesOf(row.title, row.description, row.criteria, ...labels))
   const rows = dependsOn.map(depends_on => ({ task_id: id, depends_on }))
   if (rows.length > 0) await tx.db.insertInto('task_dependencies').values(rows).execute()
   if (labels.length > 0)
@@ -51,7 +55,7 @@ export async function addTask(
       .values(labels.map(label => ({ task_id: id, label })))
       .execute()
   const line = { task_id: id, kind: 'added', note: null, run_id: null, epoch: 0 } as const
-  await writeHistory(tx, { ...line, who: by, from_status: null, to_status: task.status })
+  await writeHistory(tx, place.customer, { ...line, who: by, from_status: null, to_status: task.status })
   return { id, run: runId === null ? null : await addRun(tx, row, { ...wish, id: runId }) }
 }
 
@@ -91,16 +95,17 @@ export async function listTasks(db: Kysely<Schema>, customer: string | null, fil
   return { items: await withBelongings(db, items), next }
 }
 
-/** Writes a note on a task, and keeps a mention for everyone whom it speaks to by `@agent-id`. Throws TASK_UNKNOWN, USAGE. */
+/** Writes a note on a task, and keeps a mention for everyone whom it speaks to by `@agent-id`. Throws TASK_UNKNOWN, STORAGE_FULL, USAGE. */
 export async function addNote(tx: Tx, customer: string | null, id: string, text: string, by: string): Promise<void> {
   const task = await heldTask(tx, customer, id)
   if (text.trim() === '') throw new RunnerError('USAGE', 'a note must not be empty')
+  await needRoom(tx, task.customer)
   await tx.db
     .updateTable('tasks')
     .set({ notes: withNote(task.notes, by, text), updated_at: tx.at })
     .where('id', '=', id)
     .execute()
   const line = { task_id: id, kind: 'note', note: text, run_id: null, epoch: task.epoch } as const
-  await writeHistory(tx, { ...line, who: by, from_status: task.status, to_status: task.status })
-  await writeMentions(tx, id, by, text)
+  await writeHistory(tx, task.customer, { ...line, who: by, from_status: task.status, to_status: task.status })
+  await writeMentions(tx, task, by, text)
 }

@@ -5,6 +5,7 @@ import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Wish } from '../core/run.ts'
 import type { RunStatus } from './run-states.ts'
 import type { RunRow, Schema } from './schema.ts'
+import { bytesOf } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 import { wishesOf } from './waiting-room.ts'
 
@@ -21,6 +22,7 @@ export async function addWish(tx: Tx, run: RunRow, by: string, { kind, text, mod
   if (kind === 'directive' && Number(waiting) >= LIMITS.wishes.most)
     throw new RunnerError('RUN_STATE', `${limitWords('wishes')} wait for the runner of ${run.id} already`)
   await tx.db.insertInto('run_wishes').values({ id, run: run.seq, kind, text, mode, asked_at: tx.at, asked_by: by }).execute()
+  tx.stored(run.customer, bytesOf(text))
   if (kind === 'directive') tx.happened(run.seq, 'DIRECTIVE', { state: 'asked', wish: id, text, mode, by })
   else tx.happened(run.seq, 'LOG', { message: `${kind} was asked for by ${by}`, wish: id, ...(text && { reason: text }) })
   return id

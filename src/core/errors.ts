@@ -37,6 +37,12 @@ export const ERRORS = {
   },
   NOT_FOUND: { kind: 'refused', exitCode: 2, http: 404, advice: 'Is the id whole, and does your key belong to the same customer?' },
   EXISTS: { kind: 'refused', exitCode: 2, http: 409, advice: 'Use the one that is there, or choose another name.' },
+  STORAGE_FULL: {
+    kind: 'refused',
+    exitCode: 1,
+    http: 409,
+    advice: 'Remove projects that are not needed any more, or ask the operator for more (storageQuota).',
+  },
   AGENT_BUSY: { kind: 'refused', exitCode: 75, http: 409, advice: 'Stop the other runner, or choose another --agent-id.' },
   STATE_UNUSABLE: {
     kind: 'broken',

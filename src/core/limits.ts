@@ -13,6 +13,7 @@ interface Limit {
 
 const KIB = 1024
 const MIB = 1024 * KIB
+const GIB = 1024 * MIB
 
 /**
  * How large, deep and many anything may be that comes from outside or is kept: sender and receiver, the document of the API and the README
@@ -81,6 +82,20 @@ export const LIMITS = {
     unit: 'entries',
     beyond: 'refused with 409',
   },
+  mentions: { of: 'agents that one note speaks to', most: 100, unit: 'entries', beyond: 'not told of it' },
+  storage: {
+    of: 'all that one customer has stored (the operator sets it: `storageQuota`)',
+    most: 10 * GIB,
+    unit: 'bytes',
+    beyond:
+      'new runs, tasks, notes, directives and files are refused with 409; of a timeline only what changes the run is kept; runs end as ever; what retention and removed projects free can be used again',
+  },
+  noteWhenFull: {
+    of: 'the note at the end of a run whose customer has used up its storage',
+    most: 2_000,
+    unit: 'characters',
+    beyond: 'cut',
+  },
   word: {
     of: 'what a runner tells as an id, a branch, a model',
     most: 1_000,
@@ -129,6 +144,7 @@ function sizeWords(most: number, unit: LimitUnit): string {
   if (unit === 'US dollars') return `$${most.toLocaleString('en')}`
   if (unit === 'numbers') return most.toLocaleString('en')
   if (unit !== 'bytes') return `${most.toLocaleString('en')} ${unit}`
+  if (most % GIB === 0) return `${most / GIB} GiB`
   return most % MIB === 0 ? `${most / MIB} MiB` : most % KIB === 0 ? `${most / KIB} KiB` : `${most.toLocaleString('en')} bytes`
 }
 

@@ -66,6 +66,7 @@ const HOSTILE: Partial<Record<Key, unknown>> = {
   publicUrl: 'https://evil.example',
   trustProxy: ['10.0.0.0/8'],
   rateLimit: 1,
+  storageQuota: 1,
   keepEvents: 1,
   keepLogs: 1,
 }

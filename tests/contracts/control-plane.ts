@@ -10,6 +10,7 @@ import { processPromises } from './control-plane-processes.ts'
 import { randomPromises } from './control-plane-random.ts'
 import { runPromises } from './control-plane-runs.ts'
 import { steeringPromises } from './control-plane-steering.ts'
+import { storagePromises } from './control-plane-storage.ts'
 
 export type { Database, NewDatabase } from './control-plane-fixture.ts'
 
@@ -23,6 +24,7 @@ export function controlPlaneKeepsItsPromises(name: string, newDatabase: NewDatab
     eventPromises(newDatabase)
     listPromises(newDatabase)
     doorPromises(newDatabase)
+    storagePromises(newDatabase)
     processPromises(newDatabase)
     growthPromises(newDatabase)
     randomPromises(newDatabase)

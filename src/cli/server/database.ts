@@ -35,5 +35,5 @@ export async function openConfiguredPlane(config: Config, io: Pick<CommandIo, 'c
     // It is mostly the database of the user's own application, and nothing of ours is to be put in there by accident.
     if (io.env.DATABASE_URL) io.stderr.write('DATABASE_URL is not used; to use another database, say --database or HEADLESS_PM_DATABASE.\n')
   }
-  return openControlPlane(databaseOf(config, io.cwd))
+  return openControlPlane(databaseOf(config, io.cwd), { quota: config.values.storageQuota * 1024 * 1024 })
 }

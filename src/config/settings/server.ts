@@ -6,6 +6,7 @@ const NAME = 'expected host names without port'
 const RATE = 'expected a whole number of requests from 1 to 1000000'
 const PUBLIC = 'expected an http or https address without a path, such as https://runner.example.com'
 const PROXY = 'expected addresses or networks, such as 10.0.0.1 or 10.0.0.0/8, or the word loopback'
+const MIB = 'expected a number of MiB from 1 to 1000000000'
 const DAYS = 'expected a number of days from 1 to 36500'
 
 const isOrigin = (value: string) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value
@@ -98,6 +99,16 @@ export const SERVER = {
     default: 6000,
     trust: 'trusted',
     says: "How many requests one key, or one address without a good key, may make; the owner's own programs are not counted.",
+  },
+  storageQuota: {
+    kind: 'number',
+    unit: 'MiB',
+    schema: (z: Z) => z.number({ error: MIB }).min(1, { error: MIB }).max(1_000_000_000, { error: MIB }),
+    flag: '--storage-quota <MiB>',
+    env: ['HEADLESS_PM_STORAGE_QUOTA'],
+    default: 10_240,
+    trust: 'trusted',
+    says: 'How much each customer may have stored: runs, tasks, timelines, files. What belongs to no customer is not limited.',
   },
   keepEvents: {
     kind: 'number',

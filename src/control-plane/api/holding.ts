@@ -72,8 +72,8 @@ export function holdingRoutes(api: ApiServer, context: ApiContext): void {
         const { runId, agentId } = holder
         const stamped = events.map(event => ({ ...event, runId, agentId })) as unknown as StampedEvent[]
         const lines = logs.map(line => (typeof line === 'string' ? { message: line } : line))
-        const { ackedSeq } = await within.queue.publish(by(request), { ...holder, taskId: request.params.id }, stamped, lines)
-        return { acked_seq: ackedSeq }
+        const { ackedSeq, leftOut } = await within.queue.publish(by(request), { ...holder, taskId: request.params.id }, stamped, lines)
+        return { acked_seq: ackedSeq, ...(leftOut !== undefined && { left_out: leftOut }) }
       }),
   )
 

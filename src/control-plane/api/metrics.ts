@@ -7,6 +7,8 @@ export interface Measured {
   runs(customer: string | null): Promise<Record<string, number>>
   /** Workers that were seen lately. */
   workers(customer: string | null): Promise<number>
+  /** Bytes that are stored, by customer. */
+  storage(customer: string | null): Promise<Record<string, number>>
   subscribers(): number
 }
 
@@ -54,6 +56,13 @@ async function countsOf(measured: Measured, customer: string | null): Promise<st
   const registers = [registry]
   const runs = new Gauge({ name: 'agent_runner_runs', help: 'Runs by status.', labelNames: ['status'], registers })
   const workers = new Gauge({ name: 'agent_runner_workers', help: 'Workers that were seen in the last two minutes.', registers })
+  const storage = new Gauge({
+    name: 'agent_runner_storage_bytes',
+    help: 'What each customer has stored.',
+    labelNames: ['customer'],
+    registers,
+  })
+  for (const [name, bytes] of Object.entries(await measured.storage(customer))) storage.set({ customer: name }, bytes)
   for (const [status, count] of Object.entries(await measured.runs(customer))) runs.set({ status }, count)
   workers.set(await measured.workers(customer))
   return await registry.metrics()

@@ -12,6 +12,9 @@ const ALWAYS = {
   429: 'Too many requests; `Retry-After` says when to come back.',
   500: 'Something went wrong inside the server.',
 }
+/** What a client that adds something may meet besides. */
+const FULL =
+  '`storage-full`: the customer has stored as much as it may; the end of a run, heartbeats and what tells of a run are never refused for that.'
 const NOBODY = { 401: 'No key, or not a good one.', 403: 'The key may not do this.' }
 const INVALID = { 400: 'Not JSON.', 422: 'Something is invalid; `errors` names each place.' }
 
@@ -143,6 +146,7 @@ function responsesOf(schema: FastifySchema, about: { needs: string; single: bool
     ...(about.needs === 'open' ? {} : NOBODY),
     ...ALWAYS,
     ...schema.problems,
+    ...(about.needs !== 'open' && (schema.body || schema.consumes) && { 409: [schema.problems?.[409], FULL].filter(Boolean).join(' ') }),
   }
   for (const [status, description] of Object.entries(problems))
     responses[status] = { description, content: { 'application/problem+json': { schema: jsonSchema(problem, 'output', schemas) } } }

@@ -15,6 +15,7 @@ const page = { needs: 'open', page: true } as const
 export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiContext, routes: RouteOptions[]): void {
   const metrics = measure(api, {
     runs: customer => plane.runs.counts({ ...ALL, customer }),
+    storage: customer => plane.storage.counts({ ...ALL, customer }),
     workers: async customer => (await plane.workers.counts({ ...ALL, customer })).seen,
     subscribers: () => feed.subscribers,
   })

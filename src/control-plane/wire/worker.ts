@@ -144,6 +144,10 @@ export const logBatch = z
 export const logAnswer = z
   .object({
     acked_seq: z.int().meta({ description: 'The highest number that is kept. Those that were sent are kept too, whatever their numbers.' }),
+    left_out: z
+      .int()
+      .optional()
+      .meta({ description: 'How many of them are left out, or without their words, since the customer has stored as much as it may.' }),
   })
   .meta({ id: 'LogAnswer' })
 

@@ -179,3 +179,17 @@ test('a revoked key opens nothing from then on', async () => {
   await s.plane.keys.revoke({ customer: null, name: 'user' }, acme.read.slice(0, 15))
   expect((await s.get('/runs', { key: acme.read })).status).toBe(401)
 })
+
+test('a customer that has used up its storage is told so with 409, its metrics tell how much it is, and others go on', async () => {
+  const at = await station({ openToThisMachine: false, plane: { quota: 4_096 } })
+  const [key, other] = [await at.key('admin', 'acme'), await at.key('admin', 'other')]
+  const [shop, theirs] = [await at.project('shop', { key }), await at.project('shop', { key: other })]
+  await at.run(shop, 'x'.repeat(5_000), {}, { key })
+  const refused = await at.post('/runs', { project_id: shop, goal: 'more' }, { key })
+  expect(refused).toMatchObject({ status: 409, json: { type: 'urn:agent-runner:problem:storage-full', advice: expect.any(String) } })
+  expect((await at.post('/runs', { project_id: theirs, goal: 'more' }, { key: other })).status).toBe(201)
+  const metrics = await at.get('/metrics', { key })
+  expect(metrics.text).toMatch(/agent_runner_storage_bytes\{customer="acme"\} 1\d{4}\n/)
+  expect(metrics.text).not.toContain('"other"')
+  expect(at.faults).toEqual([])
+})
