@@ -14,6 +14,7 @@ import { openStateFolder } from '../../src/system/state-folder.ts'
 import { speakingAgent } from './agent-program.ts'
 import { git, gitRepo } from './git-repo.ts'
 import { tempFolder } from './temp.ts'
+import { trustAsItIs } from './trusted.ts'
 
 /** A whole runner in this process with everything real around it but the agent CLI, which is a shell script. */
 export interface RunnerStage {
@@ -64,6 +65,7 @@ export async function runnerStage(
     agentDoes: text => void speakingAgent(home, text),
     git: (...args) => git(repo, ...args),
     async run({ single = true, stops = new Stops(), change } = {}) {
+      if (options.files) await trustAsItIs(repo, home)
       const config = await loadConfig({ flags: {}, env, cwd: repo })
       const files = openRunFiles(home)
       const events: StampedEvent[] = []
