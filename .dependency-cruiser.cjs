@@ -9,6 +9,7 @@ const homes = {
   trackers: ['undici'],
   'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
   'control-plane': ['kysely', 'pg'],
+  children: ['execa', 'simple-git'],
 }
 
 const library = names => `^(node:)?(${names.join('|')})$|node_modules/(${names.join('|')})/`

@@ -42,7 +42,7 @@ async function ask(
   ours: NodeJS.ProcessEnv,
   timeoutMs: number,
 ): Promise<{ stdout: string; failure: string | null }> {
-  const end = await runChild({ need, file, args, ours, timeoutMs, mostBytes: 1024 * 1024, graceMs: () => 0 })
+  const end = await runChild({ need, file, args, ours, timeoutMs, mostBytes: 1024 * 1024, graceMs: 0 })
   const stdout = end.stdout.toString()
   if (end.code === 0 && end.stopped === null) return { stdout, failure: null }
   const late = end.stopped === 'late' && `no answer within ${timeoutMs / 1000} s`

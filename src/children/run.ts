@@ -1,6 +1,5 @@
-import type { ChildProcess } from 'node:child_process'
 import { removeEmptyGroup } from './groups.ts'
-import { type ChildCall, signalGroup, startChild } from './start.ts'
+import { type ChildCall, commandOf } from './start.ts'
 
 export interface RunCall extends ChildCall {
   /** Text for stdin; without it stdin is at its end. */
@@ -10,8 +9,11 @@ export interface RunCall extends ChildCall {
   /** It is stopped at more bytes of stdout than this. */
   mostBytes?: number | undefined
   /** How long its group has between TERM and KILL when it is stopped, in milliseconds. */
-  graceMs(why: Stopped): number
+  graceMs: number
+  /** Stops it when nobody wants it any more. */
   signal?: AbortSignal | undefined
+  /** The grace when it is `signal` that stops it; left out: `graceMs`. */
+  hurryMs?: number | undefined
 }
 
 /** Why a program was stopped: it took too long, nobody wants it any more, or it has printed enough. */
@@ -32,71 +34,86 @@ export interface RunEnd {
 const HELD_MS = 2_000
 /** So much of stderr is kept. */
 const SAID_BYTES = 1024 * 1024
+/** Timers count no further. */
+const LONGEST_MS = 2 ** 31 - 1
+
+const NOTHING: RunEnd = { stdout: Buffer.alloc(0), stderr: '', code: null, stopped: null, startError: null }
 
 /** Runs a program to its end and answers what it printed. What it leaves behind when it ends by itself lives on. Never rejects. */
-export function runChild(call: RunCall): Promise<RunEnd> {
-  const end: RunEnd = { stdout: Buffer.alloc(0), stderr: '', code: null, stopped: null, startError: null }
-  let child: ChildProcess
+export async function runChild(call: RunCall): Promise<RunEnd> {
+  const { signal, timeoutMs, graceMs, hurryMs = graceMs } = call
+  const { promise, resolve } = Promise.withResolvers<RunEnd>()
+  const timers: NodeJS.Timeout[] = []
+  const later = (ms: number, act: () => void) => void timers.push(setTimeout(act, Math.min(ms, LONGEST_MS)))
+  let hurry = () => {}
   try {
-    child = startChild(call, [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'])
+    const { child, end } = await start(call)
+    end.then(resolve)
+    child.nodeChildProcess.once('exit', () => later(HELD_MS, () => letGo(child)))
+    // One that is stuck in the kernel does not die of it.
+    const killed = (stopped: Stopped, ms: number) => {
+      child.kill('SIGKILL')
+      later(ms, () => resolve({ ...NOTHING, stopped }))
+    }
+    hurry = () => later(hurryMs, () => killed('aborted', hurryMs))
+    later(timeoutMs + graceMs, () => killed('late', graceMs))
+    signal?.addEventListener('abort', hurry)
+    if (signal?.aborted) hurry()
+    return await promise
   } catch (error) {
-    return Promise.resolve({ ...end, startError: error as NodeJS.ErrnoException })
+    return { ...NOTHING, startError: error as NodeJS.ErrnoException }
+  } finally {
+    for (const timer of timers) clearTimeout(timer)
+    signal?.removeEventListener('abort', hurry)
+    if (call.hold) removeEmptyGroup(call.hold)
   }
-  const { mostBytes = Number.POSITIVE_INFINITY } = call
-  const out: Buffer[] = []
+}
+
+type Child = Awaited<ReturnType<typeof start>>['child']
+
+function letGo(child: Child): void {
+  child.stdout.destroy()
+  child.stderr.destroy()
+}
+
+async function start(call: RunCall) {
+  // Loaded at first use: a command that starts nothing does not pay for it.
+  const { execa } = await import('execa')
+  const { input, mostBytes = Number.POSITIVE_INFINITY, signal } = call
+  const { file, args, options } = commandOf(call)
+  const child = execa(file, args, {
+    ...options,
+    extendEnv: false,
+    // Signals go to all of its group.
+    killDescendants: true,
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    buffer: { stderr: false },
+    maxBuffer: { stdout: mostBytes },
+    timeout: Math.min(call.timeoutMs, LONGEST_MS),
+    forceKillAfterDelay: call.graceMs,
+    ...(signal && { cancelSignal: signal }),
+    reject: false,
+    verbose: 'none',
+  })
   const said: Buffer[] = []
   let bytes = 0
-  let saidBytes = 0
-  const timers: NodeJS.Timeout[] = []
-  const later = (ms: number, act: () => void) => void timers.push(setTimeout(act, ms))
-
-  return new Promise(resolve => {
-    const finish = () => {
-      for (const timer of timers) clearTimeout(timer)
-      call.signal?.removeEventListener('abort', abort)
-      if (call.hold) removeEmptyGroup(call.hold)
-      child.stdout?.destroy()
-      child.stderr?.destroy()
-      resolve({ ...end, stdout: Buffer.concat(out), stderr: Buffer.concat(said).toString() })
-    }
-    const stop = (why: Stopped) => {
-      if (end.stopped) return
-      const graceMs = call.graceMs(why)
-      end.stopped = why
-      signalGroup(child, 'SIGTERM')
-      later(graceMs, () => {
-        signalGroup(child, 'SIGKILL')
-        // One that is stuck in the kernel does not die of it.
-        later(graceMs, finish)
-      })
-    }
-    const abort = () => stop('aborted')
-    child.stdout?.on('data', (piece: Buffer) => {
-      if (end.stopped === 'enough') return
-      out.push(piece)
-      bytes += piece.length
-      if (bytes > mostBytes) stop('enough')
-    })
-    child.stderr?.on('data', (piece: Buffer) => {
-      if (saidBytes < SAID_BYTES) said.push(piece)
-      saidBytes += piece.length
-    })
-    // One that does not read to the end of what it is told is its own affair.
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(call.input)
-    child.once('error', error => {
-      end.startError = error
-      finish()
-    })
-    child.once('exit', code => {
-      end.code = code
-      // Not its hooks and helpers any more once it was stopped.
-      if (end.stopped) signalGroup(child, 'SIGKILL')
-      later(HELD_MS, finish)
-    })
-    child.once('close', finish)
-    later(Math.min(call.timeoutMs, 2 ** 31 - 1), () => stop('late'))
-    call.signal?.addEventListener('abort', abort, { once: true })
-    if (call.signal?.aborted) abort()
+  child.stderr.on('data', (piece: Buffer) => {
+    if (bytes < SAID_BYTES) said.push(piece)
+    bytes += piece.length
   })
+  const end = child.then((result): RunEnd => {
+    const stopped = result.isCanceled ? 'aborted' : result.timedOut ? 'late' : result.isMaxBuffer ? 'enough' : null
+    // Not its hooks and helpers any more once it was stopped.
+    if (stopped) child.kill('SIGKILL')
+    return {
+      stdout: Buffer.from(result.stdout ?? []),
+      stderr: Buffer.concat(said).toString(),
+      code: result.exitCode ?? null,
+      stopped,
+      startError: child.pid === undefined ? (result.cause as NodeJS.ErrnoException) : null,
+    }
+  })
+  return { child, end }
 }

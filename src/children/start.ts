@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { childEnvironment, type Entries, type Need } from './environment.ts'
 import { ENTER, openGroup } from './groups.ts'
 
@@ -17,13 +17,19 @@ export interface ChildCall {
 }
 
 /**
- * Starts a program: in a session and process group of its own, so that it has no terminal to ask on and is ended as a whole, with the
- * environment that its kind needs. It outlives this process. As `spawn`, throws at once what the system says of the files of `stdio`.
+ * What is started for a call: in a session and process group of its own, so that it has no terminal to ask on and is ended as a whole, with
+ * the environment that its kind needs. It outlives this process.
  */
-export function startChild({ need, file, args, cwd, ours = process.env, set, hold }: ChildCall, stdio: StdioOptions): ChildProcess {
-  const options: SpawnOptions = { cwd, env: childEnvironment(need, ours, set), stdio, detached: true }
+export function commandOf({ need, file, args, cwd, ours = process.env, set, hold }: ChildCall) {
+  const options = { ...(cwd !== undefined && { cwd }), env: childEnvironment(need, ours, set), detached: true }
   const group = hold ? openGroup(hold) : null
-  return group === null ? spawn(file, args, options) : spawn('/bin/sh', ['-c', ENTER, group, file, ...args], options)
+  return group === null ? { file, args, options } : { file: '/bin/sh', args: ['-c', ENTER, group, file, ...args], options }
+}
+
+/** Starts a program with files for its descriptors, as `commandOf` says. As `spawn`, throws at once what the system says of the files of `stdio`. */
+export function startChild(call: ChildCall, stdio: StdioOptions): ChildProcess {
+  const { file, args, options } = commandOf(call)
+  return spawn(file, args, { ...options, stdio })
 }
 
 /** Signals all of a child's process group. False when it is gone, or not ours to signal. */

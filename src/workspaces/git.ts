@@ -62,7 +62,7 @@ export interface GitOptions {
 
 /** How long a command that was stopped has, with all that its hooks started, to end in order before it is killed, in milliseconds. */
 const GRACE_MS = 5_000
-/** The same for who is in a hurry, or has read enough. */
+/** The same for who is in a hurry. */
 const HURRY_MS = 300
 
 const readable = (bytes: Buffer) => new TextDecoder().decode(bytes)
@@ -88,8 +88,9 @@ export function openGit(cwd: string, options: GitOptions): Git {
       input: call.input === undefined ? undefined : bytesOf(call.input),
       timeoutMs,
       mostBytes,
-      graceMs: why => (why === 'late' ? GRACE_MS : HURRY_MS),
+      graceMs: GRACE_MS,
       signal: hurry,
+      hurryMs: HURRY_MS,
     })
     const text = decode(end.stdout.subarray(0, mostBytes))
     if (end.stopped === 'enough') return { text, cut: true }

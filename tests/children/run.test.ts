@@ -8,7 +8,7 @@ import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const sh = (script: string, more: Partial<Parameters<typeof runChild>[0]> = {}) =>
-  runChild({ need: 'command', file: '/bin/sh', args: ['-c', script], timeoutMs: 60_000, graceMs: () => 200, ...more })
+  runChild({ need: 'command', file: '/bin/sh', args: ['-c', script], timeoutMs: 60_000, graceMs: 200, ...more })
 
 test('output, exit code and what it is told go over as they are', async () => {
   expect(await sh('cat; echo wrong >&2; exit 3', { input: 'told' })).toMatchObject({ stderr: 'wrong\n', code: 3, stopped: null })
@@ -23,7 +23,7 @@ test('without input stdin is at its end, and there is no terminal to ask on', as
 test('a terminal of ours is not one of its children', () => {
   // `script` gives the program a terminal of its own.
   const program = `import { runChild } from ${JSON.stringify(new URL('../../src/children/run.ts', import.meta.url).pathname)}
-    const end = await runChild({ need: 'git', file: '/bin/sh', args: ['-c', '(: </dev/tty) 2>/dev/null && echo terminal || echo none'], timeoutMs: 60000, graceMs: () => 0 })
+    const end = await runChild({ need: 'git', file: '/bin/sh', args: ['-c', '(: </dev/tty) 2>/dev/null && echo terminal || echo none'], timeoutMs: 60000, graceMs: 0 })
     console.log('child:', end.stdout.toString().trim(), 'we:', require('node:fs').existsSync('/dev/tty'))`
   const file = join(tempFolder(), 'ask.mts')
   execFileSync('sh', ['-c', 'cat > "$1"', 'sh', file], {
@@ -53,8 +53,6 @@ test.each([
 })
 
 test('what is not there is told, not thrown', async () => {
-  expect((await runChild({ need: 'probe', file: '/no/such', args: [], timeoutMs: 1_000, graceMs: () => 0 })).startError?.code).toBe(
-    'ENOENT',
-  )
+  expect((await runChild({ need: 'probe', file: '/no/such', args: [], timeoutMs: 1_000, graceMs: 0 })).startError?.code).toBe('ENOENT')
   expect((await sh('', { cwd: '/no/such' })).startError?.code).toBe('ENOENT')
 })

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { runChild } from '../../children/run.ts'
+import { askGit } from '../../children/ask-git.ts'
 import { ERRORS } from '../../core/errors.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
@@ -10,21 +10,14 @@ const OLDEST = [2, 18] as const
 export const git: Check = {
   name: 'git',
   async examine({ env, signal }) {
-    const asked = await runChild({
-      need: 'probe',
-      file: 'git',
-      args: ['--version'],
-      ours: env,
-      signal,
-      timeoutMs: 10_000,
-      graceMs: () => 0,
-    })
-    const told = asked.code === 0 ? asked.stdout.toString() : null
-    const [, major, minor] = /(\d+)\.(\d+)/.exec(told ?? '') ?? []
-    if (!told || major === undefined) return fail(ERRORS.GIT_FAILED, 'git was not found on PATH', 'Install git.')
-    const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1])
-    if (isOld) return fail(ERRORS.GIT_FAILED, `${told.trim()} is too old`, `Install git ${OLDEST.join('.')} or newer.`)
-    return ok(`${told.trim()}, with worktrees`)
+    const asked = await askGit({ need: 'probe', ours: env, signal, timeoutMs: 10_000 })
+    const version = await asked.version().catch((error: Error) => error)
+    if (version instanceof Error) return fail(ERRORS.GIT_FAILED, `git does not tell its version: ${version.message.trim()}`, 'Install git.')
+    if (!version.installed) return fail(ERRORS.GIT_FAILED, 'git was not found on PATH', 'Install git.')
+    const { major, minor } = version
+    const isOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
+    if (isOld) return fail(ERRORS.GIT_FAILED, `git version ${version} is too old`, `Install git ${OLDEST.join('.')} or newer.`)
+    return ok(`git version ${version}, with worktrees`)
   },
 }
 

@@ -1,0 +1,43 @@
+import type { SimpleGit } from 'simple-git'
+import { childEnvironment, type Entries, type Need } from './environment.ts'
+
+/** How git is asked. */
+export interface GitQuestion {
+  need: Need
+  cwd?: string | undefined
+  /** Our environment, as in `startChild`. */
+  ours?: NodeJS.ProcessEnv
+  set?: Entries
+  /** Longest time without a word of it, in milliseconds. */
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * simple-git, for questions of commands that only look, at which git starts no other program: no hook, filter, helper or pager. simple-git
+ * starts git in our own session and ends git alone, so what git started would have our terminal and outlive it; the environment is that of
+ * every child.
+ */
+export async function askGit({ need, cwd = process.cwd(), ours = process.env, set, timeoutMs, signal }: GitQuestion): Promise<SimpleGit> {
+  const { simpleGit } = await import('simple-git')
+  const env = childEnvironment(need, ours, set)
+  return simpleGit({
+    baseDir: cwd,
+    // What it is wary of is in our lists on purpose, or ours.
+    allowEnvironment: Object.keys(env),
+    unsafe: {
+      allowUnsafeAskPass: true,
+      allowUnsafeConfigPaths: true,
+      allowUnsafeEditor: true,
+      allowUnsafePager: true,
+      allowUnsafeSshCommand: true,
+    },
+    timeout: { block: timeoutMs },
+    // No timer is left behind.
+    completion: { onClose: true, onExit: false },
+    // By default one that was killed, or failed without a word, would count as a success.
+    errors: (error, { exitCode, stdErr, stdOut }) =>
+      error ?? (exitCode === 0 ? undefined : Buffer.concat([Buffer.from(`git ended with ${exitCode}: `), ...stdErr, ...stdOut])),
+    ...(signal && { abort: signal }),
+  }).env(env)
+}
