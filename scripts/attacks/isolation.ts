@@ -90,6 +90,37 @@ function exchanged(name: string, complexity: 'major' | 'minor', agent: string): 
   }
 }
 
+/** A task whose agent changes what steers git in the whole repository, and an innocent one after it. */
+function steered(name: string, complexity: 'major' | 'minor', setting: (stage: Stage) => string): Attack {
+  return {
+    name,
+    async run(stage) {
+      const proof = join(stage.folder, 'proof')
+      stage.write('evil.sh', `#!/bin/sh\necho ran >> '${proof}'\ncat\n`, 0o755)
+      stage.write('hooks/post-commit', `#!/bin/sh\necho ran >> '${proof}'\n`, 0o755)
+      const before = readFileSync(join(stage.repo, '.git', 'config'), 'utf8')
+      stage.shellAgent(`echo made > made.txt\n${setting(stage)}\nrm -f '${proof}'\nresult`)
+      const first = await stage.task('Write it', '--complexity', complexity)
+      const ends = [(await stage.single()).code]
+      const notes = JSON.stringify(await stage.taskNow(first))
+      stage.shellAgent('echo more > more.txt; result')
+      const second = await stage.task('Write more', '--complexity', 'minor')
+      ends.push((await stage.single()).code)
+      const { status } = await stage.taskNow(second)
+      return verdict(
+        {
+          'both are done': ends.every(code => code === 0),
+          'no program of the agent ran afterwards': !existsSync(proof),
+          'the settings are as they were': readFileSync(join(stage.repo, '.git', 'config'), 'utf8') === before,
+          'it is said': notes.includes('put back'),
+          'the next task worked in the checkout': stage.git('show', 'HEAD:more.txt') === 'more',
+        },
+        `exits ${ends.join(', ')}, ${status}`,
+      )
+    },
+  }
+}
+
 /** Names, worktrees and git folders by which a task could get out of its own place. */
 export const isolation: Part = {
   name: 'isolation',
@@ -131,6 +162,16 @@ export const isolation: Part = {
       for (const what of ['smudge', 'clean', 'process']) stage.git('config', `filter.lfs.${what}`, 'git-lfs-that-is-not-there')
       stage.git('config', 'filter.lfs.required', 'true')
     }),
+    steered('an agent in a worktree sets core.worktree for all', 'major', ({ folder }) => `git config core.worktree ${folder}`),
+    steered('an agent in a worktree makes the repository bare', 'major', () => 'git config core.bare true'),
+    steered('an agent in place sets core.hooksPath', 'minor', ({ folder }) => `git config core.hooksPath ${folder}/hooks`),
+    steered(
+      'an agent sets a filter and a file monitor by an include',
+      'major',
+      ({ folder }) =>
+        `git config -f ../../../more core.fsmonitor ${folder}/evil.sh; git config -f ../../../more filter.x.clean ${folder}/evil.sh; git config include.path ${folder}/more; echo '* filter=x' > .gitattributes`,
+    ),
+    steered('an agent leaves settings that git cannot read', 'minor', () => "echo '[core' > .git/config"),
     exchanged('an agent puts a repository of its own in the place of .git', 'major', 'rm .git; git init -q .; ARM'),
     exchanged(
       'an agent leads .git to a repository of its own',

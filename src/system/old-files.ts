@@ -1,6 +1,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { readJson } from '../core/json.ts'
+import { heldRuns } from './held-runs.ts'
 
 /** From this size on the file of metrics begins anew; the one before it is kept beside it. */
 const METRICS_BYTES = 8 * 1024 ** 2
@@ -34,4 +36,26 @@ function namesWork(path: string): boolean {
     // What it was about is for a person to find out.
     return true
   }
+}
+
+/** Where a clone is made, and where it goes before it is deleted: never anybody's work. */
+const HALF_CLONE = /^\.(?:making|going)-(run_[0-9a-z]{26})$/
+
+/** Deletes what kills have left of clones that were made or deleted, of runs that no lock file names any more. */
+export async function pruneHalfClones(home: string): Promise<void> {
+  const folders = (path: string) =>
+    existsSync(path)
+      ? readdirSync(path, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [join(path, entry.name)] : []))
+      : []
+  const halves = folders(join(home, 'clones'))
+    .flatMap(folders)
+    .flatMap(path => {
+      const runId = HALF_CLONE.exec(basename(path))?.[1]
+      return runId ? [{ path, runId }] : []
+    })
+  if (halves.length === 0) return
+  // After they were listed: a run has its lock file before it makes anything.
+  const held = heldRuns(home)
+  if (held.unclear !== null) return
+  for (const { path, runId } of halves) if (!held.ids.has(runId)) await rm(path, { recursive: true, force: true, maxRetries: 3 })
 }

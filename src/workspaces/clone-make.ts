@@ -1,5 +1,5 @@
 import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { noteKnown } from './clone-return.ts'
@@ -26,6 +26,9 @@ const SETTINGS = ['core.bare=false', 'core.logAllRefUpdates=true', 'core.sparseC
 /** Where a run's clone is made, and where it goes before it is deleted. */
 export const halfMade = (path: string, runId: string) => join(dirname(path), `.making-${safeRun(runId)}`)
 export const halfGone = (path: string, runId: string) => join(dirname(path), `.going-${safeRun(runId)}`)
+
+/** Whether a path is one of these two, of any run. */
+export const isHalf = (path: string) => /^\.(?:making|going)-/.test(basename(path))
 
 /** The git folder of the repository that a clone of ours was made from; null for anything else, also where its `.git` was replaced. */
 export function sourceOf(path: string): string | null {

@@ -87,7 +87,7 @@ export async function isBroughtBack(place: Place, at: Git, gitDir: string): Prom
 }
 
 /** Copies objects, and reads all of them that the repository did not have: a ref on half a history would be worse than none. */
-async function fetchObjects(git: Git, clone: string, refs: [string, string][]): Promise<void> {
+export async function fetchObjects(git: Git, clone: string, refs: [string, string][]): Promise<void> {
   const config = ['protocol.file.allow=always', 'protocol.version=0']
   const names = refs.map(([ref]) => `${ref}\n`).join('')
   await git.run(['fetch-pack', '--quiet', '--stdin', join(clone, '.git')], { input: names, slow: true, config })

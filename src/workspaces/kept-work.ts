@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { ChangedFile } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { changedFiles, patchBetween } from './changes.ts'
+import { fetchObjects } from './clone-return.ts'
 import { type Git, openGit } from './git.ts'
 import { type KeptRef, keptRefs } from './kept-refs.ts'
-import { commitOfCheckout, type LeftWorktree, pathsBelow, readLeft } from './left-worktrees.ts'
+import { commitOfCheckout, type LeftWorktree, pathsBelow, pathsInState, readLeft } from './left-worktrees.ts'
 import { branchFault, quoted } from './names.ts'
 import { findRepository } from './repository.ts'
 import { treeChanges } from './trees.ts'
 import { realPath } from './worktree-list.ts'
 
-/** One piece of kept work: a ref, or a worktree that was left. */
+/** One piece of kept work: a ref, or a worktree or clone that was left. */
 export type KeptPiece = ({ kind: 'ref' } & KeptRef) | ({ kind: 'worktree' } & LeftWorktree)
 
 /** What a piece holds beyond the branches. */
@@ -45,6 +46,8 @@ export interface KeptWorkOptions {
   /** As configured; null for `.worktrees`. */
   worktreeBase: string | null
   author: { name: string; email: string } | null
+  /** The program's own state folder: the worktrees and clones in it are looked at too. */
+  stateFolder: string
   /** Places that runs have left, in whatever repository. */
   places: string[]
   /** Places of unfinished runs: nobody's to restore yet. */
@@ -65,7 +68,9 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     const busy = new Set(options.busy.map(realPath))
     const below =
       repository && here ? await pathsBelow(here, repository, realPath(resolve(repository.root, options.worktreeBase ?? '.worktrees'))) : []
-    const paths = [...new Set([...below, ...options.places.filter(existsSync).map(realPath)])].filter(path => !busy.has(path))
+    const paths = [...new Set([...below, ...pathsInState(options.stateFolder), ...options.places.filter(existsSync).map(realPath)])].filter(
+      path => !busy.has(path),
+    )
     const pieces: KeptPiece[] = here ? (await keptRefs(here)).map(ref => ({ kind: 'ref', ...ref })) : []
     for (const path of paths) {
       const left = await readLeft(path, GIT_MS)
@@ -82,6 +87,23 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     throw new RunnerError('USAGE', `${piece.path} is no git checkout, so git can tell nothing of it`, {
       advice: 'The files are there as they were left; copy them from there.',
     })
+  }
+
+  /** Where a piece's branch is made: for a clone the repository that it was made from, which then has the commit too. */
+  async function home(piece: KeptPiece, { git, sha }: { git: Git; sha: string }): Promise<Git> {
+    if (piece.kind === 'ref' || piece.cloneOf === null) return git
+    if (!existsSync(piece.cloneOf)) throw new RunnerError('USAGE', `${piece.path} is a clone of ${piece.cloneOf}, which is gone`)
+    const root = basename(piece.cloneOf) === '.git' ? dirname(piece.cloneOf) : piece.cloneOf
+    const source = start.at(root)
+    // Only what a ref names is given out.
+    const ref = `refs/agent-runner-restore/${process.pid}`
+    await git.run(['update-ref', ref, sha])
+    try {
+      await fetchObjects(source, piece.path, [[ref, sha]])
+    } finally {
+      await git.ask(['update-ref', '-d', ref])
+    }
+    return source
   }
 
   /** Links of a commit to repositories whose commits are not to be had here. */
@@ -115,7 +137,9 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
       return (await git.run(['rev-parse', `${sha}^{tree}`])).trim()
     },
     async restore(piece, branch) {
-      const { git, sha, base, incomplete } = await commitOf(piece)
+      const commit = await commitOf(piece)
+      const { sha, base, incomplete } = commit
+      const git = await home(piece, commit)
       const fault = await branchFault(git, branch)
       if (fault !== null) throw new RunnerError('USAGE', `there can be no branch named ${quoted(branch)}: ${fault}`)
       if (await branchTip(git, `refs/heads/${branch}`))

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { branchTip } from './base-commit.ts'
 import { openCheckout } from './checkout.ts'
+import { isHalf, sourceOf } from './clone-make.ts'
 import type { Git } from './git.ts'
 import { identityEnv } from './identity.ts'
 import { pictureOf } from './keep-checkout.ts'
@@ -12,9 +13,11 @@ import { strayLinks } from './submodules.ts'
 import { emptyTree } from './trees.ts'
 import { listWorktrees, realPath } from './worktree-list.ts'
 
-/** A worktree that no unfinished run works in. */
+/** A worktree or clone that no unfinished run works in. */
 export interface LeftWorktree {
   path: string
+  /** The git folder of the repository whose clone it is; null for a worktree. */
+  cloneOf: string | null
   /** `folder`: there are files, but git knows nothing of them any more. */
   state: 'checkout' | 'folder' | 'unreadable'
   branch: string | null
@@ -28,17 +31,38 @@ export interface LeftWorktree {
 /** The paths of all worktrees and other folders below `base`; none when it is not there. */
 export async function pathsBelow(git: Git, repository: Repository, base: string): Promise<string[]> {
   const listed = (await listWorktrees(git, repository)).map(worktree => realPath(worktree.path))
-  const folders = existsSync(base)
-    ? readdirSync(base, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [join(base, entry.name)] : []))
-    : []
+  const folders = foldersIn(base)
   return [...new Set([...listed.filter(path => path.startsWith(base + sep)), ...folders.map(realPath)])]
 }
 
-/** How the worktree at a path stands; null when nothing is there. Throws nothing. */
+function foldersIn(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [join(path, entry.name)] : []))
+  } catch {
+    // Not there, or no folder.
+    return []
+  }
+}
+
+/** The paths of all worktrees and clones of a state folder, of whatever repository; halves of clones are nobody's work. */
+export function pathsInState(state: string): string[] {
+  const found = ['worktrees', 'clones'].flatMap(kind => foldersIn(join(state, kind)).flatMap(foldersIn))
+  return found.filter(path => !isHalf(path)).map(realPath)
+}
+
+/** How the worktree or clone at a path stands; null when nothing is there. Throws nothing. */
 export async function readLeft(path: string, timeoutMs: number): Promise<LeftWorktree | null> {
   const folder = statSync(path, { throwIfNoEntry: false })
   if (!folder?.isDirectory()) return null
-  const left: LeftWorktree = { path, state: 'folder', branch: null, uncommitted: [], at: folder.mtimeMs, problem: null }
+  const left: LeftWorktree = {
+    path,
+    cloneOf: sourceOf(path),
+    state: 'folder',
+    branch: null,
+    uncommitted: [],
+    at: folder.mtimeMs,
+    problem: null,
+  }
   try {
     const found = await openCheckout(path, timeoutMs)
     if (!found) return readdirSync(path).length === 0 ? null : left

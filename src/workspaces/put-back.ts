@@ -99,8 +99,10 @@ async function oneByOne(file: string, before: string, names: string[]): Promise<
   const git = outside()
   const were = await settingsIn(git, before)
   for (const name of names) {
-    await git.ask(['config', '--file', file, '--unset-all', name])
-    for (const value of were?.get(name) ?? []) await git.run(['config', '--file', file, '--add', name, value ?? 'true'])
+    const [first, ...more] = were?.get(name) ?? []
+    if (first === undefined) await git.ask(['config', '--file', file, '--unset-all', name])
+    else await git.run(['config', '--file', file, '--replace-all', name, first ?? 'true'])
+    for (const value of more) await git.run(['config', '--file', file, '--add', name, value ?? 'true'])
   }
   const left = await steering(before, file)
   if (left === null || left.length > 0) throw new Error('not all could be put back')

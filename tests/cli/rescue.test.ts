@@ -7,7 +7,7 @@ import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { runnerStage } from '../support/runner-stage.ts'
 import { tempFolder } from '../support/temp.ts'
 import { unfinished } from '../support/unfinished.ts'
-import { request, workspacesOf } from '../support/workspaces.ts'
+import { request, withoutWorktrees, workspacesOf } from '../support/workspaces.ts'
 import { capture } from './capture.ts'
 
 const RUN = 'run_01jd2x8k3vfz7s9q4m5n6p7r8t'
@@ -239,4 +239,49 @@ test('what a whole failed run leaves can be saved with one command', async () =>
   expect(stage1.git('show', 'saved:made.txt')).toBe('work')
   rmSync(join(stage1.home, 'runs'), { recursive: true })
   expect((await json('list')).kept).toMatchObject([{ task_title: null, restored_to: ['saved'] }])
+})
+
+test('a clone that a failed task has left is listed though no result names it, and its branch is made in the repository', async () => {
+  const { repo, home, json, rescue } = stage()
+  const { workspaces } = workspacesOf(repo, { ...withoutWorktrees(repo), stateFolder: home })
+  const workspace = await workspaces.prepare(request())
+  writeFiles(workspace.path, { 'a.txt': 'in the clone\n', 'new.txt': 'new\n' })
+  mkdirSync(join(workspace.path, '..', `.going-${RUN}`))
+  const before = untouched(repo)
+  const kept = (await json('list')).kept.filter((piece: { kind: string }) => piece.kind === 'worktree')
+  expect(kept).toMatchObject([
+    { path: workspace.path, clone_of: join(repo, '.git'), branch: 'feature/task-7', files: ['a.txt', 'new.txt'] },
+  ])
+  expect((await rescue('list')).out).toContain('clone of')
+  expect(untouched(repo)).toEqual(before)
+  const restored = await json('restore', workspace.path, '--branch', 'again')
+  expect(restored).toMatchObject({ branch: 'again', repo, remarks: [] })
+  expect(git(repo, 'show', 'again:new.txt')).toBe('new')
+  expect(git(repo, 'show', 'again:a.txt')).toBe('in the clone')
+  git(repo, 'fsck', '--strict')
+  expect(git(workspace.path, 'for-each-ref', 'refs/agent-runner-restore')).toBe('')
+  expect(git(workspace.path, 'status', '--porcelain')).not.toBe('')
+})
+
+test('a clone whose repository is gone is listed, and cannot be restored there', async () => {
+  const { home, json } = stage()
+  const other = gitRepo()
+  const { workspaces } = workspacesOf(other, { ...withoutWorktrees(other), stateFolder: home })
+  const { path } = await workspaces.prepare(request())
+  writeFiles(path, { 'new.txt': 'new\n' })
+  rmSync(other, { recursive: true })
+  expect((await json('list')).kept).toMatchObject([{ path, files: ['new.txt'] }])
+  await expect(json('restore', path, '--branch', 'again')).rejects.toMatchObject({ code: 'USAGE' })
+})
+
+test('a worktree in the state folder is listed though no result names it', async () => {
+  const { repo, home, json } = stage()
+  writeFileSync(join(repo, '.worktrees'), 'a file\n')
+  git(repo, 'add', '-A')
+  git(repo, 'commit', '-q', '-m', 'in the way')
+  const { workspaces } = workspacesOf(repo, { stateFolder: home })
+  const { path } = await workspaces.prepare(request())
+  expect(path.startsWith(home)).toBe(true)
+  writeFiles(path, { 'new.txt': 'new\n' })
+  expect((await json('list')).kept).toMatchObject([{ path, clone_of: null, files: ['new.txt'] }])
 })

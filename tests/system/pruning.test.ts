@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { newRunId } from '../../src/core/ids.ts'
 import { lockFilePath } from '../../src/system/lock-file.ts'
+import { pruneHalfClones } from '../../src/system/old-files.ts'
 import { pruneRuns, pruneWhenDue } from '../../src/system/pruning.ts'
 import { openStateFolder } from '../../src/system/state-folder.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -162,4 +163,21 @@ test('several at once delete each run once and do not get in the way of each oth
   expect(answers.map(({ problem }) => problem)).toEqual([null, null, null])
   expect(answers.flatMap(({ runs }) => runs).sort()).toEqual([...all].sort())
   expect([left(), hidden()]).toEqual([[], []])
+})
+
+test('halves of clones go when no lock file names their run; whole clones, and halves of runs that are not over, stay', async () => {
+  const { home } = stateFolder()
+  const clones = join(home, 'clones', 'repo-1')
+  const [gone, held] = [newRunId(), newRunId()]
+  const names = [`.making-${gone}`, `.going-${gone}`, `.making-${held}`, `.going-${held}`, 'task-7']
+  for (const name of names) {
+    mkdirSync(join(clones, name, '.git'), { recursive: true })
+    writeFileSync(join(clones, name, '.git', 'HEAD'), 'x')
+  }
+  unfinished(home, 'dev_001', held)
+  await pruneHalfClones(home)
+  expect(readdirSync(clones).sort()).toEqual([`.going-${held}`, `.making-${held}`, 'task-7'])
+  rmSync(lockFilePath(home, 'dev_001'))
+  await pruneHalfClones(home)
+  expect(readdirSync(clones)).toEqual(['task-7'])
 })

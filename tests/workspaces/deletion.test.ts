@@ -26,18 +26,12 @@ describe('ignored files that the run made are kept before the worktree goes', ()
     ['by a pattern of files', { '.gitignore': '*.md\n' }, () => {}],
     ['by a nested .gitignore', { 'out/.gitignore': '*\n!.gitignore\n' }, () => {}],
     ['by info/exclude', {}, repo => writeFileSync(join(repo, '.git', 'info', 'exclude'), 'out\n')],
-    [
-      'by the global excludes',
-      {},
-      repo => {
-        writeFileSync(join(repo, '.git', 'global'), 'out/\n')
-        git(repo, 'config', 'core.excludesFile', join(repo, '.git', 'global'))
-      },
-    ],
+    ['by the global excludes', {}, repo => writeFileSync(join(repo, '.git', 'global'), 'out/\n')],
     ['by a .gitignore that the agent wrote', {}, (_, path) => writeFiles(path, { '.gitignore': 'out/\n' })],
     ['by a .gitignore that ignores itself', {}, (_, path) => writeFiles(path, { '.gitignore': '*\n' })],
   ])('%s', async (_, files, ignore) => {
     const repo = gitRepo({ 'README.md': '# demo\n', ...files })
+    git(repo, 'config', 'core.excludesFile', join(repo, '.git', 'global'))
     const { report, end, workspace } = await success(repo, path => {
       ignore(repo, path)
       writeFiles(path, { 'out/report.md': OUTPUT })
@@ -211,7 +205,7 @@ describe('a repository that the agent made inside', () => {
     make(workspace.path)
     await workspaces.collect(workspace, request(), false)
     await workspaces.cleanup(workspace, request(), false)
-    const work = await openKeptWork({ repo, worktreeBase: null, author: null, places: [], busy: [] })
+    const work = await openKeptWork({ repo, worktreeBase: null, author: null, stateFolder: tempFolder(), places: [], busy: [] })
     const piece = (await work.list()).find(one => one.kind === 'worktree')!
     const restored = await work.restore(piece, 'restored')
     const names = git(repo, 'ls-tree', '-r', '--name-only', 'restored').split('\n')
@@ -250,7 +244,7 @@ describe('a repository that the agent made inside', () => {
     expect(report.remarks.join()).toMatch(/hold inner only as a link to a repository of its own/)
     git(repo, 'update-ref', `refs/agent-runner/run_1/1`, report.commits.at(-1)!.sha)
     git(repo, 'update-ref', '-d', 'refs/heads/feature/task-7')
-    const work = await openKeptWork({ repo, worktreeBase: null, author: null, places: [], busy: [] })
+    const work = await openKeptWork({ repo, worktreeBase: null, author: null, stateFolder: tempFolder(), places: [], busy: [] })
     const piece = (await work.list()).find(one => one.kind === 'ref' && one.runId === 'run_1')!
     expect((await work.restore(piece, 'restored')).remarks.join()).toMatch(/inner is only a link/)
   })

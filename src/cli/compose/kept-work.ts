@@ -9,5 +9,6 @@ export type { KeptContent, KeptPiece, KeptWork } from '../../workspaces/kept-wor
 export async function openConfiguredKeptWork({ values }: Config, places: string[], busy: string[]): Promise<KeptWork> {
   passOn(values.passEnv)
   const { openKeptWork } = await import('../../workspaces/kept-work.ts')
-  return await openKeptWork({ repo: values.repo, worktreeBase: values.worktreeBase, author: commitAuthor(values), places, busy })
+  const { repo, worktreeBase, home: stateFolder } = values
+  return await openKeptWork({ repo, worktreeBase, stateFolder, author: commitAuthor(values), places, busy })
 }

@@ -18,6 +18,7 @@ export function pieceDocument({ piece, name, ...known }: KnownPiece) {
     commit: piece.kind === 'ref' ? piece.sha : null,
     path: piece.kind === 'worktree' ? piece.path : null,
     branch: piece.kind === 'worktree' ? piece.branch : null,
+    clone_of: piece.kind === 'worktree' ? piece.cloneOf : null,
     restored_to: piece.kind === 'ref' ? piece.branches : [],
     run_id: known.runId,
     agent_id: known.agentId,
@@ -87,11 +88,7 @@ export function restoredLines(
 
 function headLines(known: KnownPiece, now: number, columns: number, paint: ChalkInstance): string[] {
   const { piece, task, reason, agentId } = known
-  const title = task
-    ? oneLine(task.title, 300)
-    : piece.kind === 'ref'
-      ? oneLine(piece.subject, 300)
-      : 'a worktree of no run that is known here'
+  const title = task ? oneLine(task.title, 300) : piece.kind === 'ref' ? oneLine(piece.subject, 300) : 'work of no run that is known here'
   const facts = [stands(known), moment(known.at, now)]
   if (agentId) facts.push(agentId)
   if (reason) facts.push(Object.hasOwn(ENDS, reason) ? end(reason as EndReason).says : oneLine(reason, 64))
@@ -117,10 +114,11 @@ function stands({ piece, unfinished, beforeStart }: KnownPiece): string {
   }
   if (piece.state === 'folder') return 'a folder that git knows nothing of'
   if (piece.state === 'unreadable') return `git cannot read it: ${oneLine(piece.problem ?? '', 200)}`
+  const kind = piece.cloneOf === null ? 'worktree' : `clone of ${tilde(oneLine(piece.cloneOf.replace(/\/\.git$/, '')))},`
   const branch = piece.branch ? `on ${oneLine(piece.branch)}` : 'on no branch'
   return piece.uncommitted.length > 0
-    ? `worktree ${branch} with ${count(piece.uncommitted.length, 'uncommitted file')}`
-    : `worktree ${branch}, nothing uncommitted`
+    ? `${kind} ${branch} with ${count(piece.uncommitted.length, 'uncommitted file')}`
+    : `${kind} ${branch}, nothing uncommitted`
 }
 
 function someFiles(files: ChangedFile[], most = 3): string {

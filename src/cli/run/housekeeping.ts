@@ -5,7 +5,7 @@ import type { Values } from '../../config/schema.ts'
 const LOOK_MS = 900_000
 
 /**
- * Deletes files of old runs, and empty cgroups, beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
+ * Deletes files of old runs, empty cgroups and halves of clones beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
  * the way, each thing once. Returns how to end it; a deletion that is cut off is finished by the next runner.
  */
 export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, tell: (message: string) => void): () => void {
@@ -18,6 +18,8 @@ export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, 
   const look = async () => {
     try {
       removeOldGroups()
+      const { pruneHalfClones } = await import('../../system/old-files.ts')
+      await pruneHalfClones(home)
       const { pruneWhenDue } = await import('../../system/pruning.ts')
       const pruned = await pruneWhenDue(home, limits)
       if (pruned?.problem) once(pruned.problem)
