@@ -6,7 +6,7 @@ import { station } from './station.ts'
 const CODES = Object.keys(ERRORS) as ErrorCode[]
 
 test('every row of the table of errors has a status that fits its kind', () => {
-  const fitting = { retry: [502, 503], lost: [409], refused: [404, 409, 422, 502], broken: [500, 503], usage: [422, 500], bug: [500] }
+  const fitting = { retry: [502, 503], lost: [409], refused: [403, 404, 409, 422, 502], broken: [500, 503], usage: [422, 500], bug: [500] }
   for (const code of CODES) expect([code, fitting[ERRORS[code].kind]]).toEqual([code, expect.arrayContaining([ERRORS[code].http])])
 })
 
