@@ -6,7 +6,7 @@ load runner
 noted() { sed -n "${2-1}p" "$BATS_TEST_TMPDIR/$1.json"; }
 
 setup_hooks() {
-  export NOTES="$BATS_TEST_TMPDIR"
+  export NOTES="$BATS_TEST_TMPDIR" HEADLESS_PM_PASS_ENV=hook:NOTES
   mkdir -p hooks
   cat >hooks/pre_task.sh <<'HOOK'
 tr -d '\n' >>"$NOTES/pre_task.json"; echo >>"$NOTES/pre_task.json"

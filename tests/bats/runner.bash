@@ -3,12 +3,13 @@
 # shell_agent LINES: the agent CLI is a shell script. It notes every start, and LINES may use `hold` (until `go` is called),
 # `say TEXT` and `result`, which is how a `claude -p` that has done its work ends.
 shell_agent() {
-  export AGENT_NOTES="$BATS_TEST_TMPDIR/agent notes"
+  AGENT_NOTES="$BATS_TEST_TMPDIR/agent notes"
   export HEADLESS_PM_CLAUDE_COMMAND="$AGENT_NOTES/claude"
   mkdir -p "$AGENT_NOTES"
   {
+    # The path stands in the script: an agent gets of the environment only what it needs.
+    printf '#!/bin/sh\nAGENT_NOTES=%q\n' "$AGENT_NOTES"
     cat <<'SCRIPT'
-#!/bin/sh
 case "$1" in
   --version) echo '2.1.329 (Claude Code)'; exit ;;
   auth) echo '{"loggedIn":true,"authMethod":"api_key"}'; exit ;;

@@ -112,38 +112,33 @@ test.each([true, false])('a failing health check only warns where that is set: t
 
 test('a machine that cannot begin a task is checked before it takes another one', async () => {
   // What is wrong came up after the last check of health, and the next one would be minutes away.
+  const marks = tempFolder()
   const files = {
     'README.md': '',
-    'hooks/pre_task.sh': 'echo x >> "$MARKS/tries"; : > "$MARKS/sick"; exit 1\n',
-    'hooks/health_check.sh': 'test ! -e "$MARKS/sick"\n',
+    'hooks/pre_task.sh': `echo x >> '${marks}/tries'; : > '${marks}/sick'; exit 1\n`,
+    'hooks/health_check.sh': `test ! -e '${marks}/sick'\n`,
   }
-  const marks = tempFolder()
-  process.env.MARKS = marks
-  try {
-    const stage = await runnerStage(done, { files })
-    const { id } = await stage.board.addTask(draft)
-    const stops = new Stops()
-    let unhealthy = false
-    const running = stage.run({
-      single: false,
-      stops,
-      change: context => {
-        withoutPauses(context)
-        const { emit } = context
-        context.emit = (event, runId) => {
-          emit(event, runId)
-          if (event.type === 'health' && !event.ok) unhealthy = true
-        }
-      },
-    })
-    await waitFor('told that it is unhealthy', () => unhealthy)
-    stops.request()
-    expect((await running).exitCode).toBe(0)
-    expect(readFileSync(join(marks, 'tries'), 'utf8')).toBe('x\n')
-    expect((await stage.board.showTask(id)).status).toBe('created')
-  } finally {
-    delete process.env.MARKS
-  }
+  const stage = await runnerStage(done, { files })
+  const { id } = await stage.board.addTask(draft)
+  const stops = new Stops()
+  let unhealthy = false
+  const running = stage.run({
+    single: false,
+    stops,
+    change: context => {
+      withoutPauses(context)
+      const { emit } = context
+      context.emit = (event, runId) => {
+        emit(event, runId)
+        if (event.type === 'health' && !event.ok) unhealthy = true
+      }
+    },
+  })
+  await waitFor('told that it is unhealthy', () => unhealthy)
+  stops.request()
+  expect((await running).exitCode).toBe(0)
+  expect(readFileSync(join(marks, 'tries'), 'utf8')).toBe('x\n')
+  expect((await stage.board.showTask(id)).status).toBe('created')
 })
 
 test('a tracker that is away for a while is outlived', async () => {
