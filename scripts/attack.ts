@@ -7,6 +7,7 @@ import { isolation } from './attacks/isolation.ts'
 import { limits } from './attacks/limits.ts'
 import { processes } from './attacks/processes.ts'
 import { server } from './attacks/server.ts'
+import { shortage } from './attacks/shortage.ts'
 import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
 import { terminals } from './attacks/terminals.ts'
@@ -17,7 +18,7 @@ import { trust } from './attacks/trust.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, evidence, server, processes, agentfaults, limits, trust, isolation, clients]
+const PARTS: Part[] = [tasks, terminals, shortage, evidence, server, processes, agentfaults, limits, trust, isolation, clients]
 
 interface Row extends Verdict {
   part: string

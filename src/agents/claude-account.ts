@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, realpathSync, statSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { homeFolder } from '../children/home-folder.ts'
 import { readJson } from '../core/json.ts'
 import { claudeConfigDir } from './claude-transcript.ts'
 
@@ -37,7 +37,7 @@ export function claudeAccount(env: NodeJS.ProcessEnv): string {
 /** Several folders of settings may hold the login of one account; its limits are the same then. */
 function login(env: NodeJS.ProcessEnv): string[] {
   const folder = claudeConfigDir(env)
-  const file = join(env.CLAUDE_CONFIG_DIR || env.HOME || homedir(), '.claude.json')
+  const file = join(env.CLAUDE_CONFIG_DIR || env.HOME || (homeFolder() ?? '/'), '.claude.json')
   try {
     if (statSync(file).size <= LARGEST) {
       const { oauthAccount } = settings.parse(readJson(readFileSync(file, 'utf8')))

@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { homeFolder } from '../children/home-folder.ts'
 import { RunnerError } from '../core/errors.ts'
 
 /**
@@ -8,7 +8,7 @@ import { RunnerError } from '../core/errors.ts'
  * usual places; null when there is none. Throws AGENT_CLI_MISSING when what is configured cannot be executed.
  */
 export function findClaude(options: { configured: string | null; env: NodeJS.ProcessEnv; home?: string }): string | null {
-  const { configured, env, home = homedir() } = options
+  const { configured, env, home = homeFolder() ?? '/' } = options
   if (!configured) return firstExecutable(places(env, home), 'claude')
   const path = configured.startsWith('~/') ? join(home, configured.slice(2)) : configured
   const found = path.includes('/') ? (isExecutable(path) ? resolve(path) : null) : firstExecutable(places(env, home), path)

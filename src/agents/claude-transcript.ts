@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { homeFolder } from '../children/home-folder.ts'
 
 /** Longer folder names get a hash of the path at their end. */
 const LONGEST_NAME = 200
 
 /** The folder of the CLI's settings, login and transcripts for processes with this environment. */
 export function claudeConfigDir(env: NodeJS.ProcessEnv): string {
-  return env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude')
+  return env.CLAUDE_CONFIG_DIR || join(env.HOME || (homeFolder() ?? '/'), '.claude')
 }
 
 /**

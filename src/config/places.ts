@@ -1,6 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { homeFolder } from '../children/home-folder.ts'
+import { RunnerError } from '../core/errors.ts'
 import type { Setting } from './setting.ts'
 import type { Source } from './source.ts'
 
@@ -11,13 +12,22 @@ export interface Bases {
   home: string
 }
 
-/** A path as an absolute one. A command without a slash stays a name, to be looked for on PATH. */
+/** A path as an absolute one. A command without a slash stays a name, to be looked for on PATH. Throws CONFIG_INVALID. */
 export function absolute(row: Setting, value: string, source: Source, bases: Bases): string {
   if (row.kind === 'command' && !value.includes('/')) return value
-  const expanded = value === '~' || value.startsWith('~/') ? join(homedir(), value.slice(1)) : value
+  const expanded = value === '~' || value.startsWith('~/') ? join(home(row, value), value.slice(1)) : value
   if (isAbsolute(expanded)) return resolve(expanded)
   if (source.kind === 'flag' || source.kind === 'environment') return resolve(bases.cwd, expanded)
   return resolve(source.kind === 'user' ? bases.home : bases.repo, expanded)
+}
+
+function home(row: Setting, value: string): string {
+  const folder = homeFolder()
+  if (folder !== null) return folder
+  const name = row.env[0] ?? value
+  throw new RunnerError('CONFIG_INVALID', `${name} is in the home folder, and this user has none`, {
+    advice: `Set HOME, or ${name}, to an absolute path.`,
+  })
 }
 
 /** The nearest folder upwards that holds `.git`, so that a runner started in a subfolder finds its repository; else the folder itself. */

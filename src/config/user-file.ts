@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type Conf from 'conf'
+import { homeFolder } from '../children/home-folder.ts'
 import { RunnerError } from '../core/errors.ts'
 import { readJson } from '../core/json.ts'
 import type { Key } from './schema.ts'
@@ -50,6 +51,8 @@ export async function unsetInUserFile(home: string, key: string): Promise<boolea
 }
 
 async function withFile<T>(home: string, change: (file: Conf) => T): Promise<T> {
+  // As it is loaded, it asks for a home folder that it does not use here; this process may have none.
+  if (homeFolder() === null) process.env.HOME = home
   const { default: Conf } = await import('conf')
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 })

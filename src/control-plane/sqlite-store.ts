@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import { RunnerError } from '../core/errors.ts'
+import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import { SQLITE } from './differences.ts'
 import { groupCommit } from './group-commit.ts'
 import { kyselyOn } from './pinned.ts'
@@ -136,6 +136,7 @@ const UNUSABLE = new Set([3, 8, 10, 11, 13, 14, 26])
 /** What SQLite or the file system said, as the table of errors names it. */
 export function asSqliteError(error: unknown, file: string): unknown {
   if (error instanceof RunnerError) return error
+  if (isShortage(error)) return asRunnerError(error)
   const code = resultCode(error)
   const { message, syscall } = error as NodeJS.ErrnoException
   if (code === SQLITE_BUSY)

@@ -48,7 +48,7 @@ export const ERRORS = {
     kind: 'broken',
     exitCode: 73,
     http: 503,
-    advice: 'Check the folder named by HEADLESS_PM_HOME: rights, type and free space.',
+    advice: 'Check the folder named by HEADLESS_PM_HOME: rights, type, free space, and how many files may be open.',
   },
   LOCK_FILE_UNREADABLE: {
     kind: 'broken',

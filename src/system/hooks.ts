@@ -2,7 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'n
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { runGroup } from '../children/groups.ts'
-import { RunnerError } from '../core/errors.ts'
+import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
 import type { HookWire } from './hook-document.ts'
@@ -25,8 +25,8 @@ const MESSAGE_BYTES = 4096
 
 /**
  * The hooks of a repository and a user, looked up anew at each call, so that they can be changed while the runner works.
- * Throws USAGE when the folder of --hooks-dir is not there. `run` throws nothing but ABORTED: what keeps a hook from running
- * makes it fail, with the reason as its message. `logFile` is replaced and holds one call.
+ * Throws USAGE when the folder of --hooks-dir is not there. `run` throws nothing but ABORTED, and SYSTEM_SHORT where the
+ * system has no room for it: all else that keeps a hook from running makes it fail, with the reason as its message. `logFile` is replaced and holds one call.
  */
 export function openHooks(options: HookOptions): Hooks {
   findHook('pre_task', options)
@@ -42,9 +42,11 @@ export function openHooks(options: HookOptions): Hooks {
         if (hook.problem) message = `${hook.path} cannot be run: ${hook.problem}`
         else {
           exit = await call(hook, document, logFile, options, signal, soon)
+          if (isShortage(exit.startError)) throw asRunnerError(exit.startError)
           message = words(exit, hook, options.timeoutMs, lastLines(logFile))
         }
       } catch (error) {
+        if (isShortage(error)) throw asRunnerError(error)
         message = `the ${name} hook could not be run: ${(error as Error).message}`
       }
       if (exit?.ended === 'aborted') throw new RunnerError('ABORTED', `the ${name} hook was stopped`)

@@ -1,7 +1,7 @@
-import { homedir } from 'node:os'
 import { sep } from 'node:path'
+import { homeFolder } from '../../children/home-folder.ts'
 
 /** A path with the home folder as `~`. */
-export function tilde(path: string, home: string = homedir()): string {
+export function tilde(path: string, home = homeFolder() ?? ''): string {
   return home.length > 1 && (path === home || path.startsWith(home + sep)) ? `~${path.slice(home.length)}` : path
 }

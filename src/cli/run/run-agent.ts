@@ -9,6 +9,7 @@ import { takeAgentGuard } from '../../system/agent-guard.ts'
 import { crowd } from '../../system/crowd.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
 import { endLeftoverHooks } from '../../system/hooks.ts'
+import { requireRoom } from '../../system/room.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
@@ -28,6 +29,7 @@ import { openTimeline } from './timeline.ts'
 
 /** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
+  requireRoom()
   const config = await configToAct(flags, processIo(), RUNNER)
   const identity = agentIdentity(config)
   await refuseMissingBaseBranch(config)

@@ -1,6 +1,7 @@
 import { SERVER } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
 import { redactor } from '../../system/redaction.ts'
+import { requireRoom } from '../../system/room.ts'
 import type { CommandIo } from '../command-io.ts'
 import { endedByUser } from '../command-io.ts'
 import { configToAct } from '../configuration.ts'
@@ -12,6 +13,7 @@ type Flags = Record<string, unknown> & { json?: boolean; openToThisMachine?: boo
 
 /** `server`: serves until TERM or INT, and answers the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
+  requireRoom()
   const config = await configToAct(flags, io, SERVER)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.

@@ -4,6 +4,7 @@ import { startServer } from '../../control-plane/server.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { StampedEvent } from '../../core/event.ts'
 import { Stops } from '../../runner/shutdown.ts'
+import { requireRoom } from '../../system/room.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
@@ -31,6 +32,7 @@ const MOST_LANES = 64
  * on; when none is left, so ends the server.
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
+  requireRoom()
   const base = await configToAct(flags, io, EVERYTHING)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
