@@ -1,6 +1,9 @@
 import type { SimpleGit } from 'simple-git'
 import { childEnvironment, type Entries, type Need } from './environment.ts'
 
+/** git, as it can be asked. */
+export type AskedGit = Pick<SimpleGit, 'version' | 'raw'>
+
 /** How git is asked. */
 export interface GitQuestion {
   need: Need
@@ -13,14 +16,17 @@ export interface GitQuestion {
   signal?: AbortSignal | undefined
 }
 
+/** An object that a partial clone lacks is not fetched, which would start what the repository names. */
+const NO_FETCH = { GIT_ALLOW_PROTOCOL: '' }
+
 /**
  * simple-git, for questions of commands that only look, at which git starts no other program: no hook, filter, helper or pager. simple-git
  * starts git in our own session and ends git alone, so what git started would have our terminal and outlive it; the environment is that of
  * every child.
  */
-export async function askGit({ need, cwd = process.cwd(), ours = process.env, set, timeoutMs, signal }: GitQuestion): Promise<SimpleGit> {
+export async function askGit({ need, cwd = process.cwd(), ours = process.env, set, timeoutMs, signal }: GitQuestion): Promise<AskedGit> {
   const { simpleGit } = await import('simple-git')
-  const env = childEnvironment(need, ours, set)
+  const env = childEnvironment(need, ours, { ...set, ...NO_FETCH })
   return simpleGit({
     baseDir: cwd,
     // What it is wary of is in our lists on purpose, or ours.

@@ -36,12 +36,10 @@ export interface Git {
 /** Settings of every command: no daemon is started, nothing is asked, no signing key is wanted, paths are not cut short. */
 const CONFIG = ['core.fsmonitor=false', 'gc.auto=0', 'maintenance.auto=false', 'commit.gpgSign=false', 'advice.detachedHead=false']
 
-const FIXED = {
-  GIT_OPTIONAL_LOCKS: '0',
-  // Untranslated, and still UTF-8, since the user's hooks run in this environment too.
-  LC_ALL: 'C.UTF-8',
-  LANGUAGE: '',
-}
+/** Untranslated, and still UTF-8, since the user's hooks run in this environment too. */
+export const SPOKEN = { LC_ALL: 'C.UTF-8', LANGUAGE: '' }
+
+const FIXED = { GIT_OPTIONAL_LOCKS: '0', ...SPOKEN }
 
 class GitExit extends Error {
   readonly exitCode: number | null

@@ -1,5 +1,6 @@
-import type { Git } from './git.ts'
-import { emptyTree } from './trees.ts'
+import { type AskedGit, askGit } from '../children/ask-git.ts'
+import { RunnerError } from '../core/errors.ts'
+import { SPOKEN } from './git.ts'
 
 /** A commit under `refs/agent-runner/`, and what of it is nowhere else. */
 export interface KeptRef {
@@ -18,23 +19,25 @@ export interface KeptRef {
   branches: string[]
 }
 
-/** How many refs are looked at side by side. */
-const AT_ONCE = 4
+/** Longest time without a word of git, in milliseconds. */
+const GIT_MS = 300_000
 
-/** All that the runner keeps in a repository, the latest first. */
-export async function keptRefs(git: Git): Promise<KeptRef[]> {
-  const format = '%(refname)%00%(objectname)%00%(committerdate:unix)%00%(contents:subject)'
-  const output = await git.run(['for-each-ref', `--format=${format}`, 'refs/agent-runner/'], { slow: true })
-  const lines = output.split('\n').filter(Boolean)
-  const found: KeptRef[] = []
-  for (let from = 0; from < lines.length; from += AT_ONCE) {
-    const some = await Promise.all(lines.slice(from, from + AT_ONCE).map(line => keptRef(git, line)))
-    found.push(...some.filter(ref => ref !== null))
+/** All that the runner keeps in a repository, the latest first. Throws GIT_FAILED. */
+export async function keptRefs(repository: string): Promise<KeptRef[]> {
+  try {
+    const git = await askGit({ need: 'git', cwd: repository, set: SPOKEN, timeoutMs: GIT_MS })
+    const format = '%(refname)%00%(objectname)%00%(committerdate:unix)%00%(contents:subject)'
+    const lines = linesOf(await git.raw(['for-each-ref', `--format=${format}`, 'refs/agent-runner/']))
+    const found = await Promise.all(lines.map(line => keptRef(git, line)))
+    return found.filter(ref => ref !== null).sort((a, b) => b.at - a.at || (a.ref < b.ref ? -1 : 1))
+  } catch (failure) {
+    throw new RunnerError('GIT_FAILED', (failure as Error).message.trim(), { cause: failure })
   }
-  return found.sort((a, b) => b.at - a.at || (a.ref < b.ref ? -1 : 1))
 }
 
-async function keptRef(git: Git, line: string): Promise<KeptRef | null> {
+const linesOf = (output: string) => output.split('\n').filter(Boolean)
+
+async function keptRef(git: AskedGit, line: string): Promise<KeptRef | null> {
   const [ref = '', sha = '', at = '', subject = ''] = line.split('\0')
   const runId = /^refs\/agent-runner\/([^/]+)\/[^/]+$/.exec(ref)?.[1]
   // Somebody else's idea of a name, or no commit: not ours to explain.
@@ -54,17 +57,16 @@ async function keptRef(git: Git, line: string): Promise<KeptRef | null> {
 }
 
 /** The commits up to `sha` that are on no branch and no tag, newest first. */
-async function ownCommits(git: Git, sha: string): Promise<string[]> {
-  const output = await git.run(['rev-list', '--topo-order', sha, '--not', '--branches', '--remotes', '--tags'], { slow: true })
-  return output.split('\n').filter(Boolean)
+async function ownCommits(git: AskedGit, sha: string): Promise<string[]> {
+  return linesOf(await git.raw(['rev-list', '--topo-order', sha, '--not', '--branches', '--remotes', '--tags']))
 }
 
-async function branchesWith(git: Git, sha: string): Promise<string[]> {
-  const output = await git.run(['for-each-ref', '--format=%(refname:lstrip=2)', `--contains=${sha}`, 'refs/heads'])
-  return output.split('\n').filter(Boolean)
+async function branchesWith(git: AskedGit, sha: string): Promise<string[]> {
+  return linesOf(await git.raw(['for-each-ref', '--format=%(refname:lstrip=2)', `--contains=${sha}`, 'refs/heads']))
 }
 
 /** The commit before this one, or a tree without files for the very first. */
-async function beforeCommit(git: Git, sha: string): Promise<string> {
-  return (await git.ask(['rev-parse', '-q', '--verify', `${sha}^1`]))?.trim() ?? (await emptyTree(git))
+async function beforeCommit(git: AskedGit, sha: string): Promise<string> {
+  const [, before] = (await git.raw(['rev-list', '--parents', '--max-count=1', sha])).trim().split(' ')
+  return before ?? (await git.raw(['hash-object', '-t', 'tree', '/dev/null'])).trim()
 }

@@ -71,7 +71,7 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     const paths = [...new Set([...below, ...pathsInState(options.stateFolder), ...options.places.filter(existsSync).map(realPath)])].filter(
       path => !busy.has(path),
     )
-    const pieces: KeptPiece[] = here ? (await keptRefs(here)).map(ref => ({ kind: 'ref', ...ref })) : []
+    const pieces: KeptPiece[] = repository ? (await keptRefs(repository.root)).map(ref => ({ kind: 'ref', ...ref })) : []
     for (const path of paths) {
       const left = await readLeft(path, GIT_MS)
       if (left) pieces.push({ kind: 'worktree', ...left })
