@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import { trackerChoice, trackerPlace } from '../../config/tracker-choice.ts'
 import { TASKS } from '../../config/trust/refusal.ts'
@@ -58,7 +59,9 @@ function told({ message, advice, exitCode }: RunnerError) {
 }
 
 /** How a place of work stands in git. */
-export async function lookAt(path: string, run: Parameters<typeof lookAtCheckout>[1]): Promise<CheckoutView> {
+export async function lookAt({ values }: Config, path: string, run: Parameters<typeof lookAtCheckout>[1]): Promise<CheckoutView> {
+  // git's filters run in its environment.
+  passOn(values.passEnv)
   return await (await import('../../workspaces/checkout.ts')).lookAtCheckout(path, run)
 }
 

@@ -47,7 +47,7 @@ export async function gatherUnlockFacts(home: string, agentId: string, config: C
   const waitMs = config.values.apiTimeout * 1000
   const [tracker, checkout] = await Promise.all([
     askTracker(config, record.agent, record.task, record.tracker, waitMs),
-    place && lookAt(place.path, { ...place, runId: record.runId, workspace: record.workspace }),
+    place && lookAt(config, place.path, { ...place, runId: record.runId, workspace: record.workspace }),
   ])
   const attempt = last ? unlessDamaged(() => attemptState(home, record.runId, last.number)).value : null
   return { agentId, path, record, unreadable, runs, attempt, tracker, checkout }

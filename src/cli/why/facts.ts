@@ -68,7 +68,7 @@ export async function gatherFacts(subject: Subject, config: Config, env: NodeJS.
   const place = placeOf(record, result, events)
   const [tracker, checkout, session] = await Promise.all([
     agent && task ? askTracker(config, agent, task, record?.tracker ?? null, ANSWER_MS) : null,
-    place && runId !== null ? lookAt(place.path, { ...place, runId, workspace: record?.workspace ?? null }) : null,
+    place && runId !== null ? lookAt(config, place.path, { ...place, runId, workspace: record?.workspace ?? null }) : null,
     last && place ? sessionIsThere(last.sessionId, place.path, env) : null,
   ])
   return {
