@@ -19,7 +19,7 @@ function safeTaskId(id: string): string {
     .replace(/[^A-Za-z0-9_-]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 60)
-  return safe === id ? safe : `${safe || 'task'}-${shortHash(id)}`
+  return safe === id && safe !== '' ? safe : `${safe || 'task'}-${shortHash(id)}`
 }
 
 /** The end of a run's id: its random part, so that runs of one moment differ. */

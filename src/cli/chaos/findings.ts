@@ -71,7 +71,7 @@ export function stillRunning(runs: readonly string[]): string[] {
   return runs.flatMap(run => taggedProcesses(RUN_TAG, run).map(({ pid }) => `process ${pid} of ${run} lives`))
 }
 
-/** Lock files, half-written files, worktrees (but those that may stay), locks of git and notes of ours in its folder, uncommitted changes. */
+/** Lock files, half-written files, worktrees and clones (but those that may stay), locks of git and notes of ours in its folder, uncommitted changes. */
 export function leftBehind(home: string, repo: string, mayStay: (worktree: string) => boolean = () => false): string[] {
   const ours = readdirSync(home, { recursive: true, encoding: 'utf8' })
   const inGit = readdirSync(join(repo, '.git'), { recursive: true, encoding: 'utf8' })
@@ -83,6 +83,9 @@ export function leftBehind(home: string, repo: string, mayStay: (worktree: strin
       .slice(1)
       .filter(path => !mayStay(path))
       .map(path => `the worktree ${path} is left`),
+    ...ours
+      .filter(name => /^clones\/[^/]+\/[^/]+$/.test(name) && !mayStay(join(home, name)))
+      .map(name => `the clone ${name}, or a half of one, is left`),
     ...inGit.filter(name => name.endsWith('.lock') || name.includes('agent-runner-')).map(name => `.git/${name} is left`),
     ...changes.map(change => `the checkout has an uncommitted change: ${change}`),
   ]
