@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import { builtInRole } from './built-in-roles.ts'
 import type { Config } from './config.ts'
 import { ROLE } from './settings/identity.ts'
@@ -19,17 +20,21 @@ function roleFolders({ values }: Pick<Config, 'values'>): string[] {
 
 /**
  * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but
- * cannot be read, since going on without it would be another agent.
+ * cannot be read or is too large, since going on without it would be another agent.
  */
 export function roleInstructions(config: Pick<Config, 'values'>, role: string): { text: string; path: string | null } {
   if (!ROLE.test(role)) throw new RunnerError('USAGE', `${JSON.stringify(role)} is not a role's name`)
   for (const folder of roleFolders(config)) {
     const path = join(folder, `${role}.md`)
     try {
-      if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue
+      const file = statSync(path, { throwIfNoEntry: false })
+      if (!file?.isFile()) continue
+      if (file.size > LIMITS.roleInstructions.most)
+        throw new RunnerError('CONFIG_INVALID', `${path} is larger than ${limitWords('roleInstructions')}`)
       const text = readFileSync(path, 'utf8').trim()
       if (text !== '') return { text: `${text}\n`, path }
     } catch (thrown) {
+      if (thrown instanceof RunnerError) throw thrown
       throw new RunnerError('CONFIG_INVALID', `${path}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`, { cause: thrown })
     }
   }

@@ -129,6 +129,12 @@ export const LIMITS = {
     unit: 'bytes',
     beyond: 'a mistake in the configuration: it is not read',
   },
+  roleInstructions: {
+    of: "the file with a role's instructions",
+    most: 256 * KIB,
+    unit: 'bytes',
+    beyond: 'a mistake in the configuration: it is not read',
+  },
   stateFile: {
     of: 'a lock file, or another JSON file of the state folder',
     most: 32 * MIB,

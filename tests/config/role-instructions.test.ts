@@ -61,3 +61,8 @@ test('a role that is a path is refused', () => {
   for (const role of ['../secret', '..', 'a/b', '', 'QA', '__proto__'])
     expect(() => roleInstructions(config, role)).toThrow("is not a role's name")
 })
+
+test('a file that is larger than instructions may be is refused and named, and not read', () => {
+  const { config } = places({ 'repo/team_roles/qa.md': 'x'.repeat(300_000) })
+  expect(() => roleInstructions(config, 'qa')).toThrow(/team_roles\/qa\.md is larger than 256 KiB/)
+})
