@@ -6,6 +6,7 @@ import type { Part, Verdict } from './attacks/frame.ts'
 import { isolation } from './attacks/isolation.ts'
 import { limits } from './attacks/limits.ts'
 import { processes } from './attacks/processes.ts'
+import { secrets } from './attacks/secrets.ts'
 import { server } from './attacks/server.ts'
 import { shortage } from './attacks/shortage.ts'
 import { Stage } from './attacks/stage.ts'
@@ -18,7 +19,7 @@ import { trust } from './attacks/trust.ts'
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, shortage, evidence, server, processes, agentfaults, limits, trust, isolation, clients]
+const PARTS: Part[] = [tasks, terminals, shortage, evidence, server, processes, agentfaults, limits, trust, secrets, isolation, clients]
 
 interface Row extends Verdict {
   part: string

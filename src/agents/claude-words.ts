@@ -1,3 +1,5 @@
+import { redact } from '../core/redaction.ts'
+
 /** Which part of a tool's input says most about the call, best first. */
 const MAIN_ARGUMENTS = [
   'command',
@@ -28,7 +30,7 @@ export function atLength(input: Record<string, unknown>): Record<string, unknown
   let left = AT_LENGTH
   const within = (value: unknown): unknown => {
     if (typeof value === 'string') {
-      const told = cut(value, Math.max(left, 1))
+      const told = cut(redact(value), Math.max(left, 1))
       left -= told.length
       return told
     }
@@ -44,7 +46,7 @@ export function atLength(input: Record<string, unknown>): Record<string, unknown
 
 /** What a tool answered, in one short line; `verbose`: in its own lines. `content` is a text or a list of blocks. */
 export function resultText(content: unknown, verbose = false): string {
-  if (verbose) return cut(textsOf(content).join('\n'), AT_LENGTH)
+  if (verbose) return cut(redact(textsOf(content).join('\n')), AT_LENGTH)
   if (typeof content === 'string') return cut(oneLine(content.slice(0, 4_000)), 300)
   if (!Array.isArray(content)) return ''
   const texts = textsOf(content.slice(0, 20)).map(text => text.slice(0, 4_000))
@@ -63,5 +65,6 @@ export function cut(text: string, size: number): string {
 }
 
 function oneLine(text: string): string {
-  return text.slice(0, 8_000).replace(/\s+/g, ' ').trim()
+  // Before it is cut: half a secret is known for none.
+  return redact(text.slice(0, 8_000)).replace(/\s+/g, ' ').trim()
 }

@@ -9,6 +9,7 @@ import type { ControlPlane } from '../control-plane/control-plane.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { newRunId } from '../core/ids.ts'
 import type { AskHookRefusal, Journal, RunFiles, Tracker } from '../core/ports.ts'
+import { keepSecret, redact } from '../core/redaction.ts'
 import type { RunnerContext } from '../runner/context.ts'
 import type { Stops } from '../runner/shutdown.ts'
 import { openBreaker } from '../system/breaker.ts'
@@ -17,7 +18,6 @@ import { openHooks } from '../system/hooks.ts'
 import { openJournal } from '../system/lock-file.ts'
 import { machineName } from '../system/machine-name.ts'
 import { openPatience } from '../system/patience.ts'
-import { redactor } from '../system/redaction.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
 import { leftOutOfAgent } from './compose/agent-trust.ts'
@@ -49,6 +49,8 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const { values } = config
   const { repo, home } = values
   passOn(values.passEnv)
+  // The configuration's were known as it was read; this one may stand in a file.
+  keepSecret([configuredServerKey(config) ?? ''])
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
   const { openShell } = await import('../agents/shell.ts')
@@ -83,8 +85,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     stops: outside.stops,
     patience: openPatience({ home, agentId: identity.id, tracker: tracker.url, now: systemClock.now }),
     random: Math.random,
-    // Keys may also come from files and flags.
-    redact: redactor({ ...outside.env, PM_KEY: values.apiKey ?? '', SERVER_KEY: configuredServerKey(config) ?? '' }),
+    redact,
     newRunId,
     // Not the function itself: to name it loads node:crypto, and to call it comes late.
     newSessionId: () => randomUUID(),

@@ -9,7 +9,7 @@ export function logsCommand(program: Command, io: () => CommandIo = processIo): 
     .argument('[run]', 'a run id or the start or end of one, or an agent id or task id for its newest run')
     .description('what the agent of a run is doing or did; the newest run when none is named')
     .option('-f, --follow', 'show what comes until the run ends')
-    .option('--raw', "the agent CLI's own output, all attempts, as it is")
+    .option('--raw', "the agent CLI's own output, all attempts, without secrets")
     .option('--json', 'the events as JSON lines')
     .addHelpText('after', '\nExamples:\n  agent-runner logs -f\n  agent-runner logs dev_001\n  agent-runner logs --raw run_01jz | jq .type')
   addRunOptions(command, ['repo', 'home']).action(async (run: string | undefined, _flags, called: Command) => {

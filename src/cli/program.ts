@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { keepSecret, secretsOf, secretsOfArguments } from '../core/redaction.ts'
 import { chaosCommand } from './chaos.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
@@ -9,6 +10,7 @@ import { initCommand } from './init.ts'
 import { keysCommand } from './keys.ts'
 import { logsCommand } from './logs.ts'
 import { writerAtOnce } from './output/at-once.ts'
+import { guardStream } from './output/guard.ts'
 import { tell } from './output/tell.ts'
 import { holdSize } from './output/terminal.ts'
 import { rescueCommand } from './rescue.ts'
@@ -98,10 +100,12 @@ export async function main(argv: string[]): Promise<boolean> {
     await program.parseAsync(argv).catch(thrown => (process.exitCode = tell(thrown)))
     return false
   }
+  keepSecret([...secretsOf(process.env), ...secretsOfArguments(argv.slice(2))])
   // A reader that goes away (`| head`), a closed terminal or a full disk under the log is no reason to leave work undone.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', () => {})
     holdSize(stream)
+    guardStream(stream)
   }
   // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))

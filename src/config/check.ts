@@ -1,4 +1,4 @@
-import { MASK, showValue } from './masking.ts'
+import { showValue } from './masking.ts'
 import { type Key, setting } from './schema.ts'
 import type { Z } from './setting.ts'
 import { type Found, type Problem, sayProblem } from './source.ts'
@@ -13,6 +13,6 @@ export function check(z: Z, key: Key, found: Found): { value: unknown } | { prob
   if (result.success) return { value: result.data }
   const issue = result.error.issues[0]
   const inside = issue && row.kind === 'record' && issue.path.length > 0 ? `at ${issue.path.join('.')} ` : ''
-  const shown = row.secret ? MASK : showValue(row, found.raw)
+  const shown = showValue(row, found.raw)
   return { problem: sayProblem(found.source, shown, inside + (issue?.message ?? 'not valid')) }
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { keepSecret, secretsInUrls, secretsOf } from '../core/redaction.ts'
 import type { Config } from './config.ts'
 import { contradictions } from './contradictions.ts'
 import { fromEnvironment, readDotEnv } from './environment.ts'
 import { type Bases, realFolder, repositoryAround } from './places.ts'
 import { findProjectFile, readProjectFile } from './project-file.ts'
+import { remoteSecrets } from './remote-secrets.ts'
 import { flagName, KEYS, type Key, setting, type Values } from './schema.ts'
 import type { Z } from './setting.ts'
 import { fromFlags, type Layer, nearest, type Settled, settle } from './settle.ts'
@@ -41,12 +43,14 @@ export async function loadConfig(input: ConfigInput, uses: Uses = EVERYTHING): P
 export async function readConfig(input: ConfigInput): Promise<{ config: Config; problems: Problem[] }> {
   const { z } = await import('./zod.ts')
   const problems: Problem[] = []
+  keepSecret(secretsOf(input.env))
   const { repo, home, bases, flags } = await settlePlaces(z, input, problems)
   const dotenv = await readDotEnv(join(bases.repo, '.env'), problems)
   const project = await readProjectFile(findProjectFile(bases.repo), problems)
   const user = readUserFile(bases.home, problems)
   const own: Layer[] = [flags, fromEnvironment(input.env, null), user]
   const all: Layer[] = [flags, fromEnvironment(input.env, dotenv), project?.found ?? new Map(), user]
+  keepSecret([...remoteSecrets(bases.repo), ...secretsOf(dotenv?.values ?? {}), ...all.flatMap(secretsOfLayer)])
   const files: SettingsFile[] = [dotenv && { file: dotenv.file, found: fromEnvironment({}, dotenv) }, project].filter(file => file !== null)
   const free = (key: Key, found: Found) => isFree(z, key, found, bases, settle(z, key, own, bases, []).value)
   const skipsPermissions = ['skip', 'bypassPermissions'].includes(settle(z, 'permissionMode', all, bases, []).value as string)
@@ -75,6 +79,10 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
   if (problems.some(problem => problem.kind === 'flag')) refuse(problems)
   return { config, problems }
 }
+
+/** Those that do not count too: another command may show the file. */
+const secretsOfLayer = (found: Layer): string[] =>
+  [...found].flatMap(([key, { raw }]) => (typeof raw !== 'string' ? [] : setting(key).secret ? [raw] : secretsInUrls(raw)))
 
 /** Whether a value stands in a file that a repository brings along. */
 export const isOfRepository = ({ kind }: Source) => kind === 'dotenv' || kind === 'project'

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { LIMITS, limitWords } from '../core/limits.ts'
+import { keepSecret, secretsOfFile } from '../core/redaction.ts'
 import type { Problem, SourceKind } from './source.ts'
 
 /** A file as it was read, once: what is hashed is what is parsed. */
@@ -19,7 +20,10 @@ export function readTextFile(path: string, kind: SourceKind, problems: Problem[]
       return null
     }
     const bytes = readFileSync(path)
-    return { path, bytes, text: bytes.toString('utf8').replace(/^\uFEFF/, '') }
+    const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
+    // Before it is parsed: a message about what is wrong with it may quote it.
+    keepSecret(secretsOfFile(text))
+    return { path, bytes, text }
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') problems.push({ kind, message: `${path}: cannot be read (${code ?? message})` })

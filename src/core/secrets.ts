@@ -1,5 +1,8 @@
 /** Names of environment entries whose values are surely secrets: these are looked for in texts. */
-export const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)$/i
+export const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIE|_PASS|_PAT)$/i
+
+/** An argument that gives a secret, or says that the next one does. */
+export const SECRET_FLAG = /^--(?:[a-z-]+-)?(?:key|token|secret|password)(?:=(.+))?$/s
 
 /** Names that may stand for secrets: these are kept from whom they do not concern. */
 const SUSPECT_NAMES = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|(?:KEYS?|AUTH|_PASS|_PAT|_DSN)$/i

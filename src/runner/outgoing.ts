@@ -1,4 +1,5 @@
 import type { StampedEvent } from '../core/event.ts'
+import { redactDocument } from '../core/redaction.ts'
 import type { RunRecord } from '../core/run.ts'
 import { storable } from '../core/storable.ts'
 import { isCommand } from './attempt-choice.ts'
@@ -19,7 +20,7 @@ const NAME = /^[\w./~@:+-]{0,300}$/
 
 /** An event as it may leave this machine: without the secrets that are known here, without code where that stays at home, and storable. */
 export function outgoingEvent(event: StampedEvent, { policy, redact }: Home): StampedEvent {
-  return redacted(policy.sendsDiff ? event : withoutCode(event), redact) as StampedEvent
+  return redactDocument(policy.sendsDiff ? event : withoutCode(event), text => storable(redact(text)))
 }
 
 /** What people are told at a run's end, as it may leave this machine. */
@@ -55,12 +56,4 @@ function withoutCode(event: StampedEvent): StampedEvent {
 
 function cutCode(text: string): string {
   return CODE.reduce((left, pattern) => left.replace(pattern, `${KEPT}\n`), text)
-}
-
-/** Text by text: in the JSON of an event what looks like a secret could be half an escape. */
-function redacted(value: unknown, redact: (text: string) => string): unknown {
-  if (typeof value === 'string') return storable(redact(value))
-  if (Array.isArray(value)) return value.map(item => redacted(item, redact))
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, redacted(item, redact)]))
 }

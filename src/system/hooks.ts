@@ -1,9 +1,11 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { runGroup } from '../children/groups.ts'
 import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
+import { redact } from '../core/redaction.ts'
+import { replaceFile } from './durable-file.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
 import type { HookWire } from './hook-document.ts'
 import { type HookExit, runHookProcess } from './hook-process.ts'
@@ -43,6 +45,7 @@ export function openHooks(options: HookOptions): Hooks {
         else {
           exit = await call(hook, document, logFile, options, signal, soon)
           if (isShortage(exit.startError)) throw asRunnerError(exit.startError)
+          redactLog(logFile)
           message = words(exit, hook, options.timeoutMs, lastLines(logFile))
         }
       } catch (error) {
@@ -143,6 +146,14 @@ function startWords(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT') return 'the interpreter of its first line is not on this machine'
   if (error.code === 'EACCES') return 'the system does not allow it (a folder mounted noexec, or rights on the interpreter)'
   return error.message
+}
+
+/** A hook may print what it was called with, or a tool of its own a password. While it runs its log is as it prints. */
+function redactLog(logFile: string): void {
+  const text = readFileSync(logFile, 'utf8')
+  const clean = redact(text)
+  // A new file: what the hook left behind may still write to the old one.
+  if (clean !== text) replaceFile(logFile, clean)
 }
 
 function lastLines(logFile: string): string {

@@ -1,5 +1,6 @@
 import { closeSync, readFileSync } from 'node:fs'
-import { holdsPassword, isSecret } from '../core/secrets.ts'
+import { MASK } from '../core/redaction.ts'
+import { holdsPassword, isSecret, SECRET_FLAG } from '../core/secrets.ts'
 import { processRow } from './process-table.ts'
 import { selfCommand } from './self.ts'
 
@@ -7,10 +8,6 @@ import { selfCommand } from './self.ts'
 const AT = 'AGENT_RUNNER_SECRETS_AT'
 /** What the shell in between holds for a moment. */
 const HELD = 'AGENT_RUNNER_SECRETS'
-/** In the place of a secret in the list of arguments. */
-const HIDDEN = '********'
-const SECRET_FLAG = /^--(?:[a-z-]+-)?(?:key|token|secret|password)$/
-const SECRET_WORD = /^--(?:[a-z-]+-)?(?:key|token|secret|password)=/
 
 /**
  * The shell puts the secrets into a pipe that its successor reads, and replaces itself: the process stays the same, so do its parent and
@@ -43,7 +40,7 @@ export function hideOwnSecrets(): void {
   const secrets = shown()
   if (Object.keys(secrets.env).length + Object.keys(secrets.args).length === 0 || !canHideSecrets()) return
   const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in secrets.env)))
-  const args = process.argv.slice(2).map((arg, n) => (n in secrets.args ? HIDDEN : arg))
+  const args = process.argv.slice(2).map((arg, n) => (n in secrets.args ? MASK : arg))
   // Only returns by throwing, and then the secrets are still where they were.
   process.execve?.('/bin/sh', ['sh', '-c', SCRIPT, 'sh', ...selfCommand(), ...args], { ...rest, [HELD]: JSON.stringify(secrets) })
 }
@@ -87,6 +84,7 @@ function shown(): Secrets {
     Object.entries(process.env).filter((entry): entry is [string, string] => isSecret(entry[0], entry[1] ?? '')),
   )
   const words = process.argv.slice(2).map((arg, n, all) => [n, arg, all[n - 1] ?? ''] as const)
-  const isShown = (arg: string, before: string) => SECRET_FLAG.test(before) || SECRET_WORD.test(arg) || holdsPassword(arg)
+  const isFlag = (word: string, withValue: boolean) => SECRET_FLAG.test(word) && word.includes('=') === withValue
+  const isShown = (arg: string, before: string) => isFlag(before, false) || isFlag(arg, true) || holdsPassword(arg)
   return { env, args: Object.fromEntries(words.filter(([, arg, before]) => isShown(arg, before)).map(([n, arg]) => [n, arg])) }
 }

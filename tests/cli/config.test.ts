@@ -80,7 +80,7 @@ test('a secret is read from stdin, kept for its owner alone, and shown nowhere',
     [['get', 'apiKey'], ['list'], ['list', '--json'], ['explain'], ['explain', '--json'], ['explain', 'apiKey']].map(args => run(args)),
   )
   for (const { out, err } of [set, ...shown]) expect(out + err).not.toContain('hunter2')
-  expect(shown[0]?.out).toBe('********\n')
+  expect(shown[0]?.out).toBe('[redacted]\n')
 })
 
 test('explain shows the rest of a configuration that does not hold, and what is wrong with it', async () => {
@@ -99,7 +99,7 @@ test('explain tells where each value came from, also for the flags of a certain 
   writeFileSync(join(repo, 'agent-runner.yaml'), 'hookTimeout: 5\n')
   const { out } = await run(['explain', '--level', 'junior'], { env: { API_KEY: 'k' } })
   expect(out).toMatch(/^level +junior {2}← --level$/m)
-  expect(out).toMatch(/^apiKey +\*+ {2}← API_KEY \(environment\)$/m)
+  expect(out).toMatch(/^apiKey +\[redacted\] {2}← API_KEY \(environment\)$/m)
   expect(out).toMatch(/^hookTimeout +5 {2}← hookTimeout \(.*agent-runner\.yaml line 1\)$/m)
   expect(out).toMatch(/^claudeTimeout +600 {2}← default$/m)
   expect(out.trim().split('\n')).toHaveLength(KEYS.length)

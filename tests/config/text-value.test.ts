@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { hideCredentials } from '../../src/config/masking.ts'
 import { nearest } from '../../src/config/nearest.ts'
 import { splitWords } from '../../src/config/text-value.ts'
 
@@ -8,10 +7,6 @@ test('words are split as a shell splits them, and nothing is expanded', () => {
   expect(splitWords(`'it\\s' "say \\"x\\""`)).toEqual(['it\\s', 'say "x"'])
   expect(splitWords('')).toEqual([])
   expect(splitWords('a "b')).toBeNull()
-})
-
-test('user and password of a URL are hidden', () => {
-  expect(hideCredentials('see http://me:secret@host/x and https://host')).toBe('see http://********@host/x and https://host')
 })
 
 test('the nearest name is found by spelling, and none when nothing is near', () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { RunnerEvent } from '../../src/core/event.ts'
+import { redactor, secretsOf } from '../../src/core/redaction.ts'
 import { outgoingEvent, outgoingNote, outgoingOutput } from '../../src/runner/outgoing.ts'
-import { redactor } from '../../src/system/redaction.ts'
 
 type Home = Parameters<typeof outgoingNote>[1]
-const home = (sendsDiff: boolean, env = {}) => ({ policy: { sendsDiff }, redact: redactor(env) }) as Home
+const home = (sendsDiff: boolean, env = {}) => ({ policy: { sendsDiff }, redact: redactor(secretsOf(env)) }) as Home
 const stamped = (event: RunnerEvent) => ({ at: '', seq: 1, runId: 'run_1', agentId: 'dev_1', ...event })
 const CODE = 'const answer = 42'
 

@@ -4,7 +4,7 @@ import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { headOf } from '../../config/trust/refusal.ts'
 import { ERRORS } from '../../core/errors.ts'
-import { SHORTEST_SECRET } from '../../system/redaction.ts'
+import { SHORTEST_SECRET } from '../../core/redaction.ts'
 import { serverKeyOf } from '../compose/server-key.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 

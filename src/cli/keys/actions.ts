@@ -5,6 +5,7 @@ import type { Key } from '../../control-plane/keys.ts'
 import type { KeyKind } from '../../control-plane/schema.ts'
 import type { CommandIo } from '../command-io.ts'
 import { oneLine } from '../output/clean.ts'
+import { reveal } from '../output/guard.ts'
 import { columnsOf } from '../output/layout.ts'
 import { openSink } from '../output/sink.ts'
 import { openConfiguredPlane } from '../server/database.ts'
@@ -19,7 +20,7 @@ export async function createKey(flags: Flags & { kind: KeyKind; customer?: strin
   // A worker works for one customer; where there are no customers, that is the one without a name.
   const customer = flags.customer ?? (flags.kind === 'worker' ? '' : null)
   const made = await onPlane(flags, io, plane => plane.keys.create({ kind: flags.kind, customer, name: flags.name }))
-  print(io, flags.json ? json(made) : `${made.key}\n`)
+  reveal(io.stdout, flags.json ? json(made) : `${made.key}\n`)
   if (!flags.json) openSink(io.stderr).write(`${made.id}: a key of the kind ${made.kind} for ${ownerOf(made)}. It is not shown again.\n`)
 }
 

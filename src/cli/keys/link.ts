@@ -4,6 +4,7 @@ import { RunnerError } from '../../core/errors.ts'
 import { ownersKey } from '../../system/owners-key.ts'
 import type { CommandIo } from '../command-io.ts'
 import { newLoginLink } from '../compose/login-link.ts'
+import { reveal } from '../output/guard.ts'
 import { openSink } from '../output/sink.ts'
 
 type Flags = Record<string, unknown> & { json?: boolean }
@@ -18,7 +19,7 @@ export async function printLink({ home, repo, host, port, json }: Flags, io: Com
       advice: 'Start one (agent-runner up), or name the one that runs: --host, --port.',
     })
   const link = await newLoginLink({ url: `http://${address}`, key, requestTimeoutMs: values.apiTimeout * 1_000 })
-  openSink(io.stdout, { complete: true }).write(json ? `${JSON.stringify(link, null, 2)}\n` : `${link.url}\n`)
+  reveal(io.stdout, json ? `${JSON.stringify(link, null, 2)}\n` : `${link.url}\n`)
   if (!json) openSink(io.stderr).write('It works once, for ten minutes.\n')
 }
 

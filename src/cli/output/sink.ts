@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs'
+import { redact } from '../../core/redaction.ts'
 import { holdSize, saneSize } from './terminal.ts'
 
 /** A place to print to that never throws, never waits, and outlives full disks and readers that went away. */
@@ -84,7 +85,8 @@ function toFile(fd: number, missing: (lines: number) => string, write: (fd: numb
       lost += linesIn(text)
       return
     }
-    const next = Buffer.from(lost > 0 ? missing(lost) + text : text)
+    // The descriptor is not the guarded stream.
+    const next = Buffer.from(redact(lost > 0 ? missing(lost) + text : text))
     lost = 0
     waiting.push(next)
     bytes += next.length

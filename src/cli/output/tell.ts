@@ -1,6 +1,5 @@
 import { CommanderError } from 'commander'
 import { asRunnerError } from '../../core/errors.ts'
-import { redactor } from '../../system/redaction.ts'
 import { printable } from './clean.ts'
 
 const USAGE = 2
@@ -12,8 +11,7 @@ export function tell(thrown: unknown): number {
   if ((thrown as Error | null)?.name === 'ExitPromptError') return 12
   const error = asRunnerError(thrown)
   // Words of servers, git and files of a repository stand in it: no secret, and nothing that a terminal would act on.
-  const redact = redactor(process.env)
-  const say = (text: string) => process.stderr.write(`${printable(redact(text))}\n`)
+  const say = (text: string) => process.stderr.write(`${printable(text)}\n`)
   say(`agent-runner: ${error.message}`)
   if (error.advice) say(`  ${error.advice}`)
   if (error.code === 'BUG') say((error.cause as Error)?.stack ?? '')

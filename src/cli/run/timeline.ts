@@ -1,8 +1,9 @@
 import type { RunnerEvent, StampedEvent } from '../../core/event.ts'
 import type { RunFiles } from '../../core/ports.ts'
+import { redactDocument } from '../../core/redaction.ts'
 
 /**
- * Stamps events and hands them to whoever shows them and, when they belong to a run, to the run's timeline on disk.
+ * Stamps events, takes secrets out of them, and hands them to whoever shows them and, when they belong to a run, to the run's timeline on disk.
  * Numbers go on where the timeline stands. A disk that is full costs lines of the timeline, never the run.
  */
 export function openTimeline(agentId: string, files: RunFiles, show: (event: StampedEvent) => void) {
@@ -12,7 +13,7 @@ export function openTimeline(agentId: string, files: RunFiles, show: (event: Sta
     const key = runId ?? ''
     const seq = next.get(key) ?? (runId ? (files.events(runId).at(-1)?.seq ?? 0) : 0) + 1
     next.set(key, seq + 1)
-    const stamped: StampedEvent = { at: new Date().toISOString(), seq, runId: runId ?? null, agentId, ...event }
+    const stamped: StampedEvent = { at: new Date().toISOString(), seq, runId: runId ?? null, agentId, ...redactDocument(event) }
     try {
       files.append(stamped)
       broken = false

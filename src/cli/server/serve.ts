@@ -1,10 +1,11 @@
 import { SERVER } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
-import { redactor } from '../../system/redaction.ts'
+import { redact, redactDocument } from '../../core/redaction.ts'
 import { requireRoom } from '../../system/room.ts'
 import type { CommandIo } from '../command-io.ts'
 import { endedByUser } from '../command-io.ts'
 import { configToAct } from '../configuration.ts'
+import { reveal } from '../output/guard.ts'
 import { version } from '../version.ts'
 import { greeting, openAccess } from './access.ts'
 import { openConfiguredPlane } from './database.ts'
@@ -30,7 +31,10 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
     const access = openAccess(server, home, io)
     const { url, owner } = server
     const listening = { url, database: controlPlane.url, keys: owner !== null, key_file: access.file }
-    io.stdout.write(flags.json ? `${JSON.stringify(listening)}\n` : greeting(server, access, controlPlane.url, io))
+    reveal(
+      io.stdout,
+      flags.json ? `${JSON.stringify(redactDocument(listening))}\n` : greeting(server, access, redact(controlPlane.url), io),
+    )
     await new Promise<void>(resolve => (user.signal.aborted ? resolve() : user.signal.addEventListener('abort', () => resolve())))
     access.close()
     await server.close()
@@ -43,4 +47,4 @@ export async function serve(flags: Flags, io: CommandIo): Promise<number> {
 
 /** A failure of our own, for the log. */
 export const faultLine = (error: unknown, where: string) =>
-  redactor(process.env)(`${new Date().toISOString()} ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  redact(`${new Date().toISOString()} ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

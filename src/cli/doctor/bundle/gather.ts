@@ -1,9 +1,6 @@
 import { cpus, freemem, release, totalmem, uptime } from 'node:os'
-import { join } from 'node:path'
 import type { Config } from '../../../config/config.ts'
-import { readDotEnv } from '../../../config/environment.ts'
-import { KEYS, setting } from '../../../config/schema.ts'
-import { redactor } from '../../../system/redaction.ts'
+import { redact } from '../../../core/redaction.ts'
 import { sharedLimit } from '../../compose/shared-limit.ts'
 import { explained } from '../../config/show.ts'
 import { machineStatus } from '../../status/machine-status.ts'
@@ -29,15 +26,11 @@ const TOLD = /^(HEADLESS_PM_|API_KEY|AGENT_RUNNER_|ANTHROPIC_|CLAUDE|AWS_|GIT_|N
 const SUSPECT: [RegExp, string][] = [
   // As programs print their settings.
   [/(\b[A-Z0-9_]*(?:API_?KEY|TOKEN|SECRET|PASSWORD)\b\\?["']?\s*[=:]\s*\\?["']?)(?!\[redacted\])[^\s"',;\\]{6,}/g, '$1[redacted]'],
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/:@"']{8,}@/gi, '$1[redacted]@'],
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/g, '[redacted]'],
-  [/\b(?:npm_|hf_|AIza)[A-Za-z0-9_-]{20,}/g, '[redacted]'],
 ]
 
 /** All files of a bundle, without secrets. Only looks. */
 export async function gather(subject: Subject): Promise<Entry[]> {
   const { home, config, doctor, env, withWork } = subject
-  const redact = await redactFor(subject)
   const machine = {
     agent_runner: version(),
     node: process.version,
@@ -53,19 +46,14 @@ export async function gather(subject: Subject): Promise<Entry[]> {
       .sort(),
   }
   return [
-    documentEntry('machine.json', machine, redact, true),
-    documentEntry('doctor.json', doctor, redact, true),
-    ...(config ? [documentEntry('config.json', explained(config), redact, true)] : []),
-    documentEntry('status.json', machineStatus(home, sharedLimit(home, env)), redact, withWork),
-    ...stateEntries(home, redact, withWork),
-    ...runEntries(home, redact, withWork),
+    documentEntry('machine.json', machine, redactMore, true),
+    documentEntry('doctor.json', doctor, redactMore, true),
+    ...(config ? [documentEntry('config.json', explained(config), redactMore, true)] : []),
+    documentEntry('status.json', machineStatus(home, sharedLimit(home, env)), redactMore, withWork),
+    ...stateEntries(home, redactMore, withWork),
+    ...runEntries(home, redactMore, withWork),
   ]
 }
 
-/** Knows the secrets of the environment, of `.env` and of the configuration by value, and others by their look. */
-async function redactFor({ repo, config, env }: Subject): Promise<Redact> {
-  const dotenv = await readDotEnv(join(repo, '.env'), [])
-  const configured = KEYS.filter(key => setting(key).secret).map(key => [`${key}_SECRET`, config?.values[key]])
-  const redact = redactor({ ...dotenv?.values, ...env, ...Object.fromEntries(configured.filter(([, value]) => typeof value === 'string')) })
-  return text => SUSPECT.reduce((clean, [pattern, put]) => clean.replace(pattern, put), redact(text))
-}
+/** Without what the process knows to be secret, what looks so, and what only may. */
+const redactMore: Redact = text => SUSPECT.reduce((clean, [pattern, put]) => clean.replace(pattern, put), redact(text))

@@ -109,7 +109,7 @@ test('the bundle holds what a maintainer needs, lists it first, and no secret an
     task_title: expect.stringMatching(/characters/),
   })
   expect(JSON.parse(files.get('locks/agent-dev_003.lock')!)).toMatchObject({ problem: 'it is not JSON' })
-  expect(JSON.parse(files.get('config.json')!).settings.apiKey.value).toBe('********')
+  expect(JSON.parse(files.get('config.json')!).settings.apiKey.value).toBe('[redacted]')
   expect(JSON.parse(files.get('machine.json')!).environment_names).toContain('CLAUDE_CODE_OAUTH_TOKEN')
   expect(
     files
