@@ -1,3 +1,4 @@
+import { RunnerError } from '../core/errors.ts'
 import type { OutputStream } from './output/sink.ts'
 
 /** What a command reaches of its process, so that it can be called with something else. */
@@ -11,7 +12,15 @@ export interface CommandIo {
 
 /** The process itself. */
 export function processIo(): CommandIo {
-  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() }
+  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: currentFolder() }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    throw new RunnerError('USAGE', 'the current folder was removed; change to another one')
+  }
 }
 
 /** A signal that the first Ctrl-C or TERM fires, for commands that go on until they are ended. `off` gives both back. */

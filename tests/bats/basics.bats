@@ -119,3 +119,11 @@ at_a_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null </dev/null; }
   run -0 "$AGENT_RUNNER" help status
   [[ "$output" == *"Usage: agent-runner status"* ]]
 }
+
+@test "a current folder that was removed is told in one sentence" {
+  mkdir "$BATS_TEST_TMPDIR/gone"
+  cd "$BATS_TEST_TMPDIR/gone"
+  rmdir "$BATS_TEST_TMPDIR/gone"
+  run -2 "$AGENT_RUNNER" status
+  [[ "$output" == 'agent-runner: the current folder was removed; change to another one'* ]]
+}

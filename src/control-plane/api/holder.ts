@@ -12,7 +12,8 @@ export async function holderOf(plane: ControlPlane, caller: Caller, taskId: stri
   const { agent_id: agentId, run_id: runId, epoch } = said
   if (agentId !== undefined && runId !== undefined && epoch !== undefined) return { agentId, runId, epoch }
   const run = await runOf(plane, caller, taskId, runId)
-  if (!run || run.taskId !== taskId || run.agentId === null) throw new RunnerError('LEASE_LOST', `nobody works on ${taskId}`)
+  if (!run || run.taskId !== taskId || run.agentId === null)
+    throw new RunnerError('LEASE_LOST', `nobody works on ${taskId}`, { advice: 'Take it first: GET /api/v1/tasks/poll.' })
   return { agentId: agentId ?? run.agentId, runId: run.id, epoch: epoch ?? run.epoch }
 }
 

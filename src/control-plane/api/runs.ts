@@ -24,7 +24,7 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
           'in the query: `POST /runs?goal=Fix+the+login&model=sonnet`.',
         querystring: runForm,
         body: runDraft,
-        form: ({ dry_run, verbose, max_steps, model, ...fields }) => ({ ...fields, options: { dry_run, verbose, max_steps, model } }),
+        form: query => query,
         response: { 201: run },
         problems: { 404: 'There is no such project, or a task that it depends on is not there.' },
       },

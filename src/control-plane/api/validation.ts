@@ -31,15 +31,22 @@ export const zodValidator: FastifySchemaCompiler<unknown> =
     }
   }
 
-/** A body with what the query says of it. Where both say something, the body counts. */
+/** A body with what the query says of it. 422 where both say something and not the same. */
 export function withForm(form: Record<string, unknown>, body: unknown): unknown {
-  if (body === undefined || body === null) return form
+  const said = Object.entries(form).filter(([, value]) => value !== undefined)
+  if (body === undefined || body === null) return Object.fromEntries(said)
   if (!isObject(body)) return body
-  const merged = Object.entries(form).map(([name, value]) => [
-    name,
-    isObject(value) && isObject(body[name]) ? { ...value, ...body[name] } : (body[name] ?? value),
-  ])
-  return { ...body, ...Object.fromEntries(merged) }
+  const merged = { ...body }
+  for (const [name, value] of said) {
+    const own = body[name] ?? undefined
+    if (isObject(value) && (own === undefined || isObject(own))) merged[name] = withForm(value, own ?? {})
+    else if (own === undefined || own === value) merged[name] = value
+    else {
+      const message = 'is another one in the body'
+      throw new Refusal(422, `query ${name}: ${message}`, { errors: [{ in: 'query', path: name, message }] })
+    }
+  }
+  return merged
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -102,6 +102,14 @@ export const run = z
 
 export type WireRun = z.infer<typeof run>
 
+/** The simple options, which may stand beside `options` too. */
+const atTop = {
+  dry_run: runOptions.shape.dry_run,
+  verbose: runOptions.shape.verbose,
+  max_steps: runOptions.shape.max_steps,
+  model: runOptions.shape.model,
+}
+
 export const runDraft = taskFieldsDraft
   .extend({
     project_id: ownProject,
@@ -109,10 +117,18 @@ export const runDraft = taskFieldsDraft
     name: optional(line(200)).meta({ description: 'Made up when left out.' }),
     run_type: filled(z.enum(RUN_TYPES), 'agent'),
     options: optional(runOptions),
+    ...atTop,
     metadata: filled(anyObject, {}).meta({ description: 'Kept as it is.' }),
     steps: optional(z.array(runStep).min(1).max(200)).meta({
       description: 'For workflow and pipeline: what is done, in order; left out, the goal is the only step.',
     }),
+  })
+  .superRefine((draft, context) => {
+    for (const name of Object.keys(atTop) as (keyof typeof atTop)[]) {
+      const inside = draft.options?.[name]
+      if (draft[name] !== undefined && inside !== undefined && draft[name] !== inside)
+        context.addIssue({ code: 'custom', path: [name], message: `is ${draft[name]}, and ${inside} in options` })
+    }
   })
   .refine(draft => draft.steps === undefined || draft.run_type === 'workflow' || draft.run_type === 'pipeline', {
     path: ['steps'],
@@ -124,6 +140,14 @@ export const runDraft = taskFieldsDraft
       { project_id: 'prj_01k7m3v9e2f6r8s4t5w6x7y8z9', goal: 'Fix the login', options: { model: 'sonnet' }, metadata: { ticket: 'SHOP-1' } },
     ],
   })
+  .transform(({ dry_run, verbose, max_steps, model, options, ...draft }) => ({
+    ...draft,
+    options: { ...options, ...given({ dry_run, verbose, max_steps, model }) },
+  }))
+
+/** What is there of some fields. */
+const given = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
 
 /** The fields that may stand in the query instead: `curl -X POST '/runs?goal=Fix+the+login'`. */
 export const runForm = z

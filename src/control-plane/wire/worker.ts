@@ -167,6 +167,14 @@ export const completion = z
     result: z.unknown().optional(),
     error: z.unknown().optional(),
   })
+  .refine(said => !(said.success === true && said.error !== undefined && said.error !== null), {
+    path: ['error'],
+    error: 'is there although success is true',
+  })
+  .refine(said => said.success === undefined || said.outcome === undefined || said.success === (said.outcome === 'reported'), {
+    path: ['success'],
+    error: 'and outcome say different things',
+  })
   .meta({ id: 'Completion' })
 
 export const completionAnswer = z.object({ result: z.enum(['reported', 'lost']) }).meta({ id: 'Completed' })

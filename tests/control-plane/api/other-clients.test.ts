@@ -3,7 +3,7 @@ import { station } from './station.ts'
 
 /* What consoles, collections of requests and scripts of other control planes send and look for. */
 
-test('a run can be made by a form in the query, and what the body says counts more', async () => {
+test('a run can be made by a form in the query, which may not contradict the body', async () => {
   const s = await station()
   const project_id = await s.project()
   const query = new URLSearchParams({
@@ -23,8 +23,19 @@ test('a run can be made by a form in the query, and what the body says counts mo
     run_type: 'workflow',
     options: { dry_run: true, max_steps: 7 },
   })
-  const both = await s.post(`/runs?goal=from+the+query&max_steps=7`, { goal: 'from the body', options: { verbose: true }, name: null })
-  expect(both.json).toMatchObject({ goal: 'from the body', options: { verbose: true, max_steps: 7 } })
+  const both = await s.post('/runs?max_steps=7&goal=Fix+it', { goal: 'Fix it', options: { verbose: true }, name: null })
+  expect(both.json).toMatchObject({ goal: 'Fix it', options: { verbose: true, max_steps: 7 } })
+  const top = await s.post('/runs', { goal: 'Fix it', dry_run: true, max_steps: 5, model: 'opus', options: { max_steps: 5 } })
+  expect(top.json.options).toEqual({ dry_run: true, max_steps: 5, model: 'opus' })
+  for (const [query, body] of [
+    ['?goal=x', { goal: 'y' }],
+    ['?dry_run=true', { goal: 'y', dry_run: false }],
+    ['?dry_run=true', { goal: 'y', options: { dry_run: false } }],
+    ['', { goal: 'y', max_steps: 5, options: { max_steps: 6 } }],
+    ['', { goal: 'y', max_steps: -1 }],
+    ['', { goal: 'y', max_steps: 1.5 }],
+  ] as const)
+    expect([query, body, (await s.post(`/runs${query}`, body)).status]).toEqual([query, body, 422])
   expect((await s.call('POST', '/runs?goal=x&max_steps=many')).json.detail).toBe('query max_steps: must be a number')
   expect((await s.call('POST', '/runs')).json.detail).toContain('body goal: is missing')
 })
@@ -143,6 +154,23 @@ test('a worker that failed says so, and its error is the note', async () => {
   await s.post(`/api/v1/tasks/${id}/complete`, { success: false, error: 'no compiler' })
   expect((await s.get(`/api/v1/tasks/${id}`)).json).toMatchObject({ status: 'pending', state: 'failed' })
   expect((await s.get(`/runs/${run_id}`)).json).toMatchObject({ status: 'FAILED', error: 'no compiler' })
+})
+
+test('a worker that says two things at once is refused, and one that holds nothing is told what to do', async () => {
+  const s = await station()
+  await s.project()
+  const { id } = (await s.post('/api/v1/tasks', { description: 'Fix it' })).json
+  expect((await s.post(`/api/v1/tasks/${id}/complete`, { success: true })).json).toMatchObject({
+    status: 409,
+    advice: expect.stringContaining('poll'),
+  })
+  await s.get('/api/v1/tasks/poll')
+  for (const said of [
+    { success: true, error: 'boom' },
+    { success: true, outcome: 'parked' },
+    { success: false, outcome: 'reported' },
+  ])
+    expect((await s.post(`/api/v1/tasks/${id}/complete`, said)).status).toBe(422)
 })
 
 test('a poll without parameters is held open until there is work', async () => {
