@@ -26,6 +26,24 @@ export function adoptOrphans(): ((ours: number) => void) | null {
   }
 }
 
+/** How long a child that has ended may wait for its own parent's code before it is taken for an orphan. */
+const REAP_EVERY_MS = 2_000
+
+/**
+ * As the first process of a container all orphans are this one's, and those that have ended stay as zombies until it lets go of them. Does
+ * so from now on, with what Node has not asked for between two looks. Does nothing in any other process.
+ */
+export function reapAsInit(pid = process.pid): void {
+  const native = pid === 1 ? functionsOfTheSystem() : null
+  if (native === null) return
+  let ended = new Set<number>()
+  setInterval(() => {
+    const now = new Set(childrenOf(process.pid).filter(child => processRow(child) === null))
+    for (const child of now.intersection(ended)) native.waitpid(child, 0n, WNOHANG)
+    ended = now
+  }, REAP_EVERY_MS).unref()
+}
+
 /** Whether `adoptOrphans` can do its work here. */
 export const canAdoptOrphans = () => functionsOfTheSystem() !== null
 

@@ -321,7 +321,7 @@ async function pmStage() {
   const repo = gitRepo()
   const pm = await headlessPmBoard()
   const id = await pm.add('Mend the parser', 'major')
-  const tracker = openHeadlessPm({ url: pm.env.HEADLESS_PM_API_URL!, key: pm.env.HEADLESS_PM_API_KEY!, requestTimeoutMs: 5_000 })
+  const tracker = openHeadlessPm({ url: pm.env.HEADLESS_PM_API_URL!, key: pm.env.HEADLESS_PM_API_KEY!, requestTimeoutMs: HANGS_MS })
   onTestFinished(() => tracker.close())
   const signal = new AbortController().signal
   await tracker.register(dev, signal)

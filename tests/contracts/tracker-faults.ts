@@ -5,6 +5,7 @@ import { untilAnswered } from '../../src/runner/retry.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { type FaultProxy, type ProxyFault, startFaultProxy } from '../support/fault-proxy.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { CALLS, type CallUnderFault, type Scene } from './tracker-fault-calls.ts'
 import type { TaskDraft, TrackerFixture } from './tracker-fixture.ts'
 import { dev, never } from './tracker-fixture.ts'
@@ -173,7 +174,7 @@ export function trackerSurvivesFaults<F extends TrackerFixture>(
             await expect(until(go, 3)).rejects.toMatchObject({ code: 'TRACKER_UNREACHABLE' })
             const elapsed = performance.now() - began
             expect(elapsed).toBeGreaterThan(3 * (IN_VAIN_MS - 5))
-            expect(elapsed).toBeLessThan(3 * IN_VAIN_MS + 4_000)
+            expect(elapsed).toBeLessThan(3 * IN_VAIN_MS + HANGS_MS)
             expect(proxy.calls).toHaveLength(3)
             expect(failures).toHaveLength(3)
             expect(slept).toEqual([1_000, 2_000])

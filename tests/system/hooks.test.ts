@@ -8,7 +8,7 @@ import { endLeftoverHooks, type HookOptions, openHooks } from '../../src/system/
 import { processRow } from '../../src/system/process-table.ts'
 import { writeFiles } from '../support/git-repo.ts'
 import { hookDocument, hookTask, PROGRAM } from '../support/hook-document.ts'
-import { FAR_MS } from '../support/patience.ts'
+import { FAR_MS, patience } from '../support/patience.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -178,7 +178,7 @@ test('a hook that minds TERM may clear up, as may what it started, and has timed
       'minding.sh': minding,
       pre_task: '#!/bin/sh\nsh hooks/minding.sh child &\ntrap "wait; echo > cleared; exit 0" TERM\nwhile :; do sleep 0.05; done\n',
     },
-    { timeoutMs: 1_500, killGraceMs: 15_000 },
+    { timeoutMs: patience(1_500), killGraceMs: FAR_MS },
   )
   expect(await call()).toMatchObject({ ok: false, timedOut: true, exitCode: 0 })
   for (const name of ['child.ready', 'child', 'cleared']) expect(existsSync(note(name))).toBe(true)

@@ -5,6 +5,7 @@ import { startServer } from '../../src/control-plane/server.ts'
 import type { Tracker } from '../../src/core/ports.ts'
 import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
 import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
+import { HANGS_MS } from '../support/patience.ts'
 import { changeRows } from '../support/rows.ts'
 import { tempFolder } from '../support/temp.ts'
 
@@ -29,7 +30,14 @@ export async function controlPlaneFixture(drafts: TaskDraft[], { url, change }: 
   const add = async ({ role = 'backend_dev', status = 'created', seniority = 'junior', ...draft }: TaskDraft) =>
     (await plane.tasks.add(caller, { ...draft, role, seniority, status: status as 'created', projectId })).id
   const client = (more: Partial<ControlPlaneHttpOptions> = {}) => {
-    const tracker = openControlPlaneHttp({ url: server.url, key: null, requestTimeoutMs: 5_000, project: 'shop', machine: 'here', ...more })
+    const tracker = openControlPlaneHttp({
+      url: server.url,
+      key: null,
+      requestTimeoutMs: HANGS_MS,
+      project: 'shop',
+      machine: 'here',
+      ...more,
+    })
     trackers.push(tracker)
     return tracker
   }

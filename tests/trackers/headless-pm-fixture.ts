@@ -5,6 +5,7 @@ import { type HeadlessPmOptions, openHeadlessPm } from '../../src/trackers/headl
 import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
 import type { PmOptions } from '../support/headless-pm-board.ts'
 import { type Fault, type HeadlessPmServer, type SeenRequest, startHeadlessPm } from '../support/headless-pm-server.ts'
+import { HANGS_MS } from '../support/patience.ts'
 
 export const KEY = 'secret-key-of-the-server'
 
@@ -28,7 +29,7 @@ export async function headlessPmFixture(
     return String(task.id)
   }
   function client(options: Partial<HeadlessPmOptions>) {
-    const tracker = openHeadlessPm({ url: pm.url, key: KEY, requestTimeoutMs: 5_000, ...options })
+    const tracker = openHeadlessPm({ url: pm.url, key: KEY, requestTimeoutMs: HANGS_MS, ...options })
     open.push(tracker)
     return tracker
   }

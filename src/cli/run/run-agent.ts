@@ -13,6 +13,7 @@ import { requireRoom } from '../../system/room.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
+import { reapAsInit } from '../../system/subreaper.ts'
 import { processIo } from '../command-io.ts'
 import { refuseMissingBaseBranch } from '../compose/base-branch.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
@@ -30,6 +31,7 @@ import { openTimeline } from './timeline.ts'
 /** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
   requireRoom()
+  reapAsInit()
   const config = await configToAct(flags, processIo(), RUNNER)
   const identity = agentIdentity(config)
   await refuseMissingBaseBranch(config)

@@ -2,6 +2,7 @@ import { SERVER } from '../../config/trust/refusal.ts'
 import { startServer } from '../../control-plane/server.ts'
 import { redact, redactDocument } from '../../core/redaction.ts'
 import { requireRoom } from '../../system/room.ts'
+import { reapAsInit } from '../../system/subreaper.ts'
 import type { CommandIo } from '../command-io.ts'
 import { endedByUser } from '../command-io.ts'
 import { configToAct } from '../configuration.ts'
@@ -15,6 +16,7 @@ type Flags = Record<string, unknown> & { json?: boolean; openToThisMachine?: boo
 /** `server`: serves until TERM or INT, and answers the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   requireRoom()
+  reapAsInit()
   const config = await configToAct(flags, io, SERVER)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs } = config.values
   // From here on a signal ends us in good order.

@@ -8,6 +8,7 @@ import { requireRoom } from '../../system/room.ts'
 import { openRunFiles } from '../../system/run-files.ts'
 import { selfCommand } from '../../system/self.ts'
 import { openStateFolder } from '../../system/state-folder.ts'
+import { reapAsInit } from '../../system/subreaper.ts'
 import type { CommandIo } from '../command-io.ts'
 import { configToAct } from '../configuration.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
@@ -33,6 +34,7 @@ const MOST_LANES = 64
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
   requireRoom()
+  reapAsInit()
   const base = await configToAct(flags, io, EVERYTHING)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs, logFormat } = base.values
   const configs = laneConfigs(base, countOf(flags.lanes))
