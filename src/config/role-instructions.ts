@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
 import { builtInRole } from './built-in-roles.ts'
@@ -20,7 +20,7 @@ function roleFolders({ values }: Pick<Config, 'values'>): string[] {
 
 /**
  * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but
- * cannot be read or is too large, since going on without it would be another agent.
+ * cannot be read, is too large, or is named in the repository and lies outside it: links in a clone are the word of whoever wrote it.
  */
 export function roleInstructions(config: Pick<Config, 'values'>, role: string): { text: string; path: string | null } {
   if (!ROLE.test(role)) throw new RunnerError('USAGE', `${JSON.stringify(role)} is not a role's name`)
@@ -29,6 +29,8 @@ export function roleInstructions(config: Pick<Config, 'values'>, role: string): 
     try {
       const file = statSync(path, { throwIfNoEntry: false })
       if (!file?.isFile()) continue
+      if (leaves(config.values.repo, folder, path))
+        throw new RunnerError('CONFIG_INVALID', `${path} is a link that leads out of the repository, and is not read`)
       if (file.size > LIMITS.roleInstructions.most)
         throw new RunnerError('CONFIG_INVALID', `${path} is larger than ${limitWords('roleInstructions')}`)
       const text = readFileSync(path, 'utf8').trim()
@@ -40,3 +42,7 @@ export function roleInstructions(config: Pick<Config, 'values'>, role: string): 
   }
   return { text: builtInRole(role), path: null }
 }
+
+/** Whether a file that is named below the repository lies outside it once all links are followed. */
+const leaves = (repo: string, folder: string, path: string) =>
+  folder.startsWith(`${repo}${sep}`) && !realpathSync(path).startsWith(`${realpathSync(repo)}${sep}`)

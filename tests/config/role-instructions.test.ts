@@ -1,3 +1,4 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { roleInstructions } from '../../src/config/role-instructions.ts'
@@ -65,4 +66,22 @@ test('a role that is a path is refused', () => {
 test('a file that is larger than instructions may be is refused and named, and not read', () => {
   const { config } = places({ 'repo/team_roles/qa.md': 'x'.repeat(300_000) })
   expect(() => roleInstructions(config, 'qa')).toThrow(/team_roles\/qa\.md is larger than 256 KiB/)
+})
+
+test('a link in any role folder of the repository is not read when it leads out, be it the file or the folder', () => {
+  for (const place of ORDER.filter(path => path.startsWith('repo/'))) {
+    const { root, config } = places({ 'private/qa.md': 'private', 'repo/readme': '' })
+    mkdirSync(join(root, place, '..'), { recursive: true })
+    symlinkSync(join(root, 'private/qa.md'), join(root, place))
+    expect(() => roleInstructions(config, 'qa')).toThrow('leads out of the repository')
+  }
+  const { root, config } = places({ 'private/qa.md': 'private', 'repo/readme': '' })
+  symlinkSync(join(root, 'private'), join(root, 'repo/team_roles'))
+  expect(() => roleInstructions(config, 'qa')).toThrow('leads out of the repository')
+})
+
+test('a link that stays in the repository is read', () => {
+  const { root, config } = places({ 'repo/docs/qa.md': 'inside', 'repo/team_roles/readme': '' })
+  symlinkSync('../docs/qa.md', join(root, 'repo/team_roles/qa.md'))
+  expect(roleInstructions(config, 'qa').text).toBe('inside\n')
 })
