@@ -97,3 +97,7 @@ export interface Mention {
 
 /** An agent id names files and processes, so nothing but these characters may be in it. */
 export const AGENT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
+
+/** The form of a model's name: with a dash in front it would be an option of the agent CLI. */
+export const MODEL_NAME = /^[^-]/
+export const MODEL_NAME_WRONG = 'a model name must not begin with a dash'

@@ -82,3 +82,13 @@ test('an argument of the CLI that the runner sets itself is refused', async () =
     expect(error.exitCode).toBe(2)
   }
 })
+
+test('a model whose name would be an option of the CLI is refused, for a level and for a role', async () => {
+  const wrong: Record<string, string>[] = [
+    { HEADLESS_PM_MODEL_JUNIOR: '--resume' },
+    { HEADLESS_PM_MODEL_SENIOR: '-c' },
+    { HEADLESS_PM_MODEL_PRINCIPAL: ' --mcp-config=x' },
+    { HEADLESS_PM_MODEL_ROLES: 'qa=--continue' },
+  ]
+  for (const env of wrong) expect((await refusalOf({ env })).message).toContain('must not begin with a dash')
+})

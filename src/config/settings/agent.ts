@@ -1,4 +1,5 @@
 import { PASSED } from '../../children/environment.ts'
+import { MODEL_NAME, MODEL_NAME_WRONG } from '../../core/task.ts'
 import { choice, dollars, type Setting, text, type Z } from '../setting.ts'
 import { ROLE } from './identity.ts'
 
@@ -9,6 +10,8 @@ const ARGUMENTS = 'expected a list of arguments'
 /** Arguments of the CLI on which the runner itself relies; a second one would break following and resuming. */
 const OURS =
   /^(-p|--print|--output-format|--input-format|--verbose|--session-id|-r|--resume|-c|--continue|--fork-session|--model|--max-budget-usd|--json-schema|--permission-mode|--dangerously-skip-permissions)(=|$)/
+
+const model = { ...text, schema: (z: Z) => text.schema(z).regex(MODEL_NAME, { error: MODEL_NAME_WRONG }) } as const
 
 /** The agent CLI, its models and its budget. */
 export const AGENT = {
@@ -56,7 +59,7 @@ export const AGENT = {
     says: 'What the agent may do without being asked; skip is --dangerously-skip-permissions, the others are modes of the CLI.',
   },
   'models.junior': {
-    ...text,
+    ...model,
     flag: '--model-junior <model>',
     env: ['HEADLESS_PM_MODEL_JUNIOR'],
     default: 'sonnet',
@@ -64,7 +67,7 @@ export const AGENT = {
     says: 'The model for junior tasks.',
   },
   'models.senior': {
-    ...text,
+    ...model,
     flag: '--model-senior <model>',
     env: ['HEADLESS_PM_MODEL_SENIOR'],
     default: 'sonnet',
@@ -72,7 +75,7 @@ export const AGENT = {
     says: 'The model for senior tasks.',
   },
   'models.principal': {
-    ...text,
+    ...model,
     flag: '--model-principal <model>',
     env: ['HEADLESS_PM_MODEL_PRINCIPAL'],
     default: 'opus',
@@ -83,7 +86,7 @@ export const AGENT = {
     kind: 'record',
     unit: null,
     schema: (z: Z) =>
-      z.record(z.string().regex(ROLE, { error: ROLE_NAME }), z.string().trim().min(1), {
+      z.record(z.string().regex(ROLE, { error: ROLE_NAME }), model.schema(z), {
         error: issue => (issue.code === 'invalid_key' ? ROLE_NAME : 'expected a model per role, as in qa=opus'),
       }),
     flag: '--model-roles <pairs>',

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { LIMITS } from '../../core/limits.ts'
+import { MODEL_NAME, MODEL_NAME_WRONG } from '../../core/task.ts'
 
 const typeId = (prefix: string, what: string) =>
   z
@@ -28,6 +29,9 @@ export const line = (max: number) =>
     .min(1, 'must not be empty')
     .max(max, `must have at most ${max} characters`)
     .regex(/^[^\r\n\0]*$/, 'must be one line')
+
+/** A model's name. */
+export const modelName = line(100).regex(MODEL_NAME, MODEL_NAME_WRONG)
 
 /** Any text up to a length. */
 export const prose = (max: number) => z.string().max(max, `must have at most ${max} characters`)

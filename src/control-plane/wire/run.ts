@@ -8,6 +8,7 @@ import {
   filled,
   LONG,
   line,
+  modelName,
   optional,
   ownProject,
   page,
@@ -33,7 +34,7 @@ const runOptions = z
         'The timeline tells at length, up to 20,000 characters each, what the agent thought and said, with what it called its tools and what they answered; else the beginnings.',
     }),
     max_steps: optional(z.int().min(1).max(100_000)).meta({ description: 'Turns of the agent at most.' }),
-    model: optional(line(100)),
+    model: optional(modelName),
     timeout: optional(
       z
         .number()
@@ -153,7 +154,7 @@ const given = <T extends object>(fields: T) =>
 export const runForm = z
   .object({
     ...{ project_id: projectId, goal: prose(LONG), name: line(200), run_type: z.enum(RUN_TYPES) },
-    ...{ dry_run: queryFlag, verbose: queryFlag, max_steps: queryNumber(1, 100_000), model: line(100) },
+    ...{ dry_run: queryFlag, verbose: queryFlag, max_steps: queryNumber(1, 100_000), model: modelName },
   })
   .partial()
 

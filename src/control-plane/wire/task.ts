@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import type { TaskState } from '../run-states.ts'
-import { filled, LONG, line, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
+import { filled, LONG, line, modelName, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
 const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satisfies TaskState[]
@@ -31,7 +31,7 @@ export const taskFields = z.object({
   acceptance_criteria: z.array(prose(5_000).trim().min(1, 'must not be empty')).max(200),
   depends_on: z.array(taskId).max(200).meta({ description: 'Tasks that must be done before.' }),
   max_cost_usd: z.number().positive('must be more than 0').nullable().meta({ description: 'US dollars over all attempts.' }),
-  model: line(100).nullable().meta({ description: 'The model for this task alone.' }),
+  model: modelName.nullable().meta({ description: 'The model for this task alone.' }),
   labels: z.array(label).max(50).meta({ description: 'A worker must carry all of them to be given the task.' }),
 })
 
