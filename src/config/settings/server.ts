@@ -46,7 +46,6 @@ export const SERVER = {
     env: ['HEADLESS_PM_DATABASE'],
     default: null,
     trust: 'trusted',
-    secret: true,
     says: 'The database of the control plane: postgres://…, sqlite:///… or a SQLite file; without it, agent-runner.db in the state folder.',
   },
   corsOrigins: {
@@ -104,7 +103,7 @@ export const SERVER = {
     kind: 'number',
     unit: 'MiB',
     schema: (z: Z) => z.number({ error: MIB }).min(1, { error: MIB }).max(1_000_000_000, { error: MIB }),
-    flag: '--storage-quota <MiB>',
+    flag: '--storage-quota <mebibytes>',
     env: ['HEADLESS_PM_STORAGE_QUOTA'],
     default: 10_240,
     trust: 'trusted',
