@@ -109,12 +109,9 @@ test.skipIf(!canMount()).for(['major', 'minor'] as const)(
   },
 )
 
-test.skipIf(!canMount()).for([
-  { what: 'repository', makeRepo: smallRepository, full: '' },
-  { what: 'worktrees', makeRepo: smallWorktrees, full: '.worktrees' },
-])('a disk of the $what that is full before the worktree is made: no task is parked for it', async ({ makeRepo, full }) => {
-  const stage = await headlessPmStage({ makeRepo })
-  const free = fill(join(stage.repo, full))
+test.skipIf(!canMount())('a disk of the repository that is full before the worktree is made: no task is parked for it', async () => {
+  const stage = await headlessPmStage({ makeRepo: smallRepository })
+  const free = fill(stage.repo)
   const id = await stage.board.add('Make it so', 'major')
   const next = await stage.board.add('And this', 'major')
   const runner = stage.start({ continuous: true })
@@ -127,6 +124,19 @@ test.skipIf(!canMount()).for([
   runner.signal('SIGTERM')
   expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
   for (const task of [id, next]) await expectDoneOnce(stage, task)
+})
+
+test.skipIf(!canMount())('a disk of the worktrees that is full: the tasks are done apart all the same', async () => {
+  const stage = await headlessPmStage({ makeRepo: smallWorktrees })
+  const free = fill(join(stage.repo, '.worktrees'))
+  const tasks = [await stage.board.add('Make it so', 'major'), await stage.board.add('And this', 'major')]
+  const runner = stage.start({ continuous: true })
+  for (const task of tasks) await waitFor('done', async () => (await stage.board.task(task)).status === 'dev_done')
+  await waitFor('released', () => stage.lock() === null)
+  runner.signal('SIGTERM')
+  expect(await runner.exit, runner.output()).toEqual({ code: 0, signal: null })
+  free()
+  for (const task of tasks) await expectDoneOnce(stage, task)
 })
 
 /**
