@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { runningTexts } from './agent-texts.ts'
 
 /** A file in a checkout from which the agent CLI takes more than text, and what it wants there. */
 export interface Demand {
@@ -28,6 +29,7 @@ export function agentFiles(checkout: string, skipsPermissions: boolean): Demand[
   return [
     ...SETTINGS.map(name => demandOf(name, checkout, value => settingsWeight(value, skipsPermissions))),
     demandOf(SERVERS, checkout, value => (isMapping(value) ? without({ mcpServers: value.mcpServers ?? {} }, []) : {})),
+    ...runningTexts(checkout, skipsPermissions).map(({ name, text }) => ({ name, wants: ['it runs commands'], weight: text })),
   ].filter(demand => demand !== null)
 }
 

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. */
+const FOLDERS = ['.claude/skills', '.claude/commands', '.claude/agents']
+
+/** What a text may say of itself freely: what it is called, and what it is for. Hooks, servers and all else run something. */
+const FREE = [
+  'name',
+  'description',
+  'when_to_use',
+  'argument-hint',
+  'arguments',
+  'model',
+  'color',
+  'version',
+  'license',
+  'tags',
+  'category',
+].concat(['disable-model-invocation', 'user-invocable', 'tools', 'disallowedTools', 'disallowed-tools', 'effort', 'metadata'])
+/** What a text permits adds nothing where the agent may do everything anyway. */
+const PERMITS = ['allowed-tools', 'permissionMode']
+/** Commands in a text that the CLI runs before its model sees it. */
+const COMMANDS = /!`|```!/
+
+/** More files, deeper folders and longer texts are not looked at, and so are not free. */
+const MOST = { files: 1_000, depth: 8, bytes: 1024 * 1024 }
+
+/** A text below a checkout that has the CLI run something. */
+export interface RunningText {
+  name: string
+  text: string
+}
+
+/** The texts from which the CLI would run something by itself, each by its name from the checkout. */
+export function runningTexts(checkout: string, skipsPermissions: boolean): RunningText[] {
+  const found: RunningText[] = []
+  let seen = 0
+  const free = skipsPermissions ? [...FREE, ...PERMITS] : FREE
+
+  function walk(folder: string, depth: number): void {
+    for (const entry of entriesOf(join(checkout, folder))) {
+      const name = `${folder}/${entry}`
+      const stat = statSync(join(checkout, name), { throwIfNoEntry: false })
+      if (!stat || (!stat.isFile() && !stat.isDirectory())) continue
+      if (++seen > MOST.files || depth > MOST.depth || (stat.isFile() && stat.size > MOST.bytes)) {
+        if (found.at(-1)?.name !== folder) found.push({ name: folder, text: 'it is too large to be looked at' })
+        return
+      }
+      if (stat.isDirectory()) walk(name, depth + 1)
+      else if (/\.md$/i.test(entry)) {
+        const text = readFileSync(join(checkout, name), 'utf8')
+        if (COMMANDS.test(text) || !isFreeHead(text, free)) found.push({ name, text })
+      }
+    }
+  }
+  for (const folder of FOLDERS) walk(folder, 0)
+  return found
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return []
+  }
+}
+
+/** Whether the head of a text (its front matter) has only keys that are free. What is written in an unusual way is not. */
+function isFreeHead(text: string, free: string[]): boolean {
+  const [, head] = /^\s*\ufeff?\s*---[^\n]*\n(.*?)(?:\n---|$)/s.exec(text) ?? []
+  if (head === undefined) return true
+  return head.split(/\r?\n|\r/).every(line => {
+    if (line.trim() === '' || /^(?:\s|#)/.test(line) || /^- /.test(line)) return true
+    const key = /^([A-Za-z][\w-]*)[ \t]*:(?:\s|$)/.exec(line)?.[1]
+    return key !== undefined && free.includes(key)
+  })
+}
