@@ -12,8 +12,8 @@ import { waitFor } from '../support/wait-for.ts'
 
 const done = `echo '${RESULT_LINE}'`
 const draft = { title: 'Make it so', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: 'All of it.' } as const
-/** Its agent works well, and then git cannot be used in this repository any more. */
-const BREAKS_GIT = `cat > /dev/null; echo new > file.txt; echo '[rubbish' > "$(git rev-parse --git-common-dir)/config"; ${done}`
+/** Its agent works well, and then git cannot be used in this repository any more. What it does to the configuration is put back; this is not. */
+const BREAKS_GIT = `cat > /dev/null; echo new > file.txt; echo rubbish > "$(git rev-parse --git-common-dir)/packed-refs"; ${done}`
 
 const withoutPauses = (context: RunnerContext) => {
   context.random = () => 0
@@ -36,7 +36,7 @@ test('work that can never be collected is kept, and the task is parked with the 
   expect(exitCode).toBe(0)
   const worktree = join(stage.repo, `.worktrees/task-${id}`)
   const { notes } = await stage.board.showTask(id)
-  expect(notes).toMatch(/the step collect failed 5 times: .*bad config line/)
+  expect(notes).toMatch(/the step collect failed 5 times: .*unexpected line/)
   expect(notes).toContain(`The work is kept in ${worktree}.`)
   expect(readFileSync(join(worktree, 'file.txt'), 'utf8')).toBe('new\n')
   expect(machineStatus(stage.home, null).kept).toMatchObject([{ reason: 'step_failed', kept: worktree, task_id: id }])
