@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openBoard } from '../../src/control-plane/board.ts'
 import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
-import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { RESULT_LINE, speakingAgent } from '../support/agent-program.ts'
 import { gitRepo } from '../support/git-repo.ts'
 import { hasTerminals, onTerminal } from '../support/on-terminal.ts'
 import { HANGS_MS } from '../support/patience.ts'
@@ -27,7 +27,7 @@ async function machine() {
   const home = join(root, 'state')
   const env: NodeJS.ProcessEnv = {
     ...{ PATH: process.env.PATH, HOME: root, TERM: 'xterm', GIT_CONFIG_GLOBAL: '/dev/null', HEADLESS_PM_HOME: home },
-    HEADLESS_PM_CLAUDE_COMMAND: agentProgram(root, CHATTY),
+    HEADLESS_PM_CLAUDE_COMMAND: speakingAgent(root, CHATTY),
   }
   const board = await openBoard(join(home, 'agent-runner.db'), { project: repo })
   const { id } = await board.addTask({ title: 'Make it so', role: 'backend_dev' })
