@@ -349,3 +349,11 @@ export type EndReason = keyof typeof ENDS
 export function end(reason: EndReason): End {
   return ENDS[reason]
 }
+
+/** What the actor can do once the task is out of circulation, or, with `goesBack`, in the queue again; '' when nobody must act. */
+export function adviceFor(reason: EndReason, goesBack: boolean): string {
+  const { advice, surroundings } = end(reason)
+  return goesBack && surroundings === 'unclear'
+    ? 'Look at `agent-runner logs`: several tasks ended alike. This one is in the queue again.'
+    : advice
+}

@@ -171,12 +171,12 @@ export interface WorkReport {
 }
 
 /** What the run tells the tracker at its end. */
-export type Disposition =
-  | { kind: 'report'; reason: EndReason; status: string; note: string }
-  | { kind: 'park'; reason: EndReason; note: string }
-  | { kind: 'give_back'; reason: EndReason; note: string }
-  | { kind: 'abandon'; reason: EndReason; note: string }
-  | { kind: 'stop'; reason: EndReason; note: string }
+export type Disposition = Decision & { note: string }
+
+/** What is to happen to the task. */
+export type Decision =
+  | { kind: 'report'; reason: EndReason; status: string }
+  | { kind: 'park' | 'give_back' | 'abandon' | 'stop'; reason: EndReason }
 
 /** What somebody wants of a run in hand, as it was taken from the tracker. */
 export interface Wish {

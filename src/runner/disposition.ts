@@ -2,35 +2,35 @@ import { outagePause } from '../core/backoff.ts'
 import { type EndReason, end } from '../core/ends.ts'
 import { keepsFromTasks } from '../core/outage.ts'
 import { rolePolicy } from '../core/policy.ts'
-import type { Disposition, RunRecord } from '../core/run.ts'
+import type { Decision, RunRecord } from '../core/run.ts'
 import { isCommand } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 
-/** What the tracker is told for a reason, by the table of ends and the role's policy. */
-export function disposition(reason: EndReason, record: RunRecord, note: string, context: RunnerContext): Disposition {
+/** What happens to the task for a reason, by the table of ends and the role's policy. `said`: the words of an end that was no attempt's. */
+export function disposition(reason: EndReason, record: RunRecord, said: string, context: RunnerContext): Decision {
   const { next, claiming, surroundings } = end(reason)
   const role = rolePolicy(context.policy, context.identity.role)
-  if (next === 'report') return { kind: 'report', reason, status: reason === 'sent_back' ? role.sentBack : role.done, note }
+  if (next === 'report') return { kind: 'report', reason, status: reason === 'sent_back' ? role.sentBack : role.done }
   // A task that nobody is to blame for goes back; one that comes back again and again would keep all others waiting. Where the runner
   // itself takes no more, for want of a login or of the CLI, the task has nothing to do with it.
   if (next === 'give_back' && (claiming === 'stops' || context.patience.again(record.task.id, record.lockedAt)))
-    return { kind: 'give_back', reason, note }
+    return { kind: 'give_back', reason }
   // The surroundings fail, and nobody waits for them.
-  if (next === 'wait') return { kind: 'give_back', reason, note }
-  if (surroundings === 'unclear' && isOneOfSeveral(reason, record, note, context)) return { kind: 'give_back', reason, note }
-  if (next === 'stop') return { kind: 'stop', reason, note }
-  if (next === 'abandon') return { kind: 'abandon', reason, note }
+  if (next === 'wait') return { kind: 'give_back', reason }
+  if (surroundings === 'unclear' && isOneOfSeveral(reason, record, said, context)) return { kind: 'give_back', reason }
+  if (next === 'stop') return { kind: 'stop', reason }
+  if (next === 'abandon') return { kind: 'abandon', reason }
   // What would be tried again has used up its tries.
-  return { kind: 'park', reason, note }
+  return { kind: 'park', reason }
 }
 
 /**
  * Whether tasks end alike, one after the other, before anything was done: then it is not the task. One that is handed out again and again all
  * the same uses up our patience.
  */
-function isOneOfSeveral(reason: EndReason, record: RunRecord, note: string, { breaker, patience, random }: RunnerContext): boolean {
+function isOneOfSeveral(reason: EndReason, record: RunRecord, words: string, { breaker, patience, random }: RunnerContext): boolean {
   if (record.attempts.some(attempt => (attempt.ended?.toolCalls ?? 0) > 0 || isCommand(attempt.part, record))) return false
-  const said = record.attempts.at(-1)?.ended?.text ?? note
+  const said = record.attempts.at(-1)?.ended?.text ?? words
   const outage = breaker.failed({ reason, said, taskId: record.task.id }, n => outagePause(n, random()))
   return keepsFromTasks(outage) && patience.again(record.task.id, record.lockedAt)
 }

@@ -1,4 +1,4 @@
-import { type EndReason, end } from '../core/ends.ts'
+import { adviceFor, type EndReason, end } from '../core/ends.ts'
 import { changeTotals, type RunRecord, type WorkReport } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 
@@ -7,7 +7,7 @@ const SUMMARY_LENGTH = 4_000
 const SHOWN = 20
 
 /** What is written on the task at a run's end: what was done, where it is, what it took, how to see more. Markdown. */
-export function writeNote(record: RunRecord, reason: EndReason, extra: { durationMs: number; text?: string }): string {
+export function writeNote(record: RunRecord, reason: EndReason, extra: { durationMs: number; goesBack?: boolean; text?: string }): string {
   const row = end(reason)
   const last = record.attempts.findLast(attempt => attempt.ended)?.ended ?? null
   const { work } = record
@@ -32,7 +32,8 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
     const model = last?.model ?? record.attempts.at(-1)?.model
     lines.push(`- took: ${duration(extra.durationMs)}, ${money}, ${count(record.attempts.length, 'attempt')}, model ${model}`)
   }
-  if (row.advice) lines.push(`- what to do: ${row.advice}`)
+  const advice = adviceFor(reason, extra.goesBack ?? false)
+  if (advice) lines.push(`- what to do: ${advice}`)
   lines.push(`- more: \`agent-runner logs ${record.runId}\``)
   return lines
     .join('\n')

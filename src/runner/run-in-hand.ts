@@ -99,8 +99,10 @@ export class RunInHand {
   decide = (reason: EndReason, text?: string) => {
     const { record, context } = this
     const durationMs = context.clock.now() - Date.parse(record.lockedAt)
-    const note = writeNote(record, reason, { durationMs, text: text ?? outgoingOutput(record, context) })
-    record.disposition = disposition(reason, record, outgoingNote(note, context), context)
+    const decision = disposition(reason, record, text ?? '', context)
+    const goesBack = decision.kind === 'give_back'
+    const note = writeNote(record, reason, { durationMs, goesBack, text: text ?? outgoingOutput(record, context) })
+    record.disposition = { ...decision, note: outgoingNote(note, context) }
   }
 
   /** Throws ABORTED when the runner is to leave, or `stop` fires: then soon, since somebody waits for it. */

@@ -139,11 +139,14 @@ test('what is left behind is named', () => {
 })
 
 test('a task that was told twice, is held, or rests in the wrong place is named', () => {
-  const well = { status: 'dev_done', holder: null, notes: 'agent-runner logs run_1', moves: ['under_work', 'dev_done'] }
+  const well = { status: 'dev_done', holder: null, notes: 'agent-runner logs run_1', moves: ['created', 'under_work', 'dev_done'] }
   expect(notToldOnce(well, ['dev_done'])).toEqual([])
   expect(notToldOnce({ ...well, status: 'created' }, ['dev_done'])).not.toEqual([])
   expect(notToldOnce({ ...well, holder: 'a' }, ['dev_done'])).toEqual(['a holds it'])
-  expect(notToldOnce({ ...well, notes: well.notes.repeat(2) }, ['dev_done'])).toEqual(['it has 2 notes'])
+  expect(notToldOnce({ ...well, notes: well.notes.repeat(2) }, ['dev_done'])).toEqual(['it has 2 notes of 1 ends'])
+  const back = { ...well, status: 'pending', moves: ['created', 'under_work', 'created', 'under_work', 'pending'] }
+  expect(notToldOnce({ ...back, notes: well.notes.repeat(2) }, ['dev_done', 'pending'])).toEqual([])
+  expect(notToldOnce(back, ['dev_done', 'pending'])).toEqual(['it has 1 notes of 2 ends'])
   expect(notToldOnce({ ...well, moves: ['dev_done', 'dev_done'] }, ['dev_done'])).toEqual(['it was moved to dev_done 2 times'])
 })
 

@@ -63,3 +63,9 @@ test('a very long summary is cut', () => {
 test('durations read well', () => {
   expect([850, 42_000, 60_000, 192_000, 7_500_000].map(duration)).toEqual(['850 ms', '42 s', '1 min', '3 min 12 s', '2 h 5 min'])
 })
+
+test('a task that is in the queue again is not said to need moving there', () => {
+  const run = aRun({ attempts: attempts('crashed') })
+  expect(writeNote(run, 'crashed', { durationMs: 1 })).toContain('move the task back to created')
+  expect(writeNote(run, 'crashed', { durationMs: 1, goesBack: true })).toMatch(/what to do: .*in the queue again/)
+})

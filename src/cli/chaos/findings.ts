@@ -14,19 +14,23 @@ export interface TaskSeen {
   status: string
   holder: string | null
   notes: string
-  /** Every status that it was moved to, in order. */
+  /** Every status that it had, in order, the first one too. */
   moves: string[]
 }
 
-/** The task has one of these statuses, nobody holds it, it was moved there once, and one note of one run is on it. */
+/**
+ * The task has one of these statuses, nobody holds it, it was moved there once, and one note tells of each end: the last one, and each time
+ * that the task was given back, as happens where several tasks end alike.
+ */
 export function notToldOnce(task: TaskSeen, statuses: readonly string[]): string[] {
   const moves = task.moves.filter(move => move === task.status).length
   const notes = task.notes.match(/agent-runner logs run_/g)?.length ?? 0
+  const ends = 1 + (statuses.includes('pending') ? task.moves.filter((move, n) => n > 0 && move === 'created').length : 0)
   return [
     ...(statuses.includes(task.status) ? [] : [`it is ${task.status}, not ${statuses.join(' or ')}`]),
     ...(task.holder === null ? [] : [`${task.holder} holds it`]),
     ...(moves === 1 ? [] : [`it was moved to ${task.status} ${moves} times`]),
-    ...(notes === 1 ? [] : [`it has ${notes} notes`]),
+    ...(notes === ends ? [] : [`it has ${notes} notes of ${ends} ends`]),
   ]
 }
 

@@ -1,4 +1,4 @@
-import { end } from '../ends.ts'
+import { adviceFor, end } from '../ends.ts'
 import type { RunnerEvent } from '../event.ts'
 import { count, cut, duration, localStamp, money, STEP_DOING } from './words.ts'
 
@@ -65,7 +65,8 @@ export function sentence(event: RunnerEvent): string {
     case 'tool_result':
       return event.ok ? '' : `tool failed: ${cut(event.text, 500)}`
     case 'run_finished': {
-      const { advice, says } = end(event.reason)
+      const { says } = end(event.reason)
+      const advice = adviceFor(event.reason, event.status !== 'pending')
       const status = event.status ? `, status ${event.status}` : ''
       const kept = event.kept ? `; kept in ${event.kept}` : ''
       const commits = event.work ? count(event.work.commits.length, 'commit') : ''
