@@ -68,6 +68,29 @@ async function nextStarts(stage: Stage): Promise<boolean> {
 
 const IGNORED = 'mkdir -p out node_modules/a && echo text >out/report.md && echo a >node_modules/a/index.js'
 
+/** Git of the agent's, which has no identity of its own. */
+const COMMIT = 'git add -A && git -c user.name=a -c user.email=a@b commit -q -m'
+const OWN = 'OWN=$(git symbolic-ref --short HEAD)'
+
+/** Whether the branch that a note names holds all commits that it counts, so many; where it names none, refs of ours must. */
+function holdsAll(stage: Stage, { notes, refs }: Seen, commits: number): boolean {
+  const branch = /^- branch: (\S+), (\d+) commit/m.exec(notes)
+  const shas = [...notes.matchAll(/^ {2}- ([0-9a-f]{10}) /gm)].map(([, sha]) => sha!)
+  const holding = branch ? [`refs/heads/${branch[1]}`] : refs
+  const isIn = (ref: string, sha: string) => stage.git('rev-list', ref).includes(sha)
+  return shas.length === commits && shas.every(sha => holding.some(ref => isIn(ref, sha))) && (!branch || Number(branch[2]) === commits)
+}
+
+const named = (complexity: 'major' | 'minor', what: string, agent: string, commits: number, arrange?: (stage: Stage) => void) =>
+  row(
+    `the branch that is named holds what is counted: ${what}`,
+    complexity,
+    agent,
+    (stage, seen) => ({ 'all that is counted is where the note says': holdsAll(stage, seen, commits) }),
+    arrange,
+  )
+const withoutWorktrees = (stage: Stage) => void stage.write('repo/.git/worktrees', '')
+
 /** What a run does to the checkout and the repository, beside the commits that it makes. */
 export const evidence: Part = {
   name: 'evidence',
@@ -128,6 +151,32 @@ export const evidence: Part = {
         stage.git('stash', '-q')
       },
     ),
+    named('major', 'HEAD taken off it', `git checkout -q --detach; echo x >x.txt; ${COMMIT} one`, 1),
+    named('major', 'deleted', `${OWN}; git checkout -q --detach; git branch -q -D $OWN; echo x >x.txt; ${COMMIT} one; echo y >y.txt`, 2),
+    named('major', 'HEAD apart', `echo a >a.txt; ${COMMIT} a; git checkout -q --detach HEAD^; echo x >x.txt; ${COMMIT} one`, 1),
+    named('major', 'renamed', `git branch -q -m mine; echo x >x.txt; ${COMMIT} one`, 1),
+    named('major', 'another one beside', `echo a >a.txt; ${COMMIT} a; git checkout -q -b mine HEAD^; echo x >x.txt; ${COMMIT} one`, 1),
+    named(
+      'major',
+      'deleted, with the worktree',
+      `${OWN}; git checkout -q --detach; git branch -q -D $OWN; echo x >x.txt; ${COMMIT} one; rm -rf "$PWD"`,
+      1,
+    ),
+    named('major', 'deleted in a clone', `${OWN}; git checkout -q --detach; git branch -q -D $OWN; echo x >x.txt`, 1, withoutWorktrees),
+    named('minor', 'deleted in place', `git checkout -q --detach; git branch -q -D main; echo x >x.txt; ${COMMIT} one`, 1),
+    {
+      name: 'a worktree, branch and commits that are all gone are not done',
+      async run(stage) {
+        stage.shellAgent(
+          `${OWN}; echo x >x.txt; ${COMMIT} one; git checkout -q --detach; git branch -q -D $OWN; cd ../..; git worktree remove --force .worktrees/*; result`,
+        )
+        const id = await stage.task('Write a report', '--complexity', 'major')
+        const { code } = await stage.single()
+        const { status, notes } = await stage.taskNow(id)
+        const told = notes.includes('There is no worktree in')
+        return verdict({ 'it is not done': status !== 'dev_done' && code !== 0, 'the note says why': told }, `exit ${code}, ${status}`)
+      },
+    },
     row(
       'files in the main checkout, settings and hooks that an agent in a worktree changes are told',
       'major',

@@ -170,6 +170,14 @@ export interface WorkReport {
   replaced?: { what: 'workspace' | 'repository'; says: string } | undefined
 }
 
+/** The branch to name for a run: where its work is, once that was looked for; before it, where it is to be. Null when the work is on no branch. */
+export function branchOf(
+  work: Pick<WorkReport, 'branch'> | null | undefined,
+  workspace: Pick<WorkspaceRecord, 'branch'> | null | undefined,
+) {
+  return work ? work.branch : (workspace?.branch ?? null)
+}
+
 /** What the run tells the tracker at its end. */
 export type Disposition = Decision & { note: string }
 

@@ -1,6 +1,6 @@
 import type { StampedEvent } from '../core/event.ts'
 import { modelFor } from '../core/policy.ts'
-import type { RunRecord } from '../core/run.ts'
+import { branchOf, type RunRecord } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 
@@ -40,7 +40,7 @@ export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clo
     title: task.title,
     reason,
     status,
-    branch: work?.branch ?? workspace?.branch ?? null,
+    branch: branchOf(work, workspace),
     kept,
     rescued: work?.rescued ?? [],
     finished_at: new Date(context.clock.now()).toISOString(),

@@ -1,6 +1,6 @@
 import { modelFor } from '../core/policy.ts'
 import type { HookDocument, HookName } from '../core/ports.ts'
-import type { RunRecord } from '../core/run.ts'
+import { branchOf, type RunRecord } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 
@@ -26,7 +26,7 @@ export function hookDocument(hook: HookName, record: RunRecord, context: RunnerC
       status: disposition.kind === 'report' ? disposition.status : null,
       duration_ms: context.clock.now() - Date.parse(record.lockedAt),
       cost_usd: spent(record).costUsd,
-      branch: work?.branch ?? workspace?.branch ?? null,
+      branch: branchOf(work, workspace),
       commits: work?.commits ?? [],
       attempts: record.attempts.length,
       hooks: hooksOf(record, context),

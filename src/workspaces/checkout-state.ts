@@ -7,6 +7,7 @@ import { withoutNoise } from './noise.ts'
 import type { Place } from './place.ts'
 import { isHeld, keepCommit } from './rescue.ts'
 import { readStatus, type Status } from './status.ts'
+import { findWorkBranch, type Standing } from './work-branch.ts'
 import { type CollectedWork, readWork } from './work-report.ts'
 
 /** The commit that a checkout's HEAD last stood at by its own log, or null. */
@@ -42,8 +43,14 @@ export async function readCheckout(
  * Gives commits of a checkout that no branch holds a ref of their own: a detached HEAD, the last commit before the branch was moved
  * away, a start that is no longer part of the history. Answers with the refs.
  */
-export async function keepLooseCommits(git: Git, gitDir: string, runId: string, status: Status, base: string | null): Promise<string[]> {
-  const { head, branch } = status
+export async function keepLooseCommits(
+  git: Git,
+  gitDir: string,
+  runId: string,
+  standing: Standing,
+  base: string | null,
+): Promise<string[]> {
+  const { head, branch } = standing
   const seen = lastSeen(gitDir)
   const loose = new Set<string>()
   if (head && branch === null && head !== base) loose.add(head)
@@ -63,21 +70,28 @@ export async function reportWork(
   git: Git,
   gitDir: string,
   workspace: WorkspaceRecord,
-  status: Status,
+  standing: Standing,
 ): Promise<CollectedWork> {
-  const remarks: string[] = []
-  if (status.branch !== workspace.branch) {
-    const now = status.branch === null ? 'on no branch (detached HEAD)' : `on the branch ${status.branch}`
-    remarks.push(`The agent left the workspace ${now}; the work began on ${workspace.branch ?? 'a detached HEAD'}.`)
-  }
-  for (const ref of await keepLooseCommits(git, gitDir, place.request.runId, status, workspace.base))
+  const { branch, tip, remarks } = await findWorkBranch(place, git, gitDir, workspace, standing)
+  for (const ref of await keepLooseCommits(git, gitDir, place.request.runId, standing, workspace.base))
     remarks.push(`Commits that are on no branch were kept in ${ref}.`)
-  const onIt = workspace.branch !== null && status.branch === workspace.branch
-  const tip = onIt ? status.head : workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
-  if (workspace.branch && !tip && workspace.base) remarks.push(`The branch ${workspace.branch} is gone.`)
-  const behind = tip && status.head && tip !== status.head && (await git.ask(['merge-base', '--is-ancestor', status.head, tip])) !== null
-  const tips = behind ? [tip] : [status.head, tip].filter(sha => sha !== null)
-  const work = await readWork(git, workspace.base, [...new Set(tips)], place.options.diffBytes)
-  const branch = behind || status.branch === null || status.branch === workspace.branch ? workspace.branch : status.branch
+  const work = await readWork(git, workspace.base, tip === null ? [] : [tip], place.options.diffBytes)
   return { ...work, branch, remarks: [...remarks, ...work.remarks] }
+}
+
+/**
+ * Reports what is left of the work when its folder is gone, `remark` says which. `gitDir`: what the repository still has of its checkout, and `standing`
+ * where that stood. Without any commit there is nothing that shows that the work was done.
+ */
+export async function reportVanished(
+  place: Place,
+  gitDir: string,
+  workspace: WorkspaceRecord,
+  standing: Standing,
+  remark: string,
+): Promise<CollectedWork> {
+  const work = await reportWork(place, place.git, gitDir, workspace, standing)
+  const report: CollectedWork = { ...work, remarks: [remark, ...work.remarks] }
+  const says = `the ${workspace.kind} ${workspace.path} is gone, and no commit of the run is there`
+  return work.commits.length > 0 ? report : { ...report, replaced: { what: 'workspace', says } }
 }

@@ -4,7 +4,7 @@ import { RunnerError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { chooseBranch, surroundingsOf } from './branch-choice.ts'
-import { readCheckout } from './checkout-state.ts'
+import { readCheckout, reportVanished } from './checkout-state.ts'
 import { halfGone, halfMade, makeClone, noStateFolder, sourceOf } from './clone-make.ts'
 import { bringBack, isBroughtBack, isUnchanged } from './clone-return.ts'
 import { excludeFolder } from './exclude.ts'
@@ -16,7 +16,8 @@ import { gitAt, ownFolders, type Place } from './place.ts'
 import { readStatus } from './status.ts'
 import { initSubmodules, nestedLinks } from './submodules.ts'
 import { isAsMade } from './untouched.ts'
-import { type CollectedWork, readWork } from './work-report.ts'
+import { isAncestor } from './work-branch.ts'
+import type { CollectedWork } from './work-report.ts'
 import { collectCheckout } from './worktree.ts'
 import { clonesInState } from './worktree-base.ts'
 import { realPath } from './worktree-list.ts'
@@ -127,20 +128,20 @@ async function catchUp(place: Place, { path, branch }: CloneChoice): Promise<voi
 
 /** Commits what is uncommitted after a success, brings all commits into the repository, and reports what was done. */
 export async function collectClone(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
-  const { git, options } = place
+  const { git } = place
   const { path } = workspace
   if (!isCloneOf(path, place)) {
-    const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
-    const work = await readWork(git, workspace.base, tip ? [tip] : [], options.diffBytes)
     const remark = `There is no clone in ${path} any more; only what came back into the repository is reported.`
-    return { ...work, branch: workspace.branch, remarks: [remark, ...work.remarks] }
+    return await reportVanished(place, place.repository.gitDir, workspace, { head: null, branch: null }, remark)
   }
   const gitDir = join(path, '.git')
   await clearStaleLocks(gitDir, path)
   const at = gitAt(place, path)
   const report = await collectCheckout(place, at, gitDir, workspace, success)
-  const remarks = await bringBack(place, at, gitDir, workspace)
-  return { ...report, remarks: [...report.remarks, ...remarks] }
+  const remarks = [...report.remarks, ...(await bringBack(place, at, gitDir, workspace))]
+  const last = report.commits.at(-1)?.sha
+  if (report.branch === null || !last || (await isAncestor(git, last, `refs/heads/${report.branch}`))) return { ...report, remarks }
+  return { ...report, branch: null, remarks: [...remarks, `In the repository the branch ${report.branch} does not hold these commits.`] }
 }
 
 /** Puts all that is only in a clone into the repository, and leaves the clone as it is. Answers what cannot be kept that way, or null. */

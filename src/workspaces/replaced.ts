@@ -23,10 +23,14 @@ export async function collectReplaced(open: Open, workspace: WorkspaceRecord, re
   if (aside) remarks.push(`The git folder that was found there is ${aside} now.`)
   const nothing: WorkReport = { branch, commits: [], files: [], diff: '', rescued: [], remarks, replaced }
   const place = replaced.what === 'repository' ? null : await open()
-  if (!place) return nothing
+  if (!place) {
+    if (branch !== null) remarks.push(`What is on the branch ${branch} was not looked at.`)
+    return { ...nothing, branch: null }
+  }
   const tip = branch === null ? null : await branchTip(place.git, `refs/heads/${branch}`)
+  if (branch !== null && tip === null) remarks.push(`The branch ${branch} is gone.`)
   const { links: _, ...work } = await readWork(place.git, base, tip ? [tip] : [], place.options.diffBytes)
-  return { ...nothing, ...work, rescued: await refsOf(place), remarks: [...remarks, ...work.remarks] }
+  return { ...nothing, ...work, branch: tip && branch, rescued: await refsOf(place), remarks: [...remarks, ...work.remarks] }
 }
 
 /** Lets go of it, and leaves all where it is. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
-import { readCheckout, reportWork } from './checkout-state.ts'
+import { readCheckout, reportVanished, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import type { Git } from './git.ts'
@@ -15,7 +15,8 @@ import { isNoRoom } from './room.ts'
 import { conflictsOf, type Status, withConflicts } from './status.ts'
 import { initSubmodules, nestedLinks, tellLinks } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
-import { type CollectedWork, readWork } from './work-report.ts'
+import { standingOf } from './work-branch.ts'
+import type { CollectedWork } from './work-report.ts'
 import { chooseWorktree, type WorktreeChoice } from './worktree-choice.ts'
 import { adminFolders, completeAdminFolders } from './worktree-list.ts'
 import { mendWorktree, PATIENCE_MS, readLock, wholeWorktree } from './worktree-repair.ts'
@@ -85,13 +86,13 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
 
 /** Commits what is uncommitted after a success, and reports what was done on the branch. What would go with the worktree is kept apart. */
 export async function collectWorktree(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
-  const { git, options } = place
+  const { git } = place
   const gitDir = await wholeWorktree(place, workspace.path)
   if (!gitDir) {
-    const tip = workspace.branch ? await branchTip(git, `refs/heads/${workspace.branch}`) : null
-    const work = await readWork(git, workspace.base, tip ? [tip] : [], options.diffBytes)
-    const remark = `There is no worktree in ${workspace.path} any more; only what is on the branch is reported.`
-    return { ...work, branch: workspace.branch, remarks: [remark, ...work.remarks] }
+    const admin = adminFolders(place.repository.commonDir, workspace.path)[0]
+    const remark = `There is no worktree in ${workspace.path} any more; only what was committed is reported.`
+    const standing = admin ? await standingOf(git, admin) : { head: null, branch: null }
+    return await reportVanished(place, admin ?? place.repository.gitDir, workspace, standing, remark)
   }
   return await collectCheckout(place, gitAt(place, workspace.path), gitDir, workspace, success)
 }

@@ -162,7 +162,126 @@ export function workspacesKeepTheirPromises(
       expect(end.kept).toBeNull()
       if (kind !== 'in-place') expect(existsSync(path)).toBe(false)
       for (const text of ['committed by the agent\n', 'left uncommitted\n']) expect(isKept(repo, text, [])).toBe(true)
-      if (where === 'detached') expect(end.rescued).toHaveLength(1)
+      if (where === 'detached') expect(end.rescued).toEqual([])
+    })
+
+    const commit = (path: string, name: string) => {
+      writeFiles(path, { [`${name}.txt`]: `${name}\n` })
+      git(path, 'add', '-A')
+      git(path, 'commit', '-q', '-m', name)
+    }
+    test.each<[string, 'its own' | 'mine' | null, string[], RegExp, (path: string, own: string) => void]>([
+      [
+        'HEAD is detached and ahead',
+        'its own',
+        ['one'],
+        /on no branch \(detached HEAD\); what was committed there is on .* all the same/,
+        path => {
+          git(path, 'checkout', '-q', '--detach')
+          commit(path, 'one')
+        },
+      ],
+      [
+        'HEAD is detached and the branch deleted',
+        'its own',
+        ['one'],
+        /had been deleted while it was worked on; it is back at/,
+        (path, own) => {
+          git(path, 'checkout', '-q', '--detach')
+          git(path, 'branch', '-q', '-D', own)
+          commit(path, 'one')
+        },
+      ],
+      [
+        'HEAD is detached and apart from the branch',
+        null,
+        ['two'],
+        /Of the run's commits 1 is on .* alone and not counted here/,
+        path => {
+          commit(path, 'one')
+          git(path, 'checkout', '-q', '--detach', 'HEAD^')
+          commit(path, 'two')
+        },
+      ],
+      [
+        'HEAD is detached before the end of the branch',
+        'its own',
+        ['one'],
+        /detached HEAD\); the work is on/,
+        path => {
+          commit(path, 'one')
+          git(path, 'checkout', '-q', '--detach', 'HEAD^')
+        },
+      ],
+      [
+        'HEAD is detached at the work of somebody else',
+        'its own',
+        [],
+        /detached HEAD\); the work is on/,
+        path => void git(path, 'checkout', '-q', '--detach', 'others'),
+      ],
+      [
+        'HEAD is on the branch of somebody else',
+        'its own',
+        ['one'],
+        /on the branch others; the work is on/,
+        path => {
+          commit(path, 'one')
+          git(path, 'checkout', '-q', 'others')
+        },
+      ],
+      [
+        'the branch was renamed',
+        'mine',
+        ['one'],
+        /had been deleted while it was worked on; it is back at/,
+        path => {
+          git(path, 'branch', '-q', '-m', 'mine')
+          commit(path, 'one')
+        },
+      ],
+      [
+        'HEAD is on another branch that was made for it',
+        'mine',
+        ['one', 'two'],
+        /left the workspace on the branch mine; the work began on/,
+        path => {
+          commit(path, 'one')
+          git(path, 'checkout', '-q', '-b', 'mine')
+          commit(path, 'two')
+        },
+      ],
+      [
+        'there is work on both branches',
+        'mine',
+        ['two'],
+        /Of the run's commits 1 is on .* alone and not counted here/,
+        path => {
+          commit(path, 'one')
+          git(path, 'checkout', '-q', '-b', 'mine', 'HEAD^')
+          commit(path, 'two')
+        },
+      ],
+    ])('the branch that is named holds all commits that are counted, or none is named: %s', async (_, named, subjects, says, act) => {
+      const repo = gitRepo(files)
+      git(repo, 'checkout', '-q', '-b', 'others')
+      commit(repo, "somebody else's")
+      git(repo, 'checkout', '-q', 'main')
+      const { workspaces } = opened(repo)
+      const workspace = await workspaces.prepare(request(task))
+      act(workspace.path, workspace.branch!)
+      const report = await workspaces.collect(workspace, request(task), true)
+      expect(report.branch).toBe(named === 'its own' ? workspace.branch : named)
+      expect(report.commits.map(one => one.subject)).toEqual(subjects)
+      expect(report.remarks.join('\n')).toMatch(says)
+      const holding = report.branch === null ? report.rescued : [`refs/heads/${report.branch}`]
+      for (const { sha } of report.commits) expect(holding.some(ref => git(repo, 'rev-list', ref).split('\n').includes(sha))).toBe(true)
+      // As after a kill.
+      expect(await workspaces.collect(workspace, request(task), true)).toMatchObject({ branch: report.branch, commits: report.commits })
+      await workspaces.cleanup(workspace, request(task), true)
+      for (const { sha } of report.commits) expect(holding.some(ref => git(repo, 'rev-list', ref).split('\n').includes(sha))).toBe(true)
+      expect(git(repo, 'rev-parse', '--verify', `refs/heads/${workspace.branch}`)).toBeTruthy()
+      expect(leftovers(repo)).toEqual([])
     })
 
     test('a branch that was deleted under the agent comes back with its history', async () => {

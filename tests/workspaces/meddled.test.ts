@@ -46,6 +46,29 @@ test('a worktree folder that is removed by hand in the middle: what was committe
   expect(leftovers(repo)).toEqual([])
 })
 
+test('a worktree that is removed while HEAD was off its branch: the branch holds what was committed', async () => {
+  const { repo, workspaces, workspace } = await atWork()
+  git(workspace.path, 'checkout', '-q', '--detach')
+  git(repo, 'branch', '-q', '-D', workspace.branch!)
+  git(workspace.path, 'add', '-A')
+  git(workspace.path, 'commit', '-q', '-m', 'second piece')
+  rmSync(workspace.path, { recursive: true })
+  const report = await workspaces.collect(workspace, request(), true)
+  expect(report).toMatchObject({ branch: workspace.branch, commits: [{ subject: 'first piece' }, { subject: 'second piece' }] })
+  expect(report.replaced).toBeUndefined()
+  expect(git(repo, 'log', '-1', '--format=%s', workspace.branch!)).toBe('second piece')
+})
+
+test('a worktree that is gone with the branch and all commits is no work that was done', async () => {
+  const { repo, workspaces, workspace } = await atWork()
+  git(workspace.path, 'checkout', '-q', '--detach')
+  git(repo, 'branch', '-q', '-D', workspace.branch!)
+  git(repo, 'worktree', 'remove', '--force', workspace.path)
+  const report = await workspaces.collect(workspace, request(), true)
+  expect(report).toMatchObject({ commits: [], replaced: { what: 'workspace' } })
+  expect(report.remarks.join()).toMatch(/There is no worktree in .*had been deleted while it was worked on/)
+})
+
 test.for([null, 0])('a worktree whose .git is gone, or cut off after %s bytes, is whole again, with what was open in it', async bytes => {
   const { repo, workspaces, workspace, commit } = await atWork()
   const link = join(workspace.path, '.git')

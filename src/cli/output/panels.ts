@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import { end } from '../../core/ends.ts'
 import type { RunnerEvent } from '../../core/event.ts'
-import { changeTotals } from '../../core/run.ts'
+import { branchOf, changeTotals } from '../../core/run.ts'
 import type { Task } from '../../core/task.ts'
 import { count, duration, money } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
@@ -43,7 +43,7 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
   }
   lines.push('')
   if (!good && event.note.trim() !== '') lines.push(...wrapped(plainMarkdown(event.note), columns - 2, '', 8), '')
-  const branch = event.work?.branch ?? run.workspace?.branch
+  const branch = branchOf(event.work, run.workspace)
   if (event.status) fact('status', oneLine(event.status))
   if (branch) fact('branch', oneLine(branch))
   else if (event.work?.commits.length) fact('branch', 'none: a ref of ours keeps the commits')
@@ -73,7 +73,7 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
 function nextCommands(event: RunFinished, runId: string | null, run: RunMemory): string[] {
   const commands: string[] = []
   const { workspace } = run
-  const branch = event.work?.branch ?? workspace?.branch
+  const branch = branchOf(event.work, workspace)
   if (event.work?.commits.length && workspace?.base && branch) {
     commands.push(`git -C ${shellWord(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${shellWord(branch)}`)
   }

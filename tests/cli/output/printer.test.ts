@@ -137,6 +137,23 @@ test('the end of a run tells outcome, branch, commits, time, model, cost, place 
   expect(text).toContain('git -C /r diff abc..x')
 })
 
+test('work that is on no branch is not told to be on the one on which it began', async () => {
+  const events = everyEvent('x').filter(event => event.type === 'workspace_ready' || event.type === 'run_finished')
+  for (const event of events) {
+    if (event.type === 'workspace_ready') event.workspace.branch = 'feature/task-7'
+    if (event.type === 'run_finished') event.work!.branch = null
+  }
+  const text = await shown(
+    'pretty',
+    events.map(event => stamped(event)),
+    100,
+  )
+  const end = text.slice(text.indexOf('commits'))
+  expect(text).toMatch(/branch +none: a ref of ours keeps the commits/)
+  expect(end).not.toContain('feature/task-7')
+  expect(end).toMatch(/rescue restore \S+ --branch NAME/)
+})
+
 test('a path with a space or a quote can be pasted into a shell', async () => {
   const events = everyEvent('x').filter(event => event.type === 'workspace_ready' || event.type === 'run_finished')
   for (const event of events) if (event.type === 'workspace_ready') event.workspace.repo = "/my repo's"
