@@ -10,6 +10,9 @@ if (Number(process.versions.node.split('.')[0]) < 26)
 for (const name of Object.keys(process.env))
   if (/^(HEADLESS_PM_|API_KEY|ANTHROPIC_|CLAUDE|AGENT_RUNNER_|GIT_|(NODE_OPTIONS|CI|FORCE_COLOR)$)/.test(name)) delete process.env[name]
 
+// The same of git's own.
+Object.assign(process.env, { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' })
+
 // Every deadline of a test grows with it (tests/support/patience.ts).
 process.env.TEST_SLOWNESS ??= String(measureSlowness())
 const { TEST_HANGS_MS } = await import('./tests/support/patience.ts')
@@ -17,12 +20,13 @@ const { TEST_HANGS_MS } = await import('./tests/support/patience.ts')
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/support/prepared.ts'],
     pool: 'forks',
     // Many tests start processes of their own; more at once than two cores carry makes their waits long.
     maxWorkers: 2,
     testTimeout: TEST_HANGS_MS,
     hookTimeout: TEST_HANGS_MS,
     sequence: { shuffle: true },
-    env: { NO_COLOR: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' },
+    env: { NO_COLOR: '1' },
   },
 })

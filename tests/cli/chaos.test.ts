@@ -18,11 +18,9 @@ const never = new AbortController().signal
 async function run(flags: Parameters<typeof chaos>[0], self = SELF, signal = never) {
   const home = tempFolder()
   const io = commandIo(home)
-  const exitCode = await chaos({ unfinished: '0', ...flags }, { ...io, env: { ...io.env, NODE_COMPILE_CACHE: COMPILED } }, signal, self)
+  const exitCode = await chaos({ unfinished: '0', ...flags }, io, signal, self)
   return { exitCode, text: io.stdout.text(), document: () => JSON.parse(io.stdout.text()) }
 }
-
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/agent-runner-tests')
 
 /** A program that is ours but for some lines of shell, which see its words as "$@". */
 function flawed(lines: string): string[] {
@@ -89,12 +87,7 @@ test.for([1, 2, 4, 5, 6])(
     const user = new AbortController()
     const home = tempFolder()
     const io = commandIo(home)
-    const ended = chaos(
-      { minutes: '5', seed: '1', unfinished: '0' },
-      { ...io, env: { ...io.env, NODE_COMPILE_CACHE: COMPILED } },
-      user.signal,
-      SELF,
-    )
+    const ended = chaos({ minutes: '5', seed: '1', unfinished: '0' }, io, user.signal, SELF)
     const folder = await waitFor('a place', () => /everything is in (\S+)/.exec(io.stdout.text())?.[1])
     const logs = join(folder, 'logs')
     await waitFor(`start ${starts}`, () => readdirSync(logs).length >= starts)

@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
+import { MAIN } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { trustAsItIs } from '../support/trusted.ts'
-
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
 /** The real command line in a repository with these files, with a state folder of its own. */
 function house(files: Record<string, string>) {

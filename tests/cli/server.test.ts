@@ -2,14 +2,12 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { ownersHeader } from '../support/api-client.ts'
 import { startProgram } from '../support/child-program.ts'
+import { MAIN } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** The program as a process of its own, in a folder of its own. */
 function program(args: string[], env: Record<string, string> = {}) {

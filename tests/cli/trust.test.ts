@@ -9,10 +9,10 @@ import { configCommand } from '../../src/cli/config.ts'
 import { initCommand } from '../../src/cli/init.ts'
 import { trustCommand } from '../../src/cli/trust.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
+import { MAIN } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { capture } from './capture.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const WHO = ['--role', 'backend_dev', '--agent-id', 'dev_001']
 
 /** A repository with these files, and the whole program in it. */

@@ -6,10 +6,11 @@ import { LEFT } from '../../src/cli/run/signals.ts'
 import { ENDS } from '../../src/core/ends.ts'
 import { ERRORS } from '../../src/core/errors.ts'
 import { NOTHING_TO_DO } from '../../src/runner/loop.ts'
+import { MAIN } from '../support/program.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const help = () => execFileSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), 'run', '--help'], { encoding: 'utf8' })
+const help = () => execFileSync(process.execPath, [MAIN, 'run', '--help'], { encoding: 'utf8' })
 
 /** Every code with which the program can end by its own tables. */
 const POSSIBLE = new Set<number>([

@@ -5,9 +5,8 @@ import { expect, test } from 'vitest'
 import type { PmBoard } from '../support/crash-board.ts'
 import { type CrashStage, headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'
+import { MAIN } from '../support/program.ts'
 import { waitFor } from '../support/wait-for.ts'
-
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
 /** What somebody else does with the task while we work on it. */
 const HAPPENINGS: Record<string, (stage: CrashStage<PmBoard>, id: string) => Promise<void> | void> = {

@@ -1,16 +1,12 @@
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
 import { SELF } from '../support/program.ts'
 import { soak } from '../support/soak/soak.ts'
 
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/agent-runner-tests')
-
 test(
   'four runners at one PM, killed again and again, with faults on the way: every task is done once and nothing grows',
   async () => {
-    const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
-    const { tally, findings } = await soak({ seconds: 25, seed: 3, self: SELF, env })
+    const { tally, findings } = await soak({ seconds: 25, seed: 3, self: SELF, env: process.env })
     expect(findings).toEqual([])
     expect(tally.cases).toBeGreaterThan(10)
     expect(tally.strikes).toBeGreaterThan(2)

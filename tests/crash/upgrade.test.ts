@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { chunksOf, placeOf } from '../../scripts/building/chunks.ts'
 import { isAlive } from '../../src/system/processes.ts'
+import { bundleInto } from '../support/bundle.ts'
 import { headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -11,11 +10,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 /** The program as it is shipped, built with a version of its own; answers where it begins. */
 async function built(version: string): Promise<string> {
-  const folder = tempFolder()
-  mkdirSync(join(folder, 'chunks'))
-  const { chunks } = await chunksOf(join(import.meta.dirname, '../..'), 'src/cli/main.ts', version)
-  for (const chunk of chunks) writeFileSync(join(folder, placeOf(chunk)), chunk.text)
-  const main = join(folder, 'agent-runner.cjs')
+  const main = await bundleInto(tempFolder(), version)
   expect(execFileSync(process.execPath, [main, '--version'], { encoding: 'utf8' })).toContain(version)
   return main
 }

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { watchProgram } from './started-programs.ts'
 import { tempFolder } from './temp.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -17,16 +18,27 @@ export function startProgram(words: string[], options: { env?: NodeJS.ProcessEnv
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
   const running = () => child.exitCode === null && child.signalCode === null
+  let signalled = false
+  const signal = (name: NodeJS.Signals) => {
+    signalled = true
+    child.kill(name)
+  }
   const program = {
     exit,
     running,
-    signal: (name: NodeJS.Signals) => void child.kill(name),
+    signal,
     output: () => readFileSync(log, 'utf8'),
     async kill() {
-      child.kill('SIGKILL')
+      signal('SIGKILL')
       await waitFor('the program is gone', () => !running())
     },
   }
+  const forget = watchProgram({
+    ended: () => (running() ? null : { code: child.exitCode, signal: child.signalCode }),
+    meantToEnd: () => signalled,
+    output: program.output,
+  })
+  onTestFinished(forget)
   onTestFinished(() => program.kill())
   return program
 }

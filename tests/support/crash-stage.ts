@@ -12,13 +12,12 @@ import { agentProgram } from './agent-program.ts'
 import { type CrashAgent, crashAgent } from './crash-agent.ts'
 import { type CrashBoard, embeddedBoard, headlessPmBoard, type PmBoard } from './crash-board.ts'
 import { git, gitRepo } from './git-repo.ts'
+import { MAIN } from './program.ts'
+import { watchProgram } from './started-programs.ts'
 import { tempFolder } from './temp.ts'
 import { waitFor } from './wait-for.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const AGENT_ID = 'dev_001'
-/** Half of a start is compiling; the many starts of these tests share the result. */
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/agent-runner-tests')
 
 /** The real program as a child process of the test. */
 export interface RunnerProcess {
@@ -96,7 +95,6 @@ async function stageWith<B extends CrashBoard>(
   const env: NodeJS.ProcessEnv = {
     PATH: `${join(root, 'bin')}:${process.env.PATH}`,
     HOME: user,
-    NODE_COMPILE_CACHE: COMPILED,
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     HEADLESS_PM_HOME: home,
@@ -140,12 +138,24 @@ async function stageWith<B extends CrashBoard>(
       child.once('error', reject)
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
+    const running = () => child.exitCode === null && child.signalCode === null
+    const output = () => readFileSync(log, 'utf8')
+    let signalled = false
+    const forget = watchProgram({
+      ended: () => (running() ? null : { code: child.exitCode, signal: child.signalCode }),
+      meantToEnd: () => signalled || fault !== undefined,
+      output,
+    })
+    onTestFinished(forget)
     return {
       pid: child.pid ?? 0,
       exit,
-      running: () => child.exitCode === null && child.signalCode === null,
-      signal: name => void child.kill(name),
-      output: () => readFileSync(log, 'utf8'),
+      running,
+      signal(name) {
+        signalled = true
+        child.kill(name)
+      },
+      output,
     }
   }
 

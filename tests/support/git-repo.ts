@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { tempFolder } from './temp.ts'
 
@@ -16,8 +16,21 @@ export function writeFiles(folder: string, files: Record<string, string>): void 
   }
 }
 
+/** What a repository is made with when a test does not say. */
+export const USUAL_FILES = { 'README.md': '# demo\n' }
+
 /** A real repository on branch `main` with one commit and an identity of its own, in a folder that goes with the test. */
-export function gitRepo(files: Record<string, string> = { 'README.md': '# demo\n' }, folder = tempFolder()): string {
+export function gitRepo(files: Record<string, string> = USUAL_FILES, folder = tempFolder()): string {
+  const usual = process.env.TEST_REPO
+  if (!usual || JSON.stringify(files) !== JSON.stringify(USUAL_FILES)) return newRepo(folder, files)
+  cpSync(usual, folder, { recursive: true })
+  // The copies have other times and inodes than the index says.
+  git(folder, 'update-index', '--refresh')
+  return folder
+}
+
+/** The same, made by git from the beginning. */
+export function newRepo(folder: string, files: Record<string, string>): string {
   mkdirSync(folder, { recursive: true })
   git(folder, 'init', '-q', '-b', 'main')
   git(folder, 'config', 'user.name', 'Test User')

@@ -1,5 +1,5 @@
-/** The entry of this program, as its sources. */
-export const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname
+/** The entry of this program: the bundle that was made for all tests (prepared.ts), outside of vitest its sources. */
+export const MAIN = process.env.TEST_PROGRAM ?? new URL('../../src/cli/main.ts', import.meta.url).pathname
 
 /** The words that start this program. */
 export const SELF = [process.execPath, MAIN]

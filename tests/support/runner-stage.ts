@@ -13,6 +13,7 @@ import { openRunFiles } from '../../src/system/run-files.ts'
 import { openStateFolder } from '../../src/system/state-folder.ts'
 import { speakingAgent } from './agent-program.ts'
 import { git, gitRepo } from './git-repo.ts'
+import { SELF } from './program.ts'
 import { tempFolder } from './temp.ts'
 import { trustAsItIs } from './trusted.ts'
 
@@ -73,8 +74,7 @@ export async function runnerStage(
         events.push(event)
         if (event.runId) runs.add(event.runId)
       })
-      const self = [process.execPath, new URL('../../src/cli/main.ts', import.meta.url).pathname]
-      const context = await composeRunner(config, { stops, files, emit, env, self, askHookRefusal: null })
+      const context = await composeRunner(config, { stops, files, emit, env, self: SELF, askHookRefusal: null })
       change?.(context)
       try {
         const { exitCode } = await runLoop(context, { single })
