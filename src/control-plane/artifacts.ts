@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
+import type { Differences } from './differences.ts'
 import type { Holder } from './endings.ts'
 import { ofHolder } from './leases.ts'
 import { heldRunNamed, runRow } from './run-rows.ts'
@@ -52,14 +53,16 @@ export async function listArtifacts(db: Kysely<Schema>, customer: string | null,
   return rows.map(({ name, content_type, size, created_at }) => ({ name, contentType: content_type, size, createdAt: created_at }))
 }
 
-/** One text of a run; null when there is none of this name. Throws NOT_FOUND for the run. */
+/** One text of a run, as UTF-8; null when there is none of this name. Throws NOT_FOUND for the run. */
 export async function getArtifact(
   db: Kysely<Schema>,
+  differs: Differences,
   customer: string | null,
   runId: string,
   name: string,
-): Promise<(Artifact & { body: string }) | null> {
+): Promise<(Artifact & { body: Buffer }) | null> {
   const { seq } = await runRow(db, customer, runId)
-  const row = await db.selectFrom('run_artifacts').selectAll().where('run', '=', seq).where('name', '=', name).executeTakeFirst()
-  return row ? { name, contentType: row.content_type, size: row.size, createdAt: row.created_at, body: row.body } : null
+  const query = db.selectFrom('run_artifacts').select(['content_type', 'size', 'created_at', differs.bytes('body').as('body')])
+  const row = await query.where('run', '=', seq).where('name', '=', name).executeTakeFirst()
+  return row ? { name, contentType: row.content_type, size: row.size, createdAt: row.created_at, body: Buffer.from(row.body) } : null
 }

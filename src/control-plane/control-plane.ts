@@ -224,7 +224,7 @@ function partsOn(store: Store, options: LeaseOptions) {
       put: (caller: Caller, holder: Holder, artifact: Parameters<typeof putArtifact>[3]) =>
         asHolder(caller, holder, tx => putArtifact(tx, caller.customer, holder, artifact)),
       list: (caller: Caller, runId: string) => read(db => listArtifacts(db, caller.customer, runId)),
-      get: (caller: Caller, runId: string, name: string) => read(db => getArtifact(db, caller.customer, runId, name)),
+      get: (caller: Caller, runId: string, name: string) => read(db => getArtifact(db, store.differs, caller.customer, runId, name)),
     },
 
     keys: {

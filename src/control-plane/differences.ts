@@ -13,6 +13,8 @@ export interface Differences {
   skippingHeld<Q extends Query>(query: Q, table: keyof Schema): Q
   /** Whether the text is found in the column, whatever its case. */
   contains(column: ReferenceExpression<Schema, 'runs'>, text: string): RawBuilder<SqlBool>
+  /** A long text as it is quickest to read; `Buffer.from` makes UTF-8 of it. */
+  bytes(column: 'body'): RawBuilder<string | Uint8Array<ArrayBuffer>>
   addEvents: AddEvents
   countStorage: CountStorage
 }
@@ -29,6 +31,8 @@ export const SQLITE: Differences = {
   held: query => query,
   skippingHeld: query => query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
+  // Its driver takes 24 ms to make a text of 4 MB that is not ASCII alone.
+  bytes: column => sql<Uint8Array<ArrayBuffer>>`cast(${sql.ref(column)} as blob)`,
   addEvents: addToSqlite,
   countStorage: countOnSqlite,
 }
@@ -40,6 +44,7 @@ export const POSTGRES: Differences = {
   held: query => query.forUpdate() as typeof query,
   skippingHeld: (query, table) => query.forUpdate(table).skipLocked() as typeof query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} ilike ${pattern(text)}`,
+  bytes: column => sql<string>`${sql.ref(column)}`,
   addEvents: addToPostgres,
   countStorage: countOnPostgres,
 }

@@ -163,7 +163,7 @@ export async function addRun(tx: Tx, task: TaskRow, wish: RunWish, like?: RunRow
 
 /** A run's name when nobody gave one: the first words of what is to be done. */
 export function nameFrom(text: string): string {
-  const line = text.trim().split(/\s*\n/, 1)[0]!
+  const line = text.trim().split('\n', 1)[0]!.trimEnd()
   return line.length <= 60 ? line : `${line.slice(0, 60).replace(/\s+\S*$/, '')}…`
 }
 

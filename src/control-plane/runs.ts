@@ -1,6 +1,6 @@
 import { type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { RunnerError } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
+import { LIMITS, limitWords } from '../core/limits.ts'
 import type { Differences } from './differences.ts'
 import type { TaskDraft } from './draft.ts'
 import { fitting, PAGE, type Page, type PageWish, weightOf } from './paging.ts'
@@ -42,8 +42,8 @@ export async function createRun(tx: Tx, customer: string | null, draft: RunDraft
     name: name ?? nameFrom(goal),
     goal,
     run_type: runType,
-    options: JSON.stringify(options),
-    metadata: JSON.stringify(metadata),
+    options: carried('options', options),
+    metadata: carried('metadata', metadata),
     steps: hasSteps ? JSON.stringify(steps?.length ? steps : [{ goal }]) : null,
   }
   const about = {
@@ -56,6 +56,14 @@ export async function createRun(tx: Tx, customer: string | null, draft: RunDraft
   }
   const { run } = await addTask(tx, { projectId: project.id, customer: project.customer }, about, by, wish)
   return run!
+}
+
+/** What a run carries along, as JSON. Throws USAGE beyond the limit. */
+function carried(name: string, value: Record<string, unknown>): string {
+  const text = JSON.stringify(value)
+  if (Buffer.byteLength(text) > LIMITS.carried.most)
+    throw new RunnerError('USAGE', `${name}: must have at most ${limitWords('carried')} as JSON`)
+  return text
 }
 
 /** Which runs a list shows. */

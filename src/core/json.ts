@@ -5,8 +5,8 @@ import { storableDocument } from './storable.ts'
 export class JsonBeyond extends SyntaxError {}
 
 /**
- * What JSON from outside says, its texts made storable. Depth, length and, where it is limited, the number of values are measured before it is
- * parsed, in one walk over the text: what walks a document goes as deep as the document, and the deepest ones take minutes. Throws a
+ * What JSON from outside says, its texts made storable; a mark of the byte order before it is passed over. Depth, length and, where it is
+ * limited, the number of values and names are measured before it is parsed, in one walk over the text: what walks a document goes as deep as the document, and the deepest ones take minutes. Throws a
  * SyntaxError, or a JsonBeyond, which is one.
  */
 export function readJson(
@@ -25,24 +25,24 @@ function measure(text: string, values: number): void {
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at)
     if (character === QUOTE) at = endOfText(text, at)
-    else if (character === COMMA) counted++
+    else if (character === COMMA || character === COLON) counted++
     else if (character === BRACKET || character === BRACE) {
       counted++
       if (++depth > LIMITS.jsonDepth.most)
         throw new JsonBeyond(`objects and lists are within each other over more than ${limitWords('jsonDepth')}`)
     } else if (character === BRACKET_END || character === BRACE_END) depth--
   }
-  if (counted > values) throw new JsonBeyond(`it has more than ${values.toLocaleString('en')} values`)
+  if (counted > values) throw new JsonBeyond(`it has more than ${values.toLocaleString('en')} values and names`)
 }
 
-const [QUOTE, COMMA, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END] = [...'",[\\]{}'].map(sign => sign.charCodeAt(0))
+const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END] = [...'",:[\\]{}'].map(sign => sign.charCodeAt(0))
 
 /** Where the text ends that begins at this quotation mark. */
 function endOfText(text: string, at: number): number {
-  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let slashes = 0
-    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++
-    if (slashes % 2 === 0) return end
+  for (let end = at + 1; end < text.length; end++) {
+    const character = text.charCodeAt(end)
+    if (character === QUOTE) return end
+    if (character === BACKSLASH) end++
   }
   return text.length
 }

@@ -27,8 +27,19 @@ export const LIMITS = {
     unit: 'levels',
     beyond: 'refused with 400 before it is parsed; from elsewhere: as if it was no JSON',
   },
-  jsonValues: { of: 'values in the body of a request', most: 50_000, unit: 'values', beyond: 'refused with 400 before it is parsed' },
+  jsonValues: {
+    of: 'values and names in the body of a request',
+    most: 20_000,
+    unit: 'values',
+    beyond: 'refused with 400 before it is parsed',
+  },
   text: { of: 'a goal, a description, a directive, a note', most: 200_000, unit: 'characters', beyond: 'refused with 422' },
+  carried: {
+    of: 'the options, and the metadata, of a run, as JSON',
+    most: 256 * KIB,
+    unit: 'bytes',
+    beyond: 'refused with 422',
+  },
   notes: {
     of: 'all notes on one task',
     most: 200_000,

@@ -1,11 +1,19 @@
-const LONE = '\uFFFD'
+const LONE_UNIT = 0xfffd
 
 /**
  * A text as everything that may keep it can: without NUL, which PostgreSQL keeps in no text and no argument or environment of a process can
  * hold, and without halves of surrogate pairs, which no UTF-8 can. U+FFFD stands in the place of each.
  */
 export function storable(text: string): string {
-  return (text.includes('\0') ? text.replaceAll('\0', LONE) : text).toWellFormed()
+  return (text.includes('\0') ? withoutNuls(text) : text).toWellFormed()
+}
+
+/** By code units: millions of replacements in a text take 50 times as long. */
+function withoutNuls(text: string): string {
+  const bytes = Buffer.from(text, 'utf16le')
+  const units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
+  for (let at = 0; at < units.length; at++) if (units[at] === 0) units[at] = LONE_UNIT
+  return bytes.toString('utf16le')
 }
 
 /** The beginning of a text that has at most so many bytes as UTF-8, with a line that tells of the rest; the whole text when it fits. */

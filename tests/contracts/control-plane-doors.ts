@@ -128,7 +128,11 @@ export function doorPromises(newDatabase: NewDatabase): void {
       const put = (body: string) => plane.artifacts.put(me, holder, { name: 'diff.patch', contentType: 'text/x-diff', body })
       await put('old')
       await put('+ñ\n')
-      expect(await plane.artifacts.get(me, id, 'diff.patch')).toMatchObject({ body: '+ñ\n', size: 4, contentType: 'text/x-diff' })
+      expect(await plane.artifacts.get(me, id, 'diff.patch')).toMatchObject({
+        body: Buffer.from('+ñ\n'),
+        size: 4,
+        contentType: 'text/x-diff',
+      })
       expect(await plane.artifacts.list(me, id)).toHaveLength(1)
       expect(await plane.artifacts.get(me, id, 'none')).toBeNull()
     })

@@ -66,7 +66,7 @@ export const STEERING_AND_MIRROR: CallUnderFault<ControlPlaneFixture>[] = [
     answer: undefined,
     async holds(scene) {
       const kept = await scene.fixture.plane.artifacts.get(caller, (await runOf(scene)).id, 'result.json')
-      expect(kept).toMatchObject({ body: '{"ok":true}' })
+      expect(String(kept?.body)).toBe('{"ok":true}')
     },
   },
 ]

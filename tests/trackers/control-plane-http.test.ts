@@ -130,7 +130,7 @@ describe('the tracker over HTTP', () => {
     const huge = tracker.mirror!.publish(agent, run, [event(4, 'z'.repeat(6_000_000))], never())
     await expect(huge).rejects.toMatchObject({ code: 'TRACKER_REFUSED', message: expect.stringContaining('413') })
     await tracker.mirror!.upload(agent, run, 'result.json', '{"ok":true}', never())
-    expect(await at.plane.artifacts.get(caller, run, 'result.json')).toMatchObject({ body: '{"ok":true}' })
+    expect(String((await at.plane.artifacts.get(caller, run, 'result.json'))?.body)).toBe('{"ok":true}')
   })
 
   test('a stop that was wished ends the run and the task for good', async () => {

@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Gives single things an ETag and answers 304 to who has the present one already. */
 export async function etag(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-  if (!request.routeOptions.config.single || request.method !== 'GET' || reply.statusCode !== 200 || typeof payload !== 'string')
-    return payload
+  if (!request.routeOptions.config.single || request.method !== 'GET' || reply.statusCode !== 200) return payload
+  if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload
   const tag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`
   reply.header('etag', tag)
   if (!matches(request.headers['if-none-match'], tag)) return payload

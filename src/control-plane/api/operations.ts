@@ -66,7 +66,7 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
     async (request, reply) => reply.type(metrics.contentType).send(await metrics.of(by(request).customer)),
   )
 
-  let document: Record<string, unknown> | undefined
+  let document: Promise<Record<string, unknown>> | undefined
   api.get(
     '/openapi.json',
     {

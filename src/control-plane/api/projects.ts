@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { noContent } from '../wire/parts.ts'
 import { project, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
-import { type ApiContext, by, idParam } from './context.ts'
+import { type ApiContext, by, idParam, type Lanes } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'
 import { Refusal } from './problem.ts'
@@ -12,13 +12,11 @@ const tags = ['projects']
 const unknown = { 404: 'There is no such project.' }
 
 /** `/projects`: the repositories that tasks belong to. */
-export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiContext): void {
-  /** The lanes of this process work on this machine, so what a path leads to can be seen; those of a customer's runners are on theirs. */
-  function refuseUnusable(localPath: string | undefined, customer: string | null | undefined): void {
-    const message = localPath === undefined || customer ? null : (lanes?.refusalOf(localPath) ?? null)
-    if (message !== null) throw new Refusal(422, `body local_path: ${message}`, { errors: [{ in: 'body', path: 'local_path', message }] })
-  }
+export function projectRoutes(api: ApiServer, context: ApiContext): void {
+  for (const add of [createProject, listProjects, showProject, changeProject, deleteProject]) add(api, context)
+}
 
+function createProject(api: ApiServer, { plane, lanes }: ApiContext): void {
   api.post(
     '/projects',
     {
@@ -39,7 +37,7 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
       const { customer } = by(request)
       if (customer !== null && draft.customer !== undefined && draft.customer !== customer)
         throw new Refusal(403, "the key may not make another customer's projects")
-      refuseUnusable(draft.local_path, draft.customer ?? customer)
+      refuseUnusable(lanes, draft.local_path, draft.customer ?? customer)
       const made = await once(plane, request, reply, 201, async within =>
         projectShape(
           await within.projects.create(by(request), {
@@ -54,7 +52,9 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
       return reply.header('location', `/projects/${made.id}`).send(made)
     },
   )
+}
 
+function listProjects(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/projects',
     {
@@ -74,7 +74,9 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
       return items.map(projectShape)
     },
   )
+}
 
+function showProject(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/projects/:id',
     {
@@ -90,7 +92,9 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
     },
     async request => projectShape(await plane.projects.get(by(request), request.params.id)),
   )
+}
 
+function changeProject(api: ApiServer, { plane, lanes }: ApiContext): void {
   api.patch(
     '/projects/:id',
     {
@@ -105,12 +109,14 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
     },
     async request => {
       const { name, local_path, description, max_running } = request.body
-      refuseUnusable(local_path, by(request).customer)
+      refuseUnusable(lanes, local_path, by(request).customer)
       const change = { name, localPath: local_path, description, maxRunning: max_running }
       return projectShape(await plane.projects.change(by(request), request.params.id, change))
     },
   )
+}
 
+function deleteProject(api: ApiServer, { plane, closing }: ApiContext): void {
   api.delete(
     '/projects/:id',
     {
@@ -133,4 +139,10 @@ export function projectRoutes(api: ApiServer, { plane, closing, lanes }: ApiCont
       return reply.code(204).send()
     },
   )
+}
+
+/** The lanes of this process work on this machine, so what a path leads to can be seen; those of a customer's runners are on theirs. */
+function refuseUnusable(lanes: Lanes | null, localPath: string | undefined, customer: string | null | undefined): void {
+  const message = localPath === undefined || customer ? null : (lanes?.refusalOf(localPath) ?? null)
+  if (message !== null) throw new Refusal(422, `body local_path: ${message}`, { errors: [{ in: 'body', path: 'local_path', message }] })
 }

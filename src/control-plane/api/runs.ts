@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import type { ControlPlane } from '../control-plane.ts'
 import { artifact, run, runDraft, runForm, runList } from '../wire/run.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
@@ -12,7 +13,11 @@ const tags = ['runs']
 const unknown = { 404: 'There is no such run.' }
 
 /** `/runs`: to make them, to look at them, and what they left. */
-export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
+export function runRoutes(api: ApiServer, context: ApiContext): void {
+  for (const add of [createRun, listRuns, showRun, listRunArtifacts, readArtifact, readDiff]) add(api, context)
+}
+
+function createRun(api: ApiServer, { plane }: ApiContext): void {
   api.post(
     '/runs',
     {
@@ -46,7 +51,9 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
       return reply.header('location', `/runs/${made.id}`).send(made)
     },
   )
+}
 
+function listRuns(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/runs',
     {
@@ -66,7 +73,9 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
       return items.map(runShape)
     },
   )
+}
 
+function showRun(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/runs/:id',
     {
@@ -75,7 +84,9 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
     },
     async request => runShape(await plane.runs.get(by(request), request.params.id)),
   )
+}
 
+function listRunArtifacts(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/runs/:id/artifacts',
     {
@@ -91,7 +102,9 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
       return found.map(({ name, contentType, size, createdAt }) => ({ name, content_type: contentType, size, created_at: createdAt }))
     },
   )
+}
 
+function readArtifact(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/runs/:id/artifacts/:name',
     {
@@ -103,9 +116,11 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
         problems: { 404: 'There is no such run, or no such file of it.' },
       },
     },
-    async (request, reply) => reply.type(PLAIN).send(await text(request, request.params.name)),
+    async (request, reply) => reply.type(PLAIN).send(await fileOf(plane, request, request.params.name)),
   )
+}
 
+function readDiff(api: ApiServer, { plane }: ApiContext): void {
   api.get(
     '/runs/:id/diff',
     {
@@ -116,14 +131,15 @@ export function runRoutes(api: ApiServer, { plane }: ApiContext): void {
         problems: { 404: 'There is no such run, or its runner has kept the diff at home.' },
       },
     },
-    async (request, reply) => reply.type(PLAIN).send(await text(request, 'diff.patch')),
+    async (request, reply) => reply.type(PLAIN).send(await fileOf(plane, request, 'diff.patch')),
   )
+}
 
-  async function text(request: FastifyRequest & { params: { id: string } }, name: string): Promise<string> {
-    const found = await plane.artifacts.get(by(request), request.params.id, name)
-    if (found === null) throw new Refusal(404, `the run left no ${JSON.stringify(name)}`)
-    return found.body
-  }
+/** As it is stored, in bytes: to make millions of characters of them and bytes again takes ten times as long. */
+async function fileOf(plane: ControlPlane, request: FastifyRequest & { params: { id: string } }, name: string): Promise<Buffer> {
+  const found = await plane.artifacts.get(by(request), request.params.id, name)
+  if (found === null) throw new Refusal(404, `the run left no ${JSON.stringify(name)}`)
+  return found.body
 }
 
 /** Whatever a runner sent, a browser must not take it for a page. */

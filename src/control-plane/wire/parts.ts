@@ -42,8 +42,10 @@ export const LONG = LIMITS.text.most
 /** An answer without a body. */
 export const noContent = (description: string) => z.void().meta({ description })
 
-/** Any JSON object. What is in it is the caller's own business. */
-export const anyObject = z.record(z.string(), z.unknown())
+/** Any JSON object. What is in it is the caller's own business, and is not walked. */
+export const anyObject = z
+  .custom<Record<string, unknown>>(value => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object')
+  .meta({ type: 'object', additionalProperties: {} })
 
 /** A field that may be left out; null is the same as left out, since many programs write it for what they do not have. */
 export const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform(value => value ?? undefined)

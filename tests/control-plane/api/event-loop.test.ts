@@ -2,46 +2,51 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { LIMITS } from '../../../src/core/limits.ts'
 import { TEST_HANGS_MS } from '../../support/patience.ts'
 import { postgresServer } from '../../support/postgres.ts'
 import { tempFolder } from '../../support/temp.ts'
-import { ask } from './ask.ts'
+import { type Answer, ask } from './ask.ts'
 
 const postgres = postgresServer()
 
 /**
- * Four times what the table of limits promises, in milliseconds of work: where others work too, processors share caches and clocks, and the same
- * work has been seen to cost three times as much. The faults were 300 ms and more.
+ * The longest turn of the event loop, as a multiple of a measure: work that is always the same, done beside it in the same process. Both are
+ * counted in time of the processor, at best of some tries, so what else runs on the machine, and how quick it is, is in both. On a quiet machine
+ * of 2026 the measure is 20 ms; the table of limits promises 50.
  */
-const MOST_MS = 4 * 50
+const MOST = 1.1
+/** Of several requests a turn of the loop may do more than one. */
+const MOST_AT_ONCE = 2.5
 /** The compiler and the collector of garbage work in between; what a request costs it costs each time. */
 const TRIES = 5
 
 /** A server in a process of its own, whose event loop is watched. */
-async function watched(database: string) {
-  const program = fork(join(import.meta.dirname, '../../fixtures/server-program.ts'), [database, '0'], { silent: true })
+async function watched(database: string, env: Record<string, string> = {}) {
+  const path = join(import.meta.dirname, '../../fixtures/server-program.ts')
+  const program = fork(path, [database, '0'], { silent: true, env: { ...process.env, ...env } })
   onTestFinished(async () => {
     program.kill('SIGKILL')
     if (program.exitCode === null && program.signalCode === null) await once(program, 'exit')
   })
   const { url } = await message<{ url: string }>(program)
-  const call = (path: string, method = 'GET', json?: unknown, body = json === undefined ? undefined : JSON.stringify(json)) =>
-    ask(`${url}${path}`, { method, headers: body === undefined ? {} : { 'content-type': 'application/json' }, body })
-  const worst = async () => {
-    program.send('worst')
-    return (await message<{ worst: number }>(program)).worst
+  const call = (path: string, method = 'GET', json?: unknown, body = json === undefined ? undefined : JSON.stringify(json), headers = {}) =>
+    ask(`${url}${path}`, { method, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body })
+  const asked = async (name: 'worst' | 'measure') => {
+    program.send(name)
+    return (await message<Record<string, number>>(program))[name]!
   }
   return {
     call,
-    /** The longest turn of the loop while this is done, at best of some tries. */
+    /** The longest turn of the loop while this is done, in measures. */
     async turn(work: () => Promise<unknown>): Promise<number> {
-      let best = Infinity
+      let [best, measure] = [Infinity, Infinity]
       for (let i = 0; i < TRIES; i++) {
-        await worst()
+        measure = Math.min(measure, await asked('measure'))
         await work()
-        best = Math.min(best, await worst())
+        best = Math.min(best, await asked('worst'))
       }
-      return Math.round(best)
+      return Math.round((best / measure) * 100) / 100
     },
   }
 }
@@ -53,6 +58,23 @@ async function message<T>(program: ChildProcess): Promise<T> {
 
 const times = <T>(n: number, make: (i: number) => Promise<T>) => Promise.all(Array.from({ length: n }, (_, i) => make(i)))
 const values = (n: number) => Array.from({ length: n }, (_, i) => i)
+const keys = (n: number) => Object.fromEntries(values(n).map(i => [`key ${i}`, i]))
+
+/** As many values and names as a body may have, but for those around. */
+const VALUES = LIMITS.jsonValues.most - 50
+
+/** The dearest bodies of so many values, by what they are made of. */
+const bodies = (project: string, call: (path: string, method: string, json: object) => Promise<Answer>, most = VALUES) =>
+  Object.fromEntries(
+    Object.entries({
+      'as many values as a body may have': { metadata: { list: values(most) } },
+      'as many keys': { metadata: keys(most / 2) },
+      'as many keys of a number each': { metadata: Object.fromEntries(values(most / 2).map(n => [n * 1_000_003, n])) },
+      'as many objects': { metadata: { list: values(most / 4).map(n => ({ [`key ${n}`]: n })) } },
+      'as many options': { options: keys(most / 2) },
+      'as many texts with a NUL': { metadata: { list: values(most).map(n => `\0${n}`) } },
+    }).map(([name, more]) => [name, () => call('/runs', 'POST', { project_id: project, goal: 'x', ...more })]),
+  )
 
 test.each([
   ['SQLite', async () => join(tempFolder(), 'agent-runner.db')],
@@ -72,10 +94,15 @@ test.each([
     const { run, task, lease } = poll.json
     const words = { agent_id: 'dev_1', run_id: run.id, epoch: lease.epoch }
     let seq = 0
-    const tell = (n: number, text: string) => {
-      const events = values(n).map(() => ({ seq: ++seq, at: '2026-01-01T00:00:00.000Z', type: 'agent_text', text }))
-      return call(`/api/v1/tasks/${task.id}/logs`, 'POST', { ...words, events })
-    }
+    const event = () => ({ seq: ++seq, at: '2026-01-01T00:00:00.000Z', type: 'agent_text' })
+    const logs = `/api/v1/tasks/${task.id}/logs`
+    const tell = (n: number, text: string) => call(logs, 'POST', { ...words, events: values(n).map(() => ({ ...event(), text })) })
+    // Of somebody who has nothing to say.
+    const end = (note: string) => call(`/api/v1/tasks/${task.id}/complete`, 'POST', { ...words, epoch: 0, note })
+    const upload = (text: string) =>
+      call(`/api/v1/runs/${run.id}/artifacts/diff.patch?agent_id=dev_1&epoch=${lease.epoch}`, 'PUT', undefined, text, {
+        'content-type': 'text/plain',
+      })
     for (let i = 0; i < 160; i++) await tell(1, 'x'.repeat(1_000_000))
     for (let i = 0; i < 60; i++) await times(10, n => create({ goal: `${i} ${n} ${'é'.repeat(99_000)}` }))
 
@@ -83,26 +110,43 @@ test.each([
     const cases: Record<string, () => Promise<unknown>> = {
       'ten lists of 500 runs at once': () => times(10, () => call('/runs?limit=500')),
       'ten lists of 500 tasks at once': () => times(10, () => call('/api/v1/tasks?limit=500')),
-      'lists of several states': () => times(5, () => call('/runs?limit=500&status=QUEUED,RUNNING,FAILED')),
+      'five lists of several states at once': () => times(5, () => call('/runs?limit=500&status=QUEUED,RUNNING,FAILED')),
       'ten searches at once': () => times(10, () => call('/runs?limit=500&text=nothing')),
       'ten pages of all events at once': () => times(10, () => call('/events?limit=1000')),
       'ten pages of one timeline at once': () => times(10, () => call(`/runs/${run.id}/events?limit=1000`)),
       'JSON that is 500,000 deep': () => deep(500_000),
       // The server hangs up before all of it is sent.
       'JSON that is 2,000,000 deep': () => deep(2_000_000).catch(() => {}),
-      'a body of 49,000 values': () => create({ goal: 'x', metadata: { list: values(49_000) } }),
-      'a body of 24,000 keys': () => create({ goal: 'x', metadata: Object.fromEntries(values(24_000).map(n => [`key ${n}`, n])) }),
-      '49,000 mistakes in a body': () => create({ goal: 'x', labels: values(49_000) }),
-      '24,000 unknown fields in a body': () =>
-        call(`/projects/${project}`, 'PATCH', Object.fromEntries(values(24_000).map(n => [`key ${n}`, n]))),
+      ...bodies(project, call),
+      'as many mistakes in a body as it may have values': () => create({ goal: 'x', labels: values(VALUES) }),
+      'as many unknown fields': () => call(`/projects/${project}`, 'PATCH', keys(VALUES / 2)),
       'a body of 170,000 NULs': () => create({ goal: '\0'.repeat(170_000) }),
       'a description of 1 MB': () => call(`/projects/${project}`, 'PATCH', { description: 'x'.repeat(1_000_000) }),
-      '500 events at once': () => tell(500, 'x'.repeat(1_900)),
+      'a body of 1 MB of escapes': () => create({ goal: 'x', metadata: { text: '\n'.repeat(500_000) } }),
+      'ten bodies of 200 kB at once': () => times(10, () => create({ goal: 'x'.repeat(199_000) })),
+      'blanks without an end of the line': () => create({ goal: `x${' '.repeat(199_000)}y` }),
+      'a mention that goes on and on': () => end(`@${'.'.repeat(199_000)}a`),
+      'a mention after the other': () => end('@a '.repeat(60_000)),
+      'thousands of keys in a query': () => call(`/runs?${values(2_500).join('&')}`),
+      'hundreds of headers': () => call('/runs', 'GET', undefined, undefined, Object.fromEntries(values(900).map(n => [`x${n}`, '1']))),
+      'the document of the API': () => call('/openapi.json'),
+      'a file of 4 MB': () => upload('é'.repeat(2_000_000)),
+      'a file of 4 MB of NULs': () => upload('\0'.repeat(4_000_000)),
+      'to read it': () => call(`/runs/${run.id}/diff`),
+      'an event of as many keys as it may have': () =>
+        call(logs, 'POST', { ...words, events: [{ ...event(), more: keys(VALUES / 2 - 20) }] }),
+      'a batch of 500 events': () => tell(500, 'x'.repeat(1_900)),
       'one event of 1 MB': () => tell(1, 'é'.repeat(400_000)),
     }
     for (const [name, work] of Object.entries(cases)) found[name] = await turn(work)
-    expect(Object.entries(found).filter(([, ms]) => ms >= MOST_MS)).toEqual([])
-    expect(await turn(() => call('/livez'))).toBeLessThan(MOST_MS)
+    const tooLong = ([name, measures]: [string, number]) => measures >= (/at once/.test(name) ? MOST_AT_ONCE : MOST)
+    expect(Object.entries(found).filter(tooLong)).toEqual([])
   },
   TEST_HANGS_MS,
 )
+
+test('three times as much work is seen', async () => {
+  const { call, turn } = await watched(join(tempFolder(), 'agent-runner.db'), { VALUES_TIMES: '3' })
+  const { id: project } = (await call('/projects', 'POST', { name: 'shop', local_path: '/srv/shop' })).json
+  expect(await turn(bodies(project, call, 3 * VALUES)['as many texts with a NUL']!)).toBeGreaterThan(MOST)
+})
