@@ -17,6 +17,8 @@ export interface ClaudeOptions {
   permissionMode: PermissionMode
   /** Whether settings, hooks and servers that stand in this working directory are kept from the CLI; left out: never. */
   leavesOut?: (cwd: string) => boolean
+  /** Throws when the command must not be started at this moment; left out: never. */
+  refuse?: () => void
   /** The environment that the agent will have; it says where transcripts are. */
   env: NodeJS.ProcessEnv
 }
@@ -40,7 +42,7 @@ export function openClaude(options: ClaudeOptions): Agent {
   return {
     name: 'claude',
     resultLine: { key: 'type', value: 'result' },
-    ensureThere: () => ensureThere(options.command),
+    ensureThere: () => ensureThere(options),
     command: plan => commandOf(plan, options),
     canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
     account: () => claudeAccount(options.env),
@@ -48,14 +50,16 @@ export function openClaude(options: ClaudeOptions): Agent {
   }
 }
 
-function ensureThere(command: string | null): asserts command is string {
+function ensureThere({ command, refuse }: ClaudeOptions): void {
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   if (!isExecutable(command))
     throw new RunnerError('AGENT_CLI_MISSING', `the claude CLI ${command} is gone, or cannot be executed any more`)
+  refuse?.()
 }
 
-function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leavesOut }: ClaudeOptions): Command {
+function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leavesOut, refuse }: ClaudeOptions): Command {
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
+  refuse?.()
   const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
   if (plan.dryRun) args.push('--permission-mode', 'plan')
@@ -66,7 +70,8 @@ function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leav
   if (plan.maxCostUsd !== null) args.push('--max-budget-usd', plan.maxCostUsd.toFixed(4))
   if (plan.maxTurns !== null) args.push('--max-turns', String(plan.maxTurns))
   if (plan.verdict) args.push('--json-schema', verdictJsonSchema())
-  // Without a terminal the CLI asks nobody, and takes from its working directory what runs programs and says where keys go.
+  args.push(...extraArgs)
+  // Without a terminal the CLI asks nobody, and takes from its working directory what runs programs and says where keys go. Last, since of two the last counts.
   if (leavesOut?.(plan.cwd)) args.push('--setting-sources', 'user', '--strict-mcp-config')
-  return { need: 'agent', file: command, args: [...args, ...extraArgs], env: { ...ENVIRONMENT } }
+  return { need: 'agent', file: command, args, env: { ...ENVIRONMENT } }
 }

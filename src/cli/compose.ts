@@ -20,7 +20,7 @@ import { machineName } from '../system/machine-name.ts'
 import { openPatience } from '../system/patience.ts'
 import { openSupervision } from '../system/supervision.ts'
 import { openUsageLimit } from '../system/usage-limit.ts'
-import { leftOutOfAgent } from './compose/agent-trust.ts'
+import { leftOutOfAgent, refuseChangedCommand } from './compose/agent-trust.ts'
 import { heldJournal } from './compose/held-journal.ts'
 import { hookOptions } from './compose/hook-settings.ts'
 import { serverAccess, serverKeyOf } from './compose/server-key.ts'
@@ -59,6 +59,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   const warn = (message: string) => outside.emit({ type: 'warning', message })
   const agent = openClaude({
     ...{ command: agentCommand, extraArgs: values.claudeArgs, permissionMode: values.permissionMode },
+    refuse: () => refuseChangedCommand(config),
     leavesOut: cwd => leftOutOfAgent(config, cwd, warn),
     env: outside.env,
   })

@@ -1,10 +1,12 @@
 import type { Config } from '../config/config.ts'
 import { loadConfig, readConfig, refuse } from '../config/load.ts'
-import { headOf, leftOutOf, UntrustedError, type Uses } from '../config/trust/refusal.ts'
+import { askedFor, coveredBy, leftOutOf, UntrustedError, type Uses } from '../config/trust/refusal.ts'
 import { recordTrust, revokeTrust } from '../config/trust/store.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { CommandIo } from './command-io.ts'
 import { oneLine } from './output/clean.ts'
+import { wrapped } from './output/layout.ts'
+import { saneSize } from './output/terminal.ts'
 
 type Flags = Record<string, unknown>
 
@@ -48,10 +50,13 @@ export function trustNow({ home, repo, files, problem }: Config['trust'], env: N
   else revokeTrust(home, repo)
 }
 
-async function agreed({ trust }: UntrustedError, flags: Flags, io: CommandIo): Promise<boolean> {
+async function agreed({ trust, advice }: UntrustedError, flags: Flags, io: CommandIo): Promise<boolean> {
   // Whose repository it is must be read by somebody.
   if (flags.trust === true) return trust.foreign === null
-  return isTerminal(io) && (await askTrust(trust, io))
+  if (!isTerminal(io)) return false
+  if (await askTrust(trust, io)) return true
+  // What it asks for stands above.
+  throw new RunnerError('UNTRUSTED', `${trust.repo} is not trusted; nothing was begun`, { advice })
 }
 
 /** Whether somebody is there to be asked. */
@@ -59,7 +64,12 @@ export const isTerminal = (io: CommandIo) => io.stdin.isTTY === true && io.stder
 
 /** Shows what a repository asks for, and asks. */
 export async function askTrust(trust: Config['trust'], io: CommandIo): Promise<boolean> {
-  io.stderr.write(`${[headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)].map(line => oneLine(line)).join('\n')}\n`)
+  const columns = saneSize('columns', io.stderr.columns)
+  const tell = (text: string, indent = '') => io.stderr.write(`${wrapped(oneLine(text), columns, indent).join('\n')}\n`)
+  const [head = '', ...asked] = askedFor(trust)
+  tell(head)
+  for (const line of asked) tell(`• ${line.trim()}`, '  ')
+  tell(`Trust covers these files as they are now: ${coveredBy(trust)}`)
   const { confirm } = await import('@inquirer/prompts')
   const context = { input: io.stdin as unknown as NodeJS.ReadableStream, output: io.stderr as unknown as NodeJS.WritableStream }
   return await confirm({ message: `Do you trust ${oneLine(trust.repo)} with this?`, default: false }, context)

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Key } from './schema.ts'
 import { fromMapping } from './settings-file.ts'
@@ -10,9 +10,9 @@ import { beyondLimits } from './yaml-size.ts'
 /** The names of the project file, in a repository's root. */
 export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
 
-/** Where a repository's project file is; null when it has none. */
+/** Where a repository's project file is, whatever it is; null when it has none. */
 export function findProjectFile(repo: string): string | null {
-  return PROJECT_FILES.map(name => join(repo, name)).find(path => existsSync(path)) ?? null
+  return PROJECT_FILES.map(name => join(repo, name)).find(path => lstatSync(path, { throwIfNoEntry: false })) ?? null
 }
 
 /** The project file with what it sets; null without one. A mistake in its YAML is a problem that names file and line. */

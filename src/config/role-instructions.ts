@@ -1,9 +1,10 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
 import { builtInRole } from './built-in-roles.ts'
 import type { Config } from './config.ts'
+import { readPlainFile } from './plain-file.ts'
 import { ROLE } from './settings/identity.ts'
 
 /** The folders in which a role's instructions are looked for, first hit wins. */
@@ -20,20 +21,20 @@ function roleFolders({ values }: Pick<Config, 'values'>): string[] {
 
 /**
  * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but
- * cannot be read, is too large, or is named in the repository and lies outside it: links in a clone are the word of whoever wrote it.
+ * is no file, cannot be read, is too large, or is named in the repository and lies outside it: links in a clone are the word of whoever wrote it.
  */
 export function roleInstructions(config: Pick<Config, 'values'>, role: string): { text: string; path: string | null } {
   if (!ROLE.test(role)) throw new RunnerError('USAGE', `${JSON.stringify(role)} is not a role's name`)
   for (const folder of roleFolders(config)) {
     const path = join(folder, `${role}.md`)
     try {
-      const file = statSync(path, { throwIfNoEntry: false })
-      if (!file?.isFile()) continue
+      const read = readPlainFile(path, LIMITS.roleInstructions.most)
+      if (read.is === 'absent') continue
       if (leaves(config.values.repo, folder, path))
         throw new RunnerError('CONFIG_INVALID', `${path} is a link that leads out of the repository, and is not read`)
-      if (file.size > LIMITS.roleInstructions.most)
-        throw new RunnerError('CONFIG_INVALID', `${path} is larger than ${limitWords('roleInstructions')}`)
-      const text = readFileSync(path, 'utf8').trim()
+      if (read.is === 'large') throw new RunnerError('CONFIG_INVALID', `${path} is larger than ${limitWords('roleInstructions')}`)
+      if (read.is !== 'file') throw new RunnerError('CONFIG_INVALID', `${path} ${read.says}`)
+      const text = read.bytes.toString('utf8').trim()
       if (text !== '') return { text: `${text}\n`, path }
     } catch (thrown) {
       if (thrown instanceof RunnerError) throw thrown
@@ -45,4 +46,4 @@ export function roleInstructions(config: Pick<Config, 'values'>, role: string): 
 
 /** Whether a file that is named below the repository lies outside it once all links are followed. */
 const leaves = (repo: string, folder: string, path: string) =>
-  folder.startsWith(`${repo}${sep}`) && !realpathSync(path).startsWith(`${realpathSync(repo)}${sep}`)
+  folder.startsWith(`${repo}${sep}`) && existsSync(path) && !realpathSync(path).startsWith(`${realpathSync(repo)}${sep}`)

@@ -1,3 +1,4 @@
+import { withAbsoluteFiles } from './argument-files.ts'
 import { check } from './check.ts'
 import { absolute, type Bases } from './places.ts'
 import { flagName, flagValue, KEYS, type Key, setting } from './schema.ts'
@@ -26,7 +27,9 @@ export function settle(z: Z, key: Key, layers: Layer[], bases: Bases, problems: 
   if ('problem' in checked) problems.push(checked.problem)
   const value = 'problem' in checked ? row.default : checked.value
   const isPath = (row.kind === 'path' || row.kind === 'command') && typeof value === 'string'
-  return { value: isPath ? absolute(row, value, source, bases) : value, source }
+  const toAbsolute = (path: string) => absolute(row, path, source, bases)
+  if (isPath) return { value: toAbsolute(value), source }
+  return { value: row.kind === 'arguments' ? withAbsoluteFiles(value as string[], toAbsolute) : value, source }
 }
 
 /** Flags that commander read, by setting. */

@@ -47,6 +47,10 @@ export function sayProblem(source: Source, shown: string | null, what: string): 
   return { kind, message: `${name}${shown === null ? '' : glue + shown} (${sayPlace(source)}): ${what}`, source }
 }
 
+/** The file of a value and the line, as they are named from a folder: `agent-runner.yaml line 3`. */
+export const sayFile = (source: Source, folder: string): string =>
+  sayPlace({ ...source, path: source.path?.startsWith(`${folder}/`) ? source.path.slice(folder.length + 1) : source.path })
+
 function sayPlace({ kind, path, line }: Source): string {
   if (path === null) return kind
   return line === null ? path : `${path} line ${line}`

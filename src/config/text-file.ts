@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
 import { LIMITS, limitWords } from '../core/limits.ts'
 import { keepSecret, secretsOfFile } from '../core/redaction.ts'
+import { readPlainFile } from './plain-file.ts'
 import type { Problem, SourceKind } from './source.ts'
 
 /** A file as it was read, once: what is hashed is what is parsed. */
@@ -10,23 +10,26 @@ export interface ReadFile {
   text: string
 }
 
-/** A file's text and bytes; null when there is none, or something else of that name (`.env` is a folder in many Python projects). */
+/**
+ * A file's text and bytes; null when there is none. Something else of that name is a problem: somebody may rely on what it should say. But
+ * `.env` is a folder in many Python projects.
+ */
 export function readTextFile(path: string, kind: SourceKind, problems: Problem[]): ReadFile | null {
+  const problem = (says: string) => {
+    problems.push({ kind, message: `${path}: ${says}` })
+    return null
+  }
   try {
-    const entry = statSync(path)
-    if (!entry.isFile()) return null
-    if (entry.size > LIMITS.settingsFile.most) {
-      problems.push({ kind, message: `${path}: is larger than ${limitWords('settingsFile')}` })
-      return null
-    }
-    const bytes = readFileSync(path)
-    const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
+    const read = readPlainFile(path, LIMITS.settingsFile.most)
+    if (read.is === 'absent' || (read.is === 'folder' && kind === 'dotenv')) return null
+    if (read.is === 'large') return problem(`is larger than ${limitWords('settingsFile')}`)
+    if (read.is !== 'file') return problem(read.says)
+    const text = read.bytes.toString('utf8').replace(/^\uFEFF/, '')
     // Before it is parsed: a message about what is wrong with it may quote it.
     keepSecret(secretsOfFile(text))
-    return { path, bytes, text }
+    return { path, bytes: read.bytes, text }
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') problems.push({ kind, message: `${path}: cannot be read (${code ?? message})` })
-    return null
+    return problem(`cannot be read (${code ?? message})`)
   }
 }

@@ -163,9 +163,9 @@ export interface Agent {
   readonly name: string
   /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`; null when its exit is. */
   readonly resultLine: ResultLine | null
-  /** Throws AGENT_CLI_MISSING when there is nothing that an attempt could start. */
+  /** Throws AGENT_CLI_MISSING when there is nothing that an attempt could start, UNTRUSTED when it must not be. */
   ensureThere(): void
-  /** The command of an attempt. Throws AGENT_CLI_MISSING when there is none. */
+  /** The command of an attempt. Throws as `ensureThere` does. */
   command(plan: AttemptPlan): Command
   /** Whether the session can be resumed in this working directory (its transcript is there). */
   canResume(sessionId: string, cwd: string): boolean

@@ -126,7 +126,7 @@ test('a path that is given is the one that is trusted; one that asks for nothing
   const other = gitRepo({ 'agent-runner.yaml': 'role: qa\n' }, join(folder, 'other'))
   expect((await trust(other)).out).toBe(`${other} asks for nothing that needs trust\n`)
   writeFiles(other, { 'hooks/post_task': 'x' })
-  expect((await trust(other)).out).toContain(`trusted: ${other}, 1 files\n`)
+  expect((await trust(other)).out).toContain(`trusted: ${other}, 1 file\n`)
   expect(readdirSync(join(home, 'trusted'))).toHaveLength(1)
   await expect(trust(join(folder, 'nowhere'))).rejects.toMatchObject({ exitCode: 2 })
 })

@@ -1,5 +1,6 @@
-import { symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { agentFiles } from '../../src/config/trust/agent-files.ts'
 import { writeFiles } from '../support/git-repo.ts'
@@ -40,4 +41,12 @@ test('a folder that leads back into itself, or that nobody could look through, i
   writeFiles(checkout, { '.claude/skills/x/SKILL.md': 'Plain.\n' })
   symlinkSync(join(checkout, '.claude/skills'), join(checkout, '.claude/skills/again'))
   expect(agentFiles(checkout, true).length).toBeGreaterThan(0)
+})
+
+test.each(['.claude/settings.json', '.mcp.json', '.claude/skills/x/SKILL.md'])('%s that can be no file is named, and never read', name => {
+  const checkout = tempFolder()
+  const path = join(checkout, name)
+  mkdirSync(dirname(path), { recursive: true })
+  execFileSync('mkfifo', [path])
+  expect(agentFiles(checkout, true)).toMatchObject([{ name, wants: ['it is a named pipe, not a file'] }])
 })

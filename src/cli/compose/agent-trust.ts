@@ -1,5 +1,8 @@
 import type { Config } from '../../config/config.ts'
+import { isOfRepository } from '../../config/load.ts'
+import { refusalNow } from '../../config/trust/again.ts'
 import { untrustedAgentFiles } from '../../config/trust/checkout.ts'
+import { RunnerError } from '../../core/errors.ts'
 
 /**
  * Whether what stands in a checkout for the agent CLI is kept from it, and says so: a branch may hold something else than what the user has
@@ -11,4 +14,12 @@ export function leftOutOfAgent({ values }: Config, checkout: string, warn: (mess
   if (names.length === 0) return false
   warn(`kept from the agent CLI, because it is not what was trusted in the repository: ${names.join(', ')} in ${checkout}`)
   return true
+}
+
+/** Throws UNTRUSTED when the agent's command is the repository's, and any file of it is not as it was trusted: an agent may have changed it. */
+export function refuseChangedCommand({ values, sources, trust }: Config): void {
+  const paths = trust.commands.filter(({ key }) => isOfRepository(sources[key])).map(({ path }) => path)
+  if (paths.length === 0) return
+  const why = refusalNow(values.home, values.repo, paths)
+  if (why !== null) throw new RunnerError('UNTRUSTED', `the agent is not started: ${why}`)
 }

@@ -1,9 +1,10 @@
+import { dirname } from 'node:path'
 import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import { isOfRepository } from '../../config/load.ts'
 import { toPolicy } from '../../config/policy.ts'
 import { trackerChoice, trackerUrl } from '../../config/tracker-choice.ts'
-import { hookRefusal } from '../../config/trust/hooks.ts'
+import { refusalNow } from '../../config/trust/again.ts'
 import { modelFor } from '../../core/policy.ts'
 import type { FoundHook } from '../../system/hook-discovery.ts'
 import type { HookOptions } from '../../system/hooks.ts'
@@ -19,7 +20,7 @@ export function hookOptions({ values, sources }: Config): HookOptions {
   const times = { timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000 }
   // A folder that the user named is the user's, wherever it is.
   const isOurs = (origin: FoundHook['origin']) => origin === 'user' || (origin === 'hooks-dir' && !isOfRepository(sources.hooksDir))
-  const refuses: HookOptions['refuses'] = ({ origin, path }) => (isOurs(origin) ? null : hookRefusal(home, repo, path))
+  const refuses: HookOptions['refuses'] = ({ origin, path }) => (isOurs(origin) ? null : refusalNow(home, repo, [dirname(path)]))
   return { env, hooksDir, repo, home, refuses, ...times, self: selfCommand() }
 }
 

@@ -1,11 +1,11 @@
 import type { Config } from '../../config/config.ts'
 import { readConfig } from '../../config/load.ts'
-import { headOf } from '../../config/trust/refusal.ts'
+import { askedFor } from '../../config/trust/refusal.ts'
 import { listTrust, revokeTrust } from '../../config/trust/store.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
 import { askTrust, isTerminal, trustNow } from '../configuration.ts'
-import { oneLine } from '../output/clean.ts'
+import { oneLine, printable } from '../output/clean.ts'
 
 interface Flags {
   home?: string
@@ -43,10 +43,15 @@ async function give(trust: Config['trust'], flags: Flags, io: CommandIo): Promis
   if (trust.state === 'none') io.stdout.write(`${oneLine(trust.repo)} asks for nothing that needs trust\n`)
   else if (trust.state === 'trusted') io.stdout.write(`${oneLine(trust.repo)} is trusted already, as it is\n`)
   else {
-    if (!asks) for (const line of [headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)]) io.stdout.write(`${oneLine(line)}\n`)
-    io.stdout.write(`trusted: ${oneLine(trust.repo)}, ${Object.keys(trust.files).length} files\n`)
+    if (!asks) io.stdout.write(`${printable(askedFor(trust).join('\n'))}\n`)
+    io.stdout.write(`trusted: ${oneLine(trust.repo)}, ${countOf(trust.files)}\n`)
   }
   return 0
+}
+
+function countOf(files: Config['trust']['files']): string {
+  const count = Object.keys(files).length
+  return `${count} ${count === 1 ? 'file' : 'files'}`
 }
 
 function revoke({ trust: { home, repo } }: Config, flags: Flags, io: CommandIo): number {
@@ -59,7 +64,7 @@ function revoke({ trust: { home, repo } }: Config, flags: Flags, io: CommandIo):
 function list({ trust: { home } }: Config, flags: Flags, io: CommandIo): number {
   const records = listTrust(home)
   if (flags.json) io.stdout.write(`${JSON.stringify(records, null, 2)}\n`)
-  else for (const { path, at, files } of records) io.stdout.write(`${oneLine(path)}  ${at}  ${Object.keys(files).length} files\n`)
+  else for (const { path, at, files } of records) io.stdout.write(`${oneLine(path)}  ${at}  ${countOf(files)}\n`)
   if (records.length === 0 && !flags.json) io.stderr.write('No repository is trusted.\n')
   return 0
 }

@@ -9,7 +9,7 @@ const ARGUMENTS = 'expected a list of arguments'
 
 /** Arguments of the CLI on which the runner itself relies; a second one would break following and resuming. */
 const OURS =
-  /^(-p|--print|--output-format|--input-format|--verbose|--session-id|-r|--resume|-c|--continue|--fork-session|--model|--max-budget-usd|--json-schema|--permission-mode|--dangerously-skip-permissions)(=|$)/
+  /^(--|-p|--print|--output-format|--input-format|--verbose|--session-id|-r|--resume|-c|--continue|--fork-session|--model|--max-budget-usd|--json-schema|--permission-mode|--dangerously-skip-permissions)(=|$)/
 
 const model = { ...text, schema: (z: Z) => text.schema(z).regex(MODEL_NAME, { error: MODEL_NAME_WRONG }) } as const
 

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { readPlainFile } from '../plain-file.ts'
 import { runningTexts } from './agent-texts.ts'
 
 /** A file in a checkout from which the agent CLI takes more than text, and what it wants there. */
@@ -29,7 +29,7 @@ export function agentFiles(checkout: string, skipsPermissions: boolean): Demand[
   return [
     ...SETTINGS.map(name => demandOf(name, checkout, value => settingsWeight(value, skipsPermissions))),
     demandOf(SERVERS, checkout, value => (isMapping(value) ? without({ mcpServers: value.mcpServers ?? {} }, []) : {})),
-    ...runningTexts(checkout, skipsPermissions).map(({ name, text }) => ({ name, wants: ['it runs commands'], weight: text })),
+    ...runningTexts(checkout, skipsPermissions).map(({ name, why, text }) => ({ name, wants: [why], weight: text })),
   ].filter(demand => demand !== null)
 }
 
@@ -37,12 +37,15 @@ function demandOf(name: string, checkout: string, weigh: (value: unknown) => Rec
   const path = join(checkout, name)
   let text: string
   try {
-    const entry = statSync(path)
-    if (!entry.isFile()) return null
-    if (entry.size > LONGEST) return { name, wants: ['it is too large to be looked at'], weight: `${entry.size} bytes` }
-    text = readFileSync(path, 'utf8')
-  } catch {
-    return null
+    const read = readPlainFile(path, LONGEST)
+    if (read.is === 'absent' || read.is === 'nowhere') return null
+    if (read.is === 'large') return { name, wants: ['it is too large to be looked at'], weight: `${read.size} bytes` }
+    // The CLI would wait for what never comes, or read without end.
+    if (read.is !== 'file') return { name, wants: [`it ${read.says}`], weight: read.says }
+    text = read.bytes.toString('utf8')
+  } catch (thrown) {
+    const says = `it cannot be read (${(thrown as NodeJS.ErrnoException).code})`
+    return { name, wants: [says], weight: says }
   }
   try {
     const weight = weigh(JSON.parse(text))

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { type PlainFile, readPlainFile } from '../plain-file.ts'
 
 /** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. */
 const FOLDERS = ['.claude/skills', '.claude/commands', '.claude/agents']
@@ -29,8 +30,12 @@ const MOST = { files: 1_000, depth: 8, bytes: 1024 * 1024 }
 /** A text below a checkout that has the CLI run something. */
 export interface RunningText {
   name: string
+  /** In words. */
+  why: string
   text: string
 }
+
+const TOO_LARGE = 'it is too large to be looked at'
 
 /** The texts from which the CLI would run something by itself, each by its name from the checkout. */
 export function runningTexts(checkout: string, skipsPermissions: boolean): RunningText[] {
@@ -41,21 +46,39 @@ export function runningTexts(checkout: string, skipsPermissions: boolean): Runni
   function walk(folder: string, depth: number): void {
     for (const entry of entriesOf(join(checkout, folder))) {
       const name = `${folder}/${entry}`
-      const stat = statSync(join(checkout, name), { throwIfNoEntry: false })
-      if (!stat || (!stat.isFile() && !stat.isDirectory())) continue
-      if (++seen > MOST.files || depth > MOST.depth || (stat.isFile() && stat.size > MOST.bytes)) {
-        if (found.at(-1)?.name !== folder) found.push({ name: folder, text: 'it is too large to be looked at' })
+      const isFolder = isFolderAt(join(checkout, name))
+      const read = !isFolder && /\.md$/i.test(entry) ? readText(join(checkout, name)) : null
+      if (++seen > MOST.files || depth > MOST.depth || read?.is === 'large') {
+        if (found.at(-1)?.name !== folder) found.push({ name: folder, why: TOO_LARGE, text: TOO_LARGE })
         return
       }
-      if (stat.isDirectory()) walk(name, depth + 1)
-      else if (/\.md$/i.test(entry)) {
-        const text = readFileSync(join(checkout, name), 'utf8')
-        if (COMMANDS.test(text) || !isFreeHead(text, free)) found.push({ name, text })
+      if (isFolder) walk(name, depth + 1)
+      // The CLI would wait for what never comes, or read without end.
+      else if (read?.is === 'other') found.push({ name, why: `it ${read.says}`, text: read.says })
+      else if (read?.is === 'file') {
+        const text = read.bytes.toString('utf8')
+        if (COMMANDS.test(text) || !isFreeHead(text, free)) found.push({ name, why: 'it runs commands', text })
       }
     }
   }
   for (const folder of FOLDERS) walk(folder, 0)
   return found
+}
+
+function isFolderAt(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+function readText(path: string): PlainFile {
+  try {
+    return readPlainFile(path, MOST.bytes)
+  } catch (thrown) {
+    return { is: 'other', says: `cannot be read (${(thrown as NodeJS.ErrnoException).code})` }
+  }
 }
 
 function entriesOf(folder: string): string[] {

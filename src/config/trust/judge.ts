@@ -1,15 +1,15 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { showValue } from '../masking.ts'
 import { absolute, type Bases } from '../places.ts'
 import { type Key, setting } from '../schema.ts'
 import type { Found } from '../source.ts'
-import { sayWhere } from '../source.ts'
+import { sayFile } from '../source.ts'
 import type { ReadFile } from '../text-file.ts'
 import { fromText } from '../text-value.ts'
 import { agentFiles } from './agent-files.ts'
-import { differences, type Evidence, fingerprint, foreignOwner } from './fingerprint.ts'
-import { hasTrust, hookFiles, isInside, namesIn } from './places.ts'
+import { differences, type Evidence, fingerprint, foreignOwner, isFolder } from './fingerprint.ts'
+import { hasTrust, hookFiles, namesIn } from './places.ts'
 import { readTrust } from './store.ts'
 
 /** `none` it asks for nothing · `trusted` as it is now · `new` never seen · `changed` it is not what was trusted. */
@@ -27,6 +27,8 @@ export interface RepositoryTrust {
   changes: string[]
   /** SHA-256 of every file that has a say. */
   files: Record<string, string>
+  /** What the command that its settings name is made of, there or not, by the setting. */
+  commands: { key: Key; path: string }[]
   /** The other user to whom the repository, or one of these files, belongs. */
   foreign: { path: string; uid: number } | null
   /** Why it cannot be trusted, whoever wants to. */
@@ -62,26 +64,29 @@ export function judge(given: Case): RepositoryTrust {
   const demands = agentFiles(repo, given.skipsPermissions)
   const hooks = hookFiles(join(repo, 'hooks'))
   const says = [
-    ...weighty.flatMap(({ found }) => found.filter(([key, entry]) => !given.isFree(key, entry)).map(([key, entry]) => sayOf(key, entry))),
-    ...hooks.sort().map(name => ({ key: null, text: `hooks/${name} is run` })),
+    ...weighty.flatMap(({ found }) =>
+      found.filter(([key, entry]) => !given.isFree(key, entry)).map(([key, entry]) => sayOf(key, entry, repo)),
+    ),
+    ...hooks.sort().map(name => ({ key: null, text: `hooks/${name} is ${isFolder(join(repo, 'hooks', name)) ? 'a folder, which is not run' : 'run'}` })),
     ...demands.map(({ name, wants }) => ({ key: null, text: `${name} tells the agent CLI: ${wants.join(', ')}` })),
   ]
-  const none: RepositoryTrust = { repo, home, state: 'none', says, changes: [], files: {}, foreign: null, problem: null }
+  const none: RepositoryTrust = { repo, home, state: 'none', says, changes: [], files: {}, commands: [], foreign: null, problem: null }
   if (says.length === 0 && !hasTrust(home)) return none
 
   const named = weighty.flatMap(({ found }) =>
-    found.flatMap(([key, entry]) => (given.isFree(key, entry) ? [] : namedBy(key, entry, given.bases))),
+    found.flatMap(([key, entry]) => (given.isFree(key, entry) ? [] : namedBy(key, entry, given.bases).map(path => ({ key, path })))),
   )
+  const commands = named.filter(({ key }) => isCommand(key))
   const evidence: Evidence = {
     repo,
     read: weighty.filter(({ found }) => found.length > 0).map(({ file }) => file),
-    folders: [...(hooks.length > 0 ? [join(repo, 'hooks')] : []), ...named.filter(isFolder)],
-    paths: named.filter(path => !isFolder(path)),
+    paths: [...(hooks.length > 0 ? [join(repo, 'hooks')] : []), ...named.filter(({ key }) => !isCommand(key)).map(({ path }) => path)],
+    commands: commands.map(({ path }) => path),
     demands,
   }
   const record = readTrust(home, repo)
   if (!record && says.length === 0) return none
-  const judged = { ...none, foreign: foreignOwner(evidence) }
+  const judged = { ...none, commands, foreign: foreignOwner(evidence) }
   const { files, problem } = fingerprintOrProblem(evidence)
   if (problem !== null) return { ...judged, state: 'new', problem }
   const changes = record ? differences(record.files, files) : []
@@ -97,12 +102,16 @@ function fingerprintOrProblem(evidence: Evidence): { files: Record<string, strin
   }
 }
 
-function sayOf(key: Key, { raw, source }: Found): Say {
-  return { key, text: `${key} = ${showValue(setting(key), raw)}  (${sayWhere(source)})` }
+function sayOf(key: Key, { raw, source }: Found, repo: string): Say {
+  return {
+    key,
+    text: `${key} = ${showValue(setting(key), raw)}  (${source.name === key ? '' : `${source.name}, `}${sayFile(source, repo)})`,
+  }
 }
 
 /** The settings whose value names what is executed, or what is read into a prompt. */
 const NAMING: readonly Key[] = ['hooksDir', 'roleInstructionsDir', 'claudeCommand', 'claudeArgs']
+const isCommand = (key: Key) => key === 'claudeCommand' || key === 'claudeArgs'
 
 /** The files and folders that a value brings into force. */
 function namedBy(key: Key, found: Found, bases: Bases): string[] {
@@ -111,19 +120,17 @@ function namedBy(key: Key, found: Found, bases: Bases): string[] {
   const value = found.asText && typeof found.raw === 'string' ? fromText(row, found.raw) : found.raw
   const words = (Array.isArray(value) ? value : [value]).map(String)
   // An argument may be a file, or end in one: --mcp-config=servers.json.
-  const names = row.kind === 'list' ? words.flatMap(word => [word, word.replace(/^--?[\w-]+=/, '')]) : words
-  const paths = names.filter(Boolean).map(name => absolute(row.kind === 'list' ? { ...row, kind: 'path' } : row, name, found.source, bases))
-  const there = [...new Set(paths)].filter(path => path.startsWith('/') && existsSync(path))
+  const names = row.kind === 'arguments' ? words.flatMap(word => [word, word.replace(/^--?[\w-]+=/, '')]) : words
+  const paths = names.filter(Boolean).map(name => absolute(row, name, found.source, bases))
+  const all = [...new Set(paths)].filter(path => path.startsWith('/'))
+  if (isCommand(key)) return all
+  const there = all.filter(path => existsSync(path))
   if (key === 'hooksDir') return there
   // Only these are read, by their role.
-  if (key === 'roleInstructionsDir') return there.flatMap(folder => instructionsIn(folder))
-  // A program of the machine is not what the repository brings along, and has updates of its own.
-  return there.filter(path => isInside(bases.repo, path))
+  return there.flatMap(folder => instructionsIn(folder))
 }
 
 const instructionsIn = (folder: string) =>
   namesIn(folder)
     .filter(name => name.endsWith('.md'))
     .map(name => join(folder, name))
-
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true

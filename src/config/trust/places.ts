@@ -22,7 +22,7 @@ export function isInside(repo: string, path: string): boolean {
 const isBelow = (path: string, folder: string) => path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 
 /** A path without links, as far as it is there. */
-function realPath(path: string): string {
+export function realPath(path: string): string {
   try {
     return realpathSync.native(path)
   } catch {

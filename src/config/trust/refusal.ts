@@ -43,7 +43,21 @@ export function refuseUntrusted(config: Pick<Config, 'trust' | 'leftOut'>, uses:
   const wanted = leftOut.some(({ key }) => uses.keys.includes(key))
   // What was trusted and is gone may have been a check.
   const runs = uses.runs && (trust.says.some(({ key }) => key === null) || trust.state === 'changed')
-  if (wanted || runs) throw new UntrustedError([headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)].join('\n'), trust)
+  if (wanted || runs) throw new UntrustedError(askedFor(trust).join('\n'), trust)
+}
+
+/** What is wrong, and what the repository asks for, one line each. */
+export const askedFor = (trust: Config['trust']): string[] =>
+  // A name may hold a newline, and must not look like a line of ours.
+  [headOf(trust), ...trust.says.map(({ text }) => `  ${text}`)].map(line => line.replaceAll(/[\r\n]+/g, ' '))
+
+const MOST_NAMES = 20
+
+/** The files that trust covers, in one line. */
+export function coveredBy({ files }: Config['trust']): string {
+  const names = Object.keys(files)
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`
 }
 
 /** What is wrong, in one line. */
