@@ -8,7 +8,10 @@ import { readPlainFile } from '../../src/config/plain-file.ts'
 import { roleInstructions } from '../../src/config/role-instructions.ts'
 import { tempFolder } from '../support/temp.ts'
 
-const GIGABYTE = 1024 ** 3
+function ofOneGigabyte(path: string) {
+  writeFileSync(path, '')
+  truncateSync(path, 1024 ** 3)
+}
 
 /** What can stand in the place of a file, and how it is told. */
 const STRANGE: [string, (path: string) => void, RegExp][] = [
@@ -23,7 +26,7 @@ const STRANGE: [string, (path: string) => void, RegExp][] = [
   ['a folder', path => mkdirSync(path), /is a folder, not a file/],
   ['a link to nowhere', path => symlinkSync('nowhere', path), /is a link that leads nowhere/],
   ['a link to itself', path => symlinkSync(path, path), /is a link that leads back to itself/],
-  ['a file of a gigabyte', path => (writeFileSync(path, ''), truncateSync(path, GIGABYTE)), /is larger than/],
+  ['a file of a gigabyte', ofOneGigabyte, /is larger than/],
 ]
 
 const read = async (repo: string) => {

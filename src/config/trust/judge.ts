@@ -67,7 +67,9 @@ export function judge(given: Case): RepositoryTrust {
     ...weighty.flatMap(({ found }) =>
       found.filter(([key, entry]) => !given.isFree(key, entry)).map(([key, entry]) => sayOf(key, entry, repo)),
     ),
-    ...hooks.sort().map(name => ({ key: null, text: `hooks/${name} is ${isFolder(join(repo, 'hooks', name)) ? 'a folder, which is not run' : 'run'}` })),
+    ...hooks
+      .sort()
+      .map(name => ({ key: null, text: `hooks/${name} is ${isFolder(join(repo, 'hooks', name)) ? 'a folder, which is not run' : 'run'}` })),
     ...demands.map(({ name, wants }) => ({ key: null, text: `${name} tells the agent CLI: ${wants.join(', ')}` })),
   ]
   const none: RepositoryTrust = { repo, home, state: 'none', says, changes: [], files: {}, commands: [], foreign: null, problem: null }
