@@ -23,12 +23,15 @@ export function transactionsOf(pool: pg.Pool, { pinnedTo }: Pinning): <T>(change
       await client.query('rollback').catch(() => {
         broken = true
       })
-      throw error
+      throw isAborted(error) ? await connection.firstFailure(error) : error
     } finally {
       client.release(broken)
     }
   }
 }
+
+/** Said of a statement that came after one that failed: it says nothing of why. */
+const isAborted = (error: unknown) => (error as { code?: unknown } | null)?.code === '25P02'
 
 /** A connection for the time of a transaction. */
 class Connection implements DatabaseConnection {
@@ -62,6 +65,12 @@ class Connection implements DatabaseConnection {
     // After a failure PostgreSQL answers a commit with a rollback.
     const [{ command }] = await Promise.all([commit, ...sent])
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back: a statement of it had failed')
+  }
+
+  /** Why the first statement failed; `otherwise` when none did. */
+  async firstFailure(otherwise: unknown): Promise<unknown> {
+    const ends = await Promise.allSettled(this.#sent)
+    return ends.find(end => end.status === 'rejected')?.reason ?? otherwise
   }
 
   streamQuery(): never {

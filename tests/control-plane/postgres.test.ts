@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openPostgresStore } from '../../src/control-plane/postgres-store.ts'
 import { controlPlaneKeepsItsPromises, type Database } from '../contracts/control-plane.ts'
@@ -89,6 +90,18 @@ describe('a change', () => {
     await store.write(async db => store.differs.addEvents(db, 7, [{ ...event, source_seq: 2 }]))
     expect(await ask('select seq from run_events order by cursor')).toEqual([{ seq: 1 }, { seq: 2 }])
   })
+})
+
+test('a change whose statement fails while nobody waits for it fails for that reason, not for what was refused afterwards', async () => {
+  const { url } = await newDatabase()
+  const store = await openPostgresStore(url)
+  onTestFinished(() => store.close())
+  const change = store.write(async db => {
+    const unawaited = sql`select 1 / 0`.execute(db)
+    unawaited.catch(() => {})
+    await db.selectFrom('workers').selectAll().execute()
+  })
+  await expect(change).rejects.toMatchObject({ code: '22012' })
 })
 
 describe('the server', () => {
