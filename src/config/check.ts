@@ -1,3 +1,4 @@
+import { whatIsWanted } from '../core/text/wanted.ts'
 import { showValue } from './masking.ts'
 import { type Key, setting } from './schema.ts'
 import type { Z } from './setting.ts'
@@ -9,7 +10,7 @@ export function check(z: Z, key: Key, found: Found): { value: unknown } | { prob
   const row = setting(key)
   const raw = found.asText && typeof found.raw === 'string' ? fromText(row, found.raw) : found.raw
   if (raw === null && row.default === null) return { value: null }
-  const result = row.schema(z).safeParse(raw)
+  const result = row.schema(z).safeParse(raw, { error: whatIsWanted })
   if (result.success) return { value: result.data }
   const issue = result.error.issues[0]
   const inside = issue && row.kind === 'record' && issue.path.length > 0 ? `at ${issue.path.join('.')} ` : ''

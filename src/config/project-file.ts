@@ -6,6 +6,7 @@ import type { Found, Problem } from './source.ts'
 import { type ReadFile, readTextFile } from './text-file.ts'
 import type { SettingsFile } from './trust/judge.ts'
 import { beyondLimits } from './yaml-size.ts'
+import { yamlFault } from './yaml-words.ts'
 
 /** The names of the project file, in a repository's root. */
 export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
@@ -31,7 +32,7 @@ async function parse({ path, text }: ReadFile, problems: Problem[]): Promise<Map
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
   for (const error of document.errors)
-    problems.push({ kind: 'project', message: `${path} line ${counter.linePos(error.pos[0]).line}: ${error.message}` })
+    problems.push({ kind: 'project', message: `${path} line ${counter.linePos(error.pos[0]).line}: ${yamlFault(error.code)}` })
   if (document.errors.length > 0) return new Map()
 
   const lineOf = (at: string[]): number | null => {
@@ -42,9 +43,8 @@ async function parse({ path, text }: ReadFile, problems: Problem[]): Promise<Map
   }
   try {
     return fromMapping(document.toJS(), { kind: 'project', path, lineOf }, problems)
-  } catch (thrown) {
-    // An alias without its anchor, or a mountain of them.
-    problems.push({ kind: 'project', message: `${path}: ${(thrown as Error).message}` })
+  } catch {
+    problems.push({ kind: 'project', message: `${path}: an alias (*name) has no anchor (&name) before it, or there are too many of them` })
     return new Map()
   }
 }

@@ -67,7 +67,17 @@ const COUNT = 'expected a whole number from 1 to 1000'
 export const count = { kind: 'number', unit: 'times', schema: (z: Z) => between(z, 1, 1000, COUNT).int({ error: COUNT }) } as const
 
 const TEXT = 'expected text that is not empty (in YAML, put a number into quotes)'
-export const text = { kind: 'text', unit: null, schema: (z: Z) => z.string({ error: TEXT }).trim().min(1, { error: TEXT }) } as const
+const PLAIN = 'expected text without a NUL or half a character in it'
+export const text = {
+  kind: 'text',
+  unit: null,
+  schema: (z: Z) =>
+    z
+      .string({ error: TEXT })
+      .trim()
+      .min(1, { error: TEXT })
+      .regex(/^[^\0\uFFFD]*$/, { error: PLAIN }),
+} as const
 /** A path; `~/` is the user's home, and a relative one counts from where it was written. */
 export const path = { ...text, kind: 'path' } as const
 

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../core/task.ts'
+import { whatIsWanted } from '../core/text/wanted.ts'
 import { firstStatus, isRestingStatus } from './rules.ts'
 
 const oneLine = (max: number) =>
@@ -32,7 +33,7 @@ export type TaskDraft = z.input<typeof draftSchema>
 
 /** The draft checked and filled in. Throws USAGE with one line that names each field that is wrong. */
 export function parseDraft(draft: TaskDraft) {
-  const parsed = draftSchema.safeParse(draft)
+  const parsed = draftSchema.safeParse(draft, { error: whatIsWanted })
   if (!parsed.success) {
     const faults = parsed.error.issues.map(issue => `${issue.path.join('.') || 'task'}: ${issue.message}`)
     throw new RunnerError('USAGE', faults.join('; '))

@@ -15,8 +15,19 @@ export function readJson(
 ): ReturnType<typeof JSON.parse> {
   if (text.length > characters) throw new JsonBeyond(`it is longer than ${characters} characters`)
   measure(text, values)
-  const value = JSON.parse(text)
+  const value = JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text)
   return mayBeUnstorable(text) ? storableDocument(value) : value
+}
+
+const BYTE_ORDER_MARK = 0xfeff
+
+/** What a failure of `readJson` says, without quoting the text. */
+export function jsonFault(thrown: unknown): string {
+  const { message } = thrown as Error
+  if (thrown instanceof JsonBeyond) return message
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []
+  if (line !== undefined) return `line ${line}, column ${column} cannot be read`
+  return /end of JSON/.test(message) ? 'it ends too early' : 'it cannot be read'
 }
 
 function measure(text: string, values: number): void {

@@ -3,6 +3,7 @@ import { RunnerError } from '../core/errors.ts'
 import { newRunId } from '../core/ids.ts'
 import { readJson } from '../core/json.ts'
 import type { RunRecord } from '../core/run.ts'
+import { whatIsWanted } from '../core/text/wanted.ts'
 import { lockFileSchemas } from './lock-file-schema.ts'
 
 /*
@@ -56,7 +57,7 @@ export function decodeLockFile(text: string): RunRecord {
   if (version === undefined) return decodeOlder(json)
   if (typeof version === 'number' && version > 1)
     throw new RunnerError('LOCK_FILE_UNREADABLE', `it was written by a newer version of agent-runner (format ${version})`)
-  const parsed = lockFileSchemas().ours.safeParse(json, { jitless: true })
+  const parsed = lockFileSchemas().ours.safeParse(json, { jitless: true, error: whatIsWanted })
   if (!parsed.success) throw new RunnerError('LOCK_FILE_UNREADABLE', firstFault(parsed.error))
   const file = parsed.data
   return {
@@ -82,7 +83,7 @@ export function decodeLockFile(text: string): RunRecord {
 
 /** A file with only the seven old keys: the task is ours, how far it got is not known, its worktree is continued. */
 function decodeOlder(json: unknown): RunRecord {
-  const parsed = lockFileSchemas().older.safeParse(json, { jitless: true })
+  const parsed = lockFileSchemas().older.safeParse(json, { jitless: true, error: whatIsWanted })
   if (!parsed.success) throw new RunnerError('LOCK_FILE_UNREADABLE', firstFault(parsed.error))
   const file = parsed.data
   const data = file.task_data ?? {}

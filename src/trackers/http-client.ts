@@ -4,6 +4,7 @@ import { RunnerError } from '../core/errors.ts'
 import { readJson } from '../core/json.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
 import type { AnswerTimes } from '../core/ports.ts'
+import { whatIsWanted } from '../core/text/wanted.ts'
 import { AnswerClock } from './answer-times.ts'
 
 /** An answer of the server whose body is JSON; null for one without a body (204). */
@@ -235,7 +236,7 @@ function contentType(body: TrackerRequest['body']): Record<string, string> {
 /** The body as the schema reads it; TRACKER_CONFUSED names the first place that does not fit. */
 export function understood<T>(server: string, schema: z.ZodType<T>, body: unknown): T {
   // To compile a schema takes longer than to read what a tracker says in an hour.
-  const result = schema.safeParse(body, { jitless: true })
+  const result = schema.safeParse(body, { jitless: true, error: whatIsWanted })
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const where = issue?.path.join('.') || 'the answer'

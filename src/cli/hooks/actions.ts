@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
-import { readJson } from '../../core/json.ts'
+import { jsonFault, readJson } from '../../core/json.ts'
 import type { HookDocument, HookName } from '../../core/ports.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
+import { whatIsWanted } from '../../core/text/wanted.ts'
 import { duration } from '../../core/text/words.ts'
 import { findHooks } from '../../system/hook-discovery.ts'
 import { type HookOptions, openHooks } from '../../system/hooks.ts'
@@ -90,9 +91,11 @@ async function taskFrom(file: string | null): Promise<Task> {
   try {
     content = readJson(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new RunnerError('USAGE', `--task ${file}: ${(error as Error).message}`, { cause: error })
+    throw new RunnerError('USAGE', `--task ${file}: ${error instanceof SyntaxError ? jsonFault(error) : (error as Error).message}`, {
+      cause: error,
+    })
   }
-  const parsed = sampleTask.safeParse(content)
+  const parsed = sampleTask.safeParse(content, { error: whatIsWanted })
   if (parsed.success) return taskFromSample(parsed.data)
   const [first] = parsed.error.issues
   throw new RunnerError('USAGE', `--task ${file}: ${[first?.path.join('.'), first?.message].filter(Boolean).join(': ')}`)

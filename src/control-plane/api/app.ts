@@ -1,6 +1,6 @@
 import Fastify, { type FastifyRequest, type RouteOptions } from 'fastify'
 import type * as z from 'zod'
-import { JsonBeyond, readJson } from '../../core/json.ts'
+import { JsonBeyond, jsonFault, readJson } from '../../core/json.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { addressesOf } from './arrival.ts'
 import { authorise, type Caller, identify } from './auth.ts'
@@ -89,7 +89,7 @@ async function parseJson(_request: FastifyRequest, text: string | Buffer): Promi
   try {
     return readJson(text.toString(), { values: LIMITS.jsonValues.most })
   } catch (error) {
-    throw new Refusal(400, `the body is ${error instanceof JsonBeyond ? 'not taken' : 'not JSON'}: ${(error as Error).message}`)
+    throw new Refusal(400, `the body is ${error instanceof JsonBeyond ? 'not taken' : 'not JSON'}: ${jsonFault(error)}`)
   }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { cut } from '../../core/text/words.ts'
 import { type Arrival, arrivals } from './arrival.ts'
 import { Refusal } from './problem.ts'
 
@@ -33,11 +34,11 @@ export function guard({ allowedHosts, corsOrigins, publicUrl, trustProxy = [] }:
     for (const called of request.arrival.hosts) {
       const host = hostOf(called)
       if (host === null || !(isIP(host) || names.has(host)))
-        throw new Refusal(421, `this server is not called ${JSON.stringify(called ?? '')}; --allowed-hosts can allow a name`)
+        throw new Refusal(421, `this server is not called ${JSON.stringify(cut(called ?? '', 200))}; --allowed-hosts can allow a name`)
     }
     const { origin } = request.headers
     if (origin !== undefined && origin !== shown?.origin && origin !== ownOrigin(request.arrival)) {
-      if (!origins.has(origin)) throw new Refusal(403, `pages of ${JSON.stringify(origin)} may not use this server`)
+      if (!origins.has(origin)) throw new Refusal(403, `pages of ${JSON.stringify(cut(origin, 200))} may not use this server`)
       allow(reply, origin)
       if (request.method === 'OPTIONS') return reply.code(204).send()
       return

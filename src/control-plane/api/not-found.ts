@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { cut } from '../../core/text/words.ts'
 import { PROBLEM_TYPE, problemOf, Refusal } from './problem.ts'
 import type { ApiServer } from './server-types.ts'
 
@@ -20,10 +21,11 @@ export function refuseUnknown(api: ApiServer): void {
   api.setNotFoundHandler({ preHandler: api.rateLimit() }, (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?')[0]!
     const allowed = allowedAt(path)
+    const shown = cut(path, 200)
     const refusal =
       allowed.length > 0
-        ? new Refusal(405, `${path} takes ${allowed.join(', ')}, and not ${request.method}`, { headers: { allow: allowed.join(', ') } })
-        : new Refusal(404, `there is nothing at ${request.method} ${path}`)
+        ? new Refusal(405, `${shown} takes ${allowed.join(', ')}, and not ${request.method}`, { headers: { allow: allowed.join(', ') } })
+        : new Refusal(404, `there is nothing at ${request.method} ${shown}`)
     return reply.code(refusal.status).headers(refusal.headers).type(PROBLEM_TYPE).send(problemOf(refusal))
   })
 }

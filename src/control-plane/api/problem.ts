@@ -30,7 +30,7 @@ export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Refusal) return httpProblem(thrown.status, thrown.message, thrown.errors)
   const status = (thrown as FastifyError | null)?.statusCode
   if (!(thrown instanceof RunnerError) && status !== undefined && status >= 400 && status < 500)
-    return httpProblem(status, PLAINLY[(thrown as FastifyError).code] ?? (thrown as Error).message)
+    return httpProblem(status, PLAINLY[(thrown as FastifyError).code] ?? 'the server does not take this')
   const { code, message, advice } = asRunnerError(thrown)
   const { http, kind } = ERRORS[code]
   if (kind === 'usage' && http === 422) return httpProblem(http, message)
@@ -47,6 +47,7 @@ const PLAINLY: Record<string, string> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be JSON: Content-Type: application/json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'the body is too large',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'Content-Length is not the length of the body',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the address is too long: no id and no name has so many characters',
   FST_ERR_BAD_URL: 'the address cannot be decoded: a % must be followed by two hexadecimal digits',
 }
 

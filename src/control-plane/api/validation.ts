@@ -1,17 +1,25 @@
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import type * as z from 'zod'
 import { storableDocument } from '../../core/storable.ts'
+import { whatIsWanted } from '../../core/text/wanted.ts'
+import { cut } from '../../core/text/words.ts'
 import { Refusal } from './problem.ts'
 
 type Place = 'body' | 'query' | 'path' | 'headers'
 const PLACES = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const
 
+/** How many of the places that are invalid are named, and how long a name may be that somebody else has made up. */
+const MOST_ERRORS = 100
+const nameOf = (text: string) => cut(text, 200)
+
 /** What a schema makes of data from outside; 422 that names each invalid place. */
 export function parsed<S extends z.ZodType>(schema: S, data: unknown, where: Place): z.output<S> {
   // Bodies were made storable as they were read.
-  const result = schema.safeParse(where === 'body' ? data : storableDocument(data), { error: plainly })
+  const result = schema.safeParse(where === 'body' ? data : storableDocument(data), { error: whatIsWanted })
   if (result.success) return result.data
-  const errors = result.error.issues.map(issue => ({ in: where, path: issue.path.join('.'), message: issue.message }))
+  const errors = result.error.issues
+    .slice(0, MOST_ERRORS)
+    .map(issue => ({ in: where, path: nameOf(issue.path.join('.')), message: issue.message }))
   const said = errors.map(({ path, message }) => `${[where, path].filter(Boolean).join(' ')}: ${message}`)
   throw new Refusal(422, said.slice(0, 10).join('; '), { errors })
 }
@@ -56,17 +64,14 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
  * since programs send back what they were given.
  */
 export function refuseUnknownKeys(query: object, known: readonly string[]): void {
-  const unknown = Object.keys(query).filter(key => !known.includes(key))
+  const unknown = Object.keys(query)
+    .filter(key => !known.includes(key))
+    .slice(0, MOST_ERRORS)
+    .map(nameOf)
   if (unknown.length === 0) return
   const message = known.length === 0 ? 'is not known here; no query is' : `is not known here; known are ${known.join(', ')}`
   const errors = unknown.map(path => ({ in: 'query' as const, path, message }))
   throw new Refusal(422, `query ${unknown.slice(0, 10).join(', ')}: ${message}`, { errors })
-}
-
-/** What zod says without words of our own, more plainly. */
-function plainly({ code, input, ...issue }: z.core.$ZodRawIssue): string | undefined {
-  if (code !== 'invalid_type') return undefined
-  return input === undefined ? 'is missing' : `must be of the type ${issue.expected}`
 }
 
 /** Answers are typed by their schemas when the program is checked, and held to them by tests; here they only become text. */

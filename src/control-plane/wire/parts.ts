@@ -30,8 +30,11 @@ export const line = (max: number) =>
     .max(max, `must have at most ${max} characters`)
     .regex(/^[^\r\n\0]*$/, 'must be one line')
 
+/** What is used as it is, such as a path or a branch: with U+FFFD in the place of a NUL it would be another one. */
+export const exact = (max: number) => line(max).regex(/^[^\uFFFD]*$/, 'must not have a NUL or half a character in it')
+
 /** A model's name. */
-export const modelName = line(100).regex(MODEL_NAME, MODEL_NAME_WRONG)
+export const modelName = exact(100).regex(MODEL_NAME, MODEL_NAME_WRONG)
 
 /** Any text up to a length. */
 export const prose = (max: number) => z.string().max(max, `must have at most ${max} characters`)

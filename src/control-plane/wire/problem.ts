@@ -30,7 +30,10 @@ export const problem = z
     errors: z
       .array(z.object({ in: z.enum(['body', 'query', 'path', 'headers']), path: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'Each place that is invalid.', examples: [[{ in: 'body', path: 'goal', message: 'must not be empty' }]] }),
+      .meta({
+        description: 'Each place that is invalid, up to a hundred.',
+        examples: [[{ in: 'body', path: 'goal', message: 'must not be empty' }]],
+      }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })
 

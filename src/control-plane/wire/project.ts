@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import { filled, line, optional, page, projectId, prose, time } from './parts.ts'
+import { exact, filled, line, optional, page, projectId, prose, time } from './parts.ts'
 
 const name = line(200).meta({ description: 'Unique among the projects of a customer.', examples: ['shop'] })
-const localPath = line(4_000)
+const localPath = exact(4_000)
   .regex(/^\//, 'must be an absolute path')
   .refine(path => !path.split('/').includes('..'), 'must not lead through ..')
   .meta({ description: 'The repository on the machine of its runners.', examples: ['/srv/shop'] })

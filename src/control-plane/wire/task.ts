@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
 import type { TaskState } from '../run-states.ts'
-import { filled, LONG, line, modelName, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
+import { exact, filled, LONG, line, modelName, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
 const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satisfies TaskState[]
@@ -26,7 +26,7 @@ export const taskFields = z.object({
     .meta({ description: 'Who is to do it.', examples: ['backend_dev'] }),
   seniority: z.enum(LEVELS).meta({ description: 'The least level of the agent.' }),
   complexity: z.enum(COMPLEXITIES).meta({ description: 'minor works in place, major in a worktree on a branch of its own.' }),
-  branch: line(200).nullable().meta({ description: 'The branch to work on; null lets the runner name one.' }),
+  branch: exact(200).nullable().meta({ description: 'The branch to work on; null lets the runner name one.' }),
   priority: z.int().min(-1_000_000).max(1_000_000).meta({ description: 'Higher goes first.' }),
   acceptance_criteria: z.array(prose(5_000).trim().min(1, 'must not be empty')).max(200),
   depends_on: z.array(taskId).max(200).meta({ description: 'Tasks that must be done before.' }),

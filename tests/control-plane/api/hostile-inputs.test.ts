@@ -1,7 +1,13 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
+import * as z from 'zod'
+import type { Refusal } from '../../../src/control-plane/api/problem.ts'
+import { parsed } from '../../../src/control-plane/api/validation.ts'
 import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
 import { postgresServer } from '../../support/postgres.ts'
+import { ask } from './ask.ts'
 import { type Station, station } from './station.ts'
 
 const postgres = postgresServer()
@@ -99,6 +105,9 @@ async function asked(
   return [answer.status, answer.status < 400 ? '' : said.replace(/(prj|run|tsk|wrk)_[0-9a-z]+/g, '$1')]
 }
 
+/** How the library speaks that checks what comes in. */
+const ZOD = /Invalid (?:input|option|string|number|value|key|discriminator|ISO)|Too (?:big|small)|Unrecognized key|, received |[<>]=?\d/
+
 test('whatever is asked of any endpoint, both databases answer alike, and neither with a fault', async () => {
   const plane = await openControlPlane(await postgres.database())
   onTestFinished(() => plane.close())
@@ -118,9 +127,96 @@ test('whatever is asked of any endpoint, both databases answer alike, and neithe
         asked(post, projects[1]!, paths, which, one),
       ])
       expect(second).toEqual(first)
-      expect((first as [number])[0]).toBeLessThan(500)
+      const [status, said] = first as [number, string]
+      expect(status).toBeLessThan(500)
+      expect(said).not.toMatch(ZOD)
     }),
     { numRuns: 400 },
   )
   expect([...lite.faults, ...post.faults]).toEqual([])
+})
+
+test('whatever stands in a field, what is wanted there is said in our own words', async () => {
+  const values = [
+    null,
+    1e308,
+    -1,
+    1.5,
+    '',
+    ' ',
+    'x'.repeat(4_001),
+    '\0',
+    [],
+    [1],
+    Array(1_001).fill('x'),
+    {},
+    { x: 1 },
+    true,
+    { 'x\0': {} },
+  ]
+  const folder = join(import.meta.dirname, '../../../src/control-plane/wire')
+  const files: Record<string, unknown>[] = await Promise.all(readdirSync(folder).map(file => import(join(folder, file))))
+  const schemas = files.flatMap(file => Object.values(file).filter((one): one is z.ZodType => one instanceof z.ZodType))
+  const wrong = (schema: z.ZodType, value: unknown): { path: string; message: string }[] => {
+    try {
+      parsed(schema, value, 'body')
+      return []
+    } catch (error) {
+      return (error as Refusal).errors ?? []
+    }
+  }
+  const messages = new Set<string>()
+  for (const schema of schemas) {
+    const fields = Object.keys((z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }).properties ?? {}) as object)
+    for (const value of values) {
+      for (const { message } of wrong(schema, value)) messages.add(message)
+      for (const field of fields)
+        for (const deeper of [value, [value], { [field]: value }, [{ goal: value, seq: value, type: value }]])
+          for (const { message } of wrong(schema, { [field]: deeper })) messages.add(message)
+    }
+  }
+  expect(messages.size).toBeGreaterThan(30)
+  expect([...messages].filter(message => ZOD.test(message) || !/^[a-z]/.test(message))).toEqual([])
+})
+
+test.each(['local_path', 'branch', 'model'])('a NUL or half a character in %s is refused, and not kept as another sign', async field => {
+  const at = await station()
+  const shop = { name: 'shop', local_path: '/srv/shop' }
+  await at.post('/projects', shop)
+  for (const bad of ['/srv/a\0b', '/srv/a\ud800']) {
+    const answer =
+      field === 'local_path'
+        ? await at.post('/projects', { name: 'other', local_path: bad })
+        : await at.post('/runs', { goal: 'x', [field]: bad })
+    expect(answer.status).toBe(422)
+    expect(JSON.stringify(answer.json)).toContain(field)
+  }
+})
+
+test('a mark of the byte order before a body is passed over', async () => {
+  const at = await station()
+  const body = `\ufeff${JSON.stringify({ name: 'shop', local_path: '/srv/shop' })}`
+  expect((await ask(`${at.url}/projects`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status).toBe(201)
+})
+
+test('what is refused is said in few words, whatever was sent, and not in those of a parser', async () => {
+  const at = await station()
+  const long = 'x'.repeat(10_000)
+  const bodies = ['{', `{"a": ${long}}`, '{"a":1,}', '[1 2]', '\ufeff', `"${long}`]
+  const answers = [
+    ...(await Promise.all(
+      bodies.map(body => ask(`${at.url}/runs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })),
+    )),
+    ...(await Promise.all(
+      [`/runs/${long}`, `/${long}`, `/runs?${long}=1`, `/runs?${'k=1&'.repeat(2_000)}`].map(path => ask(at.url + path)),
+    )),
+    await ask(`${at.url}/runs`, { headers: { host: long } }),
+    await ask(`${at.url}/runs`, { headers: { origin: `http://${long}` } }),
+  ]
+  for (const { status, text } of answers) {
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(status).toBeLessThan(500)
+    expect(text.length).toBeLessThan(1_200)
+    expect(text).not.toMatch(/Unexpected|JSON at position|is not valid JSON/)
+  }
 })
