@@ -13,13 +13,28 @@ import { Stage } from './attacks/stage.ts'
 import { tasks } from './attacks/tasks.ts'
 import { terminals } from './attacks/terminals.ts'
 import { trust } from './attacks/trust.ts'
+import { usersWork } from './attacks/users-work.ts'
 
 /*
  * The proof of SECURITY.md: each attack gets a stage of its own (state folder, repository, environment), does its worst to
  * the built program, and says what it saw.
  */
 
-const PARTS: Part[] = [tasks, terminals, shortage, evidence, server, processes, agentfaults, limits, trust, secrets, isolation, clients]
+const PARTS: Part[] = [
+  tasks,
+  terminals,
+  shortage,
+  evidence,
+  server,
+  processes,
+  agentfaults,
+  limits,
+  trust,
+  secrets,
+  isolation,
+  clients,
+  usersWork,
+]
 
 interface Row extends Verdict {
   part: string

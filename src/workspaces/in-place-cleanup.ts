@@ -1,7 +1,7 @@
 import type { WorkspaceRecord } from '../core/run.ts'
 import { keepLooseCommits, readCheckout } from './checkout-state.ts'
 import { clearStaleLocks } from './git-at-work.ts'
-import { usersPathsTouched } from './in-place.ts'
+import { giveBack, touchedPaths } from './give-back.ts'
 import { moveAway } from './move-away.ts'
 import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
@@ -19,14 +19,14 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
   const git = gitAt(place, repository.root)
   await clearStaleLocks(repository.gitDir, repository.root)
   const { status } = await readCheckout(git, repository.gitDir, workspace)
-  const touched = await usersPathsTouched(place, workspace, status)
+  const touched = await touchedPaths(place, workspace, status)
   if (workspace.dirtyAtStart.length > 0 && touched.length === 0) await git.ask(['update-ref', '-d', startRef(request.runId)])
   await keepLooseCommits(git, repository.gitDir, request.runId, status, workspace.base)
   // A success does not leave a merge in the way of the next task either.
   const asItIs = success && unfinishedOperation(repository.gitDir) === null && conflictsOf(status).length === 0
   let after = status
+  const isUsers = usersPaths(workspace.dirtyAtStart)
   if (!asItIs) {
-    const isUsers = usersPaths(workspace.dirtyAtStart)
     const isAgents = (path: string) => !isUsers(path) && !path.endsWith('/')
     // Without the agent's own .gitignore there may be files to see that it had hidden: hence more than once.
     for (let round = 0; round < 3 && after.entries.some(entry => isAgents(entry.path)); round++) {
@@ -36,10 +36,12 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
     await quitOperation(git, repository.gitDir)
   }
   if (workspace.branch === null || after.branch === workspace.branch) return
+  // The user's changes go along, or git refuses.
   if (
-    after.entries.every(entry => entry.path.endsWith('/')) &&
+    after.entries.every(({ path }) => path.endsWith('/') || isUsers(path)) &&
     (await git.ask(['checkout', '--quiet', workspace.branch, '--'], { slow: true })) !== null
-  )
+  ) {
     options.warn(`the agent had left ${repository.root} on ${after.branch ?? 'a detached HEAD'}; it is back on ${workspace.branch}`)
-  else options.warn(`the agent left ${repository.root} on ${after.branch ?? 'a detached HEAD'} instead of ${workspace.branch}`)
+    if (touched.length > 0) await giveBack(place, workspace, (await readCheckout(git, repository.gitDir, workspace)).status)
+  } else options.warn(`the agent left ${repository.root} on ${after.branch ?? 'a detached HEAD'} instead of ${workspace.branch}`)
 }

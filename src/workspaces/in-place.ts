@@ -8,6 +8,7 @@ import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import type { Git } from './git.ts'
 import { clearStaleLocks } from './git-at-work.ts'
+import { giveBack } from './give-back.ts'
 import { identityEnv } from './identity.ts'
 import { moveAway } from './move-away.ts'
 import { withoutNoise } from './noise.ts'
@@ -15,11 +16,11 @@ import { lookAround, readPicture, seeCheckout, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
-import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
+import { dropPrivateIndex, privateIndex, takeSnapshot } from './snapshot.ts'
 import { splitOutUsers } from './split-out.ts'
 import { conflictsOf, readStatus, type Status, withConflicts } from './status.ts'
 import { tellLinks, untrackedRepositories } from './submodules.ts'
-import { emptyTree, treeChanges } from './trees.ts'
+import { emptyTree, indexChanges, indexInfo } from './trees.ts'
 import { somePaths, usersPaths } from './users-paths.ts'
 import type { CollectedWork } from './work-report.ts'
 
@@ -76,18 +77,32 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
       const { tree, incomplete } = await takeSnapshot(git, gitDir, safeRun(request.runId), { repositories: untrackedRepositories(status) })
       if (incomplete) options.warn(`not all uncommitted changes could be read: ${incomplete}`)
       const env = await identityEnv(git, options.author)
-      const sha = await commitTree(git, tree, status.head, `Uncommitted changes before task ${request.task.id}`, env)
+      const staged = await keepStaged(tree, env)
+      const sha = await commitTree(git, tree, staged ?? status.head, `Uncommitted changes before task ${request.task.id}`, env)
       await git.run(['update-ref', startRef(request.runId), sha])
       return tree
     } finally {
       dropPrivateIndex(gitDir, safeRun(request.runId))
     }
   }
+
+  /** What is staged and not in the files is kept as a commit before theirs. */
+  async function keepStaged(tree: string, env: Record<string, string>): Promise<string | null> {
+    const head = status.head ?? (await emptyTree(git))
+    const index = { GIT_INDEX_FILE: privateIndex(gitDir, safeRun(request.runId)) }
+    const unlike = new Set((await indexChanges(git, tree)).map(({ path }) => path))
+    const staged = await indexChanges(git, head)
+    if (!staged.some(({ path, now }) => now && unlike.has(path))) return null
+    await git.run(['read-tree', head], { env: index })
+    await git.run(['update-index', '-z', '--index-info'], { env: index, input: indexInfo(staged, 'now') })
+    const kept = (await git.run(['write-tree'], { env: index })).trim()
+    return await commitTree(git, kept, status.head, `Staged before task ${request.task.id}`, env)
+  }
 }
 
 /** Commits what the agent changed after a success, never what the user had changed before, and reports what was done. */
 export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
-  const { repository, request } = place
+  const { repository } = place
   const git = gitAt(place, repository.root)
   const { gitDir } = repository
   await clearStaleLocks(gitDir, repository.root)
@@ -101,16 +116,13 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
     const open = usersChanges(place, status).filter(path => !isUsers(path))
     if (open.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(open)}${withConflicts(status)}.`)
   }
-  if (workspace.dirtyAtStart.length > 0) {
-    const staged = readPicture(place)?.staged ?? []
-    remarks.push(...(await splitOutUsers({ git, gitDir, runId: safeRun(request.runId), base: workspace.base, isUsers, staged })))
+  if (workspace.startTree !== null && workspace.dirtyAtStart.length > 0) {
+    const { staged = [], branches = {} } = readPicture(place) ?? {}
+    const { base, startTree } = workspace
+    remarks.push(...(await splitOutUsers(place, { git, base, known: Object.values(branches), isUsers, startTree, staged })))
+    remarks.push(...(await giveBack(place, workspace, left)))
     left = (await readCheckout(git, gitDir, workspace)).status
   }
-  const touched = await usersPathsTouched(place, workspace, left)
-  if (touched.length > 0)
-    remarks.push(
-      `The agent also changed ${somePaths(touched)}, where there were uncommitted changes before; they were not committed, and how they were is kept in ${startRef(request.runId)}.`,
-    )
   remarks.push(...(await tellIgnored(place, left)))
   const report = await reportWork(place, git, gitDir, workspace, left)
   remarks.push(...(await tellLinks(git, report.links)))
@@ -132,20 +144,6 @@ async function commitAgents(place: Place, git: Git, workspace: WorkspaceRecord, 
   const ref = open.length > 0 ? await moveAway(place, git, after, isAgents, 'Still uncommitted after the commit of') : null
   if (ref) remarks.push(`Changed again by the commit's hooks, or not to be committed: ${somePaths(open)}; kept in ${ref}.`)
   return remarks
-}
-
-/** The user's own paths that are no longer as they were when the agent began. */
-export async function usersPathsTouched(place: Place, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
-  if (workspace.startTree === null || workspace.dirtyAtStart.length === 0) return []
-  const { gitDir, root } = place.repository
-  const git = gitAt(place, root)
-  const isUsers = usersPaths(workspace.dirtyAtStart)
-  try {
-    const { tree } = await takeSnapshot(git, gitDir, safeRun(place.request.runId), { repositories: untrackedRepositories(status) })
-    return (await treeChanges(git, workspace.startTree, tree)).map(change => change.path).filter(isUsers)
-  } finally {
-    dropPrivateIndex(gitDir, safeRun(place.request.runId))
-  }
 }
 
 /** Says which ignored files the agent made, changed or deleted: git shows none of them. */

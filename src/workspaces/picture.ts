@@ -40,7 +40,7 @@ const Picture = z.object({
   shared: z.object({ config: z.string(), files: stamps }),
   /** The text of each further file of settings that git reads in the workspace; null where there is none. */
   settings: z.record(z.string(), z.string().nullable()).optional(),
-  /** What of the settings was put back after the agent, as sentences. */
+  /** What was put back after the agent, as sentences. */
   putBack: z.array(z.string()).optional(),
 })
 
@@ -69,6 +69,16 @@ export function pictureAt(commonDir: string, runId: string): Picture | null {
 export function changePicture(commonDir: string, runId: string, change: (picture: Picture) => Picture): void {
   const picture = pictureAt(commonDir, runId)
   if (picture) write(fileIn(commonDir, runId), change(picture))
+}
+
+/** Has the report say a sentence, also when a kill comes before it. Answers with the sentence where there is no picture to keep it. */
+export function noteInPicture({ repository, request }: Place, sentence: string): string[] {
+  if (pictureAt(repository.commonDir, request.runId) === null) return [sentence]
+  changePicture(repository.commonDir, request.runId, picture => ({
+    ...picture,
+    putBack: [...new Set([...(picture.putBack ?? []), sentence])],
+  }))
+  return []
 }
 
 function write(file: string, picture: Picture): void {

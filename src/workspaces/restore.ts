@@ -28,7 +28,8 @@ export async function quitOperation(git: Git, gitDir: string): Promise<void> {
   if (operation) await git.ask([operation, '--quit'])
 }
 
-function removeFile(top: string, path: string): void {
+/** Removes a file, and the folders that are empty without it. */
+export function removeFile(top: string, path: string): void {
   const file = fileAt(top, path)
   const found = lstatSync(file, { throwIfNoEntry: false })
   if (!found || found.isDirectory()) return

@@ -13,6 +13,24 @@ export async function treeChanges(git: Git, before: string, now: string): Promis
   return parseRaw(await git.names(['diff-tree', '-r', '-z', '--raw', '--no-renames', before, now], { slow: true }))
 }
 
+/** The same of many trees at once: how each of them differs from `before`. Trees alone, no commits. */
+export async function treesChanges(git: Git, before: string, trees: string[]): Promise<Map<string, TreeChange[]>> {
+  const found = new Map<string, TreeChange[]>()
+  const input = trees.map(tree => `${before} ${tree}\n`).join('')
+  const pieces = await git.names(['diff-tree', '--stdin', '-r', '-z', '--raw', '--no-renames'], { input, slow: true })
+  let changes: TreeChange[] = []
+  for (let at = 0; at < pieces.length; at += 2) {
+    // What stands before a change names the trees that it is a change of; those that differ in nothing stand there alone.
+    const [change = '', ...heads] = pieces[at]!.split('\n').reverse()
+    for (const head of heads.reverse()) {
+      changes = []
+      found.set(head.split(' ')[1]!, changes)
+    }
+    if (change !== '') changes.push(...parseRaw([change, pieces[at + 1]!]))
+  }
+  return found
+}
+
 /** The paths in which the index differs from a tree or commit. */
 export async function indexChanges(git: Git, tree: string, env: Record<string, string> = {}): Promise<TreeChange[]> {
   return parseRaw(await git.names(['diff-index', '--cached', '-r', '-z', '--raw', '--no-renames', tree], { slow: true, env }))

@@ -98,8 +98,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       const collect = { worktree: collectWorktree, clone: collectClone, 'in-place': collectInPlace }[workspace.kind]
       const listed = await listedBeside(place.git, request.runId, async () => {
         const collecting = collect(place, workspace, success)
-        // A clone brings its branches into the repository; what it then looks like is to be told.
-        if (workspace.kind === 'clone') await collecting
+        // A clone brings its branches into the repository, in place branches may be written anew; what it then looks like is to be told.
+        if (workspace.kind !== 'worktree') await collecting
         const [{ links: _, ...work }, look] = await Promise.all([collecting, lookBeside(place)])
         const beside = look ? await tellBeside(place, workspace, work.branch, look) : []
         return { ...work, remarks: [...work.remarks, ...beside] }

@@ -150,41 +150,6 @@ describe('uncommitted changes of the user beside a task in place', () => {
     }
   })
 
-  test.each<[string, (repo: string) => void, RegExp]>([
-    [
-      'a merge is among them',
-      repo => {
-        git(repo, 'checkout', '-q', '-b', 'side')
-        writeFiles(repo, { 'side.txt': 's\n' })
-        git(repo, 'add', 'side.txt')
-        git(repo, 'commit', '-q', '-m', 'side', 'side.txt')
-        git(repo, 'checkout', '-q', 'main')
-        git(repo, 'commit', '-q', '-am', 'all')
-        git(repo, 'merge', '-q', '--no-edit', 'side')
-      },
-      /there is a merge among them/,
-    ],
-    [
-      'another branch has them',
-      repo => {
-        git(repo, 'commit', '-q', '-am', 'all')
-        git(repo, 'branch', 'copy')
-      },
-      /refs\/heads\/copy has them too/,
-    ],
-  ])('in commits that cannot be made again since %s, are told', async (_, work, reason) => {
-    const repo = gitRepo({ 'mine.txt': 'm\n' })
-    writeFiles(repo, { 'mine.txt': "user's\n" })
-    const { workspaces } = workspacesOf(repo, { dirtyInPlace: 'allow' })
-    const workspace = await workspaces.prepare(minor())
-    work(repo)
-    const head = git(repo, 'rev-parse', 'HEAD')
-    const { remarks } = await workspaces.collect(workspace, minor(), true)
-    expect(remarks.join()).toMatch(/hold uncommitted changes of yours \(mine\.txt\), and stay as they are/)
-    expect(remarks.join()).toMatch(reason)
-    expect(git(repo, 'rev-parse', 'HEAD')).toBe(head)
-  })
-
   test('author, dates, encoding and message of a commit that is made again stay as they were', async () => {
     const repo = gitRepo({ 'mine.txt': 'm\n' })
     writeFiles(repo, { 'mine.txt': "user's\n", 'a.txt': 'a\n' })

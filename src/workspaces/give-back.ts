@@ -1,0 +1,164 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { WorkspaceRecord } from '../core/run.ts'
+import { fileAt } from './file-names.ts'
+import type { Git } from './git.ts'
+import { noteInPicture, readPicture } from './picture.ts'
+import { gitAt, type Place } from './place.ts'
+import { safeRun, startRef } from './rescue.ts'
+import { removeFile } from './restore.ts'
+import { dropPrivateIndex, privateIndex, takeSnapshot } from './snapshot.ts'
+import { conflictsOf, type Status } from './status.ts'
+import { untrackedRepositories } from './submodules.ts'
+import { emptyTree, indexChanges, indexInfo, type TreeChange, treeChanges } from './trees.ts'
+import { somePaths, usersPaths } from './users-paths.ts'
+
+/** A path of the user that is not as it was before the agent began (`before`). */
+interface Touched extends TreeChange {
+  /** It is as before the user's change, or as it was staged, or gone: a command of the agent's has wiped the change, and nobody has made another one. */
+  wiped: boolean
+  /** A commit of the run has it otherwise than the commit that the work began on. */
+  inCommit: boolean
+}
+
+/**
+ * Puts back those of the user's uncommitted changes that were deleted or reverted while the agent worked (`git reset --hard`, `git clean`, `rm` …),
+ * where nothing is in the way, and stages again what was staged. What the agent has made of them stays. Tells both. Repeating it ends it.
+ */
+export async function giveBack(place: Place, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
+  const staged = readPicture(place)?.staged ?? []
+  const remarks: string[] = []
+  let touched = await touchedPaths(place, workspace, status)
+  const wiped = touched.filter(one => one.wiped && !one.inCommit)
+  if (wiped.length > 0) {
+    const paths = somePaths(wiped.map(({ path }) => path))
+    const said = noteInPicture(
+      place,
+      `Uncommitted changes of yours were deleted or reverted while the agent worked, and were put back: ${paths}.`,
+    )
+    await putBack(place, workspace, wiped)
+    touched = await touchedPaths(place, workspace, status)
+    if (!wiped.every(({ path }) => touched.some(one => one.path === path))) remarks.push(...said)
+  }
+  if (conflictsOf(status).length === 0) await stageAgain(place, workspace, staged)
+  const gone = touched.filter(one => one.wiped)
+  if (gone.length > 0)
+    remarks.push(
+      `Uncommitted changes of yours were deleted or reverted while the agent worked, and could not be put back (${somePaths(pathsOf(gone))}): something else is there now. ${howBack(place, gone)}`,
+    )
+  for (const inCommit of [false, true]) {
+    const changed = touched.filter(one => !one.wiped && one.inCommit === inCommit)
+    if (changed.length === 0) continue
+    const where = inCommit ? 'a commit has it' : 'it was not committed'
+    remarks.push(
+      `The agent also changed ${somePaths(pathsOf(changed))}, where there were uncommitted changes before; ${where}. ${howBack(place, changed)}`,
+    )
+  }
+  const lost = workspace.dirtyAtStart.filter(path => path.endsWith('/') && !lstatSync(fileAt(workspace.path, path), QUIET))
+  if (lost.length > 0) remarks.push(`The repositories inside ${somePaths(lost)} are gone; nothing of them was kept.`)
+  return remarks
+}
+
+const QUIET = { throwIfNoEntry: false } as const
+
+const pathsOf = (touched: Touched[]) => touched.map(({ path }) => path)
+
+/** The user's own paths that are no longer as they were when the agent began. */
+export async function touchedPaths(place: Place, workspace: WorkspaceRecord, status: Status): Promise<Touched[]> {
+  const { startTree } = workspace
+  if (startTree === null || workspace.dirtyAtStart.length === 0) return []
+  const { gitDir, root } = place.repository
+  const git = gitAt(place, root)
+  const run = safeRun(place.request.runId)
+  const isUsers = usersPaths(workspace.dirtyAtStart)
+  const of = (changes: TreeChange[]) => changes.filter(({ path }) => isUsers(path))
+  const empty = await emptyTree(git)
+  const base = workspace.base ?? empty
+  try {
+    const files = of(await treeChanges(git, base, startTree)).filter(({ path, now }) => now && isFileAt(root, path))
+    // What the agent made ignored is there all the same.
+    const hidden = files.map(({ path }) => path)
+    const { tree } = await takeSnapshot(git, gitDir, run, { repositories: untrackedRepositories(status), hidden })
+    const changed = of(await treeChanges(git, startTree, tree))
+    if (changed.length === 0) return []
+    const head = await headTree(git)
+    const unlikeHead = new Set((await treeChanges(git, head, tree)).map(({ path }) => path))
+    const committed = new Set((await treeChanges(git, base, head)).map(({ path }) => path))
+    const staged = new Map((readPicture(place)?.staged ?? []).map(({ path, now }) => [path, now]))
+    const isStaged = ({ path, now }: TreeChange) => staged.has(path) && isSame(staged.get(path)!, now)
+    return changed.map(change => {
+      const inCommit = committed.has(change.path)
+      return { ...change, inCommit, wiped: change.now === null || isStaged(change) || (!inCommit && !unlikeHead.has(change.path)) }
+    })
+  } finally {
+    dropPrivateIndex(gitDir, run)
+  }
+}
+
+/** Whether there is a file or a link at a path, and no link on the way to it. */
+function isFileAt(top: string, path: string): boolean {
+  const found = isWayFree(top, path) && lstatSync(fileAt(top, path), QUIET)
+  return found ? found.isFile() || found.isSymbolicLink() : false
+}
+
+/** Whether all folders on the way to a path are folders, or are not there. */
+function isWayFree(top: string, path: string): boolean {
+  for (let folder = dirname(path); folder !== '.'; folder = dirname(folder))
+    if (lstatSync(fileAt(top, folder), QUIET)?.isDirectory() === false) return false
+  return true
+}
+
+/** Writes the paths as they were, but for links to repositories and what stands in the way. */
+async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, wiped: Touched[]): Promise<void> {
+  const { gitDir } = place.repository
+  const git = gitAt(place, top)
+  const files = wiped.filter(({ before, now }) => before?.mode !== '160000' && now?.mode !== '160000')
+  // What is here is in HEAD, or was staged: there it stays.
+  for (const { path, now } of files) if (now !== null && isFileAt(top, path)) removeFile(top, path)
+  const back = files.filter(({ path, before }) => before && isWayFree(top, path) && !lstatSync(fileAt(top, path), QUIET))
+  if (back.length === 0) return
+  const run = safeRun(place.request.runId)
+  const env = { GIT_INDEX_FILE: privateIndex(gitDir, run) }
+  try {
+    dropPrivateIndex(gitDir, run)
+    await git.run(['read-tree', startTree!], { env })
+    // One that cannot be written (a filter that is missing) is told as what is still wiped.
+    await git.ask(['checkout-index', '-q', '-z', '--stdin'], { env, input: back.map(({ path }) => `${path}\0`).join(''), slow: true })
+  } finally {
+    dropPrivateIndex(gitDir, run)
+  }
+}
+
+/** Sets the user's paths in the checkout's index to what was staged of them, else to HEAD. */
+async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: TreeChange[]): Promise<void> {
+  const git = gitAt(place, workspace.path)
+  const isUsers = usersPaths(workspace.dirtyAtStart)
+  const head = await headTree(git)
+  const committed = new Set((await treeChanges(git, workspace.base ?? (await emptyTree(git)), head)).map(({ path }) => path))
+  const is = new Map((await indexChanges(git, head)).map(change => [change.path, change]))
+  const was = new Map(staged.filter(({ path }) => isUsers(path) && !committed.has(path)).map(change => [change.path, change]))
+  const out = [...is.values()].filter(({ path }) => isUsers(path) && !was.has(path)).map(change => ({ ...change, now: change.before }))
+  const again = [...was.values()].filter(({ path, now }) => !is.has(path) || !isSame(is.get(path)!.now, now))
+  const changes = [...out, ...again]
+  if (changes.length > 0) await git.run(['update-index', '-z', '--index-info'], { input: indexInfo(changes, 'now') })
+}
+
+const isSame = (one: TreeChange['now'], other: TreeChange['now']) => one?.sha === other?.sha && one?.mode === other?.mode
+
+async function headTree(git: Git): Promise<string> {
+  return (await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{tree}']))?.trim() ?? (await emptyTree(git))
+}
+
+/** The command that brings paths of the user back. */
+function howBack({ request }: Place, touched: Touched[]): string {
+  const paths = pathsOf(touched)
+  const named = paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asArgument).join(' ')
+  return `\`git restore --source=${startRef(request.runId)} -- ${named}\` brings back what was there.`
+}
+
+const MOST_NAMED = 10
+
+/** A path for a shell, and for git, which takes some characters for patterns. */
+function asArgument(path: string): string {
+  return /^[\w@%+=,./-]+$/.test(path) ? path : `':(literal)${path.replaceAll("'", `'\\''`)}'`
+}

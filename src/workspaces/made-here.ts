@@ -1,0 +1,124 @@
+import type { Git } from './git.ts'
+import { emptyTree, type TreeChange, treeChanges, treesChanges } from './trees.ts'
+
+/** Where commits may be that hold the user's uncommitted changes. */
+export interface Beside {
+  git: Git
+  /** The commit that the work began on; null for none. */
+  base: string | null
+  /** Commits that were on branches before. */
+  known: string[]
+  isUsers: (path: string) => boolean
+  /** The tree of the checkout before the agent began. */
+  startTree: string
+  /** What of the user's paths was staged by then. */
+  staged: TreeChange[]
+}
+
+export interface Made {
+  sha: string
+  tree: string
+  parents: string[]
+}
+
+/** More commits of the checkout's past are not looked at. */
+const MOST = 500
+
+/** Where the checkout's HEAD is, and has been lately by its own log: commits that were made in it are among these and those before them. */
+export async function stoodAt(git: Git): Promise<string[]> {
+  const log = await git.ask(['rev-list', '-g', `--max-count=${MOST}`, 'HEAD', '--'])
+  const head = await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{commit}'])
+  return [...new Set([...(head ?? '').split('\n'), ...(log ?? '').split('\n')].filter(Boolean))]
+}
+
+/** The commits up to `tips` that were not there before, oldest first; `more` are passed over with all before them. */
+export async function madeSince({ git, base, known }: Beside, tips: string[], more: string[] = []): Promise<Made[]> {
+  if (tips.length === 0) return []
+  const not = [...(base ? [base] : []), ...known].map(sha => `^${sha}\n`)
+  const args = ['rev-list', '--topo-order', '--reverse', '--ignore-missing', '--format=%H %T %P', '--stdin', ...more]
+  return made(await git.run(args, { input: [...tips.map(sha => `${sha}\n`), ...not].join('') }))
+}
+
+/** The commits up to `base` that `tips` have no more: amended, rebased or reset away. */
+export async function replacedBy({ git, base }: Beside, tips: string[], most: number): Promise<Made[]> {
+  if (base === null || tips.length === 0) return []
+  return made(await git.run(['rev-list', `--max-count=${most}`, '--format=%H %T %P', base, ...tips.map(sha => `^${sha}`), '--']))
+}
+
+function made(lines: string): Made[] {
+  return lines.split('\n').flatMap(line => {
+    const [sha = '', tree = '', ...parents] = line.split(' ')
+    return sha === '' || sha === 'commit' ? [] : [{ sha, tree, parents: parents.filter(Boolean) }]
+  })
+}
+
+export const treeOf = async (git: Git, commit: string | null) =>
+  commit === null ? await emptyTree(git) : (await git.run(['rev-parse', `${commit}^{tree}`])).trim()
+
+/**
+ * What of the user's paths each commit has otherwise than `base` and must not have: content that was uncommitted before, and what was made of it. What
+ * comes from commits of others (a branch that was merged, those that were there before and were rebased) is theirs.
+ */
+export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<string, TreeChange[]>> {
+  const { git, base, isUsers } = beside
+  const found = new Map<string, TreeChange[]>()
+  if (commits.length === 0) return found
+  const from = await treeOf(git, base)
+  const changes = await treesChanges(git, from, [...new Set(commits.map(({ tree }) => tree))])
+  const users = (tree: string) => (changes.get(tree) ?? []).filter(({ path }) => isUsers(path))
+  if (commits.every(({ tree }) => users(tree).length === 0)) return found
+  const uncommitted = contents([...(await treeChanges(git, from, beside.startTree)), ...beside.staged], isUsers)
+  const isUncommitted = (change: TreeChange) => uncommitted.has(contentOf(change))
+  // What a remote has came from there, unless it has just what was uncommitted.
+  const shas = commits.map(({ sha }) => sha)
+  const own = new Set((await madeSince(beside, shas, ['--not', '--remotes'])).map(({ sha }) => sha))
+  const isOwn = ({ sha, tree }: Made) => own.has(sha) || users(tree).some(change => change.now && isUncommitted(change))
+  const { others, past } = await committed(beside, from, commits, isOwn)
+  // A history of its own (`checkout --orphan`, what `git stash -u` keeps apart) has deleted nothing of what it never had.
+  const orphans = new Set<string>()
+  for (const one of commits) {
+    const { sha, tree, parents } = one
+    if (base !== null && parents.every(parent => orphans.has(parent))) orphans.add(sha)
+    if (!isOwn(one)) continue
+    const out = users(tree).filter(change => {
+      if (others.has(contentOf(change)) || (change.now === null && orphans.has(sha))) return false
+      return isUncommitted(change) || !past.has(contentOf(change))
+    })
+    if (out.length > 0) found.set(sha, out)
+  }
+  return found
+}
+
+const contentOf = ({ path, now }: TreeChange) => `${now?.mode} ${now?.sha} ${path}`
+
+function contents(changes: TreeChange[], isUsers: (path: string) => boolean): Set<string> {
+  return new Set(changes.filter(({ path }) => isUsers(path)).map(contentOf))
+}
+
+/** What the user's paths are in commits of somebody else: beside the base (`others`), and before it (`past`). */
+async function committed(
+  beside: Beside,
+  from: string,
+  commits: Made[],
+  isOwn: (commit: Made) => boolean,
+): Promise<{ others: Set<string>; past: Set<string> }> {
+  const { git, base, isUsers } = beside
+  const made = new Set(commits.map(({ sha }) => sha))
+  const outside = [...new Set(commits.flatMap(({ parents }) => parents))].filter(sha => sha !== base && !made.has(sha))
+  const head = await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{commit}'])
+  const before = (await replacedBy(beside, head ? [head.trim()] : [], MOST)).map(({ tree }) => tree)
+  const beyond = commits.filter(one => !isOwn(one)).map(({ tree }) => tree)
+  for (const sha of outside) {
+    const tree = await git.ask(['rev-parse', '-q', '--verify', `${sha}^{tree}`])
+    if (tree === null) continue
+    const isBefore = base !== null && (await git.ask(['merge-base', '--is-ancestor', sha, base])) !== null
+    ;(isBefore ? before : beyond).push(tree.trim())
+  }
+  const changes = await treesChanges(git, from, [...new Set([...before, ...beyond])])
+  const of = (trees: string[]) =>
+    contents(
+      trees.flatMap(tree => changes.get(tree) ?? []),
+      isUsers,
+    )
+  return { others: of(beyond), past: of(before) }
+}
