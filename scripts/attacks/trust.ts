@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { type Attack, type Part, type Verdict, verdict } from './frame.ts'
@@ -66,6 +67,59 @@ async function changed(stage: Stage, path: string, text: string): Promise<Verdic
     },
     `exits ${before.code}, then ${after.code}`,
   )
+}
+
+/** Something that is no file, in the place of a file of the repository: told with its name, and neither waited for nor read without end. */
+function noFile(what: string, make: (path: string) => void, words: RegExp): Attack {
+  return {
+    name: `${what} in the place of a settings file is told, and hangs nothing`,
+    async run(stage) {
+      const seen = []
+      for (const name of ['agent-runner.yaml', '.env']) {
+        const place = stage.write(`${name}-place/.git/HEAD`, '').replace('/.git/HEAD', '')
+        make(join(place, name))
+        seen.push({ name, ...(await stage.runner([...WHO, '--dry-run', '--repo', place], { timeoutMs: 30_000 })) })
+      }
+      return verdict(
+        {
+          'each ended with 78': seen.every(({ code }) => code === 78),
+          'each was told': seen.every(({ name, output }) => output.includes(name) && words.test(output)),
+        },
+        seen.map(({ code, ms }) => `${code} in ${Math.round(ms)} ms`).join(', '),
+      )
+    },
+  }
+}
+
+/** An agent in place exchanges something that the trusted settings have executed; the next task must not be begun with it. */
+function exchanged(what: string, settings: string, files: Record<string, string>, act: string, words: string): Attack {
+  return {
+    name: `${what} that an agent exchanges is not executed for the next task`,
+    async run(stage) {
+      const marker = join(stage.folder, 'RAN')
+      stage.shellAgent(act.replaceAll('REPO', stage.repo).replaceAll('MARKER', marker))
+      // The command is the repository's own.
+      const command = stage.env.HEADLESS_PM_CLAUDE_COMMAND!
+      stage.env.HEADLESS_PM_CLAUDE_COMMAND = undefined
+      stage.write('repo/agent.sh', `#!/bin/sh\nexec '${command}' "$@"\n`, 0o755)
+      stage.write('repo/agent-runner.yaml', settings)
+      for (const [name, text] of Object.entries(files)) stage.write(`repo/${name}`, text)
+      stage.git('add', '-A')
+      stage.git('commit', '-qm', 'settings')
+      await stage.runner(['trust'])
+      await stage.task('First', '--complexity', 'minor')
+      await stage.task('Second', '--complexity', 'minor')
+      const { code, output } = await stage.runner([...WHO, '--task-check-interval', '1'], { timeoutMs: 60_000 })
+      return verdict(
+        {
+          'the runner ended with 78': code === 78,
+          'it names the file and the command': output.includes(words) && output.includes(`agent-runner trust ${stage.repo}`),
+          'nothing was executed': !existsSync(marker),
+        },
+        `exit ${code}`,
+      )
+    },
+  }
 }
 
 /** What a repository can do to the user who starts a runner in it. */
@@ -140,6 +194,47 @@ export const trust: Part = {
         )
       },
     },
+    noFile('a named pipe', path => void execFileSync('mkfifo', [path]), /is a named pipe, not a file/),
+    noFile('a link to a device', path => symlinkSync('/dev/zero', path), /is a device, not a file/),
+    noFile('a link to a file of the system that waits', path => symlinkSync('/proc/kmsg', path), /cannot be read|is larger than/),
+    noFile('a link to nowhere', path => symlinkSync('nowhere', path), /is a link that leads nowhere/),
+    noFile(
+      'a file of a gigabyte',
+      path => {
+        writeFileSync(path, '')
+        truncateSync(path, 1024 ** 3)
+      },
+      /is larger than/,
+    ),
+    {
+      name: 'a folder in the place of agent-runner.yaml is told',
+      async run(stage) {
+        mkdirSync(join(stage.repo, 'agent-runner.yaml'))
+        const { code, output } = await stage.runner([...WHO, '--dry-run'])
+        return verdict({ 'it ended with 78': code === 78, 'it was told': output.includes('is a folder, not a file') }, `exit ${code}`)
+      },
+    },
+    exchanged(
+      'a command',
+      'claudeCommand: ./agent.sh\n',
+      {},
+      `printf '#!/bin/sh\\ntouch "MARKER"\\n' > 'REPO/agent.sh'; result`,
+      'agent.sh has changed',
+    ),
+    exchanged(
+      'a file of an argument',
+      'claudeCommand: ./agent.sh\nclaudeArgs: [--mcp-config=servers.json]\n',
+      { 'servers.json': '{}' },
+      `echo '{"mcpServers":{"x":{"command":"touch"}}}' > 'REPO/servers.json'; result`,
+      'servers.json has changed',
+    ),
+    exchanged(
+      'a link to a command',
+      'claudeCommand: ./agent.sh\n',
+      {},
+      `printf '#!/bin/sh\\ntouch "MARKER"\\n' > 'REPO/../evil'; chmod +x 'REPO/../evil'; ln -sf '../evil' 'REPO/agent.sh'; result`,
+      'agent.sh has changed',
+    ),
     {
       name: 'an agent cannot trust the repository that it works in',
       async run(stage) {

@@ -12,19 +12,21 @@ export function logsCommand(program: Command, io: () => CommandIo = processIo): 
     .option('--raw', "the agent CLI's own output, all attempts, without secrets")
     .option('--json', 'the events as JSON lines')
     .addHelpText('after', '\nExamples:\n  agent-runner logs -f\n  agent-runner logs dev_001\n  agent-runner logs --raw run_01jz | jq .type')
-  addRunOptions(command, ['repo', 'home']).action(async (run: string | undefined, _flags, called: Command) => {
+  addRunOptions(command, ['repo', 'home', 'verbose']).action(async (run: string | undefined, _flags, called: Command) => {
     const [{ loadConfig }, { NOTHING }, { showLogs }, { RunnerError }] = await Promise.all([
       import('../config/load.ts'),
       import('../config/trust/refusal.ts'),
       import('./logs/show.ts'),
       import('../core/errors.ts'),
     ])
-    const { home, repo, follow = false, raw = false, json = false } = called.optsWithGlobals()
+    const { home, repo, verbose, follow = false, raw = false, json = false } = called.optsWithGlobals()
     if (raw && json) throw new RunnerError('USAGE', '--raw and --json exclude each other: raw output is JSON lines already')
     const place = io()
-    const { values } = await loadConfig({ flags: { home, repo }, env: place.env, cwd: place.cwd }, NOTHING)
+    const { values } = await loadConfig({ flags: { home, repo, verbose }, env: place.env, cwd: place.cwd }, NOTHING)
     const user = endedByUser()
     const what = raw ? 'raw' : json ? 'json' : 'readable'
-    await showLogs({ home: values.home, run: run ?? null, follow, what }, place, user.signal).finally(user.off)
+    await showLogs({ home: values.home, run: run ?? null, follow, what, verbose: values.verbose === 'yes' }, place, user.signal).finally(
+      user.off,
+    )
   })
 }

@@ -71,12 +71,18 @@ function buildProgram(only?: string): Command {
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', HELP)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'agent-runner: ')) })
+    .configureOutput({ outputError: (text, write) => write(`${text.replace(/^error: /, 'agent-runner: ')}${hintFor(text)}`) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
   for (const [name, declare] of Object.entries(COMMANDS)) if (only === undefined || only === name) declare(program)
   return program
 }
+
+/** What helps after a fault of the command line that people make by habit. */
+const hintFor = (text: string) =>
+  /unknown option '(?:-v|--verbose)'/.test(text)
+    ? '  -v, --verbose is for what shows an agent at work: run, up and logs; the version is -V, --version\n'
+    : ''
 
 /** The command that a command line is for; undefined when all must be known to say so. */
 function commandOf(word: string | undefined): string | undefined {

@@ -31,8 +31,11 @@ export async function readShared({ commonDir }: Repository): Promise<SharedFiles
 
 async function fingerprint(file: string): Promise<string | null> {
   try {
-    const [content, { mode }] = await Promise.all([readFile(file), stat(file)])
-    return `${createHash('sha256').update(content).digest('hex')}${mode & 0o111 ? ' runs' : ''}`
+    const entry = await stat(file)
+    // A pipe would never come to its end, nor would a device.
+    if (!entry.isFile()) return entry.isDirectory() ? null : 'no file'
+    const content = await readFile(file)
+    return `${createHash('sha256').update(content).digest('hex')}${entry.mode & 0o111 ? ' runs' : ''}`
   } catch {
     // Not there, or a folder.
     return null

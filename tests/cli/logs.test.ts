@@ -45,10 +45,11 @@ function archive() {
   }
   const logs = (
     run: string | null,
-    more: { follow?: boolean; what?: 'readable' | 'json' | 'raw'; signal?: AbortSignal; columns?: number } = {},
+    more: { follow?: boolean; what?: 'readable' | 'json' | 'raw'; signal?: AbortSignal; columns?: number; verbose?: boolean } = {},
   ) => {
     const io = commandIo(home, { columns: more.columns })
-    const done = showLogs({ home, run, follow: more.follow ?? false, what: more.what ?? 'readable' }, io, more.signal ?? never)
+    const { follow = false, what = 'readable', verbose = false } = more
+    const done = showLogs({ home, run, follow, what, verbose }, io, more.signal ?? never)
     return { io, done, text: () => io.stdout.text() }
   }
   const shown = async (run: string | null, more: Parameters<typeof logs>[1] = {}) => {
@@ -65,6 +66,14 @@ test('the newest run is shown when none is named', async () => {
   says('run_01bbb', 'the new one')
   expect(await shown(null)).toMatch(/agent: the new one\n$/)
   expect(await shown(null)).not.toContain('old')
+})
+
+test('what a run noted at length is shown where that is asked for', async () => {
+  const { files, ends, shown } = archive()
+  files.append(stamped({ type: 'agent_thinking', text: 'I wonder why.' }, { runId: 'run_01aaa' }))
+  ends('run_01aaa')
+  expect(await shown(null)).not.toContain('I wonder why.')
+  expect(await shown(null, { verbose: true })).toContain('the agent thinks: I wonder why.')
 })
 
 test('a run is found by its id, its beginning, its end, its agent and its task', async () => {

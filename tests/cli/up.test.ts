@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openControlPlane } from '../../src/control-plane/control-plane.ts'
@@ -7,10 +7,11 @@ import { endTagged, RUN_TAG } from '../../src/system/processes.ts'
 import { RESULT_LINE, speakingAgent } from '../support/agent-program.ts'
 import { apiClient, ownersHeader } from '../support/api-client.ts'
 import { startProgram } from '../support/child-program.ts'
-import { git, gitRepo } from '../support/git-repo.ts'
+import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { MAIN } from '../support/program.ts'
 import { endLease } from '../support/rows.ts'
 import { tempFolder } from '../support/temp.ts'
+import { trustAsItIs } from '../support/trusted.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** Works until it is let go; leaves a file behind. */
@@ -163,6 +164,20 @@ test("lanes leave a customer's runs to the customer's own runners", async () => 
   })
   expect((await runner.exit).code, runner.output()).toBe(0)
   expect(await s.status(theirs.id)).toBe('COMPLETED')
+})
+
+test('a lane whose project is in an untrusted repository runs nothing of it, and names the command that helps', async () => {
+  const s = await started()
+  const proof = join(s.home, 'RAN')
+  writeFiles(s.repos.shop, { 'hooks/pre_task': `#!/bin/sh\ntouch ${proof}\n` })
+  chmodSync(join(s.repos.shop, 'hooks/pre_task'), 0o755)
+  const { id } = await s.run('shop', 'Mend the shop')
+  await waitFor('it is told', () => s.up.output().includes(`agent-runner trust ${s.repos.shop}`))
+  expect(existsSync(proof)).toBe(false)
+  s.letGo()
+  await trustAsItIs(s.repos.shop, s.home)
+  await waitFor('it is done', async () => (await s.status(id)) === 'COMPLETED')
+  expect(existsSync(proof)).toBe(true)
 })
 
 test('a lane that cannot start says so, and the others go on', async () => {

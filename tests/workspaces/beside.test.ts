@@ -1,4 +1,5 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
@@ -101,6 +102,8 @@ describe.each(['major', 'minor'] as const)('a %s task', complexity => {
   test.each<[string, (repo: string) => void, RegExp]>([
     ['settings', repo => git(repo, 'remote', 'add', 'mine', '/nowhere'), /config \(remote\.mine\.url, remote\.mine\.fetch\)/],
     ['hooks', repo => writeFiles(repo, { '.git/hooks/pre-push': '#!/bin/sh\n' }), /hooks\/pre-push/],
+    ['hooks to what never ends', repo => symlinkSync('/dev/zero', join(repo, '.git/hooks/pre-push')), /hooks\/pre-push/],
+    ['hooks to a pipe', repo => void execFileSync('mkfifo', [join(repo, '.git/hooks/pre-push')]), /hooks\/pre-push/],
     ['excludes', repo => writeFileSync(join(repo, '.git/info/exclude'), 'a\n'), /info\/exclude/],
     ['attributes', repo => writeFileSync(join(repo, '.git/info/attributes'), '* -text\n'), /info\/attributes/],
   ])('that changes the %s of the repository says so', async (_, change, expected) => {

@@ -44,7 +44,10 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
     } catch (thrown) {
       // The folder may be there at the next try.
       places.delete(repo)
-      throw new RunnerError('GIT_FAILED', `the project's repository cannot be used: ${asRunnerError(thrown).message}`, { cause: thrown })
+      const { code, message, advice } = asRunnerError(thrown)
+      // A message may be told alone, in a note; for trust the command is the half of it.
+      const said = code === 'UNTRUSTED' ? `${message}\n  ${advice}` : message
+      throw new RunnerError('GIT_FAILED', `the project's repository cannot be used: ${said}`, { cause: thrown })
     }
   }
 

@@ -19,6 +19,8 @@ export interface LogsRequest {
   run: string | null
   follow: boolean
   what: 'readable' | 'json' | 'raw'
+  /** Whether what was thought, said and answered is shown at length, as far as the run noted it. */
+  verbose: boolean
 }
 
 /** How long nothing may come from a run without a lock file before it counts as over. */
@@ -31,7 +33,8 @@ export async function showLogs(request: LogsRequest, io: CommandIo, signal: Abor
   const say = (text: string) => openSink(io.stderr).write(`${text}\n`)
   const run = request.run === null ? await newestRun(request, say, signal) : findRun(request.home, request.run)
   if (run === null) return
-  const place = { home: request.home, run, follow: request.follow }
+  const { home, follow, verbose } = request
+  const place = { home, run, follow, verbose }
   if (request.what === 'raw') await showRaw(place, io, signal)
   else await showEvents(place, request.what, io, signal, say)
 }
@@ -58,11 +61,12 @@ interface Place {
   home: string
   run: string
   follow: boolean
+  verbose: boolean
 }
 
 async function showEvents(place: Place, what: 'readable' | 'json', io: CommandIo, signal: AbortSignal, say: (text: string) => void) {
   const format = what === 'json' ? 'json' : chooseFormat('auto', io.stdout, io.env)
-  const printer = await openPrinter(format, io.stdout, { live: place.follow, complete: true })
+  const printer = await openPrinter(format, io.stdout, { live: place.follow, complete: true, verbose: place.verbose })
   const end = AbortSignal.any([signal, printer.gone])
   const folder = runFolder(place.home, place.run)
   const lines = new FileLines(join(folder, 'events.jsonl'), folder)
