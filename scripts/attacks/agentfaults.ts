@@ -46,6 +46,56 @@ function outage(name: string, turn: ScriptedTurn, says: RegExp) {
   }
 }
 
+const TOO_LONG = { status: 400, message: 'prompt is too long: 210000 tokens > 200000 maximum' }
+const THINKING = { status: 400, message: 'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`' }
+const EMPTY = { status: 400, message: 'messages.0.content.0.text: text content blocks must be non-empty' }
+/** So often the CLI asks again by itself, in other ways, at the most. */
+const ONE_START = 8
+
+/** A task whose conversation the model API refuses for itself. */
+function refused(
+  name: string,
+  turn: { status: number; [key: string]: unknown },
+  requests: number,
+  says: RegExp,
+  before: ScriptedTurn[] = [],
+) {
+  return {
+    name: `${name} is parked with advice, after few requests`,
+    async run(stage: Stage) {
+      const model = await stage.scriptedModel([...before, always(turn)])
+      const id = await stage.task('Make it')
+      const { code } = await stage.single(['--tracker', 'embedded'])
+      const { status, notes } = await stage.taskNow(id)
+      return verdict(
+        {
+          'it is parked': status === 'pending' && code === 10,
+          'the note says what and who must act': says.test(notes.replace(/\s+/g, ' ')),
+          'nothing is said of a session that was lost': !/could not be resumed/.test(notes),
+          'few requests': model.requests.length <= requests,
+        },
+        `${model.requests.length} requests, exit ${code}, ${status}`,
+      )
+    },
+  }
+}
+
+/** A model's name that the agent CLI would take for an option. */
+function option(model: string) {
+  return {
+    name: `a task for the model "${model.trim()}" gives the agent CLI no option`,
+    async run(stage: Stage) {
+      const added = await stage.runner([
+        ...['task', 'add', '--tracker', 'embedded', '--title', 'Make it', '--role', 'backend_dev', `--model=${model}`],
+      ])
+      return verdict(
+        { 'it is refused with a word': added.code === 2 && /must not begin with a dash/.test(added.output) },
+        `exit ${added.code}: ${added.output.trim().split('\n')[0]}`,
+      )
+    },
+  }
+}
+
 /** A task whose agent runs this shell command, as the code under test does; `$cli` is the pid of the real agent CLI. */
 function forging(name: string, command: string) {
   return {
@@ -93,6 +143,19 @@ export const agentfaults: Part = {
     outage('a gateway’s page with 502', always({ status: 502, html: '502 Bad Gateway' }), /answers with errors.*502/),
     outage('a captive portal', always({ status: 200, html: 'Welcome' }), /cannot be reached/),
     outage('a refusal that nobody knows', always({ status: 400, message: 'Something new.' }), /refuses requests.*Something new/),
+    refused('a task that is longer than the model takes', TOO_LONG, 1, /longer than the model takes.*shorten/i),
+    refused('a prompt that is too large for a proxy', { status: 413, html: '413 Request Entity Too Large' }, 1, /first request.*proxy/i),
+    refused('a gateway that drops what was thought', THINKING, ONE_START, /first request.*Read what it says/i),
+    refused('a prompt that the API calls malformed', EMPTY, ONE_START, /first request.*Read what it says/i),
+    refused('a conversation that outgrows the model, again in a new session', TOO_LONG, 2 * (1 + ONE_START), /grew larger/i, [
+      { bash: 'true' },
+    ]),
+    refused('a conversation that a gateway breaks, again in a new session', THINKING, 2 * (1 + ONE_START), /malformed/i, [
+      { bash: 'true' },
+    ]),
+    option('--resume'),
+    option('-c'),
+    option('  --mcp-config=/tmp/evil.json'),
     {
       name: 'an agent CLI that ends at once and says nothing parks no task',
       async run(stage) {

@@ -9,6 +9,8 @@ export interface Refusal {
   error: string
   /** The CLI's word for why it ended; '' for none. */
   terminal: string
+  /** The first words of a new session were refused: the model never answered in it. */
+  opening: boolean
   text: string
 }
 
@@ -19,12 +21,17 @@ interface Cause {
   status?: readonly number[]
   error?: readonly string[]
   terminal?: readonly string[]
+  opening?: true
   text?: RegExp
 }
 
 /** Words of Node and Bun for a connection that was not made, and of the CLI (2.1.329) for those that it knows. */
 const NO_CONNECTION =
   /\bE(?:CONN\w+|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH|PROTO|PIPE)\b|\b\w*CERT\w*_\w+|certificate|\bSSL\b|\bTLS\b|Connection (?:refused|error|closed|reset)|Can't reach the API|Unable to connect|Failed to connect|fetch failed|socket hang up|Request timed out|empty or malformed response|proxy or gateway intercepting/i
+
+/** Words of the system, and of shells and runtimes, for a process, thread, file or memory that there was no room for. */
+const NO_ROOM =
+  /resource temporarily unavailable|cannot fork|can't fork|too many open files|cannot allocate memory|\bE(?:AGAIN|MFILE|NFILE|NOMEM)\b/i
 
 /** A usage or spend limit, in every wording that was seen of it. */
 const LIMIT =
@@ -38,6 +45,17 @@ const ACCOUNT =
 const LOGIN =
   /authentication_error|Not logged in · |Please run \/login|Invalid API key|invalid x-api-key|(?:OAuth|access|auth\w*|session) token (?:has |is |was )?(?:been )?(?:expired|revoked|invalid)|Invalid bearer token|Invalid authentication|API key (?:has |is )?(?:expired|revoked|disabled|missing|not valid)/i
 
+/** More than the model takes at once, as the API and those who pass its models on say it. */
+const TOO_LONG =
+  /(?:prompt|input|request) is too long|input length .*exceed|exceed(?:s|ed)? (?:the )?(?:context|model'?s? (?:context|maximum))|maximum context length|context (?:length|window|limit) (?:is |was |has been )?exceeded/i
+
+/** More than fits into one request, whatever it says. */
+const TOO_LARGE = /request too large \(max|request_too_large|request exceeds the maximum size|payload too large|entity too large/i
+
+/** A conversation that is not as the API wants it. */
+const MALFORMED =
+  /tool use concurrency|tool_use.*tool_result|could not process (?:image|pdf)|image (?:exceeds|dimensions)|\bmessages(?:\.\d+|: (?:roles|final|at least))/i
+
 /**
  * Why the CLI or the model API refused, as one table: the first row that fits. Nothing else decides by a wording. A refusal that no row
  * knows is of the surroundings, and never charged to the task.
@@ -45,16 +63,23 @@ const LOGIN =
 const CAUSES: readonly Cause[] = [
   // The session, and what was said in it.
   { reason: 'session_lost', text: /No conversation found with session ID|Session ID \S+ is already in use/i },
-  { reason: 'session_lost', terminal: ['prompt_too_long', 'image_error'] },
-  { reason: 'session_lost', text: /prompt is too long|exceed(?:s|ed)? (?:the )?(?:context|model'?s? context)|request too large \(max/i },
-  {
-    reason: 'session_lost',
-    text: /tool use concurrency|tool_use.*tool_result|could not process (?:image|pdf)|image (?:exceeds|dimensions)|\bmessages\.\d+/i,
-  },
+  { reason: 'prompt_too_long', opening: true, terminal: ['prompt_too_long'] },
+  { reason: 'prompt_too_long', opening: true, text: TOO_LONG },
+  { reason: 'prompt_refused', opening: true, terminal: ['image_error'] },
+  { reason: 'prompt_refused', opening: true, status: [413] },
+  { reason: 'prompt_refused', opening: true, text: TOO_LARGE },
+  { reason: 'prompt_refused', opening: true, text: MALFORMED },
+  { reason: 'session_outgrown', terminal: ['prompt_too_long'] },
+  { reason: 'session_outgrown', status: [413] },
+  { reason: 'session_outgrown', text: TOO_LONG },
+  { reason: 'session_outgrown', text: TOO_LARGE },
+  { reason: 'session_broken', terminal: ['image_error'] },
+  { reason: 'session_broken', text: MALFORMED },
   { reason: 'content_refused', text: /content filtering|usage policy|unable to respond to this request/i },
   { reason: 'crashed', text: /output token maximum/i },
   // The CLI, before it asked anybody.
   { reason: 'cli_missing', where: 'stderr', text: /cannot be used with root\/sudo|error: unknown option|error: option '/i },
+  { reason: 'system_short', where: 'stderr', text: NO_ROOM },
   // The account. An organisation's limit is a limit, and comes first.
   { reason: 'usage_limit', text: LIMIT },
   { reason: 'account_blocked', text: ACCOUNT },
@@ -84,12 +109,13 @@ export function causeOf(refusal: Refusal): EndReason | null {
   return status !== null || error !== '' || terminal === 'api_error' ? 'api_refused' : null
 }
 
-function fits(cause: Cause, { where, status, error, terminal, text }: Refusal): boolean {
+function fits(cause: Cause, { where, status, error, terminal, opening, text }: Refusal): boolean {
   return (
     (cause.where ?? where) === where &&
     (cause.status === undefined || (status !== null && cause.status.includes(status))) &&
     (cause.error?.includes(error) ?? true) &&
     (cause.terminal?.includes(terminal) ?? true) &&
+    (cause.opening ?? opening) === opening &&
     (cause.text?.test(text) ?? true)
   )
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { EndReason } from '../core/ends.ts'
-import type { ExitRecord } from '../core/ports.ts'
+import type { AttemptPlan, ExitRecord } from '../core/ports.ts'
 import type { Verdict } from '../core/run.ts'
 import { causeOf } from './claude-causes.ts'
 import { resetTimeIn } from './claude-reset-time.ts'
@@ -9,6 +9,8 @@ import { cut } from './claude-words.ts'
 
 /** All that is known of an attempt when it has ended. */
 export interface Evidence {
+  /** How the attempt began: in a new session, or in one in which something was said before. */
+  mode: AttemptPlan['mode']
   exit: ExitRecord
   stderr: string
   /** The last result line that counts; null when there was none. */
@@ -56,7 +58,7 @@ export function verdictJsonSchema(): string {
  * hang after its result. After a signal that we did not send, anybody may have written the line.
  */
 export function isItsWord(result: ClaudeResult, exit: ExitRecord): boolean {
-  if (exit.cause !== null) return exit.cause !== 'start_failed'
+  if (exit.cause !== null) return exit.cause !== 'start_failed' && exit.cause !== 'no_room'
   return !wasKilled(exit) && (isFailure(result) || exit.code === 0)
 }
 
@@ -71,11 +73,12 @@ export function classify(evidence: Evidence): Outcome {
     return { reason, text: cut(said.trim(), 8_000), verdict: null, resetsAt: reason === 'usage_limit' ? limitEnds() : null }
   }
 
+  if (exit.cause === 'no_room') return failed('system_short', exit.message)
   if (exit.cause === 'start_failed') return failed('cli_missing', exit.message)
   if (result && !isFailure(result)) return finished(result, evidence)
   if (result) {
     const text = result.result || result.errors.join('\n')
-    const reason = errorReason(result, evidence.apiError, text)
+    const reason = errorReason(result, evidence, text)
     const said = text || evidence.lastText || result.subtype
     if (reason) return failed(reason, said)
     if (exit.cause === null) return failed('crashed', said)
@@ -88,7 +91,8 @@ export function classify(evidence: Evidence): Outcome {
   }
   if (exit.cause === 'stopped') return failed('stopped', said)
   // Behind its first tool call its complaints may be about anything.
-  const refused = evidence.toolCalls > 0 ? null : causeOf({ where: 'stderr', status: null, error: '', terminal: '', text: stderr })
+  const refused =
+    evidence.toolCalls > 0 ? null : causeOf({ where: 'stderr', status: null, error: '', terminal: '', opening: false, text: stderr })
   if (refused) return failed(refused, lastLines(stderr))
   if (exit.code === 126 || exit.code === 127) return failed('cli_missing', lastLines(stderr) || exit.message)
   const how = exit.signal ? `ended by ${exit.signal}` : `exit code ${exit.code ?? 'unknown'}`
@@ -117,10 +121,11 @@ function finished(result: ClaudeResult, { verdict, verdictAsked, lastText, toolC
 }
 
 /** What a result line with an error says for certain; null when only that something went wrong. */
-function errorReason(result: ClaudeResult, error: string, text: string): EndReason | null {
+function errorReason(result: ClaudeResult, { apiError: error, mode, turns }: Evidence, text: string): EndReason | null {
   if (result.subtype === 'error_max_budget_usd') return 'over_budget'
   if (result.subtype === 'error_max_turns') return 'turns_spent'
-  return causeOf({ where: 'result', status: result.api_error_status, error, terminal: result.terminal_reason, text })
+  const opening = mode === 'fresh' && turns === 0
+  return causeOf({ where: 'result', status: result.api_error_status, error, terminal: result.terminal_reason, opening, text })
 }
 
 /** Whether the CLI was waiting for the model API when it was ended; silence of an agent at work is its own. */

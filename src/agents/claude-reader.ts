@@ -1,5 +1,5 @@
 import type { AgentEvent } from '../core/event.ts'
-import type { AttemptReader, ExitRecord } from '../core/ports.ts'
+import type { AttemptPlan, AttemptReader, ExitRecord, ReadingOptions } from '../core/ports.ts'
 import type { AttemptEnd, Tokens } from '../core/run.ts'
 import { classify, isItsWord } from './claude-outcome.ts'
 import { leastCostUsd } from './claude-prices.ts'
@@ -40,10 +40,12 @@ export class ClaudeReader implements AttemptReader {
   #messages = new Map<string, ClaudeUsage>()
 
   readonly #verbose: boolean
+  readonly #mode: AttemptPlan['mode']
 
-  constructor(verbose = false) {
+  constructor({ mode, verbose = false }: ReadingOptions) {
     claudeLines()
     this.#verbose = verbose
+    this.#mode = mode
   }
 
   read(source: string): AgentEvent[] {
@@ -77,6 +79,7 @@ export class ClaudeReader implements AttemptReader {
     const result = this.#result && isItsWord(this.#result, exit) ? this.#result : null
     const tokens = result ? this.#told.tokens : this.#seen.tokens
     const { reason, text, verdict, resetsAt } = classify({
+      mode: this.#mode,
       exit,
       stderr,
       result,

@@ -46,7 +46,7 @@ export function openClaude(options: ClaudeOptions): Agent {
     command: plan => commandOf(plan, options),
     canResume: (sessionId, cwd) => findTranscript(sessionId, cwd, options.env) !== null,
     account: () => claudeAccount(options.env),
-    reader: verbose => new ClaudeReader(verbose),
+    reader: options => new ClaudeReader(options),
   }
 }
 
@@ -60,7 +60,8 @@ function ensureThere({ command, refuse }: ClaudeOptions): void {
 function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leavesOut, refuse }: ClaudeOptions): Command {
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   refuse?.()
-  const args = ['-p', '--output-format', 'stream-json', '--verbose', '--model', plan.model]
+  // In one word, so that a name from outside can never be an option.
+  const args = ['-p', '--output-format', 'stream-json', '--verbose', `--model=${plan.model}`]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
   if (plan.dryRun) args.push('--permission-mode', 'plan')
   else if (permissionMode === 'skip') args.push('--dangerously-skip-permissions')

@@ -63,6 +63,7 @@ function reasonOf({ cause, code, signal }: ExitRecord): EndReason {
   if (cause === 'deadline') return 'timed_out'
   if (cause === 'stopped') return 'stopped'
   if (cause === 'silent') return 'silent'
+  if (cause === 'no_room') return 'system_short'
   if (cause === 'start_failed') return 'crashed'
   if (code === 0) return 'completed'
   // A shell tells that its command was killed by 128 + the signal.

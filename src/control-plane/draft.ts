@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
-import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../core/task.ts'
+import { COMPLEXITIES, LEVELS, MODEL_NAME, MODEL_NAME_WRONG, TASK_STATUSES } from '../core/task.ts'
 import { whatIsWanted } from '../core/text/wanted.ts'
 import { firstStatus, isRestingStatus } from './rules.ts'
 
@@ -23,7 +23,7 @@ const draftSchema = z.object({
   priority: z.int().min(-1_000_000).max(1_000_000).default(0),
   dependsOn: z.array(oneLine(100)).default([]),
   maxCostUsd: z.number().positive('must be more than 0').nullable().default(null),
-  model: oneLine(100).nullable().default(null),
+  model: oneLine(100).regex(MODEL_NAME, MODEL_NAME_WRONG).nullable().default(null),
   labels: z.array(oneLine(100)).default([]),
   status: z.enum(TASK_STATUSES).refine(isRestingStatus, 'cannot be under_work: only an agent that takes the task leads there').optional(),
 })

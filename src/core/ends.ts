@@ -24,8 +24,11 @@ export type Next =
 
 export interface End {
   next: Next
-  /** How a further attempt starts. `resume_once`: afresh when it ended so twice, since the conversation itself may be what is refused. */
-  session: 'resume' | 'afresh' | 'resume_once'
+  /**
+   * How a further attempt starts. `resume_once`: afresh when it ended so twice, since the conversation itself may be what is refused.
+   * `afresh_once`: afresh, and no more when that ends likewise, since then it was not the conversation.
+   */
+  session: 'resume' | 'afresh' | 'resume_once' | 'afresh_once'
   /** Which budget on disk the attempt is charged to. */
   counts: 'failure' | 'interruption' | 'nothing'
   /** How long to wait before the next attempt. */
@@ -145,6 +148,13 @@ export const ENDS = {
     says: 'the agent CLI ends at once and says nothing',
     advice: 'Start it once by hand, in the same environment; `agent-runner doctor` tells more. The runner tries again by itself.',
   },
+  system_short: {
+    ...outage,
+    exitCode: 71,
+    says: 'this machine has no room for the agent CLI',
+    advice:
+      'End other processes, or raise the limits: `ulimit -n` for open files, `ulimit -u` for processes. The runner tries again by itself.',
+  },
   account_blocked: {
     ...outage,
     exitCode: 77,
@@ -160,6 +170,47 @@ export const ENDS = {
     actor: 'operator',
     says: 'the session could not be resumed',
     advice: 'Look at `agent-runner logs`, then move the task back to created.',
+  },
+  session_outgrown: {
+    ...base,
+    next: 'retry',
+    surroundings: 'work',
+    session: 'afresh_once',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the conversation grew larger than the model takes',
+    advice: 'Split the task, or choose a model that takes more, then move it back to created.',
+  },
+  session_broken: {
+    ...base,
+    next: 'retry',
+    surroundings: 'unclear',
+    session: 'afresh_once',
+    wait: 'backoff',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the model API refused what was said so far as malformed',
+    advice: 'Read what it says: does what ANTHROPIC_BASE_URL names fit the agent CLI? Then move the task back to created.',
+  },
+  prompt_too_long: {
+    ...base,
+    next: 'park',
+    surroundings: 'unclear',
+    exitCode: 10,
+    actor: 'author',
+    says: 'the task with its instructions is longer than the model takes',
+    advice:
+      "Shorten the description, the role's instructions, CLAUDE.md or what they include, or choose a model that takes more; then move the task back to created.",
+  },
+  prompt_refused: {
+    ...base,
+    next: 'park',
+    surroundings: 'unclear',
+    exitCode: 10,
+    actor: 'operator',
+    says: 'the model API refused the first request of a new session',
+    advice:
+      'Read what it says: where every task ends so, mend what ANTHROPIC_BASE_URL names, or the size that a proxy lets through; else put the task differently. Then move it back to created.',
   },
   killed: {
     ...base,

@@ -142,8 +142,8 @@ export interface ExitRecord {
   version: 1
   code: number | null
   signal: string | null
-  /** Why the supervisor ended it, or null when it ended by itself. `start_failed`: it could not be started. */
-  cause: 'deadline' | 'silent' | 'hung_after_result' | 'stopped' | 'start_failed' | null
+  /** Why the supervisor ended it, or null when it ended by itself. `start_failed`: it could not be started; `no_room`: for want of room in the system. */
+  cause: 'deadline' | 'silent' | 'hung_after_result' | 'stopped' | 'start_failed' | 'no_room' | null
   message: string
   startedAt: string
   endedAt: string
@@ -156,6 +156,14 @@ export interface AttemptReader {
   read(line: string): AgentEvent[]
   /** What the attempt came to, from all lines read and how the process ended. `stderr` is its last 8 KiB. */
   end(exit: ExitRecord, stderr: string): AttemptEnd
+}
+
+/** Of the attempt that is read. */
+export interface ReadingOptions {
+  /** As in its plan. */
+  mode: AttemptPlan['mode']
+  /** Its events hold what was thought, said, called and answered at length. */
+  verbose?: boolean | undefined
 }
 
 /** A coding agent's command line. It says what to run, and reads what came out. */
@@ -171,8 +179,7 @@ export interface Agent {
   canResume(sessionId: string, cwd: string): boolean
   /** Names the account that pays: the same for all who share its usage limits. Opaque, fit for a file name, and without a secret in it. */
   account(): string
-  /** With `verbose` its events hold what was thought, said, called and answered at length. */
-  reader(verbose?: boolean): AttemptReader
+  reader(options: ReadingOptions): AttemptReader
 }
 
 /** What the supervisor needs to know of an attempt. It is written to `attempt.json` before anything starts. */

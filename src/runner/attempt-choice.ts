@@ -79,10 +79,11 @@ export function chooseAttempt(
   if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
   const alike = inARow(record, reason)
   if (row.surroundings === 'fail' && row.wait === 'backoff' && inARow(record) >= policy.outageTries) return { do: 'finish', reason }
+  if (row.session === 'afresh_once' && alike > 1) return { do: 'finish', reason }
   const sum = spent(record, last.part)
   if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }
   const budget = budgetUsd(record, policy)
   if (budget !== null && sum.costUsd >= budget) return { do: 'finish', reason: 'over_budget' }
-  const session = row.session === 'resume_once' ? (alike > 1 ? 'afresh' : 'resume') : row.session
+  const session = row.session === 'resume' || (row.session === 'resume_once' && alike <= 1) ? 'resume' : 'afresh'
   return { do: 'start', part: last.part, session, after: reason }
 }

@@ -36,7 +36,8 @@ export async function followAttempt(
 
   /** Reads the output from its start: what has been told before is read again for the sums, but not told again. */
   const read = async (signal: AbortSignal) => {
-    const reader = agentFor(attempt, record, context).reader(record.task.plan?.verbose || context.policy.verbose)
+    const verbose = record.task.plan?.verbose || context.policy.verbose
+    const reader = agentFor(attempt, record, context).reader({ mode: attempt.mode, verbose })
     let seen = 0
     const onLine = (line: string) => {
       for (const event of reader.read(line)) {

@@ -42,6 +42,6 @@ export function attemptTakenOver(record: RunRecord, part: number, context: Runne
   // A session belongs to its folder, and begins with what its role is.
   if (before?.workspace?.path !== path || before.agent.role !== record.agent.role) return null
   const spoken = before.attempts.findLast(attempt => !isCommand(attempt.part, before))
-  if (spoken?.part !== part || (spoken.ended && end(spoken.ended.reason).session === 'afresh')) return null
+  if (spoken?.part !== part || (spoken.ended && end(spoken.ended.reason).session.startsWith('afresh'))) return null
   return context.agent.canResume(spoken.sessionId, path) ? spoken : null
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { enterGroup, runGroup } from '../children/groups.ts'
 import { startChild } from '../children/start.ts'
+import { isShortage } from '../core/errors.ts'
 import { readJson } from '../core/json.ts'
 import type { AttemptSpec, ExitRecord, ResultLine } from '../core/ports.ts'
 import { ATTEMPT_FILES, readAttemptFile, type StartedRecord } from './attempt-files.ts'
@@ -139,7 +140,7 @@ class Watch {
       try {
         child = this.#spawn()
       } catch (error) {
-        resolve({ code: null, signal: null, cause: 'start_failed', message: (error as Error).message })
+        resolve(notStarted(error as Error))
         return
       }
       let timer: NodeJS.Timeout | undefined
@@ -147,7 +148,7 @@ class Watch {
         clearInterval(timer)
         resolve(end)
       }
-      child.on('error', error => done({ code: null, signal: null, cause: 'start_failed', message: error.message }))
+      child.on('error', error => done(notStarted(error)))
       // 'close' would wait for grandchildren; 'exit' is the agent's own end.
       child.on('exit', (code, signal) => done({ code, signal, cause: this.#cause, message: '' }))
       if (child.pid === undefined) return
@@ -160,13 +161,12 @@ class Watch {
 
   #spawn(): ChildProcess {
     const { command, cwd, promptFile } = this.#spec
-    const stdio = [
-      openSync(promptFile, 'r'),
-      openSync(join(this.#folder, ATTEMPT_FILES.stdout), 'a', 0o600),
-      openSync(join(this.#folder, ATTEMPT_FILES.stderr), 'a', 0o600),
-    ]
-    const { need, file, args } = command
+    // One by one: where there is no room for all, those that were opened leave theirs to the record of the end.
+    const stdio: number[] = []
     try {
+      stdio.push(openSync(promptFile, 'r'))
+      for (const name of [ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]) stdio.push(openSync(join(this.#folder, name), 'a', 0o600))
+      const { need, file, args } = command
       return startChild({ need, file, args, cwd, ours: {}, set: this.#env }, stdio)
     } finally {
       for (const file of stdio) closeSync(file)
@@ -235,6 +235,11 @@ class Watch {
     this.#cause = cause
     endTagged(RUN_TAG, this.#spec.runId, this.#spec.killGraceMs, process.env[AGENT_TAG]).catch(error => console.error(String(error)))
   }
+}
+
+/** Too many processes or open files are no fault of the program that was to be started. */
+function notStarted(error: Error): HowItEnded {
+  return { code: null, signal: null, cause: isShortage(error) ? 'no_room' : 'start_failed', message: error.message }
 }
 
 /** The words may also stand deep in a tool's input, so they only say that a closer look is worth it. */

@@ -3,7 +3,7 @@ import { causeOf, type Refusal } from '../../src/agents/claude-causes.ts'
 import { end } from '../../src/core/ends.ts'
 
 const said = (text: string, more: Partial<Refusal> = {}) =>
-  causeOf({ where: 'result', status: null, error: '', terminal: '', text, ...more })
+  causeOf({ where: 'result', status: null, error: '', terminal: '', opening: false, text, ...more })
 const api = (status: number | null, text: string, error = 'unknown') => said(text, { status, error, terminal: 'api_error' })
 
 /** What was seen in the world, of this CLI and of older ones, as the text of a result with an error. */
@@ -79,13 +79,20 @@ const SEEN = {
     'API Error: 504 Gateway Time-out.',
     'Repeated 529 Overloaded errors',
   ],
-  session_lost: [
-    'No conversation found with session ID: 954c4fc3-8ff2-4b01-ba93-aafa7a509ba8',
+  session_lost: ['No conversation found with session ID: 954c4fc3-8ff2-4b01-ba93-aafa7a509ba8'],
+  session_outgrown: [
     'Prompt is too long · the request is ~250000 tokens (limit 200000)',
     'API Error: 400 {"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}',
+    'API Error: 400 input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000, decrease input length or `max_tokens` and try again',
+    'API Error: 400 Input is too long for requested model.',
+    "API Error: 400 This model's maximum context length is 131072 tokens.",
+    'Request too large (max 32MB). Accumulated images and attachments in the conversation pushed the request over the limit.',
+  ],
+  session_broken: [
     'API Error: 400 due to tool use concurrency issues.',
     'API Error: 400 messages.12.content.0: image exceeds 5 MB maximum',
-    'Request too large (max 32MB). Accumulated images and attachments in the conversation pushed the request over the limit.',
+    'API Error: 400 messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`',
+    'API Error: 400 messages: roles must alternate between "user" and "assistant"',
   ],
   content_refused: [
     'API Error: 400 Output blocked by content filtering policy',
@@ -124,10 +131,20 @@ test.each([400, 405, 409, 418, 451])('a refusal that nobody knows is of the surr
 })
 
 test('no refusal costs a task an attempt, unless it is about what was said in it', () => {
+  const ofTheTask = ['session_lost', 'session_outgrown', 'session_broken', 'content_refused']
   for (const [reason] of Object.entries(SEEN)) {
     const { counts } = end(reason as keyof typeof SEEN)
-    expect(counts, reason).toBe(reason === 'session_lost' || reason === 'content_refused' ? 'failure' : 'nothing')
+    expect(counts, reason).toBe(ofTheTask.includes(reason) ? 'failure' : 'nothing')
   }
+})
+
+test('what is said of a conversation is said of the prompt where nothing was answered in a new session', () => {
+  const opening = { opening: true }
+  for (const text of SEEN.session_broken) expect(said(text, opening)).toBe('prompt_refused')
+  for (const text of SEEN.session_outgrown)
+    expect(said(text, opening)).toBe(text.startsWith('Request too large') ? 'prompt_refused' : 'prompt_too_long')
+  for (const reason of ['usage_limit', 'account_blocked', 'not_logged_in', 'api_unreachable', 'api_error'] as const)
+    for (const text of SEEN[reason]) expect(said(text, opening)).toBe(reason)
 })
 
 test.each(['', 'TypeError: undefined is not a function', 'I read about the limits of the API.', 'Error: max turns reached'])(

@@ -1,46 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openClaude, type PermissionMode } from '../../src/agents/claude.ts'
 import { end } from '../../src/core/ends.ts'
 import type { AttemptPlan } from '../../src/core/ports.ts'
-import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
-import type { ScriptedTurn } from '../support/model-script.ts'
-import { startScriptedModel } from '../support/scripted-model.ts'
-import { tempFolder } from '../support/temp.ts'
+import { CLAUDE } from '../support/claude-run.ts'
+import { type Around, always, claudeStage } from '../support/claude-stage.ts'
 
-interface Around {
-  turns?: ScriptedTurn[]
-  url?: string
-  env?: Record<string, string>
-  permissionMode?: PermissionMode
-}
+/** One attempt in a stage of its own. */
+const attempt = async (around: Around, changes: Partial<AttemptPlan> = {}) => (await claudeStage(around)).run(changes)
 
-/** One attempt of the real CLI, with a model that follows the turns, or at another address. */
-async function attempt({ turns = [], url, env: more = {}, permissionMode = 'skip' }: Around, changes: Partial<AttemptPlan> = {}) {
-  const model = await startScriptedModel(turns)
-  onTestFinished(() => model.close())
-  const folder = tempFolder()
-  const cwd = join(folder, 'shop')
-  mkdirSync(cwd)
-  const env = { ...claudeEnv(folder, url ?? model.url), ...more }
-  const agent = openClaude({ command: CLAUDE, extraArgs: [], permissionMode, env })
-  const plan = {
-    mode: 'fresh',
-    sessionId: randomUUID(),
-    model: 'sonnet',
-    maxCostUsd: null,
-    verdict: false,
-    maxTurns: null,
-    dryRun: false,
-    cwd,
-  } as const
-  return await runAttempt(agent, { ...plan, ...changes }, { prompt: 'Greet the world.', folder, env })
-}
-
-const always = (turn: { status: number; [key: string]: unknown }) => [{ ...turn, times: 'always' } as ScriptedTurn]
 const LIMITS = 'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.'
 
 /** What may stand between a task and the model, and what it is called. None of it costs the task an attempt. */
@@ -58,6 +25,7 @@ const AROUND: [string, Around, string][] = [
     'account_blocked',
   ],
   ['an unpaid bill', { turns: always({ status: 402, message: 'Payment required' }) }, 'account_blocked'],
+  ['a model that nobody knows', { turns: always({ status: 404 }) }, 'unknown_model'],
   ['a bad key', { turns: always({ status: 401, message: 'invalid x-api-key' }) }, 'not_logged_in'],
   ['an expired token', { turns: always({ status: 401, message: 'OAuth token has expired. Please obtain a new token.' }) }, 'not_logged_in'],
   ['a refusal that nobody knows', { turns: always({ status: 400, message: 'Something nobody has heard of.' }) }, 'api_refused'],
@@ -97,22 +65,49 @@ test('a debugger that NODE_OPTIONS asks for ends the CLI before it says a word: 
   expect(ended).toMatchObject({ reason: 'no_start', costUsd: 0 })
 })
 
+const TOO_LONG = { status: 400, message: 'prompt is too long: 210000 tokens > 200000 maximum' }
+const TOO_LARGE = { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' }
+const THINKING = { status: 400, message: 'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`' }
+const TOOLS = { status: 400, message: 'messages.3: `tool_use` ids were found without `tool_result` blocks' }
+const EMPTY = { status: 400, message: 'messages.0.content.0.text: text content blocks must be non-empty' }
+
 test.each([
-  ['a prompt that is too long', { status: 400, message: 'prompt is too long: 210000 tokens > 200000 maximum' }, 'session_lost'],
-  [
-    'a conversation that grew too large',
-    { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' },
-    'session_lost',
-  ],
-  [
-    'a conversation that is broken',
-    { status: 400, message: 'messages.3: `tool_use` ids were found without `tool_result` blocks' },
-    'session_lost',
-  ],
-  ['content that is refused', { status: 400, message: 'Output blocked by content filtering policy' }, 'content_refused'],
-])('%s is the task’s, and is charged to it', async (_, turn, reason) => {
+  ['a prompt that is too long', TOO_LONG, 'prompt_too_long'],
+  ['a prompt that is too long for another provider', { status: 400, message: 'Input is too long for requested model.' }, 'prompt_too_long'],
+  ['a prompt that is too large', TOO_LARGE, 'prompt_refused'],
+  ['a prompt that is too large for a proxy', { status: 413, html: '413 Request Entity Too Large' }, 'prompt_refused'],
+  ['a prompt that is malformed', EMPTY, 'prompt_refused'],
+  ['a gateway that drops what was thought', THINKING, 'prompt_refused'],
+  ['a gateway that drops what tools answered', TOOLS, 'prompt_refused'],
+])('%s is refused for itself in a new session: no lost session, and nothing to repeat', async (_, turn, reason) => {
   const { end: ended } = await attempt({ turns: always(turn) })
-  expect(ended.reason).toBe(reason)
+  expect(ended).toMatchObject({ reason, costUsd: 0 })
+  expect(end(ended.reason)).toMatchObject({ next: 'park', surroundings: 'unclear' })
+})
+
+test.each([
+  ['grew too long', TOO_LONG, 'session_outgrown'],
+  ['grew too large', TOO_LARGE, 'session_outgrown'],
+  ['lost what was thought', THINKING, 'session_broken'],
+  ['lost what tools answered', TOOLS, 'session_broken'],
+])('a conversation that %s after the model answered is begun afresh once', async (_, turn, reason) => {
+  const { end: ended } = await attempt({ turns: [{ bash: 'true' }, ...always(turn)] })
+  expect(ended).toMatchObject({ reason, toolCalls: 1 })
+  expect(end(ended.reason)).toMatchObject({ next: 'retry', session: 'afresh_once', counts: 'failure' })
+})
+
+test('a resumed session that is refused at once may still be the conversation’s fault', async () => {
+  const { plan, model, run } = await claudeStage({ turns: ['Hello.', ...always(THINKING)] })
+  expect((await run()).end.reason).toBe('completed')
+  const asked = model.requests.length
+  const { end: ended } = await run({ mode: 'resume', sessionId: plan.sessionId })
+  expect(model.requests.length).toBeGreaterThan(asked)
+  expect(ended).toMatchObject({ reason: 'session_broken', costUsd: 0 })
+})
+
+test('content that is refused is the task’s, and is charged to it', async () => {
+  const { end: ended } = await attempt({ turns: always({ status: 400, message: 'Output blocked by content filtering policy' }) })
+  expect(ended.reason).toBe('content_refused')
   expect(end(ended.reason).counts).toBe('failure')
 })
 

@@ -26,7 +26,7 @@ const limit = (resetsAt: number) => [
 ]
 
 function read(lines: string[], exit: Partial<ExitRecord> = {}) {
-  const reader = openClaude({ command: '/bin/claude', extraArgs: [], permissionMode: 'skip', env: {} }).reader()
+  const reader = openClaude({ command: '/bin/claude', extraArgs: [], permissionMode: 'skip', env: {} }).reader({ mode: 'fresh' })
   for (const each of lines) reader.read(each)
   return reader.end(exitRecord(exit), '')
 }

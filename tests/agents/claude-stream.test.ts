@@ -15,7 +15,7 @@ function recorded(name: string): string[] {
 }
 
 function readAll(lines: string[], exit: Partial<ExitRecord> = {}, stderr = '') {
-  const reader = open().reader()
+  const reader = open().reader({ mode: 'fresh' })
   const events = lines.flatMap(line => reader.read(line))
   return { events, end: reader.end(exitRecord(exit), stderr) }
 }
@@ -54,7 +54,7 @@ describe('what the agent was seen doing', () => {
   test('of a kind that nobody knows is passed over, the rest of its line is not', () => {
     const content = [{ type: 'hologram', text: 7 }, 'odd', { type: 'text', text: 'Still here.' }]
     const line = JSON.stringify({ type: 'assistant', message: { id: 'msg_1', content } })
-    expect(open().reader().read(line)).toEqual([{ type: 'agent_text', text: 'Still here.' }])
+    expect(open().reader({ mode: 'fresh' }).read(line)).toEqual([{ type: 'agent_text', text: 'Still here.' }])
   })
 
   test('is told at length where that was asked for, and not without end', () => {
@@ -70,7 +70,7 @@ describe('what the agent was seen doing', () => {
       { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 't', content: `one\ntwo\n${long}` }] } },
     ].map(line => JSON.stringify(line))
     const told = (verbose: boolean) => {
-      const reader = open().reader(verbose)
+      const reader = open().reader({ mode: 'fresh', verbose })
       return lines.flatMap(line => reader.read(line))
     }
     expect(told(true).slice(0, 2)).toEqual([
@@ -88,8 +88,8 @@ describe('what the agent was seen doing', () => {
 
   test('is not even parsed when a line is gigantic', () => {
     const line = (size: number) => JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text: 'x'.repeat(size) }] } })
-    expect(open().reader().read(line(1_000_000))).toHaveLength(1)
-    expect(open().reader().read(line(17_000_000))).toEqual([])
+    expect(open().reader({ mode: 'fresh' }).read(line(1_000_000))).toHaveLength(1)
+    expect(open().reader({ mode: 'fresh' }).read(line(17_000_000))).toEqual([])
   })
 
   test('tells that the model API does not answer', () => {
@@ -139,7 +139,7 @@ describe('what an attempt came to', () => {
     ['unknown-model', 1, 'unknown_model', 'claude-sonnet-5-5'],
     ['overloaded', 1, 'api_error', '529'],
     ['unknown-session', 1, 'session_lost', 'No conversation found'],
-    ['prompt-too-long', 1, 'session_lost', 'Prompt is too long'],
+    ['prompt-too-long', 1, 'prompt_too_long', 'Prompt is too long'],
     ['no-credit', 1, 'account_blocked', 'Credit balance is too low'],
     ['bad-verdict', 1, 'crashed', 'valid structured output'],
     ['no-verdict', 0, 'crashed', 'No verdict was given.'],
@@ -191,6 +191,10 @@ describe('what an attempt came to', () => {
     [{ code: null, signal: 'SIGKILL', cause: 'silent' }, '', 'silent'],
     [{ code: 143, cause: 'stopped' }, '', 'stopped'],
     [{ code: null, cause: 'start_failed', message: 'spawn ENOENT' }, '', 'cli_missing'],
+    [{ code: null, cause: 'no_room', message: 'spawn EAGAIN' }, '', 'system_short'],
+    [{ code: 254 }, 'bash: fork: retry: Resource temporarily unavailable\n', 'system_short'],
+    [{ code: 2 }, '/usr/bin/claude: 4: Cannot fork\n', 'system_short'],
+    [{ code: 1 }, 'Error: EMFILE: too many open files, open', 'system_short'],
     [{ code: 127 }, 'exec: claude: not found', 'cli_missing'],
     [{ code: 1 }, '--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons\n', 'cli_missing'],
     [{ code: 1 }, "error: unknown option '--nonsense'\n", 'cli_missing'],

@@ -2,50 +2,25 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openClaude } from '../../src/agents/claude.ts'
 import { probeClaude } from '../../src/agents/claude-probe.ts'
 import { findTranscript } from '../../src/agents/claude-transcript.ts'
-import type { AttemptPlan } from '../../src/core/ports.ts'
 import { identify, isAlive } from '../../src/system/processes.ts'
-import { CLAUDE, claudeEnv, runAttempt } from '../support/claude-run.ts'
-import type { ModelScript, ScriptedTurn } from '../support/model-script.ts'
+import { CLAUDE, claudeEnv } from '../support/claude-run.ts'
+import { claudeStage, planOf } from '../support/claude-stage.ts'
 import { HANGS_MS } from '../support/patience.ts'
-import { startScriptedModel } from '../support/scripted-model.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-/** The real CLI in an empty workspace, and a model that follows the script. */
-async function stage(script: ModelScript | ScriptedTurn[], workspaceName = 'shop') {
-  const model = await startScriptedModel(script)
-  onTestFinished(() => model.close())
-  const folder = tempFolder()
-  const cwd = join(folder, workspaceName)
-  mkdirSync(cwd, { recursive: true })
-  const env = claudeEnv(folder, model.url)
-  const agent = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'skip', env })
-  const plan: AttemptPlan = {
-    mode: 'fresh',
-    sessionId: randomUUID(),
-    model: 'sonnet',
-    maxCostUsd: null,
-    verdict: false,
-    maxTurns: null,
-    dryRun: false,
-    cwd,
-  }
-  type RunOptions = { prompt?: string; onEvent?: Parameters<typeof runAttempt>[2]['onEvent'] }
-  const run = (changes: Partial<AttemptPlan> = {}, { prompt = 'Greet the world.', onEvent }: RunOptions = {}) =>
-    runAttempt(agent, { ...plan, ...changes }, { prompt, folder, env, onEvent })
-  return { model, cwd, env, agent, plan, run }
-}
-
 test('the work is done by tools, told as events, and paid for', async () => {
-  const { model, cwd, plan, run } = await stage([
-    { text: 'I write it.', write: { path: 'hello.txt', text: 'Hello, world\n' } },
-    { bash: 'cat hello.txt && ls not-there' },
-    'The greeting is in hello.txt.',
-  ])
+  const { model, cwd, plan, run } = await claudeStage({
+    turns: [
+      { text: 'I write it.', write: { path: 'hello.txt', text: 'Hello, world\n' } },
+      { bash: 'cat hello.txt && ls not-there' },
+      'The greeting is in hello.txt.',
+    ],
+  })
   const { end, events, lines } = await run()
   expect(readFileSync(join(cwd, 'hello.txt'), 'utf8')).toBe('Hello, world\n')
   expect(end).toMatchObject({
@@ -67,7 +42,7 @@ test('the work is done by tools, told as events, and paid for', async () => {
 })
 
 test('nothing of the session goes on after its last word', async () => {
-  const { model, run } = await stage(['Done.'])
+  const { model, run } = await claudeStage({ turns: ['Done.'] })
   await run()
   const { tools, body } = model.requests[0]!
   expect(JSON.stringify(body.tools)).not.toContain('run_in_background')
@@ -77,34 +52,24 @@ test('nothing of the session goes on after its last word', async () => {
 
 test('a verdict is held to its schema by the CLI', async () => {
   const verdict = { outcome: 'send_back', summary: 'One test fails.', findings: ['sum(1, 1) is 3'] }
-  const { run } = await stage([{ verdict: { outcome: 'perhaps' } }, { verdict }])
+  const { run } = await claudeStage({ turns: [{ verdict: { outcome: 'perhaps' } }, { verdict }] })
   const { end } = await run({ verdict: true })
   expect(end).toMatchObject({ reason: 'sent_back', verdict, text: 'One test fails.' })
 })
 
 test('the budget ends the attempt', async () => {
-  const { run, model } = await stage([{ bash: 'true', usage: { output: 1_000_000 } }, 'Done.'])
+  const { run, model } = await claudeStage({ turns: [{ bash: 'true', usage: { output: 1_000_000 } }, 'Done.'] })
   const { end } = await run({ maxCostUsd: 0.5 })
   expect(end.reason).toBe('over_budget')
   expect(end.costUsd).toBeGreaterThan(0.5)
   expect(model.requests).toHaveLength(1)
 })
 
-test.each([
-  [401, 'not_logged_in'],
-  [404, 'unknown_model'],
-  [429, 'usage_limit'],
-] as const)('status %i of the model API is %s', async (status, reason) => {
-  const { run } = await stage([{ status, times: 'always' }])
-  const { end, exit } = await run()
-  expect({ reason: end.reason, code: exit.code, cost: end.costUsd }).toEqual({ reason, code: 1, cost: 0 })
-})
-
 test('after a kill in the middle of a tool the session is resumed in the same place, by any path to it', async () => {
-  const { model, agent, plan, cwd, run } = await stage(
-    [{ bash: 'echo one > one.txt' }, { bash: 'sleep 5', once: true }, { bash: 'cat one.txt' }, 'Both done.'],
-    'ein Läden.v2/日本 😀',
-  )
+  const { model, agent, plan, cwd, run } = await claudeStage({
+    turns: [{ bash: 'echo one > one.txt' }, { bash: 'sleep 5', once: true }, { bash: 'cat one.txt' }, 'Both done.'],
+    workspaceName: 'ein Läden.v2/日本 😀',
+  })
   expect(agent.canResume(plan.sessionId, cwd)).toBe(false)
   const killed = await run(
     {},
@@ -130,8 +95,18 @@ test('after a kill in the middle of a tool the session is resumed in the same pl
   expect(again).toMatchObject({ end: { reason: 'session_lost' }, stderr: expect.stringContaining('already in use') })
 })
 
+test.each(['--help', '--resume', '-c', '--dangerously-skip-permissions=false', '--mcp-config'])(
+  'a model of the name %s is asked for as a model, wherever it came from',
+  async model => {
+    const { run, model: api } = await claudeStage({ turns: ['Done.'] })
+    const { end, exit } = await run({ model })
+    expect({ reason: end.reason, code: exit.code }).toEqual({ reason: 'completed', code: 0 })
+    expect(new Set(api.requests.map(request => request.model))).toEqual(new Set([model]))
+  },
+)
+
 test('a session that is not there is lost', async () => {
-  const { run, model } = await stage(['Done.'])
+  const { run, model } = await claudeStage({ turns: ['Done.'] })
   const { end } = await run({ mode: 'resume' })
   expect(end).toMatchObject({ reason: 'session_lost', text: expect.stringContaining('No conversation found') })
   expect(model.requests).toHaveLength(0)
@@ -151,32 +126,14 @@ test('the transcript of a very deep directory is found without knowing how its n
 })
 
 test("the CLI neither updates itself nor works on after its last word, and its login and provider are the user's", () => {
-  const { env, need } = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'plan', env: {} }).command({
-    mode: 'fresh',
-    sessionId: 'x',
-    model: 'opus',
-    maxCostUsd: null,
-    verdict: false,
-    maxTurns: null,
-    dryRun: false,
-    cwd: '/',
-  })
+  const { env, need } = openClaude({ command: CLAUDE, extraArgs: [], permissionMode: 'plan', env: {} }).command(planOf())
   expect(need).toBe('agent')
   expect(env).toMatchObject({ DISABLE_AUTOUPDATER: '1', CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1', CLAUDE_CODE_DISABLE_CRON: '1' })
   for (const name of ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CONFIG_DIR']) expect(env).not.toHaveProperty(name)
 })
 
 test('permission modes and further arguments are passed on, and no CLI is a clear error', () => {
-  const plan: AttemptPlan = {
-    mode: 'resume',
-    sessionId: 'x',
-    model: 'opus',
-    maxCostUsd: 0.25,
-    verdict: false,
-    maxTurns: null,
-    dryRun: false,
-    cwd: '/',
-  }
+  const plan = planOf({ mode: 'resume', sessionId: 'x', maxCostUsd: 0.25 })
   const agent = openClaude({ command: CLAUDE, extraArgs: ['--effort', 'high'], permissionMode: 'acceptEdits', env: {} })
   const line = agent.command(plan).args.join(' ')
   expect(line).toContain('--resume x')

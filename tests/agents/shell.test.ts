@@ -3,7 +3,7 @@ import { openShell } from '../../src/agents/shell.ts'
 import { exitRecord } from '../contracts/agent.ts'
 
 const read = (lines: string[]) => {
-  const reader = openShell().reader()
+  const reader = openShell().reader({ mode: 'fresh' })
   return { events: lines.flatMap(line => reader.read(line)), reader }
 }
 
@@ -15,7 +15,7 @@ test.each([
   [{ code: 143, cause: 'deadline' }, 'timed_out'],
   [{ code: 143, cause: 'stopped' }, 'stopped'],
 ] as const)('a command that ends with %j is %s', (exit, reason) => {
-  expect(openShell().reader().end(exitRecord(exit), '').reason).toBe(reason)
+  expect(openShell().reader({ mode: 'fresh' }).end(exitRecord(exit), '').reason).toBe(reason)
 })
 
 test('the last lines of both outputs say what came of it', () => {

@@ -32,13 +32,13 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
 
   describe('every agent', () => {
     test('reads what a successful attempt wrote as a success', () => {
-      const reader = open().reader()
+      const reader = open().reader({ mode: 'fresh' })
       for (const line of finished) reader.read(line)
       expect(end(reader.end(exitRecord(), '').reason).next).toBe('report')
     })
 
     test('never throws, whatever the lines hold', () => {
-      const reader = open().reader()
+      const reader = open().reader({ mode: 'fresh' })
       let state = 42
       const random = (below: number) => {
         state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
@@ -64,21 +64,21 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
     })
 
     test.each([0, 1, 137, null])('without a word from the agent exit code %s is no success', code => {
-      expect(end(open().reader().end(exitRecord({ code }), '').reason).next).not.toBe('report')
+      expect(end(open().reader({ mode: 'fresh' }).end(exitRecord({ code }), '').reason).next).not.toBe('report')
     })
 
     test.each(KILLED)('a stream that a kill cut off is never a success: %o', how => {
       const cuts = finished.map((_, at) => finished.slice(0, at))
       const half = [...finished.slice(0, -1), finished.at(-1)!.slice(0, -20)]
       for (const lines of [...cuts, half]) {
-        const reader = open().reader()
+        const reader = open().reader({ mode: 'fresh' })
         for (const line of lines) reader.read(line)
         expect(end(reader.end(exitRecord(how), '').reason).next).not.toBe('report')
       }
     })
 
     test('one very long line costs no more than itself', () => {
-      const reader = open().reader()
+      const reader = open().reader({ mode: 'fresh' })
       const events = reader.read(`{"type":"assistant","message":{"content":[{"type":"text","text":"${'x'.repeat(30_000_000)}"}]}}`)
       expect(JSON.stringify(events).length).toBeLessThan(100_000)
     })
@@ -90,7 +90,7 @@ export function agentKeepsItsPromises(open: () => Agent, finished: string[]) {
           const { file, args, env } = agent.command({ ...plan, mode, verdict })
           expect(file).toMatch(/^\//)
           expect(args).toContain(plan.sessionId)
-          expect(args).toContain(plan.model)
+          expect(args.join(' ')).toContain(plan.model)
           // The plan holds nothing of the task but where to work, and that is not told either.
           expect([...args, ...Object.values(env)].join(' ')).not.toContain(plan.cwd)
         }

@@ -49,6 +49,7 @@ test('the README tells of each end what the table of ends does', () => {
       'agent failed three times',
       [
         ...(['crashed', 'silent', 'killed', 'session_lost', 'said_nothing', 'content_refused'] as const),
+        ...(['session_outgrown', 'session_broken', 'prompt_too_long', 'prompt_refused'] as const),
         ...(['over_budget', 'turns_spent', 'denied', 'wrong_model', 'blocked'] as const),
       ],
     ],

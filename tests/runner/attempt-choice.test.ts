@@ -56,6 +56,12 @@ test('a conversation that is refused twice is begun afresh', () => {
   expect(choose(attempts('api_error', 'api_error', 'api_error'))).toMatchObject({ session: 'resume' })
 })
 
+test.each(['session_broken', 'session_outgrown'] as const)('%s: another session is tried, and no third one', reason => {
+  expect(choose(attempts('killed', reason))).toMatchObject({ do: 'start', session: 'afresh' })
+  expect(choose(attempts(reason, 'killed', reason))).toMatchObject({ do: 'start', session: 'afresh' })
+  expect(choose(attempts(reason, reason))).toEqual({ do: 'finish', reason })
+})
+
 test('a lost session begins afresh', () => {
   expect(choose(attempts('session_lost'))).toMatchObject({ do: 'start', part: 0, session: 'afresh' })
 })

@@ -131,6 +131,45 @@ test('tasks that end alike, one after the other and before anything was done, ar
   await running
 })
 
+const REFUSED = {
+  'is longer than the model takes': [
+    result({ api_error_status: 400, result: 'Prompt is too long', terminal_reason: 'prompt_too_long' }),
+    'shorten',
+  ],
+  'is refused as malformed': [
+    result({ api_error_status: 400, result: 'API Error: 400 messages.1: Expected `thinking`' }),
+    'Read what it says',
+  ],
+} as const
+
+test.each(Object.entries(REFUSED))('a first request that %s parks its task after one start, with advice', async (_, [end, advice]) => {
+  const stage = await queueOf(1, whileDown(end))
+  expect((await stage.run()).exitCode).toBe(10)
+  expect(starts(stage)).toBe(1)
+  const [task] = await stage.board.listTasks({})
+  expect(task).toMatchObject({ status: 'pending', notes: expect.stringMatching(new RegExp(advice, 'i')) })
+  expect(task!.notes).not.toContain('could not be resumed')
+})
+
+test.each(Object.entries(REFUSED))(
+  'where the first request of every task %s it is no task’s fault: only the first is parked, and few are tried',
+  async (_, [end]) => {
+    const stage = await queueOf(4, whileDown(end))
+    const stops = new Stops()
+    const heard: StampedEvent[] = []
+    const running = stage.run({ single: false, stops, change: hearing(heard) })
+    const ends = () => heard.flatMap(event => (event.type === 'run_finished' ? [event.status] : []))
+    await waitFor('two ends', () => ends().length >= 2)
+    expect(ends().slice(0, 2)).toEqual(['pending', 'created'])
+    const second = heard.findIndex(event => event.type === 'run_finished' && event.status === 'created')
+    expect(heard.slice(0, second).filter(event => event.type === 'attempt_started')).toHaveLength(2)
+    rmSync(join(stage.home, 'down'))
+    await waitFor('the others are done', async () => (await statuses(stage)).filter(status => status === 'dev_done').length === 3)
+    stops.request()
+    await running
+  },
+)
+
 test('a model that only the task names is the task’s own fault, and stops nobody', async () => {
   const unknown = result({ api_error_status: 404, result: 'An issue with the selected model (nope).' })
   const stage = await runnerStage(`case "$*" in *nope*) ${unknown};; esac; ${done}`)

@@ -52,7 +52,7 @@ export async function runAttempt(
     Readable
   >
   closeSync(stdin)
-  const reader = agent.reader()
+  const reader = agent.reader({ mode: plan.mode })
   const events: AgentEvent[] = []
   const lines: string[] = []
   let stderr = ''

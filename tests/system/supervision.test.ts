@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -56,6 +57,26 @@ test('a program that is not there is an exit record, not an exception', async ()
   await supervision.start({ ...spec, command: { need: 'agent', file: '/no/such/agent', args: [], env: {} } })
   expect(await follow()).toMatchObject({ cause: 'start_failed' })
 })
+
+/** Files that a supervisor opens before those of its agent, and how many more it may open: too few to start a program with. */
+const LOCK = 1
+test.runIf(process.platform === 'linux').each([2, 3, 4])(
+  'a supervisor with room for %i more open files says that there is no room, and not that the agent is missing',
+  async more => {
+    const { supervision, runId, spec, follow } = stage('echo never')
+    supervision.ready(runId)
+    const pid = await waitFor('it waits for its attempt', () => {
+      const found = taggedProcesses(RUN_TAG, runId)[0]?.pid
+      // Reads from its stdin.
+      return found && readFileSync(`/proc/${found}/syscall`, 'utf8').startsWith('0 0x0 ') && found
+    })
+    const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+    const free = Array.from({ length: 100 }, (_, n) => n).filter(n => !open.has(n))
+    execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${free[LOCK + more]}`])
+    await supervision.start(spec)
+    expect(await follow()).toMatchObject({ cause: 'no_room', message: expect.stringContaining('EMFILE') })
+  },
+)
 
 test('an agent that ignores TERM is killed at its deadline, its children in other sessions too', async () => {
   const { supervision, spec, follow, runId } = stage("trap '' TERM; setsid sleep 300 & while :; do sleep 1; done", { deadlineMs: 300 })

@@ -27,7 +27,7 @@ function found(...names: string[]) {
   mkdirSync(folder, { recursive: true })
   for (const name of names) copyFileSync(join(GOLDEN, name), join(folder, name))
   const supervision = openSupervision({ home, agentId: 'dev_001', self: ['/nowhere/agent-runner'], env: {}, killGraceMs: 100 })
-  const reader = new ClaudeReader()
+  const reader = new ClaudeReader({ mode: 'fresh' })
   const follow = () => supervision.follow(RUN, 1, line => void reader.read(line), never)
   return { home, folder, supervision, reader, follow }
 }
