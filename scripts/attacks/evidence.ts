@@ -89,6 +89,7 @@ const named = (complexity: 'major' | 'minor', what: string, agent: string, commi
     (stage, seen) => ({ 'all that is counted is where the note says': holdsAll(stage, seen, commits) }),
     arrange,
   )
+const library = (stage: Stage) => void stage.git('clone', '-q', '.', join(stage.folder, 'library'))
 const withoutWorktrees = (stage: Stage) => void stage.write('repo/.git/worktrees', '')
 
 /** What a run does to the checkout and the repository, beside the commits that it makes. */
@@ -122,6 +123,77 @@ export const evidence: Part = {
           'the restored branch has the file': isKept(stage, ['back'], 'inner/x.txt', 'inside'),
           'it was called whole, and is': restored.output.includes('✔') && !stage.git('ls-tree', '-r', 'back').includes('160000'),
         }
+      },
+    ),
+    row(
+      'a clone of another repository that nothing was done in is said to go with the worktree',
+      'major',
+      'git clone -q ../../../library lib',
+      (stage, { notes }) => ({
+        'the worktree is gone': gone(stage),
+        'the note says so': /go with the worktree and can be cloned again: lib \(from \S*library\)/.test(notes),
+      }),
+      library,
+    ),
+    row(
+      'a clone with work in its stash keeps the worktree',
+      'major',
+      'git clone -q ../../../library lib && cd lib && echo x >README.md && git -c user.name=a -c user.email=a@b stash -q',
+      (stage, { notes }) => ({
+        'the worktree stays': !gone(stage),
+        'the note says so': notes.includes('repositories with work of their own in it: lib'),
+      }),
+      library,
+    ),
+    row(
+      'a worktree that the agent makes elsewhere is told, and what is uncommitted in it is kept',
+      'major',
+      'git worktree add -q ../../../elsewhere -b side && echo open >../../../elsewhere/open.txt',
+      (stage, { notes, refs }) => ({
+        'the note names it': /worktree \S*\/elsewhere \(on side\) came while the agent worked: open\.txt is in no commit/.test(notes),
+        'the note names its branch': notes.includes('New branches came while the agent worked: side'),
+        'the file is kept': isKept(stage, refs, 'open.txt', 'open'),
+      }),
+    ),
+    row(
+      'so is one that it makes among ours, on no branch, with a commit',
+      'major',
+      `git worktree add -q --detach ../mine && cd ../mine && echo loose >loose.txt && ${COMMIT} loose`,
+      (stage, { notes, refs }) => ({
+        'the note names it': /worktree \S*\/mine \(on no branch\) came/.test(notes),
+        'the commit is kept': isKept(stage, refs, 'loose.txt', 'loose'),
+      }),
+    ),
+    row(
+      'a worktree that the agent makes of a clone is told, and kept in the repository',
+      'major',
+      'git worktree add -q ../elsewhere -b side && echo open >../elsewhere/open.txt',
+      (stage, { notes, refs }) => ({
+        'the note names it': /elsewhere \(on side\) belongs to the clone/.test(notes),
+        'the file is kept': isKept(stage, refs, 'open.txt', 'open'),
+      }),
+      withoutWorktrees,
+    ),
+    row(
+      'tags that the agent makes, moves and deletes are told and kept, and branches named like ours are told',
+      'major',
+      'git tag new; git tag -f moves HEAD; git tag -d goes; git branch feature/task-77',
+      (stage, { notes, refs }) => ({
+        'the note tells of all': [
+          /New tags .*: new\./,
+          /The tag moves moved/,
+          /The tag goes was deleted/,
+          /New branches .*: feature\/task-77/,
+        ].every(one => one.test(notes)),
+        'what they held is kept': isKept(stage, refs, 'moves.txt', 'moves') && isKept(stage, refs, 'goes.txt', 'goes'),
+      }),
+      stage => {
+        for (const name of ['moves', 'goes']) {
+          stage.git('checkout', '-q', '--detach', 'main')
+          commit(stage, `${name}.txt`, `${name}\n`)
+          stage.git('tag', name)
+        }
+        stage.git('checkout', '-q', 'main')
       },
     ),
     row(

@@ -1,14 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { join, sep } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { branchTip } from './base-commit.ts'
+import { tellWorktrees } from './further-worktrees.ts'
+import { type OtherRuns, otherRuns } from './other-runs.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout } from './picture.ts'
-import { ownFolders, type Place } from './place.ts'
+import type { Place } from './place.ts'
 import { type RefPicture, readRefs } from './ref-picture.ts'
 import { keepCommit, keepUnlessPublic } from './rescue.ts'
 import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
 import { keepStashed } from './stashed-work.ts'
 import { somePaths } from './users-paths.ts'
-import { allAdmins } from './worktree-list.ts'
+import { branchAt, realPath, worktreesIn } from './worktree-list.ts'
+
+const HEADS = 'refs/heads/'
+/** So many changes of refs are told one by one. */
+const MOST_REFS = 10
 
 /** A repository as it stands after the agent, beside the agent's own checkout. */
 export interface Look {
@@ -34,13 +39,18 @@ export async function lookBeside(place: Place): Promise<Look | null> {
 }
 
 /**
- * What the run did beside its branch, as sentences: what is in `git stash`, commits on other branches, files in the main checkout, settings and
+ * What the run did beside its branch, as sentences: what is in `git stash`, other branches, tags and worktrees, files in the main checkout, settings and
  * hooks of the repository. What of it may get lost is put under `refs/agent-runner/`. Repeating it says and keeps the same.
  */
 export async function tellBeside(place: Place, workspace: WorkspaceRecord, branch: string | null, look: Look): Promise<string[]> {
   const { git, repository } = place
   const { before, refs, main, shared } = look
-  const remarks = [...(await tellStash(place, before.stash, refs.stash)), ...(await tellBranches(place, [workspace.branch, branch], look))]
+  const others = otherRuns(place)
+  const remarks = [
+    ...(await tellStash(place, before.stash, refs.stash)),
+    ...(await tellRefs(place, [workspace.branch, branch], withInPlace(place, others), look)),
+    ...(await tellFurther(place, workspace, before.worktrees, others)),
+  ]
   if (before.main && main) {
     if (before.main.branch !== main.branch)
       remarks.push(
@@ -76,6 +86,22 @@ export function changedPaths(before: CheckoutPicture, now: CheckoutPicture): str
   ]
 }
 
+/** Who works in place at this moment may be a runner of an older version. */
+function withInPlace({ repository, options }: Place, others: OtherRuns): OtherRuns {
+  const branch = options.inPlaceHeldBy?.(repository.root) ? branchAt(repository.gitDir) : null
+  return branch === null ? others : { ...others, branches: new Set([...others.branches, branch]) }
+}
+
+/** Worktrees that came or went, but for those of this run and of others. */
+async function tellFurther(place: Place, workspace: WorkspaceRecord, before: string[] | undefined, others: OtherRuns): Promise<string[]> {
+  if (before === undefined) return []
+  const known = new Set([...before, ...others.paths, realPath(workspace.path)])
+  const there = new Set(worktreesIn(place.repository.commonDir).map(({ path }) => path))
+  const went = before.filter(path => !there.has(path) && !others.paths.has(path) && path !== realPath(workspace.path))
+  const remarks = await tellWorktrees(place, known, 'came while the agent worked')
+  return went.length > 0 ? [...remarks, `Worktrees went while the agent worked: ${somePaths(went)}.`] : remarks
+}
+
 async function tellStash(place: Place, before: string[], now: string[]): Promise<string[]> {
   const remarks: string[] = []
   const came = now.filter(sha => !before.includes(sha))
@@ -90,41 +116,43 @@ async function tellStash(place: Place, before: string[], now: string[]): Promise
   return remarks
 }
 
-async function tellBranches(place: Place, own: (string | null)[], { before, refs }: Look): Promise<string[]> {
-  const { git, request } = place
+/** Branches, tags and replacements that came, moved or went, but for the branches of this run and of others. */
+async function tellRefs(place: Place, own: (string | null)[], others: OtherRuns, { before, refs }: Look): Promise<string[]> {
+  const isOthers = (ref: string) =>
+    ref.startsWith(HEADS) && (own.includes(ref.slice(HEADS.length)) || others.branches.has(ref.slice(HEADS.length)))
+  const asHeads = (branches: Record<string, string>) =>
+    Object.fromEntries(Object.entries(branches).map(([name, sha]) => [HEADS + name, sha]))
+  const were = { ...asHeads(before.branches), ...before.tags }
+  const are = { ...asHeads(refs.branches), ...(before.tags && refs.tags) }
+  const changed = Object.entries(were).filter(([ref, sha]) => are[ref] !== sha && !isOthers(ref))
   const remarks: string[] = []
-  const others = branchesOfOthers(place)
-  const isOthers = (name: string) => own.includes(name) || others.has(name)
-  for (const [name, sha] of Object.entries(before.branches)) {
-    const now = refs.branches[name]
-    if (now === sha || isOthers(name)) continue
-    const lost = await keepUnlessPublic(git, request.runId, sha)
-    const where = lost ? `; what it held is kept in ${lost}` : ''
-    if (now) remarks.push(`The branch ${name} moved from ${sha.slice(0, 12)} to ${now.slice(0, 12)} while the agent worked${where}.`)
-    else if (lost) remarks.push(`The branch ${name} was deleted while the agent worked${where}.`)
+  for (const [ref, sha] of changed.slice(0, MOST_REFS)) remarks.push(await tellChange(place, ref, sha, are[ref]))
+  const more = changed.slice(MOST_REFS).map(([ref]) => ref)
+  for (const ref of more) await keepWhatWas(place, were[ref]!)
+  if (more.length > 0) remarks.push(`${more.length} more moved or were deleted while the agent worked: ${somePaths(more.map(shown))}.`)
+  const made = Object.keys(are).filter(ref => !(ref in were) && !isOthers(ref))
+  const kinds = { branches: 'refs/heads/', tags: 'refs/tags/', replacements: 'refs/replace/' }
+  for (const [kind, folder] of Object.entries(kinds)) {
+    const names = made.filter(ref => ref.startsWith(folder)).map(ref => ref.slice(folder.length))
+    if (names.length > 0) remarks.push(`New ${kind} came while the agent worked: ${somePaths(names, 5)}.`)
   }
-  // The branches of other runs come and go all the time.
-  const made = Object.keys(refs.branches).filter(name => !(name in before.branches) && !isOthers(name) && !/^feature\/task-/.test(name))
-  if (made.length > 0) remarks.push(`New branches came while the agent worked: ${somePaths(made)}.`)
   return remarks
 }
 
-/** The branches that are checked out where other runs work. */
-function branchesOfOthers(place: Place): Set<string> {
-  const { repository, options } = place
-  const found = new Set<string>()
-  for (const admin of allAdmins(repository.commonDir))
-    if (ownFolders(place).some(folder => firstLine(join(admin, 'gitdir')).startsWith(folder + sep))) found.add(branchIn(admin))
-  if (options.inPlaceHeldBy?.(repository.root)) found.add(branchIn(repository.gitDir))
-  return found
+async function tellChange(place: Place, ref: string, sha: string, now: string | undefined): Promise<string> {
+  const lost = await keepWhatWas(place, sha)
+  const where = lost ? `; what it held is kept in ${lost}` : ''
+  const what = now ? `moved from ${sha.slice(0, 12)} to ${now.slice(0, 12)}` : 'was deleted'
+  return `The ${shown(ref)} ${what} while the agent worked${where}.`
 }
 
-const branchIn = (gitDir: string) => firstLine(join(gitDir, 'HEAD')).replace(/^ref: refs\/heads\//, '')
+/** The ref of ours that keeps what a ref held; null when something else holds it, or it was no commit. */
+async function keepWhatWas({ git, request }: Place, sha: string): Promise<string | null> {
+  const commit = await branchTip(git, sha)
+  return commit === null ? null : await keepUnlessPublic(git, request.runId, commit)
+}
 
-function firstLine(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').split('\n')[0]!
-  } catch {
-    return ''
-  }
+function shown(ref: string): string {
+  const [, kind, name] = /^refs\/(heads|tags|replace)\/(.+)$/s.exec(ref)!
+  return `${kind === 'heads' ? 'branch' : kind === 'tags' ? 'tag' : 'replacement'} ${name}`
 }

@@ -5,7 +5,7 @@ import { branchTip } from './base-commit.ts'
 import type { Git } from './git.ts'
 import { withoutNoise } from './noise.ts'
 import type { Place } from './place.ts'
-import { isHeld, keepCommit } from './rescue.ts'
+import { keepLoose } from './rescue.ts'
 import { readStatus, type Status } from './status.ts'
 import { findWorkBranch, type Standing } from './work-branch.ts'
 import { type CollectedWork, readWork } from './work-report.ts'
@@ -58,8 +58,8 @@ export async function keepLooseCommits(
   if (base && head && head !== base && (await git.ask(['merge-base', '--is-ancestor', base, head])) === null) loose.add(base)
   const refs: string[] = []
   for (const sha of loose) {
-    if ((await branchTip(git, sha)) === null || (await isHeld(git, sha))) continue
-    refs.push(await keepCommit(git, runId, sha))
+    const ref = (await branchTip(git, sha)) === null ? null : await keepLoose(git, runId, sha)
+    if (ref) refs.push(ref)
   }
   return refs
 }

@@ -95,11 +95,15 @@ export async function fetchObjects(git: Git, clone: string, refs: [string, strin
   await git.run(['rev-list', '--objects', '--quiet', '--stdin', '--not', '--branches', '--tags', '--remotes'], { input: shas, slow: true })
 }
 
+/** The clone as a repository of its own: what is kept there is brought back with the rest. */
+export function insideOf(place: Place, at: Git, gitDir: string): Place {
+  return { ...place, git: at, repository: { ...place.repository, root: at.cwd, gitDir, commonDir: gitDir, bare: false } }
+}
+
 /** A stash is a list that only its log holds, and that goes with the clone. */
 async function tellStash(place: Place, at: Git, gitDir: string): Promise<string[]> {
-  const repository = { ...place.repository, root: at.cwd, gitDir, commonDir: gitDir, bare: false }
-  const { stash } = await readRefs(at, repository)
-  const inClone = { ...place, git: at, repository }
+  const inClone = insideOf(place, at, gitDir)
+  const { stash } = await readRefs(at, inClone.repository)
   const kept: string[] = []
   for (let from = 0; from < stash.length; from += SOME) kept.push(...(await keepStashed(inClone, stash.slice(from, from + SOME))))
   return kept.length > 0 ? [`Work was left in \`git stash\` and is on no branch; it is kept in ${somePaths(kept)}.`] : []

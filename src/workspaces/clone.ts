@@ -6,8 +6,9 @@ import { branchTip } from './base-commit.ts'
 import { chooseBranch, surroundingsOf } from './branch-choice.ts'
 import { readCheckout, reportVanished } from './checkout-state.ts'
 import { halfGone, halfMade, makeClone, noStateFolder, sourceOf } from './clone-make.ts'
-import { bringBack, isBroughtBack, isUnchanged } from './clone-return.ts'
+import { bringBack, insideOf, isBroughtBack, isUnchanged } from './clone-return.ts'
 import { excludeFolder } from './exclude.ts'
+import { tellWorktrees } from './further-worktrees.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { dropIntent, type Intent, readIntent, writeIntent } from './intent.ts'
 import { branchesFor, foldersFor, isBranchFor } from './names.ts'
@@ -138,7 +139,8 @@ export async function collectClone(place: Place, workspace: WorkspaceRecord, suc
   await clearStaleLocks(gitDir, path)
   const at = gitAt(place, path)
   const report = await collectCheckout(place, at, gitDir, workspace, success)
-  const remarks = [...report.remarks, ...(await bringBack(place, at, gitDir, workspace))]
+  const further = await tellWorktrees(insideOf(place, at, gitDir), new Set([realPath(path)]), 'belongs to the clone, which stays')
+  const remarks = [...report.remarks, ...further, ...(await bringBack(place, at, gitDir, workspace))]
   const last = report.commits.at(-1)?.sha
   if (report.branch === null || !last || (await isAncestor(git, last, `refs/heads/${report.branch}`))) return { ...report, remarks }
   return { ...report, branch: null, remarks: [...remarks, `In the repository the branch ${report.branch} does not hold these commits.`] }

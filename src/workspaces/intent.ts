@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { readJson } from '../core/json.ts'
@@ -28,6 +28,12 @@ export function readIntent(commonDir: string, runId: string): Intent | null {
   } catch {
     return null
   }
+}
+
+/** The intents of all other runs. */
+export function readIntents(commonDir: string, exceptRun: string): Intent[] {
+  const runs = readdirSync(commonDir).flatMap(name => /^agent-runner-([A-Za-z0-9_-]+)\.json$/.exec(name)?.[1] ?? [])
+  return runs.filter(run => run !== safeRun(exceptRun)).flatMap(run => readIntent(commonDir, run) ?? [])
 }
 
 /** Replaces the run's intent as a whole. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Git } from './git.ts'
 import { hiddenFiles } from './hidden-files.ts'
 import { identityEnv } from './identity.ts'
@@ -17,6 +19,8 @@ export interface KeptCheckout {
   ignored: string[]
   /** Repositories in the checkout with work of their own. Their files are in it; their history is only where it is. */
   nested: string[]
+  /** Those that have none, but for submodules. */
+  plain: string[]
   /** Why the checkout must stay; null when all that it holds is kept. */
   obstacle: string | null
 }
@@ -52,8 +56,10 @@ export async function keepCheckout(
   const run = safeRun(request.runId)
   const untracked = untrackedRepositories(status)
   const ignored = await hiddenFiles(path, status.ignored, isKnown)
-  const nested = await nestedWork(git, [...links, ...untracked, ...ignored.repositories])
-  const submodules = nested.length > 0 ? await submodulePaths(git) : new Set()
+  const repositories = [...new Set([...links, ...untracked, ...ignored.repositories])].filter(one => existsSync(join(path, one, '.git')))
+  const nested = await nestedWork(git, repositories)
+  const submodules = repositories.length > 0 ? await submodulePaths(git) : new Set()
+  const plain = repositories.filter(one => !nested.includes(one) && !submodules.has(one))
   // A clone that has nothing of its own can be had again. A submodule stays a link, and its folder stays.
   const strange = nested.filter(one => !submodules.has(one) && !ignored.repositories.includes(one))
   const inside = await hiddenFiles(
@@ -61,7 +67,7 @@ export async function keepCheckout(
     strange.map(one => `${one}/`),
   )
   const hidden = [...new Set([...ignored.files.keys(), ...inside.files.keys()])]
-  const kept: KeptCheckout = { ref: null, ignored: [...ignored.files.keys()], nested, obstacle: null }
+  const kept: KeptCheckout = { ref: null, ignored: [...ignored.files.keys()], nested, plain, obstacle: null }
   // Deleted files alone are no work: their contents are in HEAD. An interrupted removal looks like that.
   const open = status.entries.some(entry => entry.kind !== 'gone' && !entry.path.endsWith('/'))
   if (open || hidden.length > 0 || unfinishedOperation(gitDir)) {

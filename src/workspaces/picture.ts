@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
@@ -12,6 +12,7 @@ import { safeRun } from './rescue.ts'
 import { readShared } from './shared-files.ts'
 import { readStatus, type Status } from './status.ts'
 import { emptyTree, indexChanges } from './trees.ts'
+import { worktreesIn } from './worktree-list.ts'
 
 const stamps = z.record(z.string(), z.string())
 
@@ -34,6 +35,10 @@ const Picture = z.object({
   /** The repository's own checkout, when the agent works elsewhere. */
   main: Checkout.nullable(),
   branches: stamps,
+  /** Tags and replacements, by their full names. Older pictures have none. */
+  tags: stamps.optional(),
+  /** The folders of all worktrees. */
+  worktrees: z.array(z.string()).optional(),
   /** The commits of `git stash`, the latest first. */
   stash: z.array(z.string()),
   /** Configuration and hooks that all checkouts share. */
@@ -97,9 +102,18 @@ export function changedBefore(place: Place): Record<string, string> {
   return readPicture(place)?.workspace?.changed ?? {}
 }
 
+/** What other runs note beside a run's picture while it is there. */
+export const othersFileOf = (commonDir: string, runId: string) => `${fileIn(commonDir, runId)}.others`
+
+/** The files of all pictures in a git folder, each with what is noted beside it. */
+export function pictured(commonDir: string): { picture: string; others: string }[] {
+  const files = readdirSync(commonDir).filter(name => /^agent-runner-.+\.before\.json$/.test(name))
+  return files.map(name => ({ picture: join(commonDir, name), others: join(commonDir, `${name}.others`) }))
+}
+
 /** Forgets the run's picture. */
 export function dropPicture(place: Place): void {
-  for (const suffix of ['', '.new']) rmSync(fileOf(place) + suffix, { force: true })
+  for (const suffix of ['', '.new', '.others']) rmSync(fileOf(place) + suffix, { force: true })
 }
 
 /** What a picture shows of the repository around the workspace. */
@@ -118,7 +132,7 @@ export async function lookAround(place: Place, inPlace = false): Promise<Around 
     readRefs(git, repository),
     readShared(repository),
   ])
-  return { main, ...refs, shared }
+  return { main, ...refs, shared, worktrees: worktreesIn(repository.commonDir).map(({ path }) => path) }
 }
 
 /**

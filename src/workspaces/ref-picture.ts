@@ -6,6 +6,8 @@ import type { Repository } from './repository.ts'
 /** Where the branches of a repository stand, and what is in `git stash`, the latest first. */
 export interface RefPicture {
   branches: Record<string, string>
+  /** Tags and replacements, by their full names. */
+  tags: Record<string, string>
   stash: string[]
 }
 
@@ -15,13 +17,21 @@ export async function readRefs(git: Git, { commonDir }: Repository): Promise<Ref
   const refs = inFiles ?? (await refsOfGit(git))
   const top = refs.get('refs/stash')
   const branches = [...refs].flatMap(([ref, sha]) => (ref.startsWith(HEADS) ? [[ref.slice(HEADS.length), sha] as const] : []))
-  return { branches: Object.fromEntries(branches), stash: top === undefined ? [] : await stashEntries(git, top) }
+  const tags = [...refs].filter(([ref]) => /^refs\/(?:tags|replace)\//.test(ref))
+  return {
+    branches: Object.fromEntries(branches),
+    tags: Object.fromEntries(tags),
+    stash: top === undefined ? [] : await stashEntries(git, top),
+  }
 }
 
 const HEADS = 'refs/heads/'
+const FURTHER = ['refs/tags/', 'refs/replace/']
 
 async function refsOfGit(git: Git): Promise<Map<string, string>> {
-  const lines = (await git.run(['for-each-ref', '--format=%(refname) %(objectname)', HEADS, 'refs/stash'])).split('\n').filter(Boolean)
+  const lines = (await git.run(['for-each-ref', '--format=%(refname) %(objectname)', HEADS, ...FURTHER, 'refs/stash']))
+    .split('\n')
+    .filter(Boolean)
   return new Map(lines.map(line => line.split(' ') as [string, string]))
 }
 
@@ -35,12 +45,10 @@ async function stashEntries(git: Git, top: string): Promise<string[]> {
 async function refsInFiles(commonDir: string): Promise<Map<string, string> | null> {
   const refs = new Map<string, string>()
   for (const line of (await textIn(join(commonDir, 'packed-refs'))).split('\n')) {
-    const found = /^([0-9a-f]{40,64}) (refs\/(?:heads\/.+|stash))$/.exec(line)
+    const found = /^([0-9a-f]{40,64}) (refs\/(?:(?:heads|tags|replace)\/.+|stash))$/.exec(line)
     if (found) refs.set(found[2]!, found[1]!)
   }
-  const loose = (await readdir(join(commonDir, 'refs', 'heads'), { recursive: true, withFileTypes: true }).catch(() => []))
-    .filter(entry => entry.isFile() && !entry.name.endsWith('.lock'))
-    .map(entry => join(entry.parentPath, entry.name).slice(commonDir.length + 1))
+  const loose = (await Promise.all([HEADS, ...FURTHER].map(async folder => await looseIn(commonDir, folder)))).flat()
   for (const ref of [...loose, 'refs/stash']) {
     const text = (await textIn(join(commonDir, ref))).trim()
     // One that points to another ref.
@@ -48,6 +56,13 @@ async function refsInFiles(commonDir: string): Promise<Map<string, string> | nul
     if (text !== '') refs.set(ref, text)
   }
   return refs
+}
+
+async function looseIn(commonDir: string, folder: string): Promise<string[]> {
+  const entries = await readdir(join(commonDir, folder), { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries
+    .filter(entry => entry.isFile() && !entry.name.endsWith('.lock'))
+    .map(entry => join(entry.parentPath, entry.name).slice(commonDir.length + 1))
 }
 
 async function namesIn(folder: string): Promise<string[]> {

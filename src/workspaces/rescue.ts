@@ -91,6 +91,13 @@ export async function isHeld(git: Git, sha: string, among = [...PUBLIC, 'refs/ag
   return (await git.run(['for-each-ref', '--count=1', `--contains=${sha}`, ...among])).trim() !== ''
 }
 
+/** The ref that keeps a commit which nothing else holds, made now if need be; null when something else does. */
+export async function keepLoose(git: Git, runId: string, sha: string): Promise<string | null> {
+  const own = (await listRescued(git, runId)).find(one => one.sha === sha && !isStart(one.ref))
+  if (own) return (await isHeld(git, sha, PUBLIC)) ? null : own.ref
+  return (await isHeld(git, sha)) ? null : await keepCommit(git, runId, sha)
+}
+
 /** The ref of ours that holds a commit which no branch and no tag holds, made now if need be; null when one of those does. */
 export async function keepUnlessPublic(git: Git, runId: string, sha: string): Promise<string | null> {
   return (await isHeld(git, sha, PUBLIC)) ? null : await keepCommit(git, runId, sha)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import * as z from 'zod'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
 import { gitFolderOf, PUT_ASIDE } from './repository.ts'
 import { safeRun } from './rescue.ts'
@@ -25,10 +26,9 @@ const sealIn = (gitDir: string, runId: string) => join(gitDir, `agent-runner-${s
  */
 export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: string, holder: string): WorkspaceRecord {
   const text = readSeal(commonDir, runId)?.text ?? randomUUID()
-  for (const gitDir of workspace.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir]) {
-    const there = readSeal(gitDir, runId)
-    if (there?.text !== text || there.holder !== holder) writeSeal(gitDir, runId, { text, holder })
-  }
+  const seal = { text, holder, place: { path: workspace.path, branch: workspace.branch } }
+  for (const gitDir of workspace.kind === 'clone' ? [commonDir, join(workspace.path, '.git')] : [commonDir])
+    if (JSON.stringify(readSeal(gitDir, runId)) !== JSON.stringify(seal)) writeSeal(gitDir, runId, seal)
   return {
     ...workspace,
     seal: { text, repository: commonDir, repositoryNumber: numberOf(commonDir), folderNumber: numberOf(workspace.path) },
@@ -112,19 +112,42 @@ function leadsBack(admin: string, dotGit: string): boolean {
   }
 }
 
-/** A seal's first line is what is compared, its second who has the run. */
-function readSeal(gitDir: string, runId: string): { text: string; holder: string } | null {
+/** A seal's first line is what is compared, its second who has the run, its third where that works (an older version wrote none). */
+interface SealFile {
+  text: string
+  holder: string
+  place: SealedPlace | null
+}
+
+const SealedPlace = z.object({ path: z.string(), branch: z.string().nullable() })
+type SealedPlace = z.infer<typeof SealedPlace>
+
+function readSeal(gitDir: string, runId: string): SealFile | null {
   try {
-    const [text = '', holder = ''] = readFileSync(sealIn(gitDir, runId), 'utf8').split('\n')
-    return text === '' ? null : { text, holder }
+    const [text = '', holder = '', place = ''] = readFileSync(sealIn(gitDir, runId), 'utf8').split('\n')
+    return text === '' ? null : { text, holder, place: placeIn(place) }
   } catch {
     return null
   }
 }
 
-function writeSeal(gitDir: string, runId: string, { text, holder }: { text: string; holder: string }): void {
+function placeIn(line: string): SealedPlace | null {
+  try {
+    return SealedPlace.parse(JSON.parse(line))
+  } catch {
+    return null
+  }
+}
+
+/** Where the other runs work whose seals are in a git folder. */
+export function sealedPlaces(commonDir: string, exceptRun: string): SealedPlace[] {
+  const runs = readdirSync(commonDir).flatMap(name => /^agent-runner-([A-Za-z0-9_-]+)\.seal$/.exec(name)?.[1] ?? [])
+  return runs.filter(run => run !== safeRun(exceptRun)).flatMap(run => readSeal(commonDir, run)?.place ?? [])
+}
+
+function writeSeal(gitDir: string, runId: string, { text, holder, place }: SealFile): void {
   const file = sealIn(gitDir, runId)
-  writeFileSync(`${file}.new`, `${text}\n${holder}\n`, { mode: 0o600 })
+  writeFileSync(`${file}.new`, `${text}\n${holder}\n${JSON.stringify(place)}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }
 

@@ -69,13 +69,27 @@ export async function nestedWork(git: Git, repositories: string[]): Promise<stri
   return found
 }
 
+/** Repositories inside a checkout for a sentence, each with where it was cloned from. */
+export async function withSources(git: Git, repositories: string[]): Promise<string[]> {
+  return await Promise.all(
+    repositories.map(async folder => {
+      const path = join(git.cwd, folder)
+      const urls = await git.at(path, { GIT_CEILING_DIRECTORIES: git.cwd }).ask(['config', '--get-regexp', '^remote\\..*\\.url$'])
+      const url = urls?.split('\n')[0]?.replace(/^\S+ /, '')
+      // Without the password that may stand in it.
+      return url ? `${folder} (from ${url.replace(/^(\w+:\/\/)[^/@]*@/, '$1')})` : folder
+    }),
+  )
+}
+
 async function hasWork(git: Git): Promise<boolean> {
   try {
     const status = await readStatus(git, { ignored: true })
     if (status.entries.length > 0 || status.head === null) return true
     const { files, incomplete } = await hiddenFiles(git.cwd, status.ignored)
     if (files.size > 0 || incomplete) return true
-    const own = await git.run(['rev-list', '-n1', 'HEAD', '--branches', '--not', '--remotes'])
+    // The logs know what was stashed, tagged or left on no branch too.
+    const own = await git.run(['rev-list', '-n1', 'HEAD', '--branches', '--reflog', '--not', '--remotes'])
     return own.trim() !== '' || (await nestedWork(git, await nestedLinks(git))).length > 0
   } catch {
     return true

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { dropIntent } from './intent.ts'
+import { noteForOthers } from './other-runs.ts'
 import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
@@ -17,6 +18,7 @@ export function dropTraces(place: Place, workspace: WorkspaceRecord | null): voi
   const { repository, request, holder } = place
   const { gitDir, commonDir } = repository
   if (isSealedByOther(commonDir, request.runId, holder)) return
+  if (workspace) noteForOthers(commonDir, request.runId, workspace)
   dropPicture(place)
   dropIntent(commonDir, request.runId)
   dropSeal(workspace, commonDir, request.runId)

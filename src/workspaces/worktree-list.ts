@@ -36,15 +36,14 @@ export async function listWorktrees(git: Git, repository: Repository): Promise<L
 }
 
 function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
-  const branchOf = (gitDir: string) => /^ref: refs\/heads\/(.+)$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[1] ?? null
-  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchOf(commonDir), head: null, lock: null }]
+  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchAt(commonDir), head: null, lock: null }]
   const others = allAdmins(commonDir).flatMap(admin => {
     const path = pathOf(admin)
     return path
       ? [
           {
             path,
-            branch: branchOf(admin),
+            branch: branchAt(admin),
             head: null,
             lock: existsSync(join(admin, 'locked')) ? (firstLine(join(admin, 'locked')) ?? '') : null,
           },
@@ -92,7 +91,7 @@ export function halfRemovedAdminFolders(commonDir: string, name: string): string
 }
 
 /** The git folders of all worktrees, whole or not. */
-export function allAdmins(commonDir: string): string[] {
+function allAdmins(commonDir: string): string[] {
   const folder = join(commonDir, 'worktrees')
   return namesIn(folder).map(name => join(folder, name))
 }
@@ -108,6 +107,17 @@ function namesIn(folder: string): string[] {
 }
 
 const isGone = (failure: unknown) => ['ENOENT', 'ENOTDIR'].includes((failure as NodeJS.ErrnoException).code ?? '')
+
+/** Each worktree's folder as it really is, and its git folder; by files, without git. */
+export function worktreesIn(commonDir: string): { path: string; admin: string; branch: string | null }[] {
+  return allAdmins(commonDir).flatMap(admin => {
+    const path = pathOf(admin)
+    return path === null ? [] : [{ path: realPath(path), admin, branch: branchAt(admin) }]
+  })
+}
+
+/** The branch that a git folder's HEAD names, or null. */
+export const branchAt = (gitDir: string) => /^ref: refs\/heads\/(.+)$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[1] ?? null
 
 function pathOf(admin: string): string | null {
   const target = firstLine(join(admin, 'gitdir'))

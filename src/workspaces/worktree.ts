@@ -13,7 +13,7 @@ import { changedBefore, knownBefore, lookAround, takePicture } from './picture.t
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { isNoRoom } from './room.ts'
 import { conflictsOf, type Status, withConflicts } from './status.ts'
-import { initSubmodules, nestedLinks, tellLinks } from './submodules.ts'
+import { initSubmodules, nestedLinks, tellLinks, withSources } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { standingOf } from './work-branch.ts'
 import type { CollectedWork } from './work-report.ts'
@@ -124,13 +124,18 @@ export async function collectCheckout(
 
 /** Keeps what the removal of the worktree would delete, and says what that is. */
 async function tellKept(place: Place, gitDir: string, { kind, path }: WorkspaceRecord, status: Status, links: string[]): Promise<string[]> {
-  const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(gitAt(place, path)))] : links
+  const at = gitAt(place, path)
+  const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(at))] : links
   const kept = await keepCheckout(place, gitDir, path, status, inside, knownBefore(place))
   const remarks: string[] = []
   const open = status.entries.filter(entry => !entry.path.endsWith('/')).map(entry => entry.path)
   if (kept.ref && open.length > 0 && conflictsOf(status).length === 0)
     remarks.push(`Changed again by the commit's hooks, or not to be committed: ${somePaths(open)}; kept in ${kept.ref}.`)
   if (kept.ref && kept.ignored.length > 0) remarks.push(`Ignored files of the run are kept in ${kept.ref}: ${somePaths(kept.ignored)}.`)
+  if (kept.plain.length > 0) {
+    const what = kept.obstacle ? `stay in the ${kind}` : `go with the ${kind} and can be cloned again`
+    remarks.push(`Repositories inside without work of their own ${what}: ${somePaths(await withSources(at, kept.plain))}.`)
+  }
   if (kept.obstacle) remarks.push(`The ${kind} ${path} stays: ${kept.obstacle}.`)
   return remarks
 }

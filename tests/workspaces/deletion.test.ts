@@ -219,9 +219,65 @@ describe('a repository that the agent made inside', () => {
   test('a clone without anything of its own goes with the worktree', async () => {
     const repo = gitRepo()
     const library = gitRepo({ 'lib.txt': 'lib\n' })
-    const { end, report } = await success(repo, path => git(path, 'clone', '-q', library, 'lib'))
+    const { end, report } = await success(repo, path => {
+      git(path, 'clone', '-q', library, 'lib')
+      git(join(path, 'lib'), 'remote', 'set-url', 'origin', `https://me:secret@example.com/lib`)
+    })
     expect(end).toEqual({ kept: null, rescued: [] })
     expect(report.commits).toEqual([])
+    expect(report.remarks).toContain(
+      'Repositories inside without work of their own go with the worktree and can be cloned again: lib (from https://example.com/lib).',
+    )
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['is ignored', path => writeFiles(path, { '.gitignore': 'lib/\n' })],
+    ['is committed as a link', path => void git(path, 'add', 'lib')],
+  ])('nor is it silent when it %s', async (_, then) => {
+    const library = gitRepo({ 'lib.txt': 'lib\n' })
+    const { end, report } = await success(gitRepo(), path => {
+      git(path, 'clone', '-q', library, 'lib')
+      then(path)
+    })
+    expect(end.kept).toBeNull()
+    expect(report.remarks.join()).toContain(`go with the worktree and can be cloned again: lib (from ${library}).`)
+  })
+
+  test('it is said to stay where something else keeps the worktree', async () => {
+    const library = gitRepo({ 'lib.txt': 'lib\n' })
+    const { end, report, workspace } = await success(gitRepo(), path => {
+      git(path, 'clone', '-q', library, 'lib')
+      inner(path)
+    })
+    expect(end.kept).toBe(workspace.path)
+    expect(report.remarks.join()).toContain(`stay in the worktree: lib (from ${library}).`)
+  })
+
+  test.each<[string, (lib: string) => void]>([
+    [
+      'in its stash',
+      lib => {
+        writeFiles(lib, { 'lib.txt': OUTPUT })
+        git(lib, 'stash', '-q')
+      },
+    ],
+    [
+      'behind a tag',
+      lib => {
+        git(lib, 'commit', '-q', '--allow-empty', '-m', 'tagged')
+        git(lib, 'tag', 'v1')
+        git(lib, 'reset', '-q', '--hard', 'HEAD^')
+      },
+    ],
+  ])('a clone with work %s keeps the worktree', async (_, then) => {
+    const library = gitRepo({ 'lib.txt': 'lib\n' })
+    const { end, workspace } = await success(gitRepo(), path => {
+      git(path, 'clone', '-q', library, 'lib')
+      git(join(path, 'lib'), 'config', 'user.name', 'A')
+      git(join(path, 'lib'), 'config', 'user.email', 'a@example.com')
+      then(join(path, 'lib'))
+    })
+    expect(end.kept).toBe(workspace.path)
   })
 
   test('a clone that ignores what was made in it keeps the worktree', async () => {
