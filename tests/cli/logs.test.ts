@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -10,6 +11,7 @@ import { lockFilePath } from '../../src/system/lock-file.ts'
 import { openRunFiles } from '../../src/system/run-files.ts'
 import { commandIo } from '../support/command-io.ts'
 import { stamped } from '../support/events.ts'
+import { SELF } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
 import { unfinished } from '../support/unfinished.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -74,6 +76,13 @@ test('what a run noted at length is shown where that is asked for', async () => 
   ends('run_01aaa')
   expect(await shown(null)).not.toContain('I wonder why.')
   expect(await shown(null, { verbose: true })).toContain('the agent thinks: I wonder why.')
+})
+
+test('a command that shows no agent at work says where --verbose belongs', () => {
+  for (const flag of ['-v', '--verbose']) {
+    const { status, stderr } = spawnSync(SELF[0]!, [...SELF.slice(1), 'status', flag], { encoding: 'utf8' })
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/unknown option '.*'\n {2}-v, --verbose is for .*: run, up and logs/)])
+  }
 })
 
 test('a run is found by its id, its beginning, its end, its agent and its task', async () => {

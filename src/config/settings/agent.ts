@@ -38,7 +38,7 @@ export const AGENT = {
     env: ['HEADLESS_PM_CLAUDE_ARGS'],
     default: [],
     trust: 'trusted',
-    says: 'Further arguments for the claude CLI, quoted as in a shell.',
+    says: 'Further arguments for the claude CLI, quoted as in a shell; files that they name count from where they are written.',
   },
   passEnv: {
     kind: 'list',
