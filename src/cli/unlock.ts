@@ -22,7 +22,7 @@ export function unlockCommand(program: Command, io: () => CommandIo = processIo)
 const HELP = `
 Checked before anything is changed: no runner works for the agent, no process of the run lives, no result waits to be reported,
 the workspace is safe (what is uncommitted goes under refs/agent-runner/), and what the PM says. Nothing is deleted: the lock file
-moves to locks/released/ in the state folder, and a worktree stays.
+moves to locks/released/ in the state folder, and a worktree or clone stays.
 Exit code: 0 done, or nothing is locked; 75 in use; 69 the PM cannot be told; 73 the lock file cannot be read; 1 a result or work would be given up.
 
 Examples:

@@ -29,22 +29,23 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
   const staged = readPicture(place)?.staged ?? []
   const remarks: string[] = []
   let touched = await touchedPaths(place, workspace, status)
-  const wiped = touched.filter(one => one.wiped && !one.inCommit)
-  if (wiped.length > 0) {
-    const paths = somePaths(wiped.map(({ path }) => path))
-    const said = noteInPicture(
-      place,
-      `Uncommitted changes of yours were deleted or reverted while the agent worked, and were put back: ${paths}.`,
-    )
-    await putBack(place, workspace, wiped)
+  const back = backable(workspace.path, touched)
+  if (back.length > 0) {
+    const sentence = putBackSays(back)
+    let said = noteInPicture(place, sentence)
+    await putBack(place, workspace, back)
     touched = await touchedPaths(place, workspace, status)
-    if (!wiped.every(({ path }) => touched.some(one => one.path === path))) remarks.push(...said)
+    const left = new Set(pathsOf(touched))
+    const done = back.filter(({ path }) => !left.has(path))
+    // A filter that is missing, a folder that nobody may write to.
+    if (done.length < back.length) said = noteInPicture(place, done.length > 0 ? putBackSays(done) : null, sentence)
+    remarks.push(...said)
   }
   if (conflictsOf(status).length === 0) await stageAgain(place, workspace, staged)
   const gone = touched.filter(one => one.wiped)
   if (gone.length > 0)
     remarks.push(
-      `Uncommitted changes of yours were deleted or reverted while the agent worked, and could not be put back (${somePaths(pathsOf(gone))}): something else is there now. ${howBack(place, gone)}`,
+      `Uncommitted changes of yours were deleted or reverted while the agent worked, and could not be put back (${somePaths(pathsOf(gone))}): something else is there now, or git cannot write it. ${howBack(place, gone)}`,
     )
   for (const inCommit of [false, true]) {
     const changed = touched.filter(one => !one.wiped && one.inCommit === inCommit)
@@ -56,9 +57,28 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
   }
   const lost = workspace.dirtyAtStart.filter(path => path.endsWith('/') && !lstatSync(fileAt(workspace.path, path), QUIET))
   if (lost.length > 0) remarks.push(`The repositories inside ${somePaths(lost)} are gone; nothing of them was kept.`)
-  return remarks
+  return [...remarks, ...(await tellRenamed(place, workspace))]
 }
 
+const putBackSays = (back: Touched[]) =>
+  `Uncommitted changes of yours were deleted or reverted while the agent worked, and were put back: ${somePaths(pathsOf(back))}.`
+
+/** Says which commits have the user's uncommitted content under another name: it was moved or copied there on purpose. */
+async function tellRenamed(place: Place, { base, startTree, dirtyAtStart, path }: WorkspaceRecord): Promise<string[]> {
+  const git = gitAt(place, path)
+  const isUsers = usersPaths(dirtyAtStart)
+  const from = base ?? (await emptyTree(git))
+  const empty = (await git.run(['hash-object', '/dev/null'])).trim()
+  const users = (await treeChanges(git, from, startTree!)).filter(change => isUsers(change.path) && change.now && change.now.sha !== empty)
+  const names = new Map(users.map(change => [change.now!.sha, change.path]))
+  const committed = names.size > 0 ? await treeChanges(git, from, await headTree(git)) : []
+  const found = committed.filter(change => change.now && names.has(change.now.sha) && !isUsers(change.path))
+  const moved = found.map(change => `${names.get(change.now!.sha)} in ${change.path}`)
+  return moved.length > 0 ? [`What you had not committed was committed under another name: ${somePaths(moved)}.`] : []
+}
+
+/** So many are written one by one. */
+const MOST_SINGLE = 500
 const QUIET = { throwIfNoEntry: false } as const
 
 const pathsOf = (touched: Touched[]) => touched.map(({ path }) => path)
@@ -101,29 +121,47 @@ function isFileAt(top: string, path: string): boolean {
   return found ? found.isFile() || found.isSymbolicLink() : false
 }
 
-/** Whether all folders on the way to a path are folders, or are not there. */
-function isWayFree(top: string, path: string): boolean {
+/** Whether all folders on the way to a path are folders, or are not there, or are files that go. */
+function isWayFree(top: string, path: string, going = new Set<string>()): boolean {
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder))
-    if (lstatSync(fileAt(top, folder), QUIET)?.isDirectory() === false) return false
+    if (!going.has(folder) && lstatSync(fileAt(top, folder), QUIET)?.isDirectory() === false) return false
   return true
 }
 
-/** Writes the paths as they were, but for links to repositories and what stands in the way. */
-async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, wiped: Touched[]): Promise<void> {
+/** Those of the paths that were wiped and can be put back: no links to repositories, and nothing stands in the way. */
+function backable(top: string, touched: Touched[]): Touched[] {
+  const isLink = ({ before, now }: Touched) => before?.mode === '160000' || now?.mode === '160000'
+  const wiped = touched.filter(one => one.wiped && !one.inCommit && !isLink(one))
+  const going = new Set(pathsOf(wiped.filter(({ now, path }) => now && isFileAt(top, path))))
+  return wiped.filter(({ path }) => going.has(path) || (isWayFree(top, path, going) && !isThere(top, path)))
+}
+
+/** Whether anything is at a path; below a file nothing is. */
+function isThere(top: string, path: string): boolean {
+  try {
+    return lstatSync(fileAt(top, path), QUIET) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Writes the paths as they were. */
+async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, paths: Touched[]): Promise<void> {
   const { gitDir } = place.repository
   const git = gitAt(place, top)
-  const files = wiped.filter(({ before, now }) => before?.mode !== '160000' && now?.mode !== '160000')
   // What is here is in HEAD, or was staged: there it stays.
-  for (const { path, now } of files) if (now !== null && isFileAt(top, path)) removeFile(top, path)
-  const back = files.filter(({ path, before }) => before && isWayFree(top, path) && !lstatSync(fileAt(top, path), QUIET))
+  for (const { path, now } of paths) if (now && isFileAt(top, path)) removeFile(top, path)
+  const back = paths.filter(({ path, before }) => before && isWayFree(top, path) && !lstatSync(fileAt(top, path), QUIET))
   if (back.length === 0) return
   const run = safeRun(place.request.runId)
   const env = { GIT_INDEX_FILE: privateIndex(gitDir, run) }
   try {
     dropPrivateIndex(gitDir, run)
     await git.run(['read-tree', startTree!], { env })
-    // One that cannot be written (a filter that is missing) is told as what is still wiped.
-    await git.ask(['checkout-index', '-q', '-z', '--stdin'], { env, input: back.map(({ path }) => `${path}\0`).join(''), slow: true })
+    const write = async (some: Touched[]) =>
+      await git.ask(['checkout-index', '-q', '-z', '--stdin'], { env, input: some.map(({ path }) => `${path}\0`).join(''), slow: true })
+    // At one that cannot be written git ends.
+    if ((await write(back)) === null) for (const one of back.slice(0, MOST_SINGLE)) if (!isThere(top, one.path)) await write([one])
   } finally {
     dropPrivateIndex(gitDir, run)
   }

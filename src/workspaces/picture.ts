@@ -76,13 +76,14 @@ export function changePicture(commonDir: string, runId: string, change: (picture
   if (picture) write(fileIn(commonDir, runId), change(picture))
 }
 
-/** Has the report say a sentence, also when a kill comes before it. Answers with the sentence where there is no picture to keep it. */
-export function noteInPicture({ repository, request }: Place, sentence: string): string[] {
-  if (pictureAt(repository.commonDir, request.runId) === null) return [sentence]
-  changePicture(repository.commonDir, request.runId, picture => ({
-    ...picture,
-    putBack: [...new Set([...(picture.putBack ?? []), sentence])],
-  }))
+/** Has the report say a sentence (in the place of another), also when a kill comes before it. Answers with it where there is no picture to keep it. */
+export function noteInPicture({ repository, request }: Place, sentence: string | null, instead?: string): string[] {
+  const said = sentence === null ? [] : [sentence]
+  if (pictureAt(repository.commonDir, request.runId) === null) return said
+  changePicture(repository.commonDir, request.runId, picture => {
+    const others = (picture.putBack ?? []).filter(one => one !== instead && one !== sentence)
+    return { ...picture, putBack: [...others, ...said] }
+  })
   return []
 }
 

@@ -292,6 +292,7 @@ kill -9 $$`,
       /also changed edited\.txt, it's \[odd\]\.txt, link, where there were uncommitted changes before; it was not committed/,
     )
     expect(said).toMatch(/could not be put back \(dir\/new\.txt\)/)
+    expect(said).not.toMatch(/were put back/)
     expect(readFileSync(join(repo, 'edited.txt'), 'utf8')).toBe('by the agent\n')
     expect(readFileSync(join(repo, 'dir'), 'utf8')).toBe('in the way\n')
     await workspaces.cleanup(workspace, minor, true)
@@ -319,6 +320,40 @@ kill -9 $$`,
     await run(repo, 'git reset -q --hard; git reflog expire --expire=now --all; git gc -q --prune=now')
     expect(standing(repo)).toEqual(before)
     expect(git(repo, 'show', ':both.txt')).toBe('my first')
+  })
+
+  test('and git cannot write any more is told as what it is, each time', async () => {
+    const repo = gitRepo({ '.gitattributes': '*.bin filter=x\n' })
+    git(repo, 'config', 'filter.x.clean', 'cat')
+    git(repo, 'config', 'filter.x.smudge', 'test ! -e .git/broken && cat')
+    git(repo, 'config', 'filter.x.required', 'true')
+    writeFiles(repo, { 'my.bin': 'my bin\n', 'my.txt': 'my text\n' })
+    const { report, workspace, workspaces, said } = await run(repo, 'touch .git/broken; rm my.bin my.txt')
+    expect(said).toMatch(/and were put back: my\.txt\./)
+    expect(said).toMatch(/could not be put back \(my\.bin\): .*`git restore --source=\S+ -- my\.bin`/)
+    expect((await workspaces.collect(workspace, minor, true)).remarks).toEqual(report.remarks)
+    rmSync(join(repo, '.git', 'broken'))
+    await workspaces.collect(workspace, minor, true)
+    expect(readFileSync(join(repo, 'my.bin'), 'utf8')).toBe('my bin\n')
+  })
+
+  test('in a repository without commits is put back, and in none', async () => {
+    const repo = tempFolder()
+    git(repo, 'init', '-q', '-b', 'main')
+    writeFiles(repo, { 'my.txt': 'my text\n', 'staged.txt': 'my staged\n' })
+    git(repo, 'add', 'staged.txt')
+    const before = git(repo, 'status', '--porcelain')
+    const { report } = await run(repo, `git add -A; git -c user.name=a -c user.email=a@b commit -q -m all; ${FREE}; rm my.txt staged.txt`)
+    expect(report.files.map(({ path }) => path)).toEqual(['free.txt'])
+    expect(git(repo, 'status', '--porcelain')).toBe(before)
+  })
+
+  test('by a move is put back, and the other name is told', async () => {
+    const repo = dirtyRepo()
+    const before = standing(repo)
+    const { said } = await run(repo, 'mv edited.txt elsewhere.txt; cp dir/new.txt copy.txt; git add elsewhere.txt')
+    expect(standing(repo)).toEqual(before)
+    expect(said).toMatch(/committed under another name: dir\/new\.txt in copy\.txt, edited\.txt in elsewhere\.txt\./)
   })
 
   test('of a repository inside, of which nothing is kept, is told', async () => {

@@ -111,7 +111,7 @@ function workspace(record: RunRecord, { checkout }: UnlockFacts): Check {
         givesUp: `a copy of what is uncommitted in ${path}; it stays there as it is`,
       },
     }
-  const stays = record.workspace?.kind === 'in-place' ? '' : '; the worktree stays'
+  const stays = record.workspace?.kind === 'in-place' ? '' : `; the ${record.workspace?.kind ?? 'worktree'} stays`
   if (checkout.uncommitted.length === 0) return safe(`${path} has nothing uncommitted${stays}`)
   const move = record.workspace?.kind === 'in-place' ? 'moved' : 'copied'
   return safe(`${count(checkout.uncommitted.length, 'uncommitted file')} in ${path} to be ${move} to refs/agent-runner/ first${stays}`)

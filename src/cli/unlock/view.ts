@@ -76,7 +76,7 @@ export function doneLines(done: LetGo, columns: number, paint: ChalkInstance): s
   if (done.tracker === 'not_ours') say('the task was no longer this agent’s at the PM; nothing was written there')
   for (const warning of done.warnings) lines.push(...hanging(`${paint.yellow('!')} `, oneLine(warning, 500), columns, 2))
   // Places are there to be copied: not wrapped.
-  if (done.kept) lines.push(`${paint.green('✔')} the worktree stays: ${tilde(oneLine(done.kept))}`)
+  if (done.kept) lines.push(`${paint.green('✔')} the workspace stays: ${tilde(oneLine(done.kept))}`)
   lines.push(`${paint.green('✔')} the lock file is now ${tilde(done.movedTo)}`)
   return lines
 }
