@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { measureSlowness } from './tests/support/speed-probe.ts'
 
@@ -22,8 +23,8 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/prepared.ts'],
     pool: 'forks',
-    // Many tests start processes of their own; more at once than two cores carry makes their waits long.
-    maxWorkers: 2,
+    // Most tests start processes of their own and wait for them: with one more at once than there are cores, no core waits.
+    maxWorkers: Math.min(8, availableParallelism() + 1),
     testTimeout: TEST_HANGS_MS,
     hookTimeout: TEST_HANGS_MS,
     sequence: { shuffle: true },

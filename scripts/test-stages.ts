@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,38 +11,55 @@ interface Count {
 
 interface Stage {
   name: string
-  command: [string, ...string[]]
+  /** Several of them run at the same time, as many as there are lanes; the longest come first. */
+  commands: [string, ...string[]][]
   /** Tests that ran, from what the stage printed or wrote; stages without tests have none. */
   count?: (output: string) => Count
   /** Part of `npm test`. */
   quick: boolean
 }
 
+interface Ended {
+  code: number | null
+  output: string
+}
+
 interface Outcome extends Count {
   stage: Stage
   ok: boolean
   seconds: number
-  output: string
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'agent-runner-stages-'))
 const vitestReport = join(scratch, 'vitest.json')
+/** Commands of a stage that run at the same time: those of bats wait as much as they work. */
+const LANES = Math.min(8, availableParallelism() + 1)
 
 const STAGES: Stage[] = [
-  { name: 'build', command: ['scripts/build'], quick: false },
-  { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'], quick: true },
-  { name: 'types', command: ['tsc', '-p', '.'], quick: true },
-  { name: 'architecture', command: ['depcruise', 'src', 'hooks', '--config', '.dependency-cruiser.cjs'], quick: true },
-  { name: 'nothing unused', command: ['knip'], quick: true },
+  { name: 'build', commands: [['scripts/build']], quick: false },
+  { name: 'format and lint', commands: [['biome', 'check', '--error-on-warnings', '.']], quick: true },
+  { name: 'types', commands: [['tsc', '-p', '.']], quick: true },
+  { name: 'architecture', commands: [['depcruise', 'src', 'hooks', '--config', '.dependency-cruiser.cjs']], quick: true },
+  { name: 'nothing unused', commands: [['knip']], quick: true },
   {
     name: 'vitest',
-    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`],
+    commands: [['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]],
     count: countVitest,
     quick: true,
   },
-  { name: 'bats', command: ['node_modules/bats/bin/bats', '--formatter', 'tap', '--timing', 'tests/bats'], count: countTap, quick: false },
+  { name: 'bats', commands: batsFiles().map(bats), count: countTap, quick: false },
 ]
+
+/** The files of bats, the longest first. bats itself runs one test after the other, and half of the time waits. */
+function batsFiles(): string[] {
+  const names = readdirSync(join(root, 'tests/bats')).filter(name => name.endsWith('.bats'))
+  return names.map(name => join('tests/bats', name)).sort((a, b) => statSync(join(root, b)).size - statSync(join(root, a)).size)
+}
+
+function bats(file: string): [string, ...string[]] {
+  return ['node_modules/bats/bin/bats', '--formatter', 'tap', '--timing', file]
+}
 
 /** Tests that passed and failed, by vitest's own JSON report. A report that is missing counts nothing: the exit code tells. */
 function countVitest(): Count {
@@ -61,23 +78,40 @@ function countTap(output: string): Count {
   return { passed: results.length - failed, failed }
 }
 
-/** The running stage, so that a signal to us ends it too. */
-let running: ChildProcess | undefined
+/** What runs, so that a signal to us ends it too. */
+const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
-    running?.kill(signal)
+    for (const child of running) child.kill(signal)
     process.exitCode = 130
     stopped = true
   })
 let stopped = false
 
 /** Runs one stage. Stages with tests are shown as they run, the others only when they fail. */
-function run(stage: Stage): Promise<Outcome> {
+async function run(stage: Stage): Promise<Outcome> {
   const shown = stage.count !== undefined
   const started = performance.now()
   console.log(`\n── ${stage.name}`)
+  const waiting = [...stage.commands]
+  const ended: Ended[] = []
+  const lane = async () => {
+    for (let next = waiting.shift(); next && !stopped; next = waiting.shift()) ended.push(await runCommand(next, shown))
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  const output = ended.map(each => each.output).join('')
+  const counted = stage.count?.(output) ?? { passed: 0, failed: 0 }
+  const ok = !stopped && ended.every(each => each.code === 0) && counted.failed === 0
+  if (!ok && !shown) process.stdout.write(output)
+  const seconds = (performance.now() - started) / 1000
+  console.log(`   ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`)
+  // A stage that failed without a failed test (lint, or a crash of the test program itself) is one failure.
+  return { stage, ok, seconds, passed: counted.passed, failed: ok ? 0 : Math.max(1, counted.failed) }
+}
+
+/** Runs one command of a stage. */
+function runCommand([file, ...args]: [string, ...string[]], shown: boolean): Promise<Ended> {
   return new Promise(resolve => {
-    const [file, ...args] = stage.command
     const child = spawn(file, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -88,7 +122,7 @@ function run(stage: Stage): Promise<Outcome> {
         ...(process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }),
       },
     })
-    running = child
+    running.add(child)
     let output = ''
     const take = (chunk: string) => {
       output += chunk
@@ -100,13 +134,8 @@ function run(stage: Stage): Promise<Outcome> {
       output += `${error.message}\n`
     })
     child.once('close', code => {
-      const counted = stage.count?.(output) ?? { passed: 0, failed: 0 }
-      const ok = code === 0 && counted.failed === 0
-      if (!ok && !shown) process.stdout.write(output)
-      const seconds = (performance.now() - started) / 1000
-      console.log(`   ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`)
-      // A stage that failed without a failed test (lint, or a crash of the test program itself) is one failure.
-      resolve({ stage, ok, seconds, output, passed: counted.passed, failed: ok ? 0 : Math.max(1, counted.failed) })
+      running.delete(child)
+      resolve({ code, output })
     })
   })
 }

@@ -15,6 +15,8 @@ export default async function prepare(project: TestProject): Promise<() => void>
   const folder = mkdtempSync(join(tmpdir(), 'agent-runner-prepared-'))
   // Some tests start the program as nobody.
   chmodSync(folder, 0o755)
+  // Half of a start of what runs from sources is compiling them.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled')
   process.env.TEST_REPO = newRepo(join(folder, 'repo'), USUAL_FILES)
   const build = async () => {
     process.env.TEST_PROGRAM = await bundleInto(join(folder, 'program'), version())
