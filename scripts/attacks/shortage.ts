@@ -34,6 +34,44 @@ const limited = (limit: string, command: string[], asNobody = false): Attack => 
   },
 })
 
+/** The supervisor stands ready, and then the system has no room for the agent CLI: that is neither the CLI's fault nor the task's. */
+const full = (limit: 'nofile' | 'nproc'): Attack => ({
+  name: `no room for the agent CLI itself (${limit === 'nofile' ? 'open files' : 'processes'})`,
+  run: async stage => {
+    stage.shellAgent(AGENT)
+    const id = await stage.task('short')
+    const most = limit === 'nproc' ? '1' : '$(($(ls $process/fd | wc -l) + 3))'
+    stage.write(
+      'hooks/pre_task.sh',
+      [
+        '#!/bin/sh',
+        `find() { for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q ' supervise ${stage.home}' && return; done; false; }`,
+        'until find; do sleep 0.1; done',
+        // It waits for its attempt: it reads from its stdin.
+        `until grep -q '^0 0x0 ' $process/syscall; do sleep 0.1; done`,
+        `exec prlimit --pid "\${process#/proc/}" --${limit}=${most}`,
+      ].join('\n'),
+      0o755,
+    )
+    if (canChangeUser) giveAway(stage)
+    const user = canChangeUser ? ['setpriv', '--reuid', `${NOBODY}`, '--regid', `${NOBODY}`, '--clear-groups'] : []
+    const run = (env: NodeJS.ProcessEnv) => stage.program([...user, stage.binary, ...RUN, '--max-attempts', '1'], { env })
+    const { code, output } = await run({ HEADLESS_PM_HOOKS_DIR: join(stage.folder, 'hooks') })
+    const between = (await stage.taskNow(id)).status
+    const { code: later } = await run({})
+    const { status } = await stage.taskNow(id)
+    return verdict(
+      {
+        'it ended with the documented code': code === 71,
+        'it said what is short': /no room for the agent CLI/.test(output),
+        'the task went back': between === 'created',
+        'the next run did the task': later === 0 && status === 'dev_done',
+      },
+      `exit ${code}, ${between}; then ${status}`,
+    )
+  },
+})
+
 /** Without a usable home folder. */
 const homeless = (HOME: string | undefined, args: string[], codes: number[], asNobody = canChangeUser): Attack => ({
   name: `${args.slice(0, 2).join(' ')} with HOME ${HOME === undefined ? 'not set' : `"${HOME}"`}${asNobody ? ' by a user whom the system does not know' : ''}`,
@@ -66,6 +104,8 @@ export const shortage: Part = {
     ...[24, 30, 63].map(files => limited(`ulimit -n ${files}`, SERVER)),
     ...(canChangeUser ? [10, 16, 24, 63].map(processes => limited(`ulimit -u ${processes}`, RUN, true)) : []),
     ...(canChangeUser ? [limited('ulimit -u 20', SERVER, true)] : []),
+    full('nofile'),
+    full('nproc'),
     ...[undefined, '', '/nonexistent'].flatMap(HOME =>
       canChangeUser
         ? [homeless(HOME, ['task', 'add', '--title', 'x', '--role', 'backend_dev'], [73, 78]), homeless(HOME, SERVER, [73, 78])]
