@@ -5,7 +5,7 @@ import { untilAnswered } from '../../src/runner/retry.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { type FaultProxy, type ProxyFault, startFaultProxy } from '../support/fault-proxy.ts'
-import { HANGS_MS } from '../support/patience.ts'
+import { HANGS_MS, patience as scaled } from '../support/patience.ts'
 import { CALLS, type CallUnderFault, type Scene } from './tracker-fault-calls.ts'
 import type { TaskDraft, TrackerFixture } from './tracker-fixture.ts'
 import { dev, never } from './tracker-fixture.ts'
@@ -35,7 +35,7 @@ interface Row {
 
 /** So long a client waits for an answer, and where it waits in vain. */
 const TIMEOUT_MS = 10_000
-const IN_VAIN_MS = 1_200
+const IN_VAIN_MS = scaled(2_000)
 const neverAnswers = (fault: ProxyFault) => fault === 'half_open' || fault === 'silent_after'
 const UNREACHABLE = 'TRACKER_UNREACHABLE'
 const CONFUSED = 'TRACKER_CONFUSED'
