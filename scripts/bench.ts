@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { control } from './benchmarks/control.ts'
 import { history } from './benchmarks/history.ts'
 import { memory } from './benchmarks/memory.ts'
 import type { Row } from './benchmarks/row.ts'
@@ -10,7 +11,7 @@ import { waiting } from './benchmarks/waiting.ts'
 import { wholeTask } from './benchmarks/whole-task.ts'
 
 const program = process.env.AGENT_RUNNER ?? fileURLToPath(new URL('../dist/agent-runner', import.meta.url))
-const measurements = { 'start-up': startUp, task: wholeTask, waiting, memory, history, server }
+const measurements = { 'start-up': startUp, task: wholeTask, waiting, memory, history, control, server }
 
 const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options: { scale: { type: 'string', default: '1' } } })
 // How much history the server has: 1 is 100,000 runs and 2 million events.

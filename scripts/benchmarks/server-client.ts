@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { Pool } from 'undici'
-import { begin, end } from './program.ts'
+import { begin, end, type Surroundings } from './program.ts'
 
 /** A server of the control plane in a process of its own, and a client of it. */
 export interface BenchServer {
@@ -14,12 +13,9 @@ export interface BenchServer {
   close(): Promise<void>
 }
 
-/** Starts `agent-runner server` on loopback with this database. */
-export async function startBenchServer(program: string, database: string, home: string): Promise<BenchServer> {
-  const child = begin([program, 'server', '--port', '0', '--json', '--database', database, '--home', home], {
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH, HOME: home },
-  })
+/** Starts a command that serves the control plane (`agent-runner server`, `up`) on loopback. */
+export async function startBenchServer(command: string[], there: Surroundings): Promise<BenchServer> {
+  const child = begin([...command, '--port', '0', '--json'], there)
   const { url, key_file } = await listening(child)
   const [name = '', value = ''] = readFileSync(key_file, 'utf8').trim().split(': ')
   const owner = { [name]: value }

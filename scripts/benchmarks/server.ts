@@ -36,7 +36,10 @@ async function measure(program: string, databases: Databases, runs: number): Pro
     const database = await databases.create(name)
     opened.push(database)
     await fillWithHistory(database, history)
-    const running = await startBenchServer(program, database.url, home)
+    const running = await startBenchServer([program, 'server', '--database', database.url, '--home', home], {
+      cwd: tmpdir(),
+      env: { PATH: process.env.PATH, HOME: home },
+    })
     opened.push(running)
     return { database, running }
   }
