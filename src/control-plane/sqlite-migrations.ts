@@ -110,6 +110,19 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   create table storage (customer text primary key, bytes integer not null) strict;
   ${COUNT_STORAGE}
   `,
+  // What stands behind a long text in a row is found only by reading the text: so the texts come last, and lists read them only to show them.
+  `
+  alter table tasks add column last_description text not null default '';
+  alter table tasks add column last_criteria text not null default '[]';
+  alter table tasks add column last_notes text not null default '';
+  update tasks set last_description = description, last_criteria = criteria, last_notes = notes;
+  alter table tasks drop column description;
+  alter table tasks drop column criteria;
+  alter table tasks drop column notes;
+  alter table tasks rename column last_description to description;
+  alter table tasks rename column last_criteria to criteria;
+  alter table tasks rename column last_notes to notes;
+  `,
 ]
 
 /**

@@ -16,8 +16,8 @@ const postgres = postgresServer()
  * of 2026 the measure is 20 ms; the table of limits promises 50.
  */
 const MOST = 1.1
-/** Of several requests a turn of the loop may do more than one. */
-const MOST_AT_ONCE = 2.5
+/** Of ten requests at once a turn of the loop may do several, but not all: that would be nine. */
+const MOST_AT_ONCE = 4
 /** The compiler and the collector of garbage work in between; what a request costs it costs each time. */
 const TRIES = 5
 
@@ -38,10 +38,10 @@ async function watched(database: string, env: Record<string, string> = {}) {
   }
   return {
     call,
-    /** The longest turn of the loop while this is done, in measures. */
-    async turn(work: () => Promise<unknown>): Promise<number> {
+    /** The longest turn of the loop while this is done, in measures. It is done again only while that is not less than `most`. */
+    async turn(work: () => Promise<unknown>, most = MOST): Promise<number> {
       let [best, measure] = [Infinity, Infinity]
-      for (let i = 0; i < TRIES; i++) {
+      for (let i = 0; i < TRIES && best >= most * measure; i++) {
         measure = Math.min(measure, await asked('measure'))
         await work()
         best = Math.min(best, await asked('worst'))
@@ -108,6 +108,9 @@ test.each([
 
     const found: Record<string, number> = {}
     const cases: Record<string, () => Promise<unknown>> = {
+      'a list of 500 runs': () => call('/runs?limit=500'),
+      'a list of 500 tasks': () => call('/api/v1/tasks?limit=500'),
+      'a page of all events': () => call('/events?limit=1000'),
       'ten lists of 500 runs at once': () => times(10, () => call('/runs?limit=500')),
       'ten lists of 500 tasks at once': () => times(10, () => call('/api/v1/tasks?limit=500')),
       'five lists of several states at once': () => times(5, () => call('/runs?limit=500&status=QUEUED,RUNNING,FAILED')),
@@ -138,9 +141,9 @@ test.each([
       'a batch of 500 events': () => tell(500, 'x'.repeat(1_900)),
       'one event of 1 MB': () => tell(1, 'é'.repeat(400_000)),
     }
-    for (const [name, work] of Object.entries(cases)) found[name] = await turn(work)
-    const tooLong = ([name, measures]: [string, number]) => measures >= (/at once/.test(name) ? MOST_AT_ONCE : MOST)
-    expect(Object.entries(found).filter(tooLong)).toEqual([])
+    const most = (name: string) => (/at once/.test(name) ? MOST_AT_ONCE : MOST)
+    for (const [name, work] of Object.entries(cases)) found[name] = await turn(work, most(name))
+    expect(Object.entries(found).filter(([name, measures]) => measures >= most(name))).toEqual([])
   },
   TEST_HANGS_MS,
 )
