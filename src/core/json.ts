@@ -27,7 +27,7 @@ export function jsonFault(thrown: unknown): string {
   if (thrown instanceof JsonBeyond) return message
   const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []
   if (line !== undefined) return `line ${line}, column ${column} cannot be read`
-  return /end of JSON/.test(message) ? 'it ends too early' : 'it cannot be read'
+  return /end of JSON/.test(message) ? 'it ends too early' : 'it is not JSON'
 }
 
 function measure(text: string, values: number): void {
