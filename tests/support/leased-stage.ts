@@ -26,8 +26,11 @@ export async function leasedStage(run: Record<string, unknown> = {}, env: Record
 
   /** The lease of the run is over, and the server has noticed. Whoever holds it must be dead or stopped. */
   async function leaseEnds(): Promise<void> {
-    await endLease(file, made.id)
-    await waitFor('the run is free', async () => (await api.get(`/runs/${made.id}`)).status === 'QUEUED')
+    await waitFor('the run is free', async () => {
+      // Again and again, since a renewal that the holder sent with its last breath may still be under way.
+      await endLease(file, made.id)
+      return (await api.get(`/runs/${made.id}`)).status === 'QUEUED'
+    })
   }
   return { api, url, stage, run: made, leaseEnds }
 }

@@ -26,4 +26,5 @@ export async function changeRows(file: string, statement: string, ...values: SQL
 }
 
 /** Time is moved, not waited for: the lease of a run is over from now on. Whoever holds it must be dead or stopped, or renews it. */
-export const endLease = (file: string, runId: string) => changeRows(file, 'update runs set lease_until = 1 where id = ?', runId)
+export const endLease = (file: string, runId: string) =>
+  changeRows(file, 'update runs set lease_until = 1 where id = ? and lease_until is not null', runId)
