@@ -56,6 +56,9 @@ const TOO_LARGE = /request too large \(max|request_too_large|request exceeds the
 const MALFORMED =
   /tool use concurrency|tool_use.*tool_result|could not process (?:image|pdf)|image (?:exceeds|dimensions)|\bmessages(?:\.\d+|: (?:roles|final|at least))/i
 
+/** So much of a text's beginning and of its end is looked at: some rows take the square of its length, and a refusal is short. */
+const LOOKED_AT = 4_000
+
 /**
  * Why the CLI or the model API refused, as one table: the first row that fits. Nothing else decides by a wording. A refusal that no row
  * knows is of the surroundings, and never charged to the task.
@@ -102,12 +105,15 @@ const CAUSES: readonly Cause[] = [
 
 /** Why; null when what was said is no refusal of anybody. */
 export function causeOf(refusal: Refusal): EndReason | null {
-  const known = CAUSES.find(cause => fits(cause, refusal))
+  const looked = { ...refusal, text: edges(refusal.text) }
+  const known = CAUSES.find(cause => fits(cause, looked))
   if (known) return known.reason
   const { status, error, terminal } = refusal
   if (status !== null && status >= 500) return 'api_error'
   return status !== null || error !== '' || terminal === 'api_error' ? 'api_refused' : null
 }
+
+const edges = (text: string) => (text.length > 2 * LOOKED_AT ? `${text.slice(0, LOOKED_AT)}\n${text.slice(-LOOKED_AT)}` : text)
 
 function fits(cause: Cause, { where, status, error, terminal, opening, text }: Refusal): boolean {
   return (

@@ -12,7 +12,7 @@ const PATTERNS: [RegExp, string][] = [
   [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|npm_|hf_|AIza)[A-Za-z0-9_-]{16,}/g, MASK],
   [/\bar_(?:owner|[0-9a-f]{12})_[A-Za-z0-9_-]{16,}/g, MASK],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, MASK],
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/g, MASK],
+  [/\beyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/g, MASK],
   [
     /(\b(?:(?:Proxy-)?Authorization|X-API-Key|Private-Token)\\?["']?\s*[:=]\s*\\?["']?(?:Bearer |Basic |token )?)[A-Za-z0-9._~+/=-]{8,}/gi,
     `$1${MASK}`,

@@ -8,7 +8,7 @@ export const SECRET_FLAG = /^--(?:[a-z-]+-)?(?:key|token|secret|password)(?:=(.+
 const SUSPECT_NAMES = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|(?:KEYS?|AUTH|_PASS|_PAT|_DSN)$/i
 
 /** A URL that carries a password, wherever in a text. */
-const URL_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*:[^\s/@"']+@/i
+const URL_WITH_PASSWORD = /[a-z0-9+.-]:\/\/[^\s/:@"']*:[^\s/@"']+@/i
 
 /** Whether a value has a password in it, as database URLs do. */
 export const holdsPassword = (value: string) => URL_WITH_PASSWORD.test(value)

@@ -9,12 +9,11 @@ type Home = Pick<RunnerContext, 'policy' | 'redact'>
 
 /** What stands in the place of code that stays at home. */
 const KEPT = '(kept at home)'
-/** A fenced block of Markdown, also one that is not closed; a block that is indented as code; a long piece between backticks. */
-const CODE = [
-  /^ {0,3}(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^ {0,3}\1[`~]*[ \t]*$|(?![\s\S]))/gm,
-  /(?:^(?: {4}|\t)[^\n]*(?:\n|$))+/gm,
-  /`[^`]{40,}`/g,
-]
+/** A block that is indented as code; a long piece between backticks. */
+const CODE = [/(?:^(?: {4}|\t)[^\n]*(?:\n|$))+/gm, /`[^`]{40,}`/g]
+/** The first line of a fenced block of Markdown, and its last. */
+const FENCE = /^ {0,3}(`{3,}|~{3,})/
+const FENCE_END = /^ {0,3}([`~]{3,})[ \t]*$/
 /** The name of a file or a command, and nothing that such a thing holds. */
 const NAME = /^[\w./~@:+-]{0,300}$/
 
@@ -55,5 +54,21 @@ function withoutCode(event: StampedEvent): StampedEvent {
 }
 
 function cutCode(text: string): string {
-  return CODE.reduce((left, pattern) => left.replace(pattern, `${KEPT}\n`), text)
+  return CODE.reduce((left, pattern) => left.replace(pattern, `${KEPT}\n`), withoutFences(text))
+}
+
+/** Line by line: one expression for the whole block takes the square of a row of backticks. A block that is not closed goes to the end. */
+function withoutFences(text: string): string {
+  const lines = text.split(/\r\n?|\n/)
+  const left: string[] = []
+  let fence: string | undefined
+  for (const [n, line] of lines.entries()) {
+    if (fence !== undefined) {
+      if (FENCE_END.exec(line)?.[1]?.startsWith(fence)) fence = undefined
+      continue
+    }
+    fence = n < lines.length - 1 ? FENCE.exec(line)?.[1] : undefined
+    left.push(...(fence === undefined ? [line] : [KEPT, '']))
+  }
+  return left.join('\n')
 }

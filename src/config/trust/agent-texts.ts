@@ -91,7 +91,7 @@ function entriesOf(folder: string): string[] {
 
 /** Whether the head of a text (its front matter) has only keys that are free. What is written in an unusual way is not. */
 function isFreeHead(text: string, free: string[]): boolean {
-  const [, head] = /^\s*\ufeff?\s*---[^\n]*\n(.*?)(?:\n---|$)/s.exec(text) ?? []
+  const [, head] = /^\s*---[^\n]*\n(.*?)(?:\n---|$)/s.exec(text) ?? []
   if (head === undefined) return true
   return head.split(/\r?\n|\r/).every(line => {
     if (line.trim() === '' || /^(?:\s|#)/.test(line) || /^- /.test(line)) return true
