@@ -22,7 +22,7 @@ const authStatus = z.looseObject({ loggedIn: z.boolean(), authMethod: z.string()
  */
 export async function probeClaude(command: string, env: NodeJS.ProcessEnv = process.env, timeoutMs = 15_000): Promise<ClaudeProbe> {
   const told = await ask('probe', command, ['--version'], env, timeoutMs)
-  const version = /\d+\.\d+\.\d+\S*/.exec(told.stdout)?.[0] ?? null
+  const version = /\d{1,9}\.\d{1,9}\.\d{1,9}\S*/.exec(told.stdout)?.[0] ?? null
   const inTriedRange = version?.startsWith('2.1.') ?? false
   if (version === null)
     return { version, inTriedRange, loggedIn: 'unknown', how: told.failure ?? `it answered: ${told.stdout.slice(0, 200)}` }

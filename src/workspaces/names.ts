@@ -9,6 +9,8 @@ import type { Git } from './git.ts'
 /** Some file systems take no longer names; git adds `.lock` to the last part. */
 const LONGEST_PART = 200
 const LONGEST_BRANCH = 240
+/** Of an id: the search for the dashes at its end takes the square of its length. */
+const LONGEST_LOOKED_AT = 1_000
 
 /**
  * A task's id as part of paths and branch names. An id that needed changes gets a piece of its hash, so that no two tasks
@@ -16,6 +18,7 @@ const LONGEST_BRANCH = 240
  */
 function safeTaskId(id: string): string {
   const safe = id
+    .slice(0, LONGEST_LOOKED_AT)
     .replace(/[^A-Za-z0-9_-]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 60)

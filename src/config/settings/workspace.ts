@@ -43,7 +43,7 @@ export const WORKSPACE = {
     says: 'What to do when git cannot make a worktree: work in a clone of the repository in the state folder, work in place on the branch that is checked out, or give the task back.',
   },
   commitAuthor: {
-    ...like(/^[^<>\n]+ <[^<>\s]+@[^<>\s]+>$/, 'expected an author as in "Agent Runner <agent@example.com>"'),
+    ...like(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'expected an author as in "Agent Runner <agent@example.com>"'),
     flag: '--commit-author <author>',
     env: ['HEADLESS_PM_COMMIT_AUTHOR'],
     default: null,
