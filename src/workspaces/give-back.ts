@@ -50,7 +50,7 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
   for (const inCommit of [false, true]) {
     const changed = touched.filter(one => !one.wiped && one.inCommit === inCommit)
     if (changed.length === 0) continue
-    const where = inCommit ? 'a commit has it' : 'it was not committed'
+    const where = inCommit ? 'a commit has it' : 'no commit has it'
     remarks.push(
       `The agent also changed ${somePaths(pathsOf(changed))}, where there were uncommitted changes before; ${where}. ${howBack(place, changed)}`,
     )
@@ -61,7 +61,7 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
 }
 
 const putBackSays = (back: Touched[]) =>
-  `Uncommitted changes of yours were deleted or reverted while the agent worked, and were put back: ${somePaths(pathsOf(back))}.`
+  `Uncommitted changes of yours were not in the files any more when the agent ended, and were put back: ${somePaths(pathsOf(back))}.`
 
 /** Says which commits have the user's uncommitted content under another name: it was moved or copied there on purpose. */
 async function tellRenamed(place: Place, { base, startTree, dirtyAtStart, path }: WorkspaceRecord): Promise<string[]> {

@@ -15,6 +15,14 @@ export interface Beside {
   staged: TreeChange[]
 }
 
+/** What a commit has otherwise than the base, and must not have. */
+export interface Users extends TreeChange {
+  /** Somebody else has part in it: it is not just what was uncommitted. */
+  mixed: boolean
+  /** Something that is not the user's is in the place of what was there before: it cannot be taken out. */
+  stays: boolean
+}
+
 export interface Made {
   sha: string
   tree: string
@@ -59,9 +67,9 @@ export const treeOf = async (git: Git, commit: string | null) =>
  * What of the user's paths each commit has otherwise than `base` and must not have: content that was uncommitted before, and what was made of it. What
  * comes from commits of others (a branch that was merged, those that were there before and were rebased) is theirs.
  */
-export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<string, TreeChange[]>> {
+export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<string, Users[]>> {
   const { git, base, isUsers } = beside
-  const found = new Map<string, TreeChange[]>()
+  const found = new Map<string, Users[]>()
   if (commits.length === 0) return found
   const from = await treeOf(git, base)
   const changes = await treesChanges(git, from, [...new Set(commits.map(({ tree }) => tree))])
@@ -84,10 +92,25 @@ export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<stri
       if (others.has(contentOf(change)) || (change.now === null && orphans.has(sha))) return false
       return isUncommitted(change) || !past.has(contentOf(change))
     })
-    if (out.length > 0) found.set(sha, out)
+    if (out.length === 0) continue
+    const taken = new Set(out)
+    const isBlocked = blockedBy((changes.get(tree) ?? []).filter(change => change.now && !taken.has(change)))
+    found.set(
+      sha,
+      out.map(change => ({ ...change, mixed: change.now !== null && !isUncommitted(change), stays: isBlocked(change) })),
+    )
   }
   return found
 }
+
+/** Answers whether a file cannot come back beside those that stay: a folder is in its place, or a file in that of one of its folders. */
+function blockedBy(stay: TreeChange[]): (change: TreeChange) => boolean {
+  const files = new Set(stay.map(({ path }) => path))
+  const folders = new Set(stay.flatMap(({ path }) => foldersOf(path)))
+  return ({ path, before }) => before !== null && (folders.has(path) || foldersOf(path).some(folder => files.has(folder)))
+}
+
+const foldersOf = (path: string) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index))
 
 const contentOf = ({ path, now }: TreeChange) => `${now?.mode} ${now?.sha} ${path}`
 

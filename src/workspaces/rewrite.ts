@@ -1,23 +1,37 @@
 import type { Git } from './git.ts'
-import { type Beside, type Made, replacedBy, treeOf } from './made-here.ts'
+import { type Beside, type Made, replacedBy, treeOf, type Users } from './made-here.ts'
+import { mergedFile } from './merged-file.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
 import { dropPrivateIndex, privateIndex } from './snapshot.ts'
-import { emptyTree, indexInfo, type TreeChange } from './trees.ts'
+import { emptyTree, indexInfo, type TreeChange, treeChanges } from './trees.ts'
 
 /** Amended, rebased and reset commits of before that are looked for, at the most. */
 const MOST_REPLACED = 50
 
+/** More versions of files are not merged. */
+const MOST_MERGED = 500
+
+export interface Rewritten {
+  /**
+   * What each commit has become: itself where nothing had to change, the commit before it where it held nothing else (null for none), an old commit
+   * where it is what that one was.
+   */
+  became: Map<string, string | null>
+  /** The files whose other changes went too, since they could not be told apart from the user's. */
+  lost: Set<string>
+}
+
 /**
- * Writes commits anew, oldest first, each without what `out` names of it. Answers what each has become: itself where nothing had to change, the
- * commit before it where it held nothing else (null for none), an old commit where it is what that one was.
+ * Writes commits anew, oldest first, each without what `out` names of it. Of a file that somebody else changed too, that part stays, where it can be
+ * told apart.
  */
 export async function rewrite(
   beside: Beside,
   { repository, request }: Place,
   commits: Made[],
-  out: Map<string, TreeChange[]>,
-): Promise<Map<string, string | null>> {
+  out: Map<string, Users[]>,
+): Promise<Rewritten> {
   const { git } = beside
   const run = safeRun(request.runId)
   const env = { GIT_INDEX_FILE: privateIndex(repository.gitDir, run) }
@@ -25,9 +39,12 @@ export async function rewrite(
   const ends = [...made].filter(sha => !commits.some(({ parents }) => parents.includes(sha)))
   const old = await replacedBy(beside, ends, MOST_REPLACED)
   const became = new Map<string, string | null>()
+  const lost = new Set<string>()
+  const merged = new Map<string, string | null>()
+  const startOf = await startsOf(beside)
   try {
     for (const one of commits) became.set(one.sha, await again(one))
-    return became
+    return { became, lost }
   } finally {
     dropPrivateIndex(repository.gitDir, run)
   }
@@ -35,19 +52,45 @@ export async function rewrite(
   async function again(one: Made): Promise<string | null> {
     const parents = [...new Set(one.parents.map(sha => (became.has(sha) ? became.get(sha)! : sha)))].filter(sha => sha !== null)
     const changes = out.get(one.sha) ?? []
-    if (changes.length === 0 && isSame(parents, one.parents)) return one.sha
     const tree = changes.length === 0 ? one.tree : await without(one.tree, changes)
+    if (tree === one.tree && isSame(parents, one.parents)) return one.sha
     if (parents.length < 2 && tree === (await treeOf(git, parents[0] ?? null)) && !(await wasEmpty(git, one))) return parents[0] ?? null
     for (const { sha, tree: was, parents: from } of old)
       if (was === tree && isSame(from, parents) && said(await textOfCommit(git, sha)) === said(await textOfCommit(git, one.sha))) return sha
     return await commitLike(git, one.sha, tree, parents)
   }
 
-  async function without(tree: string, changes: TreeChange[]): Promise<string> {
+  async function without(tree: string, changes: Users[]): Promise<string> {
+    const set: TreeChange[] = []
+    for (const change of changes) {
+      const now = (change.mixed && (await apart(change))) || null
+      if (change.mixed && now === null) lost.add(change.path)
+      set.push({ ...change, now: now ?? change.before })
+    }
     await git.run(['read-tree', tree], { env })
-    await git.run(['update-index', '-z', '--index-info'], { env, input: indexInfo(changes, 'before') })
+    await git.run(['update-index', '-z', '--index-info'], { env, input: indexInfo(set, 'now') })
     return (await git.run(['write-tree'], { env })).trim()
   }
+
+  /** The file with what somebody else changed in it alone; null when that cannot be told apart. */
+  async function apart({ path, before, now }: Users): Promise<TreeChange['now']> {
+    const start = startOf(path)
+    if (!isFile(before) || !isFile(now) || !isFile(start)) return null
+    const versions = [before.sha, start.sha, now.sha] as const
+    const key = versions.join()
+    if (!merged.has(key)) merged.set(key, merged.size < MOST_MERGED ? await mergedFile(git, repository.gitDir, run, versions) : null)
+    const sha = merged.get(key) ?? null
+    return sha === null ? null : { mode: now.mode === start.mode ? before.mode : now.mode, sha }
+  }
+}
+
+const isFile = (side: TreeChange['now'] | undefined): side is { mode: string; sha: string } => side?.mode.startsWith('100') === true
+
+/** Answers how a file of the user was before the agent began; undefined where something else of it was staged: then a commit may have either. */
+async function startsOf({ git, base, startTree, staged }: Beside): Promise<(path: string) => TreeChange['now'] | undefined> {
+  const starts = new Map((await treeChanges(git, await treeOf(git, base), startTree)).map(({ path, now }) => [path, now]))
+  for (const { path, now } of staged) if (now?.sha !== starts.get(path)?.sha) starts.delete(path)
+  return path => starts.get(path)
 }
 
 const isSame = (some: string[], others: string[]) => some.join() === others.join()

@@ -1,6 +1,7 @@
 import { branchTip } from './base-commit.ts'
+import type { Git } from './git.ts'
 import { clearRefLock } from './git-at-work.ts'
-import { type Beside, madeSince, stoodAt, usersIn } from './made-here.ts'
+import { type Beside, type Made, madeSince, stoodAt, usersIn } from './made-here.ts'
 import { noteInPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { keepCommit } from './rescue.ts'
@@ -35,23 +36,68 @@ export async function splitOutUsers(place: Place, beside: Beside): Promise<strin
     beside,
     holders.map(({ sha }) => sha),
   )
-  const out = await usersIn(beside, commits)
+  const found = await usersIn(beside, commits)
+  const staying = [...new Set([...found.values()].flat().flatMap(({ path, stays }) => (stays ? [path] : [])))]
+  const stay =
+    staying.length > 0
+      ? [`Commits made during the run hold what you had done to ${somePaths(staying)}, and keep it: something else is in its place there.`]
+      : []
+  const out = new Map([...found].map(([sha, changes]) => [sha, changes.filter(({ stays }) => !stays)] as const))
+  if ([...out.values()].flat().length === 0) return stay
   const paths = somePaths([...new Set([...out.values()].flat().map(({ path }) => path))])
   const others = holders.filter(({ ours }) => !ours).map(({ ref }) => ref)
   const obstacle = others.length > 0 ? `${somePaths(others)} has them too` : commits.length > MOST ? `they are more than ${MOST}` : null
-  if (obstacle) return [`Commits made during the run hold uncommitted changes of yours (${paths}), and stay as they are: ${obstacle}.`]
+  if (obstacle)
+    return [`Commits made during the run hold uncommitted changes of yours (${paths}), and stay as they are: ${obstacle}.`, ...stay]
+  const { became, lost } = await rewrite(beside, place, commits, out)
+  if (commits.every(({ sha }) => became.get(sha) === sha)) return stay
   const kept: string[] = []
   for (const sha of new Set(holders.map(one => one.sha))) kept.push(await keepCommit(git, request.runId, sha))
-  const now = await rewrite(beside, place, commits, out)
   for (const { ref } of holders) await clearRefLock(repository.commonDir, repository.root, ref)
-  const remark = `Commits made during the run held uncommitted changes of yours (${paths}); they were made again without them, and how they were is kept in ${somePaths(kept)}.`
+  const commands = await howAsBefore(place, git, holders)
+  const remark = [
+    `Commits made during the run held uncommitted changes of yours (${paths}); they were made again without them, and how they were is kept in ${somePaths(kept)}`,
+    `: ${await namesOf(git, commits, became)}.`,
+    lost.size > 0 ? ` They lost their other changes of ${somePaths([...lost])} too, which could not be told apart.` : '',
+    commands.length > 0 ? ` To have them again as they were: ${somePaths(commands, MOST_NAMED)}.` : '',
+  ].join('')
   const remarks = noteInPicture(place, remark)
   const input = holders.map(({ ref, sha }) => {
-    const tip = now.get(sha) ?? null
+    const tip = became.get(sha) ?? null
     return tip === null ? `delete ${ref} ${sha}\n` : `update ${ref} ${tip} ${sha}\n`
   })
   await git.run(['update-ref', '-m', 'agent-runner: without changes of the user', '--stdin'], { input: input.join('') })
-  return remarks
+  return [...remarks, ...stay]
+}
+
+const MOST_NAMED = 10
+const MOST_SAID = 120
+
+/** The commits that are not as they were, and whose they are: in the same checkout the user may have made some. */
+async function namesOf(git: Git, commits: Made[], became: Map<string, string | null>): Promise<string> {
+  const changed = commits.filter(({ sha }) => became.get(sha) !== sha)
+  const lines = await git.names(['log', '--no-walk=unsorted', '-z', '--format=%h by %an, "%s"', ...changed.map(({ sha }) => sha), '--'], {
+    config: ['log.showSignature=false'],
+  })
+  const isGone = ({ sha, parents }: Made) =>
+    [...parents.map(parent => became.get(parent) ?? parent), null].includes(became.get(sha) ?? null)
+  const named = lines.map(
+    (line, at) =>
+      `${line.length > MOST_SAID ? `${line.slice(0, MOST_SAID)}…"` : line}${isGone(changed[at]!) ? ' (taken off: nothing else was in it)' : ''}`,
+  )
+  return somePaths(named, MOST_NAMED)
+}
+
+/** The commands that point the branches and tags to what they were; files stay as they are. The checkout may be on another branch by then. */
+async function howAsBefore({ request }: Place, git: Git, holders: Holder[]): Promise<string[]> {
+  const own = (await git.ask(['symbolic-ref', '-q', 'HEAD']))?.trim()
+  const commands: string[] = []
+  for (const { ref, sha } of holders) {
+    if (ref === 'HEAD') continue
+    const command = `git update-ref '${ref.replaceAll("'", `'\\''`)}' ${await keepCommit(git, request.runId, sha)}`
+    commands.push(ref === own ? `\`${command} && git reset\`` : `\`${command}\``)
+  }
+  return commands
 }
 
 /** The refs in whose history one of the commits is, and HEAD where it is on no branch. */

@@ -215,7 +215,7 @@ describe('what the agent wipes of the user', () => {
       else expect(after).toEqual(before)
       expect(report.commits).toHaveLength(success ? 1 : 0)
       if (commands !== 'git reset -q')
-        expect(said).toMatch(/changes of yours were deleted or reverted while the agent worked, and were put back: /)
+        expect(said).toMatch(/changes of yours were not in the files any more when the agent ended, and were put back: /)
       expect(said).not.toMatch(/could not be put back|also changed/)
       expect(leftovers(repo)).toEqual([])
     }
@@ -288,9 +288,7 @@ kill -9 $$`,
       repo,
       `echo by the agent >edited.txt; echo by the agent >"it's [odd].txt"; rm -rf dir; echo in the way >dir; mv link other; ln -s elsewhere link`,
     )
-    expect(said).toMatch(
-      /also changed edited\.txt, it's \[odd\]\.txt, link, where there were uncommitted changes before; it was not committed/,
-    )
+    expect(said).toMatch(/also changed edited\.txt, it's \[odd\]\.txt, link, where there were uncommitted changes before; no commit has it/)
     expect(said).toMatch(/could not be put back \(dir\/new\.txt\)/)
     expect(said).not.toMatch(/were put back/)
     expect(readFileSync(join(repo, 'edited.txt'), 'utf8')).toBe('by the agent\n')
@@ -362,6 +360,89 @@ kill -9 $$`,
     mkdirSync(join(repo, 'plain'))
     const { said } = await run(repo, 'rm -rf inner')
     expect(said).toMatch(/repositories inside inner\/ are gone/)
+  })
+})
+
+describe('a file that the user and the agent have both changed', () => {
+  const LINES = 'one\ntwo\nthree\nfour\nfive\nsix\n'
+  const shared = (users = LINES.replace('one', 'my one')) => {
+    const repo = gitRepo({ 'a.txt': LINES, 'free.txt': 'f\n' })
+    writeFiles(repo, { 'a.txt': users })
+    return repo
+  }
+  const SIX = "sed 's/^six/agent six/' a.txt >.a; cat .a >a.txt; rm .a"
+
+  test.each<[string, string]>([
+    ['edits it beside the change', `${SIX}; git commit -q -am six`],
+    ['stages all and amends', `echo x >free.txt; git commit -q -am six; ${SIX}; git add -A; git commit -q --amend --no-edit`],
+    ['stashes the change meanwhile', `git stash -q; ${SIX}; git commit -q -am six; git stash pop -q`],
+  ])('keeps the change of an agent that %s, without that of the user', async (_, commands) => {
+    const repo = shared()
+    const { report, said } = await run(repo, commands)
+    expect(subjects(repo)).toEqual(['six', 'start'])
+    expect(git(repo, 'show', 'main:a.txt')).toBe(LINES.replace('six', 'agent six').trim())
+    expect(readFileSync(join(repo, 'a.txt'), 'utf8')).toBe(LINES.replace('one', 'my one').replace('six', 'agent six'))
+    expect(git(repo, 'diff', '--cached', '--name-only')).toBe('')
+    expect(git(repo, 'diff', '--numstat')).toBe('1\t1\ta.txt')
+    expect(report.commits).toHaveLength(1)
+    expect(said).not.toMatch(/They lost|no commit has it|deleted or reverted/)
+  })
+
+  test('loses the change of the agent where the two meet, and the note says so', async () => {
+    const repo = shared(LINES.replace('six', 'my six'))
+    const { said } = await run(
+      repo,
+      "sed 's/six/six of the agent/' a.txt >.a; cat .a >a.txt; rm .a; echo x >free.txt; git commit -q -am both",
+    )
+    expect(git(repo, 'show', 'main:a.txt')).toBe(LINES.trim())
+    expect(git(repo, 'show', 'main:free.txt')).toBe('x')
+    expect(readFileSync(join(repo, 'a.txt'), 'utf8')).toMatch(/my six of the agent/)
+    expect(said).toMatch(/They lost their other changes of a\.txt too/)
+    expect(said).not.toMatch(/not committed/)
+  })
+
+  test('and was staged otherwise by the user is not mixed up', async () => {
+    const repo = shared(LINES.replace('one', 'my staged'))
+    git(repo, 'add', 'a.txt')
+    writeFiles(repo, { 'a.txt': LINES.replace('one', 'my one') })
+    await run(repo, `${SIX}; git commit -q -m staged; git commit -q -am six`)
+    expect(git(repo, 'log', '-p', 'main')).not.toMatch(/my staged|my one/)
+  })
+
+  test.each<[string, (repo: string) => void, string]>([
+    ['deleted', repo => rmSync(join(repo, 'a.txt')), ''],
+    ['edited', () => {}, 'rm a.txt; '],
+  ])('keeps a folder of the agent in the place of what the user has %s', async (_, arrange, before) => {
+    const repo = shared()
+    arrange(repo)
+    const { report, said } = await run(repo, `${before}mkdir a.txt; echo agent >a.txt/main.py; git add -A; git commit -q -m folder`)
+    expect(git(repo, 'show', 'main:a.txt/main.py')).toBe('agent')
+    expect(git(repo, 'status', '--porcelain')).toBe('')
+    expect(report.commits).toHaveLength(1)
+    expect(said).toMatch(/hold what you had done to a\.txt, and keep it: something else is in its place there/)
+  })
+})
+
+describe('commits that are made again or taken off', () => {
+  test('are named with their authors, and the commands of the note bring them back', async () => {
+    const repo = gitRepo({ 'mine.txt': 'm\n' })
+    writeFiles(repo, { 'mine.txt': "user's\n" })
+    const commit = "-c user.name='A User' commit -q"
+    const { said } = await run(
+      repo,
+      `git checkout -q -b wip; git ${commit} -a -m 'wip of mine'; git checkout -q main; echo x >x.txt; git add x.txt; git commit -q -m own; git checkout -q wip -- mine.txt; git ${commit} -m 'user: done'; git checkout -q HEAD~1 -- mine.txt; git rev-parse main wip >.git/were`,
+    )
+    const were = readFileSync(join(repo, '.git/were'), 'utf8').trim().split('\n')
+    expect(subjects(repo)).toEqual(['own', 'start'])
+    for (const [at, subject] of ['user: done', 'wip of mine'].entries())
+      expect(said).toContain(`${were[at]!.slice(0, 7)} by A User, "${subject}" (taken off: nothing else was in it)`)
+    expect(said).not.toMatch(/deleted or reverted/)
+    const commands = [...said.matchAll(/`(git (?:reset|update-ref) [^`]+)`/g)].map(([, command]) => command!)
+    expect(commands).toHaveLength(2)
+    for (const command of commands) execSync(command, { cwd: repo, stdio: 'ignore' })
+    expect(git(repo, 'rev-parse', 'main', 'wip').split('\n')).toEqual(were)
+    expect(git(repo, 'status', '--porcelain')).toBe('')
+    expect(readFileSync(join(repo, 'mine.txt'), 'utf8')).toBe("user's\n")
   })
 })
 
