@@ -31,7 +31,7 @@ test.each(['the folder of a run', 'the attempts of a run'])(
     const { stage, id, runner, folder } = await atWork()
     await killed(runner)
     const agent = stage.attempt()!.agent!
-    rmSync(what === 'the folder of a run' ? folder : join(folder, 'attempts'), { recursive: true })
+    rmSync(what === 'the folder of a run' ? folder : join(folder, 'attempts'), { recursive: true, maxRetries: 10 })
     const second = stage.start()
     await waitFor('a second start', () => stage.agent.starts().length === 2)
     expect(isAlive(agent)).toBe(false)
@@ -137,7 +137,7 @@ test('a folder in the place of a prompt: refused with 73, without a stack trace'
 test('a state folder that is removed under a living runner ends it with 75, since another may have its agent id now', async () => {
   const { stage, runner } = await atWork()
   const run = stage.runs()[0]!
-  rmSync(stage.home, { recursive: true })
+  rmSync(stage.home, { recursive: true, maxRetries: 10 })
   stage.agent.letGo()
   expect((await runner.exit).code, runner.output()).toBe(75)
   expect(runner.output()).toContain('the state folder was removed or replaced')
@@ -168,7 +168,7 @@ test.each(['while the agent works', 'while nobody works'])(
       await stage.killSupervisor()
       await stage.killAgent()
     }
-    rmSync(join(stage.repo, '.worktrees', `task-${id}`), { recursive: true })
+    rmSync(join(stage.repo, '.worktrees', `task-${id}`), { recursive: true, maxRetries: 10 })
     stage.agent.letGo()
     const last = when === 'while nobody works' ? stage.start() : runner
     expect(await last.exit, last.output()).toEqual({ code: 0, signal: null })

@@ -22,7 +22,7 @@ export function canMount(): boolean {
   } catch {
     return false
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, maxRetries: 5 })
   }
 }
 

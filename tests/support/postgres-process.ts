@@ -53,7 +53,7 @@ export async function startPostgres(settings: readonly string[]): Promise<Postgr
     const closed = once(server, 'close')
     server.stdin.end()
     if (server.exitCode === null && server.signalCode === null) await closed
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 
   async function ask(database: string, sql: string, parameters: readonly unknown[] = []): Promise<Record<string, unknown>[]> {

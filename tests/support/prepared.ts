@@ -23,5 +23,5 @@ export default async function prepare(project: TestProject): Promise<() => void>
   }
   project.onTestsRerun(build)
   await build()
-  return () => rmSync(folder, { recursive: true, force: true })
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
