@@ -1,9 +1,9 @@
-import { lstatSync } from 'node:fs'
+import { chmodSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { fileAt } from './file-names.ts'
 import type { Git } from './git.ts'
-import { noteInPicture, readPicture } from './picture.ts'
+import { changedBefore, noteInPicture, readPicture } from './picture.ts'
 import { gitAt, type Place } from './place.ts'
 import { safeRun, startRef } from './rescue.ts'
 import { removeFile } from './restore.ts'
@@ -155,6 +155,7 @@ async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, 
   if (back.length === 0) return
   const run = safeRun(place.request.runId)
   const env = { GIT_INDEX_FILE: privateIndex(gitDir, run) }
+  const stamps = changedBefore(place)
   try {
     dropPrivateIndex(gitDir, run)
     await git.run(['read-tree', startTree!], { env })
@@ -162,6 +163,11 @@ async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, 
       await git.ask(['checkout-index', '-q', '-z', '--stdin'], { env, input: some.map(({ path }) => `${path}\0`).join(''), slow: true })
     // At one that cannot be written git ends.
     if ((await write(back)) === null) for (const one of back.slice(0, MOST_SINGLE)) if (!isThere(top, one.path)) await write([one])
+    // Git knows nothing of who may read a file; the picture does.
+    for (const { path, before } of back) {
+      const mode = Number.parseInt(stamps[path] ?? '', 8) & 0o777
+      if (mode !== 0 && before?.mode.startsWith('100') && isFileAt(top, path)) chmodSync(fileAt(top, path), mode)
+    }
   } finally {
     dropPrivateIndex(gitDir, run)
   }
@@ -187,12 +193,22 @@ async function headTree(git: Git): Promise<string> {
   return (await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{tree}']))?.trim() ?? (await emptyTree(git))
 }
 
-/** The command that brings paths of the user back. */
+/** The commands that bring paths of the user back; a repository inside has its own. */
 function howBack({ request }: Place, touched: Touched[]): string {
-  const paths = pathsOf(touched)
+  const links = touched.filter(({ before }) => before?.mode === '160000')
+  const paths = pathsOf(touched.filter(one => !links.includes(one)))
   const named = paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asArgument).join(' ')
-  return `\`git restore --source=${startRef(request.runId)} -- ${named}\` brings back what was there.`
+  const commands = [
+    ...(paths.length > 0 ? [`git restore --source=${startRef(request.runId)} -- ${named}`] : []),
+    ...links.slice(0, MOST_NAMED).map(({ path, before }) => `git -C ${asWord(path)} checkout ${before!.sha}`),
+  ]
+  return `${somePaths(
+    commands.map(command => `\`${command}\``),
+    MOST_NAMED + 1,
+  )} ${commands.length > 1 ? 'bring' : 'brings'} back what was there.`
 }
+
+const asWord = (path: string) => (/^[\w@%+=,./][\w@%+=,./-]*$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`)
 
 const MOST_NAMED = 10
 

@@ -354,6 +354,33 @@ kill -9 $$`,
     expect(said).toMatch(/committed under another name: dir\/new\.txt in copy\.txt, edited\.txt in elsewhere\.txt\./)
   })
 
+  test('is put back with the rights that it had', async () => {
+    const repo = gitRepo({ 'known.txt': 'k\n' })
+    writeFiles(repo, { 'secret.txt': 's\n', 'run.sh': '#!/bin/sh\n', 'known.txt': 'mine\n' })
+    chmodSync(join(repo, 'secret.txt'), 0o600)
+    chmodSync(join(repo, 'run.sh'), 0o700)
+    chmodSync(join(repo, 'known.txt'), 0o640)
+    await run(repo, 'git clean -qfd; git checkout -q -- .')
+    expect(['secret.txt', 'run.sh', 'known.txt'].map(name => lstatSync(join(repo, name)).mode & 0o777)).toEqual([0o600, 0o700, 0o640])
+    expect(readFileSync(join(repo, 'known.txt'), 'utf8')).toBe('mine\n')
+  })
+
+  test('in a submodule comes back by the command in the note', async () => {
+    const repo = gitRepo()
+    const source = gitRepo({ 'x.txt': 'x\n' })
+    git(repo, '-c', 'protocol.file.allow=always', 'submodule', 'add', '-q', source, 'lib')
+    git(repo, 'commit', '-q', '-m', 'lib')
+    const inner = join(repo, 'lib')
+    writeFiles(inner, { 'x.txt': 'mine\n' })
+    const commit = '-c user.name=a -c user.email=a@b commit -q -a -m x'
+    git(inner, ...commit.split(' '))
+    const mine = git(inner, 'rev-parse', 'HEAD')
+    const { said } = await run(repo, `cd lib; echo z >x.txt; git ${commit}; cd ..; git add -A; git commit -q -m all`)
+    expect(said).not.toMatch(/git restore/)
+    execSync(/`(git -C lib checkout [0-9a-f]+)`/.exec(said)![1]!, { cwd: repo, stdio: 'ignore' })
+    expect(git(inner, 'rev-parse', 'HEAD')).toBe(mine)
+  })
+
   test('of a repository inside, of which nothing is kept, is told', async () => {
     const repo = gitRepo()
     gitRepo({ 'x.txt': 'x\n' }, join(repo, 'inner'))
