@@ -92,6 +92,15 @@ const named = (complexity: 'major' | 'minor', what: string, agent: string, commi
 const library = (stage: Stage) => void stage.git('clone', '-q', '.', join(stage.folder, 'library'))
 const withoutWorktrees = (stage: Stage) => void stage.write('repo/.git/worktrees', '')
 
+const HIDDEN =
+  'echo A >a.txt; echo B >b.txt; git update-index --assume-unchanged a.txt; git update-index --skip-worktree b.txt; git status --short | grep -q . && exit 1'
+const HIDEABLE = (stage: Stage) => {
+  commit(stage, 'a.txt', 'a\n')
+  commit(stage, 'b.txt', 'b\n')
+}
+const hasHidden = (stage: Stage, branch = 'HEAD') =>
+  stage.git('show', `${branch}:a.txt`) === 'A' && stage.git('show', `${branch}:b.txt`) === 'B'
+
 /** What a run does to the checkout and the repository, beside the commits that it makes. */
 export const evidence: Part = {
   name: 'evidence',
@@ -322,6 +331,62 @@ export const evidence: Part = {
         stage.git('add', '.gitattributes')
         stage.git('commit', '-q', '-m', 'attributes', '.gitattributes')
       },
+    ),
+    row(
+      'changes that the agent hides from git by flags of the index are committed, and not deleted with the worktree',
+      'major',
+      HIDDEN,
+      (stage, { notes }) => ({
+        'the worktree is gone': gone(stage),
+        'all of it is committed': hasHidden(stage, /^- branch: (\S+),/m.exec(notes)?.[1]),
+      }),
+      HIDEABLE,
+    ),
+    row(
+      'so are they in a clone',
+      'major',
+      HIDDEN,
+      (stage, { notes }) => ({ 'all of it is committed': hasHidden(stage, /^- branch: (\S+),/m.exec(notes)?.[1]) }),
+      stage => {
+        HIDEABLE(stage)
+        withoutWorktrees(stage)
+      },
+    ),
+    row(
+      'and in place',
+      'minor',
+      HIDDEN,
+      stage => ({
+        'all of it is committed': hasHidden(stage, 'main'),
+        'nothing is left': stage.git('status', '--porcelain') === '',
+      }),
+      HIDEABLE,
+    ),
+    ...[
+      'git reset -q --hard',
+      'git update-index --no-skip-worktree b.txt; git update-index --no-assume-unchanged a.txt; git checkout -q .',
+    ].map(agent =>
+      row(
+        `changes that the user hides from git by such flags are put back: ${agent}`,
+        'minor',
+        agent,
+        (stage, { notes }) => ({
+          'they are there': stage.git('hash-object', 'a.txt', 'b.txt') === stage.git('hash-object', 'user-a', 'user-b'),
+          'the flags too': stage.git('ls-files', '-v', 'a.txt', 'b.txt') === 'h a.txt\nS b.txt',
+          'the note tells of it': notes.includes('were put back: a.txt'),
+        }),
+        stage => {
+          HIDEABLE(stage)
+          for (const [name, flag] of [
+            ['a', '--assume-unchanged'],
+            ['b', '--skip-worktree'],
+          ]) {
+            for (const path of [`${name}.txt`, `user-${name}`]) stage.write(`repo/${path}`, `${name} of the user\n`)
+            stage.git('update-index', flag!, `${name}.txt`)
+          }
+          stage.write('repo/.git/info/exclude', 'user-*\n')
+        },
+      ),
     ),
     row(
       'in a sparse checkout what is written outside of the cone is committed, and nothing there is deleted',

@@ -76,8 +76,8 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
       const signing = await signingOf(git, tree, env)
       if (signing.remark) remarks.push(signing.remark)
       remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage, sign: signing.config })))
-      // With nothing left out, the private index is what the checkout's own one has to become.
-      if (left.length === 0 && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
+      // With nothing left out, the private index is what the checkout's own one has to become, but for flags.
+      if (left.length === 0 && !snapshot.flags && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
     }
     await followHead(git, isUsers)
   } catch (failure) {

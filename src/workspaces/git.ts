@@ -33,8 +33,15 @@ export interface Git {
   at(cwd: string, env?: Record<string, string>): Git
 }
 
-/** Settings of every command: no daemon is started, nothing is asked, no signing key is wanted, paths are not cut short. */
-const CONFIG = ['core.fsmonitor=false', 'gc.auto=0', 'maintenance.auto=false', 'commit.gpgSign=false', 'advice.detachedHead=false']
+/** Settings of every command: no daemon is started, nothing is asked, no signing key is wanted, no change is hidden. */
+const CONFIG = [
+  'core.fsmonitor=false',
+  'core.ignoreStat=false',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'commit.gpgSign=false',
+  'advice.detachedHead=false',
+]
 
 /** Untranslated, and still UTF-8, since the user's hooks run in this environment too. */
 export const SPOKEN = { LC_ALL: 'C.UTF-8', LANGUAGE: '' }

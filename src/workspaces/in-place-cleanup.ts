@@ -2,7 +2,9 @@ import type { WorkspaceRecord } from '../core/run.ts'
 import { keepLooseCommits, readCheckout } from './checkout-state.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { giveBack, touchedPaths } from './give-back.ts'
+import { flagAgain } from './index-flags.ts'
 import { moveAway } from './move-away.ts'
+import { readPicture } from './picture.ts'
 import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { startRef } from './rescue.ts'
@@ -34,6 +36,7 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
       after = (await readCheckout(git, repository.gitDir, workspace)).status
     }
     await quitOperation(git, repository.gitDir)
+    await flagAgain(git, readPicture(place)?.flags, after.flagged)
   }
   if (workspace.branch === null || after.branch === workspace.branch) return
   // The user's changes go along, or git refuses.

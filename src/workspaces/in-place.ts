@@ -10,6 +10,7 @@ import type { Git } from './git.ts'
 import { clearStaleLocks } from './git-at-work.ts'
 import { giveBack } from './give-back.ts'
 import { identityEnv } from './identity.ts'
+import { flagAgain } from './index-flags.ts'
 import { moveAway } from './move-away.ts'
 import { withoutNoise } from './noise.ts'
 import { lookAround, readPicture, seeCheckout, takePicture } from './picture.ts'
@@ -32,7 +33,9 @@ export async function obstacleInPlace(place: Place, status: Status): Promise<str
   if (held !== null) return `the agent ${held} works in place in ${repository.root}`
   const operation = unfinishedOperation(repository.gitDir)
   if (operation) return `a ${operation} is unfinished in ${repository.root}; end it first`
-  const dirty = usersChanges(place, status).filter(path => !path.endsWith('/'))
+  // What the user has hidden from git on purpose is to stay uncommitted, and is in nobody's way.
+  const shown = status.entries.filter(entry => !entry.hidden && !entry.path.endsWith('/'))
+  const dirty = usersChanges(place, { ...status, entries: shown })
   if (dirty.length === 0 || options.dirtyInPlace === 'allow') return null
   return `${repository.root} has uncommitted changes (${somePaths(dirty)}); commit or stash them, or set dirtyInPlace to allow`
 }
@@ -123,6 +126,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
     remarks.push(...(await giveBack(place, workspace, left)))
     left = (await readCheckout(git, gitDir, workspace)).status
   }
+  await flagAgain(git, readPicture(place)?.flags, left.flagged)
   remarks.push(...(await tellIgnored(place, left)))
   const report = await reportWork(place, git, gitDir, workspace, left)
   remarks.push(...(await tellLinks(git, report.links)))

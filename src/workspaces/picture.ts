@@ -4,6 +4,7 @@ import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { textOf } from './file-names.ts'
 import { hiddenFiles, stampAt } from './hidden-files.ts'
+import { flagsOf } from './index-flags.ts'
 import { readIntent } from './intent.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { readRefs } from './ref-picture.ts'
@@ -30,6 +31,8 @@ const Picture = z.object({
   version: z.literal(1),
   /** In place: what the user had staged. */
   staged: z.array(z.object({ path: z.string(), before: side, now: side })),
+  /** In place: the user's flags of the index (`index-flags.ts`), by path. Older pictures have none. */
+  flags: stamps.optional(),
   /** The agent's checkout. What is in it here is not the run's; null when that cannot be told. */
   workspace: Checkout.nullable(),
   /** The repository's own checkout, when the agent works elsewhere. */
@@ -118,7 +121,7 @@ export function dropPicture(place: Place): void {
 }
 
 /** What a picture shows of the repository around the workspace. */
-type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'settings' | 'putBack'>
+type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'flags' | 'settings' | 'putBack'>
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
@@ -144,7 +147,14 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
   if (around === null) return
   const own = await seeWorkspace(place, workspace, status)
   const staged = workspace.dirtyAtStart.length > 0 ? await indexChanges(place.git, workspace.base ?? (await emptyTree(place.git))) : []
-  write(fileOf(place), { version: 1, workspace: own, staged, ...around, settings: furtherSettings(place, workspace) })
+  write(fileOf(place), {
+    version: 1,
+    workspace: own,
+    staged,
+    flags: flagsOf(status?.flagged ?? []),
+    ...around,
+    settings: furtherSettings(place, workspace),
+  })
 }
 
 /** Those of a clone, and of one checkout alone; what all checkouts share stands with what is shared. */

@@ -1,7 +1,8 @@
-import { copyFileSync, existsSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Git, GitCall } from './git.ts'
+import { copyIndex, flaggedPaths, liftFlags } from './index-flags.ts'
 import { isNoRoom } from './room.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
@@ -9,6 +10,8 @@ export interface Snapshot {
   tree: string
   /** Environment that names the private index which holds the picture. */
   index: { GIT_INDEX_FILE: string }
+  /** Whether the checkout's index bears flags that hide changes; the private one has none. */
+  flags: boolean
   /** Why some file is not in it (unreadable, a repository without commits …); null when all are. */
   incomplete: string | null
 }
@@ -42,13 +45,13 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
   const file = privateIndex(gitDir, run)
   const index = { GIT_INDEX_FILE: file }
   const own = join(gitDir, 'index')
+  let unseen: string | null = null
+  let flags = false
   if (from === undefined && existsSync(own)) {
-    copyFileSync(own, file)
-    // A change within the same clock tick as the copy would look old. An older index makes git compare contents.
-    const written = statSync(own).mtimeMs / 1000 - 2
-    utimesSync(file, written, written)
+    copyIndex(own, file)
+    unseen = await unlessIncomplete(lift())
   } else await fill(from)
-  let incomplete = await addAll()
+  let incomplete = (await addAll()) ?? unseen
   if (incomplete !== null && (await git.ask(['write-tree'], { env: index })) === null) {
     // The checkout's index is broken; then the picture is taken from HEAD.
     dropPrivateIndex(gitDir, run)
@@ -56,10 +59,15 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
     incomplete = await addAll()
   }
   if (hidden.length > 0) incomplete = (await addHidden()) ?? incomplete
-  return { tree: (await git.run(['write-tree'], { env: index })).trim(), index, incomplete }
+  return { tree: (await git.run(['write-tree'], { env: index })).trim(), index, flags, incomplete }
 
   async function fill(commit = 'HEAD') {
     if (await git.ask(['rev-parse', '-q', '--verify', `${commit}^{commit}`])) await git.run(['read-tree', commit], { env: index })
+  }
+  async function lift() {
+    const flagged = await flaggedPaths(git, index)
+    flags = flagged.length > 0
+    await liftFlags(git, flagged, index)
   }
   function addAll(): Promise<string | null> {
     // What the agent wrote outside the cone of a sparse checkout is its work too.

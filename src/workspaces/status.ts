@@ -1,4 +1,5 @@
 import type { Git } from './git.ts'
+import { type Flagged, flaggedPaths, withoutFlags } from './index-flags.ts'
 import { somePaths } from './users-paths.ts'
 
 export interface StatusEntry {
@@ -7,6 +8,8 @@ export interface StatusEntry {
   kind: 'changed' | 'gone' | 'untracked' | 'unmerged'
   /** The blob of the index that a tracked file is said to differ from, in content alone; left out where more differs. */
   index?: string
+  /** A flag of the index hides it from git's own status. */
+  hidden?: true
 }
 
 /** A checkout as it stands: where HEAD is and what differs from it. */
@@ -21,18 +24,29 @@ export interface Status {
   ignored: string[]
   /** Folders that git could not look into: what is in them is in no other list. */
   closed: string[]
+  /** Paths whose changes flags of the index hide from git; here they are among the entries all the same. */
+  flagged: Flagged[]
 }
 
-/** Reads a checkout's state in one go, and writes nothing (not even the refreshed index). */
+/** Reads a checkout's state, flags of the index or not, and writes nothing there (not even the refreshed index). */
 export async function readStatus(git: Git, { ignored = false } = {}): Promise<Status> {
+  const [shown, flagged] = await Promise.all([gitStatus(git, ignored), flaggedPaths(git)])
+  if (flagged.length === 0) return shown
+  const status = await withoutFlags(git, flagged, env => gitStatus(git, ignored, env))
+  const seen = new Set(shown.entries.map(entry => entry.path))
+  const entries = status.entries.map(entry => (seen.has(entry.path) ? entry : { ...entry, hidden: true as const }))
+  return { ...status, entries, flagged }
+}
+
+async function gitStatus(git: Git, ignored: boolean, env: Record<string, string> = {}): Promise<Status> {
   const args = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty']
   // A folder that a rule covers as a whole is named, and not walked.
   if (ignored) args.push('--ignored=matching')
-  const status: Status = { head: null, branch: null, entries: [], ignored: [], closed: [] }
+  const status: Status = { head: null, branch: null, entries: [], ignored: [], closed: [], flagged: [] }
   const warned = (text: string) => {
     for (const [, folder] of text.matchAll(/could not open directory '(.*)'/g)) if (folder) status.closed.push(folder)
   }
-  for (const line of await git.names(args, { slow: true, warned })) {
+  for (const line of await git.names(args, { slow: true, warned, env })) {
     if (line.startsWith('# branch.oid ')) status.head = line.slice(13) === '(initial)' ? null : line.slice(13)
     else if (line.startsWith('# branch.head ')) status.branch = line.slice(14) === '(detached)' ? null : line.slice(14)
     else if (line.startsWith('? ')) status.entries.push({ path: line.slice(2), kind: 'untracked' })

@@ -7,6 +7,7 @@ import { commitWork } from './commit-work.ts'
 import { excludeFolder } from './exclude.ts'
 import type { Git } from './git.ts'
 import { clearRefLock, gitAtWork, waitForGit } from './git-at-work.ts'
+import { liftFlags } from './index-flags.ts'
 import { dropIntent, writeIntent } from './intent.ts'
 import { keepCheckout } from './keep-checkout.ts'
 import { changedBefore, knownBefore, lookAround, takePicture } from './picture.ts'
@@ -108,6 +109,11 @@ export async function collectCheckout(
   const { options, request } = place
   const before = changedBefore(place)
   const { status, remarks } = await readCheckout(at, gitDir, workspace, before)
+  // Those that were there with a change before the agent began stay.
+  await liftFlags(
+    at,
+    status.flagged.filter(({ path }) => !(path in before)),
+  )
   let left = status
   if (success && status.entries.length > 0) {
     remarks.push(...(await commitWork({ git: at, gitDir, status, dirtyAtStart: [], before }, request.runId, request.task, options)))

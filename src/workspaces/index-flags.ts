@@ -1,0 +1,93 @@
+import { copyFileSync, lstatSync, mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileAt } from './file-names.ts'
+import type { Git } from './git.ts'
+
+/*
+ * A path of the index may bear a flag by which git takes its file for unchanged without looking: assume-unchanged and skip-worktree
+ * (`git update-index`). What is changed under one is in no status, goes into no commit, and is deleted with a worktree that looks clean. So
+ * git is asked with an index in which no path is flagged.
+ */
+
+/** A path under such a flag. */
+export interface Flagged {
+  path: string
+  /** Its entry as `update-index --index-info` takes it, without the flags. */
+  entry: string
+  assumed: boolean
+  skipped: boolean
+}
+
+/** The flagged paths of an index. Those that a sparse checkout leaves out have a flag and no file, and are none. */
+export async function flaggedPaths(git: Git, env: Record<string, string> = {}): Promise<Flagged[]> {
+  const lines = await git.names(['ls-files', '-v', '-s', '-z'], { slow: true, env })
+  return lines.flatMap(line => {
+    const tag = line[0]!
+    const skipped = tag === 'S' || tag === 's'
+    const assumed = tag >= 'a' && tag <= 'z'
+    if (!skipped && !assumed) return []
+    const at = line.indexOf('\t')
+    const one = { path: line.slice(at + 1), entry: line.slice(2, at), assumed, skipped }
+    return skipped && !isThere(git.cwd, one.path) ? [] : [one]
+  })
+}
+
+function isThere(top: string, path: string): boolean {
+  try {
+    return lstatSync(fileAt(top, path), { throwIfNoEntry: false })?.isDirectory() === false
+  } catch {
+    return false
+  }
+}
+
+/** Makes the entries anew, without flags, in the checkout's index or the one that `env` names. */
+export async function liftFlags(git: Git, flagged: Flagged[], env: Record<string, string> = {}): Promise<void> {
+  if (flagged.length === 0) return
+  await git.run(['update-index', '-z', '--index-info'], { env, input: flagged.map(({ entry, path }) => `${entry}\t${path}\0`).join('') })
+}
+
+/** Does some work with a copy of the checkout's index in which these paths are not flagged. */
+export async function withoutFlags<T>(git: Git, flagged: Flagged[], work: (env: Record<string, string>) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-runner-'))
+  try {
+    const env = { GIT_INDEX_FILE: join(folder, 'index') }
+    copyIndex(resolve(git.cwd, (await git.run(['rev-parse', '--git-path', 'index'])).replace(/\n$/, '')), env.GIT_INDEX_FILE)
+    await liftFlags(git, flagged, env)
+    return await work(env)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Copies an index so that git compares contents where it cannot be sure. */
+export function copyIndex(from: string, to: string): void {
+  copyFileSync(from, to)
+  // A change within the same clock tick as the copy would look old. An older index makes git compare contents.
+  const written = statSync(from).mtimeMs / 1000 - 2
+  utimesSync(to, written, written)
+}
+
+/** Flags paths in the checkout's index as they were: those in `before` that are not, and of the others none. Paths that went are passed over. */
+export async function flagAgain(git: Git, before: Record<string, string> | undefined, now: Flagged[]): Promise<void> {
+  if (before === undefined) return
+  const is = flagsOf(now)
+  const paths = [...new Set([...Object.keys(before), ...Object.keys(is)])].filter(path => before[path] !== is[path])
+  if (paths.length === 0) return
+  const there = new Set(await git.names(['ls-files', '-z'], { slow: true }))
+  for (const [letter, flag] of [
+    ['a', 'assume-unchanged'],
+    ['s', 'skip-worktree'],
+  ] as const) {
+    const changed = paths.filter(path => there.has(path) && !!before[path]?.includes(letter) !== !!is[path]?.includes(letter))
+    for (const on of [true, false]) {
+      const input = changed.flatMap(path => (!!before[path]?.includes(letter) === on ? [`${path}\0`] : [])).join('')
+      if (input) await git.run(['update-index', `--${on ? '' : 'no-'}${flag}`, '-z', '--stdin'], { input })
+    }
+  }
+}
+
+/** The flags of each path, as letters. */
+export function flagsOf(flagged: Flagged[]): Record<string, string> {
+  return Object.fromEntries(flagged.map(({ path, assumed, skipped }) => [path, `${assumed ? 'a' : ''}${skipped ? 's' : ''}`]))
+}
