@@ -1,6 +1,7 @@
 import { RunnerError } from '../core/errors.ts'
 import { nearest } from './nearest.ts'
 import { isKey, KEYS, type Key, setting } from './schema.ts'
+import { envNames } from './setting.ts'
 
 /**
  * The setting that a name means, and the path inside its record: `models.roles.qa` is `models.roles` at `['qa']`. Throws USAGE for an
@@ -10,7 +11,7 @@ export function findSetting(name: string): { key: Key; inside: string[] } {
   if (isKey(name)) return { key: name, inside: [] }
   const key = KEYS.find(known => setting(known).kind === 'record' && name.startsWith(`${known}.`))
   if (key) return { key, inside: name.slice(key.length + 1).split('.') }
-  const near = KEYS.find(known => setting(known).env.includes(name)) ?? nearest(name, KEYS)
+  const near = KEYS.find(known => envNames(setting(known)).includes(name)) ?? nearest(name, KEYS)
   throw new RunnerError('USAGE', `${name}: unknown setting${near ? `; did you mean ${near}?` : ''}`, {
     advice: '`agent-runner config list` shows them all.',
   })

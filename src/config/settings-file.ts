@@ -1,5 +1,6 @@
 import { nearest } from './nearest.ts'
 import { flagName, isKey, KEYS, type Key, setting } from './schema.ts'
+import { envNames } from './setting.ts'
 import { type Found, type Problem, type Source, sayProblem } from './source.ts'
 
 /** The settings that a file's mapping carries. Groups may be nested (`models: {junior: …}`) or dotted. Unknown keys are problems. */
@@ -20,7 +21,7 @@ export function fromMapping(
     } else if (KEYS.some(key => key.startsWith(`${name}.`)) && isMapping(value)) {
       for (const [part, inner] of Object.entries(value)) visit(inner, [...at, part])
     } else {
-      const near = KEYS.find(key => setting(key).env.includes(name)) ?? nearest(name, KEYS)
+      const near = KEYS.find(key => envNames(setting(key)).includes(name)) ?? nearest(name, KEYS)
       // Without the value: of a misspelt apiKye it would be a secret.
       problems.push(
         sayProblem(

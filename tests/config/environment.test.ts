@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
+import { trackerChoice } from '../../src/config/tracker-choice.ts'
 import { tempFolder } from '../support/temp.ts'
 import { loadIn, refusalOf } from './load-in.ts'
 
@@ -20,6 +21,13 @@ test('.env fills in what the real environment lacks, name by name', async () => 
   expect(config.values.apiKey).toBe('from the file')
   expect(config.values.level).toBe('principal')
   expect(process.env.HEADLESS_PM_API_KEY).not.toBe('from the file')
+})
+
+test("an API_KEY in .env is the application's: it is no key of ours, no matter of trust, and chooses no tracker", async () => {
+  const { config } = await loadIn({ files: { '.env': 'API_KEY=of-a-shop\n' } })
+  expect(config.values.apiKey).toBeNull()
+  expect(config.trust.state).toBe('none')
+  expect(trackerChoice(config).tracker).toBe('embedded')
 })
 
 test('a folder called .env is no concern of ours', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { flagAttribute, flagName, isKey, KEYS, setting, TOPICS } from '../../src/config/schema.ts'
+import { envNames } from '../../src/config/setting.ts'
 
 test('every setting has an environment name, a default, a sentence, and a flag unless it is a secret or a structure', () => {
   for (const key of KEYS) {
@@ -46,7 +47,7 @@ test('the topics hold every setting once', () => {
 
 test('the names that users have are there, with their defaults', () => {
   const byName = (name: string) => KEYS.map(setting).find(row => row.env.includes(name))
-  expect(byName('HEADLESS_PM_API_KEY')?.env).toEqual(['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY'])
+  expect(envNames(byName('HEADLESS_PM_API_KEY')!)).toEqual(['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY'])
   expect(byName('HEADLESS_PM_API_URL')?.default).toBe('http://localhost:6969')
   expect(byName('HEADLESS_PM_WORKTREE_BASE')?.default).toBe('.worktrees')
   expect(byName('HEADLESS_PM_HOOK_TIMEOUT')?.default).toBe(30)

@@ -31,11 +31,12 @@ export const TRACKER = {
   apiKey: {
     ...text,
     flag: null,
-    env: ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM', 'API_KEY'],
+    env: ['HEADLESS_PM_API_KEY', 'API_KEY_HEADLESS_PM'],
+    sharedEnv: ['API_KEY'],
     default: null,
     trust: 'trusted',
     secret: true,
-    says: 'The key of the Headless PM server; it has no flag, because other users of a machine can read command lines.',
+    says: "The key of the Headless PM server; it has no flag, because other users of a machine can read command lines. An API_KEY in the .env of a repository is its application's.",
   },
   apiTimeout: {
     ...seconds,
