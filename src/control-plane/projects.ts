@@ -101,7 +101,8 @@ export async function projectFor(db: Kysely<Schema>, customer: string | null, id
   if (items.length === 1) return items[0]!
   const [named] = (await listProjects(db, customer, { limit: 1, name: 'default' })).items
   if (named) return named
-  const why = items.length === 0 ? 'there is no project yet' : 'there are several projects, none of them named `default`'
+  const why =
+    items.length === 0 ? 'there is no project yet; POST /projects makes one' : 'there are several projects, none of them named `default`'
   throw new RunnerError('USAGE', `project_id: is missing, and ${why}`)
 }
 

@@ -18,7 +18,7 @@ export const WORKSPACE = {
     env: ['HEADLESS_PM_BASE_BRANCH'],
     default: null,
     trust: 'free',
-    says: 'The branch that new task branches start from; without it, the default branch of the repository.',
+    says: 'The branch that new task branches start from; without it, the default branch of the remote, and without a remote what is checked out.',
   },
   dirtyInPlace: {
     ...choice('refuse', 'allow'),

@@ -72,7 +72,9 @@ test('a workflow or pipeline without steps has one: its goal', async () => {
 
 test('without a project the only one is meant, of several the one named default, and otherwise it is asked for', async () => {
   const s = await station()
-  expect((await s.post('/api/v1/tasks', { description: 'Fix it' })).json.detail).toBe('project_id: is missing, and there is no project yet')
+  expect((await s.post('/api/v1/tasks', { description: 'Fix it' })).json.detail).toBe(
+    'project_id: is missing, and there is no project yet; POST /projects makes one',
+  )
   const only = await s.project('shop')
   expect((await s.post('/api/v1/tasks', { description: 'Fix it' })).json.project_id).toBe(only)
   await s.project('site')
