@@ -82,7 +82,7 @@ function noFile(what: string, make: (path: string) => void, words: RegExp): Atta
       }
       return verdict(
         {
-          'each ended with 78': seen.every(({ code }) => code === 78),
+          'agent-runner.yaml ended it with 78, and .env did not': seen.map(({ code }) => code === 78).join() === 'true,false',
           'each was told': seen.every(({ name, output }) => output.includes(name) && words.test(output)),
         },
         seen.map(({ code, ms }) => `${code} in ${Math.round(ms)} ms`).join(', '),

@@ -15,15 +15,21 @@ type Flags = Record<string, unknown>
  * the user is asked, once. Throws as `loadConfig` does.
  */
 export async function configToAct(flags: Flags, io: CommandIo, uses: Uses): Promise<Config> {
-  const input = { flags, env: io.env, cwd: io.cwd }
   try {
-    return await loadConfig(input, uses)
+    return await configWith(flags, io, uses)
   } catch (thrown) {
     if (!(thrown instanceof UntrustedError) || !(await agreed(thrown, flags, io))) throw thrown
     trustNow(thrown.trust, io.env)
   }
   // Read again: what counts is what was recorded, and the files may have changed while somebody thought about it.
-  return await loadConfig(input, uses)
+  return await configWith(flags, io, uses)
+}
+
+/** The configuration for a command that asks nobody: what was passed over is told on stderr. Throws as `loadConfig` does. */
+export async function configWith(flags: Flags, io: CommandIo, uses: Uses): Promise<Config> {
+  const config = await loadConfig({ flags, env: io.env, cwd: io.cwd }, uses)
+  warnOf(config, io)
+  return config
 }
 
 /** The configuration for a command that only looks: what an untrusted repository says is left out of it, which is told on stderr. */
@@ -34,8 +40,13 @@ export async function configToLook(flags: Flags, io: CommandIo): Promise<Config>
   return config
 }
 
-/** Says on stderr what of an untrusted repository was left out of a look, if anything. */
+function warnOf({ warnings }: Config, io: Pick<CommandIo, 'stderr'>): void {
+  for (const warning of warnings) io.stderr.write(`agent-runner: warning: ${oneLine(warning)}\n`)
+}
+
+/** Says on stderr what was passed over in a look: a file that cannot be read, and what an untrusted repository says. */
 export function tellLeftOut(config: Config, io: Pick<CommandIo, 'stderr'>): void {
+  warnOf(config, io)
   const left = leftOutOf(config)
   if (left !== null) io.stderr.write(`agent-runner: ${oneLine(left)}\n`)
 }

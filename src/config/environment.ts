@@ -9,9 +9,12 @@ export interface DotEnv {
   lines: Record<string, number>
 }
 
-/** What `.env` in a repository says; null without one. It is only parsed: nothing gets into this process's environment. */
-export async function readDotEnv(path: string, problems: Problem[]): Promise<DotEnv | null> {
-  const file = readTextFile(path, 'dotenv', problems)
+/**
+ * What `.env` in a repository says; null without one, and for one that cannot be read as a file, with why. It is only parsed: nothing gets
+ * into this process's environment.
+ */
+export async function readDotEnv(path: string, faults: Problem[]): Promise<DotEnv | null> {
+  const file = readTextFile(path, 'dotenv', faults)
   if (file === null) return null
   const { parse } = await import('dotenv')
   const lines: Record<string, number> = {}

@@ -14,6 +14,7 @@ import { type Found, type Problem, type Source, sayProblem } from './source.ts'
 import { isFree } from './trust/bounds.ts'
 import { judge, type SettingsFile } from './trust/judge.ts'
 import { EVERYTHING, refuseUntrusted, type Uses } from './trust/refusal.ts'
+import { readTrust } from './trust/store.ts'
 import { readUserFile, userFilePath } from './user-file.ts'
 
 export interface ConfigInput {
@@ -45,7 +46,9 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
   const problems: Problem[] = []
   keepSecret(secretsOf(input.env))
   const { repo, home, bases, flags } = await settlePlaces(z, input, problems)
-  const dotenv = await readDotEnv(join(bases.repo, '.env'), problems)
+  // It is the application's file, and may be a pipe of a password manager: nobody could mend that for us.
+  const unread: Problem[] = []
+  const dotenv = await readDotEnv(join(bases.repo, '.env'), unread)
   const project = await readProjectFile(findProjectFile(bases.repo), problems)
   const user = readUserFile(bases.home, problems)
   const own: Layer[] = [flags, fromEnvironment(input.env, null), user]
@@ -55,6 +58,8 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
   const free = (key: Key, found: Found) => isFree(z, key, found, bases, settle(z, key, own, bases, []).value)
   const skipsPermissions = ['skip', 'bypassPermissions'].includes(settle(z, 'permissionMode', all, bases, []).value as string)
   const trust = judge({ bases, files, isFree: free, skipsPermissions })
+  // Somebody relies on what it said.
+  if (readTrust(bases.home, bases.repo)?.files['.env'] !== undefined) problems.push(...unread.splice(0))
 
   const leftOut: Config['leftOut'] = []
   const settleOne = (key: Key): Settled => {
@@ -74,6 +79,7 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
     sources: Object.fromEntries([...settled].map(([key, { source }]) => [key, source])) as Record<Key, Source>,
     ...{ trust, leftOut },
     files: { project: project?.file.path ?? null, dotenv: dotenv?.file.path ?? null, user: userFilePath(bases.home) },
+    warnings: unread.map(({ message }) => `${message}; no setting is taken from it`),
   }
   if (problems.length === 0) problems.push(...contradictions(config))
   if (problems.some(problem => problem.kind === 'flag')) refuse(problems)

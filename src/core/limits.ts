@@ -38,7 +38,7 @@ export const LIMITS = {
     of: 'the options, and the metadata, of a run, as JSON',
     most: 256 * KIB,
     unit: 'bytes',
-    beyond: 'refused with 422',
+    beyond: 'refused with 422; what they hold counts among the values of the body too',
   },
   notes: {
     of: 'all notes on one task',
@@ -76,7 +76,7 @@ export const LIMITS = {
     of: 'events that are sent at once',
     most: 500,
     unit: 'entries',
-    beyond: 'refused with 422; our runner sends the rest in the next batch',
+    beyond: 'refused with 422; what they hold counts among the values of the body too; our runner sends the rest in the next batch',
   },
   eventBatchBytes: { of: 'events that our runner sends at once', most: 256 * KIB, unit: 'bytes', beyond: 'in the next batch' },
   listedFiles: {
@@ -138,7 +138,7 @@ export const LIMITS = {
     of: '`agent-runner.yaml`, `.env`, `config.json`',
     most: 64 * KIB,
     unit: 'bytes',
-    beyond: 'a mistake in the configuration: it is not read',
+    beyond: 'a mistake in the configuration: it is not read; `.env`: a warning, and no setting is taken from it',
   },
   roleInstructions: {
     of: "the file with a role's instructions",

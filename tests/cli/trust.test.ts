@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { configCommand } from '../../src/cli/config.ts'
 import { initCommand } from '../../src/cli/init.ts'
 import { trustCommand } from '../../src/cli/trust.ts'
+import { NOTHING_TO_DO } from '../../src/runner/loop.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { MAIN } from '../support/program.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -112,6 +113,32 @@ test('--trust trusts the repository as it is, and so does the command; the next 
     files: { 'agent-runner.yaml': expect.stringMatching(/^[0-9a-f]{64}$/) },
   })
   expect((await trust()).out).toBe(`${repo} is trusted already, as it is\n`)
+})
+
+test('a .env that is a pipe or too large stops no command: each warns once on stderr and goes on; doctor warns too', async () => {
+  const { program, repo } = house({ '.gitignore': '.env\n' })
+  const place = join(repo, '.env')
+  for (const [make, words] of [
+    [() => execFileSync('mkfifo', [place]), 'is a named pipe, not a file'],
+    [() => writeFiles(repo, { '.env': 'A=1\n'.repeat(20_000) }), 'is larger than 64 KiB'],
+  ] as const) {
+    rmSync(place, { force: true })
+    make()
+    for (const command of [
+      [...WHO, '--dry-run', '--tracker', 'embedded'],
+      ['task', 'list'],
+      ['keys', 'list'],
+      ['config', 'explain'],
+    ]) {
+      const { code, err } = await program(command, { HEADLESS_PM_CLAUDE_COMMAND: '/bin/true' })
+      expect([command, code], err).toEqual([command, command.includes('--dry-run') ? NOTHING_TO_DO : 0])
+      expect(err.match(/warning: .*\.env: /g)).toHaveLength(1)
+      expect(err).toContain(`agent-runner: warning: ${place}: ${words}; no setting is taken from it`)
+    }
+    const { out } = await program(['doctor', ...WHO, '--json'])
+    const check = JSON.parse(out).checks.find(({ name }: { name: string }) => name === 'configuration')
+    expect(check).toMatchObject({ verdict: 'warn', says: expect.stringContaining(words) })
+  }
 })
 
 test('an agent in a run trusts nothing', async () => {

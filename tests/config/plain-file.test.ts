@@ -31,7 +31,7 @@ const STRANGE: [string, (path: string) => void, RegExp][] = [
 
 const read = async (repo: string) => {
   const { config, problems } = await readConfig({ flags: {}, env: { HEADLESS_PM_HOME: join(repo, '../home') }, cwd: repo })
-  return { config, said: problems.map(({ message }) => message) }
+  return { config, said: problems.map(({ message }) => message), warned: config.warnings }
 }
 
 function place() {
@@ -46,11 +46,13 @@ test.each(STRANGE.filter(([what]) => !/system that waits/.test(what) || existsSy
     for (const name of ['agent-runner.yaml', 'agent-runner.yml', '.env']) {
       const repo = place()
       make(join(repo, name))
-      const { said } = await read(repo)
-      // A folder of that name is a Python environment.
-      if (name === '.env' && what === 'a folder') expect(said).toEqual([])
-      else expect(said).toEqual([expect.stringMatching(words)])
-      expect(said.join()).toContain(what === 'a folder' && name === '.env' ? '' : join(repo, name))
+      const { said, warned } = await read(repo)
+      // `.env` is the application's, and a folder of that name a Python environment.
+      const [told, silent] = name === '.env' ? [warned, said] : [said, warned]
+      if (name === '.env' && what === 'a folder') expect(told).toEqual([])
+      else expect(told).toEqual([expect.stringMatching(words)])
+      expect(told.join()).toContain(what === 'a folder' && name === '.env' ? '' : join(repo, name))
+      expect(silent).toEqual([])
     }
     const repo = place()
     const { config } = await read(repo)

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -191,6 +192,21 @@ describe('trust ends', () => {
     const { code, message } = await refusal()
     expect(code).toBe('UNTRUSTED')
     expect(message).toContain(`has changed since you trusted it: ${words}`)
+  })
+
+  test('when what stands in the place of a trusted .env can no longer be read', async () => {
+    const { repo, trust, load, refusal } = place({ '.env': files['.env'] })
+    await trust()
+    await load()
+    rmSync(join(repo, '.env'))
+    execFileSync('mkfifo', [join(repo, '.env')])
+    const { code, message } = await refusal({}, RUNNER)
+    expect(code).toBe('UNTRUSTED')
+    expect(message).toContain('.env is gone, or says nothing any more')
+    // Another command would go on with what the file does not say.
+    expect(await refusal({}, SERVER)).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('.env: is a named pipe') })
+    await trust()
+    expect((await load({}, RUNNER)).warnings).toEqual([expect.stringContaining('is a named pipe, not a file; no setting is taken from it')])
   })
 
   test('when a check is gone, also the last of it', async () => {

@@ -33,7 +33,7 @@ export async function listSettings(flags: Flags, io: CommandIo): Promise<void> {
 }
 
 /** Each setting's value, secrets masked, and where it came from, as a document. */
-export function explained({ values, sources, files, trust, leftOut }: Config, keys: readonly Key[] = KEYS) {
+export function explained({ values, sources, files, trust, leftOut, warnings }: Config, keys: readonly Key[] = KEYS) {
   const settings = Object.fromEntries(keys.map(key => [key, { value: maskValue(setting(key), values[key]), source: sources[key] }]))
   const repository = {
     path: trust.repo,
@@ -41,7 +41,7 @@ export function explained({ values, sources, files, trust, leftOut }: Config, ke
     asks_for: trust.says.map(({ text }) => text),
     not_used: leftOut.map(({ key }) => key),
   }
-  return { settings, files, repository }
+  return { settings, files, repository, warnings }
 }
 
 /** `config explain`: each setting, its value and where it came from; what is not a default stands out. What is wrong comes last, as a refusal. */

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { loadConfig } from '../../config/load.ts'
 import { DATABASE } from '../../config/trust/refusal.ts'
 import { backupDatabase, checkDatabase, vacuumDatabase } from '../../control-plane/care.ts'
 import type { DatabaseReport } from '../../control-plane/database-report.ts'
 import { ERRORS } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
+import { configWith } from '../configuration.ts'
 import { oneLine } from '../output/clean.ts'
 import { openSink } from '../output/sink.ts'
 import { databaseOf } from '../server/database.ts'
@@ -36,7 +36,7 @@ export async function vacuum(flags: Flags, io: CommandIo): Promise<void> {
 }
 
 async function configured({ home, repo, database }: Flags, io: CommandIo): Promise<string> {
-  return databaseOf(await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd }, DATABASE), io.cwd)
+  return databaseOf(await configWith({ home, repo, database }, io, DATABASE), io.cwd)
 }
 
 function lines({ url, version, knows, bytes, counts, problems }: DatabaseReport): string[] {

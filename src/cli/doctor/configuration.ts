@@ -11,7 +11,7 @@ import { type Check, fail, ok, warn } from './check.ts'
 /** That it loads was proven before; here is what should not be in it, or is missing for a run. */
 export const configuration: Check = {
   name: 'configuration',
-  examine({ config: { values, sources, files } }) {
+  examine({ config: { values, sources, files, warnings } }) {
     if (sources.apiKey.kind === 'project')
       return warn(
         `the key of the PM server stands in ${sayWhere(sources.apiKey)}, which git may carry`,
@@ -26,6 +26,7 @@ export const configuration: Check = {
         'Give them to `agent-runner`, or write them down with `agent-runner init`.',
       )
     }
+    if (warnings.length > 0) return warn(warnings.join('; '), 'Settings can stand in agent-runner.yaml, or in the environment.')
     const read = [files.project, files.dotenv, Object.values(sources).some(source => source.kind === 'user') ? files.user : null]
     return ok(`valid; files: ${read.filter(Boolean).join(', ') || 'none'}`)
   },

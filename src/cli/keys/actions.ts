@@ -1,9 +1,9 @@
-import { loadConfig } from '../../config/load.ts'
 import { DATABASE } from '../../config/trust/refusal.ts'
 import type { ControlPlane } from '../../control-plane/control-plane.ts'
 import type { Key } from '../../control-plane/keys.ts'
 import type { KeyKind } from '../../control-plane/schema.ts'
 import type { CommandIo } from '../command-io.ts'
+import { configWith } from '../configuration.ts'
 import { oneLine } from '../output/clean.ts'
 import { reveal } from '../output/guard.ts'
 import { columnsOf } from '../output/layout.ts'
@@ -46,7 +46,7 @@ export async function revokeKey(flags: Flags, io: CommandIo, id: string): Promis
 }
 
 async function onPlane<T>({ home, repo, database }: Flags, io: CommandIo, act: (plane: ControlPlane) => Promise<T>): Promise<T> {
-  const config = await loadConfig({ flags: { home, repo, database }, env: io.env, cwd: io.cwd }, DATABASE)
+  const config = await configWith({ home, repo, database }, io, DATABASE)
   const plane = await openConfiguredPlane(config, io)
   try {
     return await act(plane)

@@ -7,7 +7,7 @@ import { NOTHING, TASKS } from '../../config/trust/refusal.ts'
 import type { Board } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
-import { configToLook } from '../configuration.ts'
+import { configToLook, configWith } from '../configuration.ts'
 import { openHome } from '../open-home.ts'
 
 /** The file of the embedded board in a state folder. */
@@ -54,5 +54,5 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
 function configOf(flags: BoardFlags, io: CommandIo, purpose: BoardPurpose): Promise<Config> {
   if (flags.tracker !== undefined) return loadConfig({ flags: { ...flags }, env: io.env, cwd: io.cwd }, NOTHING)
   if (purpose === 'look') return configToLook({ ...flags }, io)
-  return loadConfig({ flags: { ...flags }, env: io.env, cwd: io.cwd }, TASKS)
+  return configWith({ ...flags }, io, TASKS)
 }
