@@ -6,15 +6,20 @@ export class JsonBeyond extends SyntaxError {}
 
 /**
  * What JSON from outside says, its texts made storable; a mark of the byte order before it is passed over. Depth, length and, where it is
- * limited, the number of values and names are measured before it is parsed, in one walk over the text: what walks a document goes as deep as the document, and the deepest ones take minutes. Throws a
- * SyntaxError, or a JsonBeyond, which is one.
+ * limited, the number of values and names are measured before it is parsed, in one walk over the text: what walks a document goes as deep as
+ * the document, and the deepest ones take minutes. With `keepsNumbers`, a number that would be kept as another one is refused in the same
+ * walk. Throws a SyntaxError, or a JsonBeyond, which is one.
  */
 export function readJson(
   text: string,
-  { characters = LIMITS.stateFile.most, values = Number.POSITIVE_INFINITY }: { characters?: number; values?: number } = {},
+  {
+    characters = LIMITS.stateFile.most,
+    values = Number.POSITIVE_INFINITY,
+    keepsNumbers = false,
+  }: { characters?: number; values?: number; keepsNumbers?: boolean } = {},
 ): ReturnType<typeof JSON.parse> {
   if (text.length > characters) throw new JsonBeyond(`it is longer than ${characters} characters`)
-  measure(text, values)
+  measure(text, values, keepsNumbers)
   const value = JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text)
   return mayBeUnstorable(text) ? storableDocument(value) : value
 }
@@ -30,7 +35,7 @@ export function jsonFault(thrown: unknown): string {
   return /end of JSON/.test(message) ? 'it ends too early' : 'it is not JSON'
 }
 
-function measure(text: string, values: number): void {
+function measure(text: string, values: number, keepsNumbers: boolean): void {
   let depth = 0
   let counted = 1
   for (let at = 0; at < text.length; at++) {
@@ -42,11 +47,41 @@ function measure(text: string, values: number): void {
       if (++depth > LIMITS.jsonDepth.most)
         throw new JsonBeyond(`objects and lists are within each other over more than ${limitWords('jsonDepth')}`)
     } else if (character === BRACKET_END || character === BRACE_END) depth--
+    // Where there are too many values, that is the reason, and no number is looked at.
+    else if (keepsNumbers && counted <= values && character >= ZERO && character <= NINE) {
+      const end = endOfNumber(text, at)
+      if (isChanged(text.slice(at, end))) throw new JsonBeyond(NUMBER)
+      at = end - 1
+    }
   }
   if (counted > values) throw new JsonBeyond(`it has more than ${values.toLocaleString('en')} values and names`)
 }
 
-const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END] = [...'",:[\\]{}'].map(sign => sign.charCodeAt(0))
+const NUMBER = 'it has a number that cannot be kept exactly; write it as a text, in quotation marks'
+const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END, ZERO, NINE] = [...'",:[\\]{}09'].map(sign =>
+  sign.charCodeAt(0),
+) as [number, number, number, number, number, number, number, number, number, number]
+
+/** Where the number ends that has a digit here. */
+function endOfNumber(text: string, at: number): number {
+  IN_NUMBER.lastIndex = at
+  IN_NUMBER.test(text)
+  return IN_NUMBER.lastIndex
+}
+
+const IN_NUMBER = /[\d.eE+-]*/y
+
+/**
+ * Whether a number, without its sign, is read as another one: a whole number that comes out with other digits, or one that is too large for
+ * any. What JavaScript has written comes out as it was.
+ */
+function isChanged(digits: string): boolean {
+  if (digits.length <= SAFE_DIGITS && !/[eE]/.test(digits)) return false
+  const value = Number(digits)
+  return value === Number.POSITIVE_INFINITY || (/^\d+$/.test(digits) && String(value) !== digits)
+}
+
+const SAFE_DIGITS = 15
 
 /** Where the text ends that begins at this quotation mark. */
 function endOfText(text: string, at: number): number {

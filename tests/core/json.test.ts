@@ -40,6 +40,21 @@ test('the number of values is limited where it is asked for', () => {
   expect(() => readJson(`[${'{},'.repeat(60_000)}{}]`, { values: 50_000 })).toThrow(JsonBeyond)
 })
 
+test('where numbers must be kept, one that would become another is refused; what JavaScript wrote is taken, and texts and names are not looked at', () => {
+  const read = (text: string) => readJson(text, { keepsNumbers: true })
+  for (const number of ['1e400', '-1e400', '12345678901234567890', '-9007199254740993', '1'.repeat(400), `${'9'.repeat(310)}.5`])
+    for (const text of [number, `[1,${number}]`, `{"a": {"b":${number} }}`])
+      expect(() => read(text), text).toThrow('cannot be kept exactly')
+  for (const number of [0, -0, 1.5, 1e300, 5e-324, -1e21, 2 ** 53, 2 ** 60, Number('12345678901234567890'), 0.1 + 0.2, Number.MAX_VALUE]) {
+    const text = JSON.stringify([number])
+    expect(JSON.stringify(read(text))).toBe(text)
+  }
+  expect(read('[1E5,1.0,123456789012345678.5]')).toEqual([1e5, 1, Number('123456789012345678.5')])
+  expect(read('{"12345678901234567890":"1e400"}')).toEqual({ '12345678901234567890': '1e400' })
+  expect(readJson('12345678901234567890')).toBe(12345678901234567000)
+  for (const text of ['1-2-3', '1e', '--1', '1.2.3']) expect(() => read(text)).toThrow(SyntaxError)
+})
+
 test('texts and names come out storable: no NUL, no half of a pair; pairs stay', () => {
   expect(readJson('{"a\\u0000b":["\\ud800x","\\udc00","\\ud83d\\ude00","plain"]}')).toEqual({
     'a\uFFFDb': ['\uFFFDx', '\uFFFD', '\u{1F600}', 'plain'],

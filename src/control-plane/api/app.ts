@@ -87,7 +87,7 @@ export function collectRoutes(api: ApiServer): RouteOptions[] {
 async function parseJson(_request: FastifyRequest, text: string | Buffer): Promise<unknown> {
   if (text.length === 0) return undefined
   try {
-    return readJson(text.toString(), { values: LIMITS.jsonValues.most })
+    return readJson(text.toString(), { values: LIMITS.jsonValues.most, keepsNumbers: true })
   } catch (error) {
     throw new Refusal(400, `the body is ${error instanceof JsonBeyond ? 'not taken' : 'not JSON'}: ${jsonFault(error)}`)
   }

@@ -220,3 +220,20 @@ test('what is refused is said in few words, whatever was sent, and not in those 
     expect(text).not.toMatch(/Unexpected|JSON at position|is not valid JSON/)
   }
 })
+
+test('a body with a number that would be kept as another one is refused in plain words, and nothing is made', async () => {
+  const s = await station()
+  const project_id = await s.project()
+  const send = (number: string) =>
+    s.call('POST', '/runs', {
+      text: `{"project_id":"${project_id}","goal":"Mend it","metadata":{"a":${number}}}`,
+      headers: { 'content-type': 'application/json' },
+    })
+  for (const number of ['1e400', '-1e400', '12345678901234567890']) {
+    const { status, json } = await send(number)
+    expect([number, status]).toEqual([number, 400])
+    expect(json.detail).toBe('the body is not taken: it has a number that cannot be kept exactly; write it as a text, in quotation marks')
+  }
+  expect((await s.get('/runs')).json).toEqual([])
+  expect((await send('12345678901234567000')).json.metadata).toEqual({ a: 12345678901234567000 })
+})
