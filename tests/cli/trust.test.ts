@@ -130,7 +130,7 @@ test('a .env that is a pipe or too large stops no command: each warns once on st
       ['keys', 'list'],
       ['config', 'explain'],
     ]) {
-      const { code, err } = await program(command, { HEADLESS_PM_CLAUDE_COMMAND: '/bin/true' })
+      const { code, err } = await program(command, { HEADLESS_PM_CLAUDE_COMMAND: '/bin/true', HEADLESS_PM_TRACKER: 'embedded' })
       expect([command, code], err).toEqual([command, command.includes('--dry-run') ? NOTHING_TO_DO : 0])
       expect(err.match(/warning: .*\.env: /g)).toHaveLength(1)
       expect(err).toContain(`agent-runner: warning: ${place}: ${words}; no setting is taken from it`)
