@@ -1,4 +1,4 @@
-import { shellWord } from '../../src/cli/output/shell-word.ts'
+import { shellWord } from '../../src/core/text/shell-word.ts'
 import { type Attack, type Part, verdict } from './frame.ts'
 import type { Stage } from './stage.ts'
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
+import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
 import { withoutNoise } from './noise.ts'
 import type { Place } from './place.ts'
@@ -55,7 +56,7 @@ export async function keepLooseCommits(
   const loose = new Set<string>()
   if (head && branch === null && head !== base) loose.add(head)
   if (seen && seen !== head && seen !== base) loose.add(seen)
-  if (base && head && head !== base && (await git.ask(['merge-base', '--is-ancestor', base, head])) === null) loose.add(base)
+  if (base && head && !(await isAncestor(git, base, head))) loose.add(base)
   const refs: string[] = []
   for (const sha of loose) {
     const ref = (await branchTip(git, sha)) === null ? null : await keepLoose(git, runId, sha)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
 import { quoted } from './names.ts'
 import type { Place } from './place.ts'
@@ -62,7 +63,7 @@ export async function bringBack(place: Place, at: Git, gitDir: string, workspace
     else if (mine === null && (before === null || ref === work)) {
       await git.run(['update-ref', '-m', 'agent-runner: from the clone', ref, sha, '0'.repeat(sha.length)])
       if (ref === work && before !== null) remarks.push(deleted(ref))
-    } else if (ref === work && !isCheckedOut(ref) && (mine === before || (await isAncestor(git, mine, sha))))
+    } else if (ref === work && !isCheckedOut(ref) && (mine === before || (mine !== null && (await isAncestor(git, mine, sha)))))
       await git.run(['update-ref', '-m', 'agent-runner: from the clone', ref, sha, mine ?? ''])
     else if (!(await isHeld(git, sha))) {
       const kept = await keepCommit(git, place.request.runId, sha)
@@ -124,10 +125,6 @@ function readKnown(gitDir: string): Refs {
   const file = join(gitDir, KNOWN)
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
   return new Map(lines.map(line => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]))
-}
-
-async function isAncestor(git: Git, before: string | null, after: string): Promise<boolean> {
-  return before !== null && (await git.ask(['merge-base', '--is-ancestor', before, after])) !== null
 }
 
 const isOwn = (ref: string, runId: string) => ref.startsWith(`refs/agent-runner/${safeRun(runId)}/`)

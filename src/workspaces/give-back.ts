@@ -1,8 +1,9 @@
 import { chmodSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { shellWord } from '../core/text/shell-word.ts'
+import { headTree } from './commits.ts'
 import { fileAt } from './file-names.ts'
-import type { Git } from './git.ts'
 import { changedBefore, noteInPicture, readPicture } from './picture.ts'
 import { gitAt, type Place } from './place.ts'
 import { safeRun, startRef } from './rescue.ts'
@@ -189,10 +190,6 @@ async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: Tree
 
 const isSame = (one: TreeChange['now'], other: TreeChange['now']) => one?.sha === other?.sha && one?.mode === other?.mode
 
-async function headTree(git: Git): Promise<string> {
-  return (await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{tree}']))?.trim() ?? (await emptyTree(git))
-}
-
 /** The commands that bring paths of the user back; a repository inside has its own. */
 function howBack({ request }: Place, touched: Touched[]): string {
   const links = touched.filter(({ before }) => before?.mode === '160000')
@@ -200,7 +197,7 @@ function howBack({ request }: Place, touched: Touched[]): string {
   const named = paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asArgument).join(' ')
   const commands = [
     ...(paths.length > 0 ? [`git restore --source=${startRef(request.runId)} -- ${named}`] : []),
-    ...links.slice(0, MOST_NAMED).map(({ path, before }) => `git -C ${asWord(path)} checkout ${before!.sha}`),
+    ...links.slice(0, MOST_NAMED).map(({ path, before }) => `git -C ${shellWord(path)} checkout ${before!.sha}`),
   ]
   return `${somePaths(
     commands.map(command => `\`${command}\``),
@@ -208,11 +205,9 @@ function howBack({ request }: Place, touched: Touched[]): string {
   )} ${commands.length > 1 ? 'bring' : 'brings'} back what was there.`
 }
 
-const asWord = (path: string) => (/^[\w@%+=,./][\w@%+=,./-]*$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`)
-
 const MOST_NAMED = 10
 
 /** A path for a shell, and for git, which takes some characters for patterns. */
 function asArgument(path: string): string {
-  return /^[\w@%+=,./-]+$/.test(path) ? path : `':(literal)${path.replaceAll("'", `'\\''`)}'`
+  return /^[\w@%+=,./-]+$/.test(path) ? path : shellWord(`:(literal)${path}`)
 }

@@ -5,6 +5,7 @@ import type { WorkspaceRecord } from '../core/run.ts'
 import { changedPaths } from './beside.ts'
 import { readCheckout, reportWork } from './checkout-state.ts'
 import { commitWork } from './commit-work.ts'
+import { treeOf } from './commits.ts'
 import { excludeFolder } from './exclude.ts'
 import type { Git } from './git.ts'
 import { clearStaleLocks } from './git-at-work.ts'
@@ -57,7 +58,7 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
   const obstacle = await obstacleInPlace(place, status)
   if (obstacle) throw new RunnerError('GIT_FAILED', fallback ? `${fallback}; and ${obstacle}` : obstacle)
   const dirtyAtStart = usersChanges(place, status)
-  const clean = status.head ? (await git.run(['rev-parse', 'HEAD^{tree}'])).trim() : await emptyTree(git)
+  const clean = await treeOf(git, status.head)
   const startTree = dirtyAtStart.length === 0 ? clean : await keepStart()
   const { branch, head: base } = status
   const workspace: WorkspaceRecord = {

@@ -1,8 +1,7 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import * as z from 'zod'
 import { readJson } from '../core/json.ts'
-import { safeRun } from './rescue.ts'
+import { runFile, runsWith } from './run-files.ts'
 
 const Intent = z.object({
   kind: z.enum(['worktree', 'clone']).default('worktree'),
@@ -17,7 +16,7 @@ const Intent = z.object({
 /** What a run is about to make. Written before git begins, so that a repeat after a kill makes the same and knows its own. */
 export type Intent = z.infer<typeof Intent>
 
-const fileOf = (commonDir: string, runId: string) => join(commonDir, `agent-runner-${safeRun(runId)}.json`)
+const fileOf = (commonDir: string, runId: string) => runFile(commonDir, runId, '.json')
 
 /** The run's intent; null when there is none that can be read. */
 export function readIntent(commonDir: string, runId: string): Intent | null {
@@ -32,8 +31,7 @@ export function readIntent(commonDir: string, runId: string): Intent | null {
 
 /** The intents of all other runs. */
 export function readIntents(commonDir: string, exceptRun: string): Intent[] {
-  const runs = readdirSync(commonDir).flatMap(name => /^agent-runner-([A-Za-z0-9_-]+)\.json$/.exec(name)?.[1] ?? [])
-  return runs.filter(run => run !== safeRun(exceptRun)).flatMap(run => readIntent(commonDir, run) ?? [])
+  return runsWith(commonDir, '.json', exceptRun).flatMap(run => readIntent(commonDir, run) ?? [])
 }
 
 /** Replaces the run's intent as a whole. */

@@ -5,6 +5,7 @@ import type { ChangedFile } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { changedFiles, patchBetween } from './changes.ts'
 import { fetchObjects } from './clone-return.ts'
+import { treeOf } from './commits.ts'
 import { type Git, openGit } from './git.ts'
 import { type KeptRef, keptRefs } from './kept-refs.ts'
 import { commitOfCheckout, type LeftWorktree, pathsBelow, pathsInState, readLeft } from './left-worktrees.ts'
@@ -134,7 +135,7 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     },
     async tree(piece) {
       const { git, sha } = await commitOf(piece)
-      return (await git.run(['rev-parse', `${sha}^{tree}`])).trim()
+      return await treeOf(git, sha)
     },
     async restore(piece, branch) {
       const commit = await commitOf(piece)

@@ -1,5 +1,6 @@
+import { isAncestor, treeIfAny, treeOf } from './commits.ts'
 import type { Git } from './git.ts'
-import { emptyTree, type TreeChange, treeChanges, treesChanges } from './trees.ts'
+import { type TreeChange, treeChanges, treesChanges } from './trees.ts'
 
 /** Where commits may be that hold the user's uncommitted changes. */
 export interface Beside {
@@ -59,9 +60,6 @@ function made(lines: string): Made[] {
     return sha === '' || sha === 'commit' ? [] : [{ sha, tree, parents: parents.filter(Boolean) }]
   })
 }
-
-export const treeOf = async (git: Git, commit: string | null) =>
-  commit === null ? await emptyTree(git) : (await git.run(['rev-parse', `${commit}^{tree}`])).trim()
 
 /**
  * What of the user's paths each commit has otherwise than `base` and must not have: content that was uncommitted before, and what was made of it. What
@@ -132,10 +130,10 @@ async function committed(
   const before = (await replacedBy(beside, head ? [head.trim()] : [], MOST)).map(({ tree }) => tree)
   const beyond = commits.filter(one => !isOwn(one)).map(({ tree }) => tree)
   for (const sha of outside) {
-    const tree = await git.ask(['rev-parse', '-q', '--verify', `${sha}^{tree}`])
+    const tree = await treeIfAny(git, sha)
     if (tree === null) continue
-    const isBefore = base !== null && (await git.ask(['merge-base', '--is-ancestor', sha, base])) !== null
-    ;(isBefore ? before : beyond).push(tree.trim())
+    const isBefore = base !== null && (await isAncestor(git, sha, base))
+    ;(isBefore ? before : beyond).push(tree)
   }
   const changes = await treesChanges(git, from, [...new Set([...before, ...beyond])])
   const of = (trees: string[]) =>

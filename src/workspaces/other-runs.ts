@@ -1,14 +1,10 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
-import * as z from 'zod'
 import { readIntents } from './intent.ts'
-import { othersFileOf, pictured } from './picture.ts'
+import { otherPictures, othersFileOf } from './picture.ts'
 import type { Place } from './place.ts'
+import { RunPlace } from './run-files.ts'
 import { sealedPlaces } from './seal.ts'
 import { realPath } from './worktree-list.ts'
-
-/** Where a run works. */
-const RunPlace = z.object({ path: z.string(), branch: z.string().nullable() })
-export type RunPlace = z.infer<typeof RunPlace>
 
 /** Folders and branches that other runs have, or had while this one worked: what happens there is theirs. */
 export interface OtherRuns {
@@ -31,22 +27,26 @@ const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size
 
 /** Notes for all runs that go on where one worked that is ending, before its own traces go. */
 export function noteForOthers(commonDir: string, runId: string, { path, branch }: RunPlace): void {
-  const own = othersFileOf(commonDir, runId)
-  for (const { picture, others } of pictured(commonDir)) {
+  for (const { picture, others } of otherPictures(commonDir, runId)) {
     // The picture of a run that never came back is not written to for ever.
-    if (others === own || sizeOf(others) > MOST_BYTES) continue
-    appendFileSync(others, `${JSON.stringify({ path, branch })}\n`)
+    if (sizeOf(others) > MOST_BYTES) continue
+    // Begun anew, so that a line that a kill or a full disk has cut takes none with it.
+    appendFileSync(others, `\n${JSON.stringify({ path, branch })}\n`)
     // That run has ended meanwhile, and reads no more.
     if (!existsSync(picture)) rmSync(others, { force: true })
   }
 }
 
 function noted(commonDir: string, runId: string): RunPlace[] {
+  const file = othersFileOf(commonDir, runId)
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').flatMap(placeIn) : []
+}
+
+/** What a line notes; nothing where it is torn. */
+function placeIn(line: string): RunPlace | [] {
   try {
-    const lines = readFileSync(othersFileOf(commonDir, runId), 'utf8').split('\n').filter(Boolean)
-    return lines.map(line => RunPlace.parse(JSON.parse(line)))
+    return RunPlace.parse(JSON.parse(line))
   } catch {
-    // No run has ended, or the file is not as it was written.
     return []
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
@@ -9,7 +9,7 @@ import { readIntent } from './intent.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { readRefs } from './ref-picture.ts'
 import { gitFolderOf, type Repository } from './repository.ts'
-import { safeRun } from './rescue.ts'
+import { runFile, runsWith } from './run-files.ts'
 import { readShared } from './shared-files.ts'
 import { readStatus, type Status } from './status.ts'
 import { emptyTree, indexChanges } from './trees.ts'
@@ -56,7 +56,7 @@ const Picture = z.object({
 export type Picture = z.infer<typeof Picture>
 export type CheckoutPicture = z.infer<typeof Checkout>
 
-const fileIn = (commonDir: string, runId: string) => join(commonDir, `agent-runner-${safeRun(runId)}.before.json`)
+const fileIn = (commonDir: string, runId: string) => runFile(commonDir, runId, '.before.json')
 const fileOf = ({ repository, request }: Place) => fileIn(repository.commonDir, request.runId)
 
 /** The run's picture; null when there is none that can be read. */
@@ -109,10 +109,10 @@ export function changedBefore(place: Place): Record<string, string> {
 /** What other runs note beside a run's picture while it is there. */
 export const othersFileOf = (commonDir: string, runId: string) => `${fileIn(commonDir, runId)}.others`
 
-/** The files of all pictures in a git folder, each with what is noted beside it. */
-export function pictured(commonDir: string): { picture: string; others: string }[] {
-  const files = readdirSync(commonDir).filter(name => /^agent-runner-.+\.before\.json$/.test(name))
-  return files.map(name => ({ picture: join(commonDir, name), others: join(commonDir, `${name}.others`) }))
+/** The files of the pictures of all other runs in a git folder, each with what is noted beside it. */
+export function otherPictures(commonDir: string, exceptRun: string): { picture: string; others: string }[] {
+  const runs = runsWith(commonDir, '.before.json', exceptRun)
+  return runs.map(run => ({ picture: fileIn(commonDir, run), others: othersFileOf(commonDir, run) }))
 }
 
 /** Forgets the run's picture. */

@@ -1,10 +1,11 @@
+import { treeOf } from './commits.ts'
 import type { Git } from './git.ts'
-import { type Beside, type Made, replacedBy, treeOf, type Users } from './made-here.ts'
+import { type Beside, type Made, replacedBy, type Users } from './made-here.ts'
 import { mergedFile } from './merged-file.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
 import { dropPrivateIndex, privateIndex } from './snapshot.ts'
-import { emptyTree, indexInfo, type TreeChange, treeChanges } from './trees.ts'
+import { indexInfo, type TreeChange, treeChanges } from './trees.ts'
 
 /** Amended, rebased and reset commits of before that are looked for, at the most. */
 const MOST_REPLACED = 50
@@ -97,7 +98,7 @@ const isSame = (some: string[], others: string[]) => some.join() === others.join
 
 /** Whether its author meant it to change nothing. */
 async function wasEmpty(git: Git, { tree, parents }: Made): Promise<boolean> {
-  return parents.length < 2 && tree === (parents[0] === undefined ? await emptyTree(git) : await treeOf(git, parents[0]))
+  return parents.length < 2 && tree === (await treeOf(git, parents[0] ?? null))
 }
 
 async function textOfCommit(git: Git, sha: string): Promise<string> {

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import * as z from 'zod'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
 import { gitFolderOf, PUT_ASIDE } from './repository.ts'
-import { safeRun } from './rescue.ts'
+import { RunPlace, runFile, runsWith } from './run-files.ts'
 import { realPath } from './worktree-list.ts'
 
 /*
@@ -18,7 +17,7 @@ export interface Replaced {
   says: string
 }
 
-const sealIn = (gitDir: string, runId: string) => join(gitDir, `agent-runner-${safeRun(runId)}.seal`)
+const sealIn = (gitDir: string, runId: string) => runFile(gitDir, runId, '.seal')
 
 /**
  * The same workspace with its seal, which stands in its git folder too. One that the run has set already stays, with another `holder` where
@@ -116,11 +115,8 @@ function leadsBack(admin: string, dotGit: string): boolean {
 interface SealFile {
   text: string
   holder: string
-  place: SealedPlace | null
+  place: RunPlace | null
 }
-
-const SealedPlace = z.object({ path: z.string(), branch: z.string().nullable() })
-type SealedPlace = z.infer<typeof SealedPlace>
 
 function readSeal(gitDir: string, runId: string): SealFile | null {
   try {
@@ -131,18 +127,17 @@ function readSeal(gitDir: string, runId: string): SealFile | null {
   }
 }
 
-function placeIn(line: string): SealedPlace | null {
+function placeIn(line: string): RunPlace | null {
   try {
-    return SealedPlace.parse(JSON.parse(line))
+    return RunPlace.parse(JSON.parse(line))
   } catch {
     return null
   }
 }
 
 /** Where the other runs work whose seals are in a git folder. */
-export function sealedPlaces(commonDir: string, exceptRun: string): SealedPlace[] {
-  const runs = readdirSync(commonDir).flatMap(name => /^agent-runner-([A-Za-z0-9_-]+)\.seal$/.exec(name)?.[1] ?? [])
-  return runs.filter(run => run !== safeRun(exceptRun)).flatMap(run => readSeal(commonDir, run)?.place ?? [])
+export function sealedPlaces(commonDir: string, exceptRun: string): RunPlace[] {
+  return runsWith(commonDir, '.seal', exceptRun).flatMap(run => readSeal(commonDir, run)?.place ?? [])
 }
 
 function writeSeal(gitDir: string, runId: string, { text, holder, place }: SealFile): void {

@@ -1,3 +1,4 @@
+import { shellWord } from '../core/text/shell-word.ts'
 import { branchTip } from './base-commit.ts'
 import type { Git } from './git.ts'
 import { clearRefLock } from './git-at-work.ts'
@@ -94,7 +95,7 @@ async function howAsBefore({ request }: Place, git: Git, holders: Holder[]): Pro
   const commands: string[] = []
   for (const { ref, sha } of holders) {
     if (ref === 'HEAD') continue
-    const command = `git update-ref '${ref.replaceAll("'", `'\\''`)}' ${await keepCommit(git, request.runId, sha)}`
+    const command = `git update-ref ${shellWord(ref)} ${await keepCommit(git, request.runId, sha)}`
     commands.push(ref === own ? `\`${command} && git reset\`` : `\`${command}\``)
   }
   return commands

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
+import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
 import { readPicture } from './picture.ts'
 import type { Place } from './place.ts'
@@ -94,9 +95,4 @@ function isCommittedHere(gitDir: string, sha: string): boolean {
 
 async function isCheckedOut({ repository }: Place, git: Git, branch: string): Promise<boolean> {
   return (await listWorktrees(git, repository)).some(one => one.branch === branch)
-}
-
-/** Whether everything of `before` is in `after`; a commit is in itself. */
-export async function isAncestor(git: Git, before: string, after: string): Promise<boolean> {
-  return before === after || (await git.ask(['merge-base', '--is-ancestor', before, after])) !== null
 }

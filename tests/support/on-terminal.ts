@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { shellWord } from '../../src/cli/output/shell-word.ts'
+import { shellWord } from '../../src/core/text/shell-word.ts'
 import { tempFolder } from './temp.ts'
 import { waitFor } from './wait-for.ts'
 

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
@@ -174,5 +174,23 @@ test('what other runs did is theirs, also when they began and ended meanwhile, o
   expect((await workspaces.collect(own, request(), true)).remarks).toEqual([])
   await workspaces.cleanup(own, request(), true)
   await workspaces.cleanup(working, request({ id: '11' }, 'run_11'), true)
+  expect(leftovers(repo)).toEqual([])
+})
+
+test('a line about another run that was cut by a kill costs no other line', async () => {
+  const repo = gitRepo()
+  const { workspaces } = workspacesOf(repo)
+  const own = await workspaces.prepare(request())
+  for (const id of ['8', '9']) {
+    const other = request({ id }, `run_${id}`)
+    const workspace = await workspaces.prepare(other)
+    commitIn(workspace.path, `${id}.txt`)
+    await workspaces.collect(workspace, other, true)
+    await workspaces.cleanup(workspace, other, true)
+    const notes = readdirSync(join(repo, '.git')).find(name => name.endsWith('.others'))
+    appendFileSync(join(repo, '.git', notes!), '{"path":"/somewhere","bran')
+  }
+  expect((await workspaces.collect(own, request(), true)).remarks).toEqual([])
+  await workspaces.cleanup(own, request(), true)
   expect(leftovers(repo)).toEqual([])
 })

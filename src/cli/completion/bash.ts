@@ -1,4 +1,4 @@
-import { shellQuote } from './quote.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { walkArms } from './walk.ts'
 import type { CommandWords, Value } from './words-of.ts'
 
@@ -17,7 +17,7 @@ ${name}() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     case "$at:$word" in
-${walkArms(words, '      ', 'i=$((i + 1))', path => `at=${shellQuote(path)}`)}
+${walkArms(words, '      ', 'i=$((i + 1))', path => `at=${shellWord(path)}`)}
     esac
   done
   COMPREPLY=()
@@ -25,7 +25,7 @@ ${walkArms(words, '      ', 'i=$((i + 1))', path => `at=${shellQuote(path)}`)}
 ${valueArms(words)}
   esac
   case "$at" in
-${words.map(place => `    ${shellQuote(place.path)})\n${indented(wordLines(place))}\n      ;;`).join('\n')}
+${words.map(place => `    ${shellWord(place.path)})\n${indented(wordLines(place))}\n      ;;`).join('\n')}
   esac
 }
 ${name}_files() {
@@ -39,7 +39,7 @@ complete -F ${name} ${program}
   function valueArms(all: CommandWords[]): string {
     return all
       .flatMap(({ path, flags }) =>
-        flags.map(flag => ({ pattern: flag.names.map(flagName => shellQuote(`${path}:${flagName}`)).join('|'), value: flag.value })),
+        flags.map(flag => ({ pattern: flag.names.map(flagName => shellWord(`${path}:${flagName}`)).join('|'), value: flag.value })),
       )
       .filter(({ value }) => value !== null)
       .map(({ pattern, value }) => `    ${pattern}) ${reply(value)} return ;;`)
@@ -60,7 +60,7 @@ complete -F ${name} ${program}
     if (value === 'file') return `${name}_files -f "$cur";`
     if (value === 'folder') return `${name}_files -d "$cur";`
     if (value === 'any' || value === null || value.length === 0) return ''
-    return `COMPREPLY=($(compgen -W ${shellQuote(value.join(' '))} -- "$cur"));`
+    return `COMPREPLY=($(compgen -W ${shellWord(value.join(' '))} -- "$cur"));`
   }
 }
 

@@ -1,4 +1,4 @@
-import { shellQuote } from './quote.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import type { CommandWords } from './words-of.ts'
 
 /**
@@ -7,8 +7,8 @@ import type { CommandWords } from './words-of.ts'
  */
 export function walkArms(words: CommandWords[], indent: string, skip: string, enter: (path: string) => string): string {
   const arms = words.flatMap(({ path, commands, flags }) => {
-    const skipping = flags.filter(flag => flag.value !== null).flatMap(flag => flag.names.map(name => shellQuote(`${path}:${name}`)))
-    const entering = commands.map(({ name }) => `${shellQuote(`${path}:${name}`)}) ${enter(`${path} ${name}`.trim())} ;;`)
+    const skipping = flags.filter(flag => flag.value !== null).flatMap(flag => flag.names.map(name => shellWord(`${path}:${name}`)))
+    const entering = commands.map(({ name }) => `${shellWord(`${path}:${name}`)}) ${enter(`${path} ${name}`.trim())} ;;`)
     return skipping.length === 0 ? entering : [`${skipping.join('|')}) ${skip} ;;`, ...entering]
   })
   return arms.map(arm => indent + arm).join('\n')

@@ -1,4 +1,4 @@
-import { shellQuote } from './quote.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { walkArms } from './walk.ts'
 import type { CommandWords, Value } from './words-of.ts'
 
@@ -13,7 +13,7 @@ ${name}() {
   for ((i = 2; i < CURRENT; i++)); do
     word=$words[i]
     case "$at:$word" in
-${walkArms(words, '      ', 'i=$((i + 1))', path => `at=${shellQuote(path)}`)}
+${walkArms(words, '      ', 'i=$((i + 1))', path => `at=${shellWord(path)}`)}
     esac
   done
   if [[ $cur == --*=* ]]; then
@@ -33,11 +33,11 @@ if [[ $funcstack[1] == ${name} ]]; then ${name} "$@"; else compdef ${name} ${pro
 
 function arm({ path, commands, flags, argument }: CommandWords): string {
   const described = (entries: { name: string; says: string }[]) =>
-    entries.map(entry => shellQuote(`${entry.name.replace(/:/g, '\\:')}:${entry.says}`)).join(' ')
+    entries.map(entry => shellWord(`${entry.name.replace(/:/g, '\\:')}:${entry.says}`)).join(' ')
   const options = described(flags.flatMap(flag => flag.names.map(name => ({ name, says: flag.says }))))
   const plain = [...commands, ...(Array.isArray(argument) ? argument.map((name: string) => ({ name, says: '' })) : [])]
   const other = argument === 'file' || argument === 'folder' ? reply(argument) : `found=(${described(plain)}); _describe word found`
-  return `    ${shellQuote(path)})
+  return `    ${shellWord(path)})
       if [[ $cur == -* ]]; then found=(${options}); _describe option found
       else ${other}
       fi
@@ -47,7 +47,7 @@ function arm({ path, commands, flags, argument }: CommandWords): string {
 function valueArms(words: CommandWords[]): string {
   return words
     .flatMap(({ path, flags }) => flags.filter(flag => flag.value !== null).map(flag => ({ path, flag })))
-    .map(({ path, flag }) => `    ${flag.names.map(name => shellQuote(`${path}:${name}`)).join('|')}) ${reply(flag.value)}; return ;;`)
+    .map(({ path, flag }) => `    ${flag.names.map(name => shellWord(`${path}:${name}`)).join('|')}) ${reply(flag.value)}; return ;;`)
     .join('\n')
 }
 
@@ -55,5 +55,5 @@ function reply(value: Value): string {
   if (value === 'file') return '_files'
   if (value === 'folder') return '_files -/'
   if (value === 'any' || value === null) return ':'
-  return `compadd -- ${value.map(shellQuote).join(' ')}`
+  return `compadd -- ${value.map(shellWord).join(' ')}`
 }

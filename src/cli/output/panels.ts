@@ -7,7 +7,7 @@ import { count, duration, money } from '../../core/text/words.ts'
 import { oneLine } from './clean.ts'
 import { wrapped } from './layout.ts'
 import type { RunMemory } from './run-memory.ts'
-import { shellWord } from './shell-word.ts'
+import { shownWord } from './shown-word.ts'
 import { tilde } from './tilde.ts'
 
 type RunFinished = Extract<RunnerEvent, { type: 'run_finished' }>
@@ -75,7 +75,7 @@ function nextCommands(event: RunFinished, runId: string | null, run: RunMemory):
   const { workspace } = run
   const branch = branchOf(event.work, workspace)
   if (event.work?.commits.length && workspace?.base && branch) {
-    commands.push(`git -C ${shellWord(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${shellWord(branch)}`)
+    commands.push(`git -C ${shownWord(workspace.repo)} diff ${workspace.base.slice(0, 12)}..${shownWord(branch)}`)
   }
   if (runId && event.work?.commits.length && !branch) commands.push(`agent-runner rescue restore ${runId} --branch NAME`)
   if (runId) commands.push(`agent-runner logs ${runId}`)

@@ -5,7 +5,7 @@ import { count, moment } from '../../core/text/words.ts'
 import type { KeptContent } from '../compose/kept-work.ts'
 import { oneLine } from '../output/clean.ts'
 import { cut, wrapped } from '../output/layout.ts'
-import { shellWord } from '../output/shell-word.ts'
+import { shownWord } from '../output/shown-word.ts'
 import { tilde } from '../output/tilde.ts'
 import type { KnownPiece } from './shelf.ts'
 
@@ -47,8 +47,8 @@ export function listLines(
     ...(files.length > 0 ? wrapped(someFiles(files), columns, '  ').map(line => paint.dim(line)) : []),
   ])
   const first = kept.find(({ files }) => files.length > 0)?.known
-  if (first) lines.push('', `${paint.dim('Look:')}  agent-runner rescue show ${shellWord(first.name)}`)
-  if (first) lines.push(`${paint.dim('Save:')}  agent-runner rescue restore ${shellWord(first.name)} --branch NAME`)
+  if (first) lines.push('', `${paint.dim('Look:')}  agent-runner rescue show ${shownWord(first.name)}`)
+  if (first) lines.push(`${paint.dim('Save:')}  agent-runner rescue restore ${shownWord(first.name)} --branch NAME`)
   return lines
 }
 
@@ -59,7 +59,7 @@ export function showLines(known: KnownPiece, content: KeptContent, now: number, 
   lines.push('')
   for (const file of content.files) lines.push(cut(`  ${linesOf(file).padStart(11)}  ${oneLine(file.path)}`, columns))
   if (content.files.length === 0) lines.push('  no file differs')
-  const name = shellWord(known.name)
+  const name = shownWord(known.name)
   lines.push('', `${paint.dim('Patch:')} agent-runner rescue show ${name} --patch`)
   lines.push(`${paint.dim('Save:')}  agent-runner rescue restore ${name} --branch NAME`)
   return lines
@@ -81,8 +81,8 @@ export function restoredLines(
       columns,
     ),
     ...restored.remarks.flatMap(remark => wrapped(oneLine(remark), columns, '  ').map(line => paint.yellow(line))),
-    `${paint.dim('Look:')}  git -C ${shellWord(repo)} diff ${base.slice(0, 12)} ${shellWord(branch)}`,
-    `${paint.dim('Use:')}   git -C ${shellWord(repo)} switch ${shellWord(branch)}`,
+    `${paint.dim('Look:')}  git -C ${shownWord(repo)} diff ${base.slice(0, 12)} ${shownWord(branch)}`,
+    `${paint.dim('Use:')}   git -C ${shownWord(repo)} switch ${shownWord(branch)}`,
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { dryRun } from '../../runner/dry-run.ts'
 import { NOTHING_TO_DO } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
@@ -33,7 +34,7 @@ export async function showDryRun(config: Config, json: boolean): Promise<number>
         `model      ${model}`,
         `workspace  ${workspace.kind} ${workspace.path}${workspace.branch ? ` on ${workspace.branch}` : ''}`,
         ...(workspace.remark ? [`           ${oneLine(workspace.remark)}`] : []),
-        `command    ${[command.file, ...command.args].map(quoted).join(' ')}`,
+        `command    ${[command.file, ...command.args].map(word => shellWord(printable(word))).join(' ')}`,
         'prompt',
         ...printable(prompt)
           .trimEnd()
@@ -53,5 +54,3 @@ function tellNothing(config: Config, json: boolean): number {
   process.stdout.write(json ? 'null\n' : `nothing to do for ${agentId} (${role})\n`)
   return NOTHING_TO_DO
 }
-
-const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import type { RunningServer } from '../../control-plane/server.ts'
 import { dropOwnersKey, keepOwnersKey } from '../../system/owners-key.ts'
 import type { CommandIo } from '../command-io.ts'
-import { shellWord } from '../output/shell-word.ts'
+import { shownWord } from '../output/shown-word.ts'
 import { version } from '../version.ts'
 
 /** How the owner of a server that was just started comes in. */
@@ -34,7 +34,7 @@ export function greeting({ url, owner }: RunningServer, { file }: Access, databa
     const link = isReadByOthers(io.env)
       ? `agent-runner keys link --port ${port || 80} prints a link (not here, where others can read it)`
       : `${owner.link} (works once, for ten minutes)`
-    lines.push(`In the browser: ${link}`, `In a shell: curl -H @${shellWord(file)} ${url}/runs`)
+    lines.push(`In the browser: ${link}`, `In a shell: curl -H @${shownWord(file)} ${url}/runs`)
   } else lines.push(`The API: ${url}/docs`)
   return `${lines.join('\n')}\n`
 }

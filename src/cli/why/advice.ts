@@ -2,7 +2,7 @@ import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import { keepsFromTasks } from '../../core/outage.ts'
 import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
-import { shellWord } from '../output/shell-word.ts'
+import { shownWord } from '../output/shown-word.ts'
 import type { Facts } from './facts.ts'
 
 /** One thing that the user can do. */
@@ -27,14 +27,14 @@ export function whatYouCanDo(facts: Facts): Advice[] {
   else if (record) all.push(...unfinished(facts))
   else if (facts.result) all.push(...ended(facts, facts.result))
   else if (runId === null && runner)
-    all.push(add('give it something to do', `agent-runner task add --title "…" --role ${shellWord(runner.role || 'backend_dev')}`))
+    all.push(add('give it something to do', `agent-runner task add --title "…" --role ${shownWord(runner.role || 'backend_dev')}`))
   if (runId !== null) all.push(add('all that happened', `agent-runner logs ${runId}${runner && record ? ' -f' : ''}`))
   return all
 }
 
 function unreadable({ agentId, lock, runner }: Facts): Advice[] {
   return [
-    add('look at the file', `less ${shellWord(lock?.path ?? '')}`),
+    add('look at the file', `less ${shownWord(lock?.path ?? '')}`),
     ...(runner ? [] : [add('move it away, knowing what is given up', `agent-runner unlock ${agentId} --force`)]),
   ]
 }
@@ -42,10 +42,10 @@ function unreadable({ agentId, lock, runner }: Facts): Advice[] {
 function unfinished({ agentId, record, runner, processes, tracker }: Facts): Advice[] {
   if (runner) return [add('have the runner finish this task and take no more', `kill -TERM ${runner.process.pid}`)]
   const repo = record?.workspace?.repo
-  const from = record?.tracker.name === 'headless-pm' && tracker?.kind === 'elsewhere' ? ` --api-url ${shellWord(record.tracker.url)}` : ''
+  const from = record?.tracker.name === 'headless-pm' && tracker?.kind === 'elsewhere' ? ` --api-url ${shownWord(record.tracker.url)}` : ''
   const role = record?.agent.role || record?.task.role || 'backend_dev'
   const level = record ? ` --level ${record.agent.level}` : ''
-  const go = `agent-runner --role ${shellWord(role)} --agent-id ${agentId}${level}${repo ? ` --repo ${shellWord(repo)}` : ''}${from}`
+  const go = `agent-runner --role ${shownWord(role)} --agent-id ${agentId}${level}${repo ? ` --repo ${shownWord(repo)}` : ''}${from}`
   const alive = processes.supervisor !== null || processes.agent !== null
   return [
     add('go on with it', go),
@@ -63,7 +63,7 @@ function ended({ runId, task, tracker, checkout }: Facts, result: NonNullable<Fa
   const moved = tracker?.kind === 'answered' && tracker.holding !== 'finished'
   const embedded = task?.id.startsWith('tsk_') === true
   if (result.status === 'pending' && !moved) {
-    if (embedded) all.push(add('put it back into the queue', `agent-runner task requeue ${shellWord(result.task_id)}`))
+    if (embedded) all.push(add('put it back into the queue', `agent-runner task requeue ${shownWord(result.task_id)}`))
     else all.push({ text: 'move the task back to created at the PM', command: null })
   }
   if (result.kept || result.rescued.length > 0 || (checkout && checkout.rescued.length > 0))

@@ -4,7 +4,7 @@ import type { BoardTask, HistoryEntry } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
-import { shellWord } from '../output/shell-word.ts'
+import { shownWord } from '../output/shown-word.ts'
 import { machineStatus } from '../status/machine-status.ts'
 import { boardFile } from '../task/embedded-board.ts'
 import type { Advice } from './advice.ts'
@@ -102,15 +102,15 @@ function youCan({ task, repo, runners }: Queued): Advice[] {
   const all: Advice[] = []
   const role = task.status === 'dev_done' ? 'qa' : task.role
   if (task.status === 'pending' || task.status === 'cancelled')
-    all.push({ text: 'put it back into the queue', command: `agent-runner task requeue ${shellWord(task.id)}` })
+    all.push({ text: 'put it back into the queue', command: `agent-runner task requeue ${shownWord(task.id)}` })
   else if ((task.status === 'created' || task.status === 'dev_done') && !runners.some(runner => runner.role === role)) {
-    const where = task.project === repo ? '' : ` --repo ${shellWord(task.project)}`
+    const where = task.project === repo ? '' : ` --repo ${shownWord(task.project)}`
     const level = task.status === 'dev_done' ? '' : ` --level ${task.seniority}`
     all.push({
       text: 'start a runner that fits',
-      command: `agent-runner --role ${shellWord(role)}${level} --agent-id ${role.replace(/[^\w.-]+/g, '_')}_001${where}`,
+      command: `agent-runner --role ${shownWord(role)}${level} --agent-id ${role.replace(/[^\w.-]+/g, '_')}_001${where}`,
     })
   }
-  all.push({ text: 'all about the task', command: `agent-runner task show ${shellWord(task.id)}` })
+  all.push({ text: 'all about the task', command: `agent-runner task show ${shownWord(task.id)}` })
   return all
 }
