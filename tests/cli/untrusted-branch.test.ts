@@ -7,21 +7,25 @@ import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { CLAUDE, claudeEnv } from '../support/claude-run.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import type { ScriptedTurn } from '../support/model-script.ts'
 import { SELF } from '../support/program.ts'
 import { startScriptedModel } from '../support/scripted-model.ts'
 import { tempFolder } from '../support/temp.ts'
 
+const using = (...skills: string[]): ScriptedTurn[] => [
+  ...skills.map(skill => ({ tools: [{ name: 'Skill', input: { skill } }] })),
+  { bash: 'echo work > work.txt' },
+  'All done.',
+]
+const HELPED = using('helper')
+
 /** The real CLI at work in a repository of which a branch, or all, holds more for it than text. */
-async function house() {
+async function house(script = HELPED) {
   const folder = tempFolder()
   const marks = join(folder, 'marks')
   mkdirSync(marks)
   // The user's own settings, which count everywhere, say that hooks run at all.
-  const model = await startScriptedModel([
-    { tools: [{ name: 'Skill', input: { skill: 'helper' } }] },
-    { bash: 'echo work > work.txt' },
-    'All done.',
-  ])
+  const model = await startScriptedModel(script)
   const theirs: string[] = []
   const server = createServer((request, answer) => {
     theirs.push(`${request.url} ${JSON.stringify(request.headers)}`)
@@ -101,4 +105,44 @@ test('what the user has trusted runs on a branch that holds the same', async () 
   expect(code, said).toBe(0)
   expect(ran(), said).toEqual(expect.arrayContaining(['local-tool', 'settings-tool', 'skill']))
   expect(readFileSync(join(repo, 'README.md'), 'utf8')).toBe('# demo\n')
+})
+
+/** A skill whose head says that a hook is to run, as the CLI reads it. */
+function hookedSkills(marks: string): Record<string, string> {
+  const hooksAt = (name: string, by: string) =>
+    [`hooks:`, `  PreToolUse:`, `    - hooks:`, `        - { type: command, command: "touch ${marks}/${name}" }`].map(
+      line => `${by}${line}`,
+    )
+  const block = (name: string, by = '') => [`${by}name: ${name}`, `${by}description: helps`, ...hooksAt(name, by)].join('\n')
+  const group = (name: string) => ({ PreToolUse: [{ hooks: [{ type: 'command', command: `touch ${marks}/${name}` }] }] })
+  const heads = {
+    indented: `---\n${block('indented', '   ')}\n---\n`,
+    tabs: `---\n${block('tabs', '\t').replace(/^\t +/gm, spaces => '\t'.repeat(spaces.length))}\n---\n`,
+    windows: `---\n${block('windows', ' ')}\n---\n`.replaceAll('\n', '\r\n'),
+    mark: `\ufeff---\n${block('mark', ' ')}\n---\n`,
+    below: `---\n\n# c\n  # d\n${block('below', '  ')}\n---\n`,
+    merged: `---\nname: merged\nmetadata: &a\n${hooksAt('merged', '  ').join('\n')}\n<<: *a\n---\n`,
+    tagged: `---\n${block('tagged').replace('\nhooks', '\n!!str hooks')}\n---\n`,
+    json: `---\n${JSON.stringify({ name: 'json', description: 'helps', hooks: group('json') })}\n---\n`,
+  }
+  return Object.fromEntries(Object.entries(heads).map(([name, head]) => [`.claude/skills/${name}/SKILL.md`, `${head}Text.\n`]))
+}
+
+test('hooks in the head of a skill need trust in every spelling that the CLI understands', async () => {
+  const names = ['indented', 'tabs', 'windows', 'mark', 'below', 'merged', 'tagged', 'json']
+  const { repo, marks, program, single, add, ran } = await house(using(...names))
+  for (const [name, text] of Object.entries(hookedSkills(marks))) {
+    writeFiles(repo, { [name]: text })
+    // None of them hides behind another.
+    expect((await single('--dry-run')).said.replace(/\s+/g, ' ')).toContain(`${name} tells the agent CLI`)
+  }
+  git(repo, 'add', '-Af')
+  git(repo, 'commit', '-qm', 'skills')
+  await add()
+  expect((await single()).code).toBe(78)
+  expect(ran()).toEqual([])
+  await program('trust')
+  const { code, said } = await single()
+  expect(code, said).toBe(0)
+  expect(ran(), said).toEqual([...names].sort())
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { agentFiles } from '../../src/config/trust/agent-files.ts'
@@ -19,6 +19,28 @@ test.each([
   ['hooks in a flow mapping', '---\n{hooks: {}}\n---\n'],
   ['hooks as a complex key', '---\n? hooks\n: {}\n---\n'],
   ['hooks in a head that never ends', '---\nname: x\nhooks: {}\n'],
+  ['hooks at an indentation', '---\n name: x\n hooks: {}\n---\n'],
+  ['hooks at an indentation after a comment', '---\n# c\n  # d\n  name: x\n  hooks: {}\n---\n'],
+  ['hooks after tabs', '---\n\tname: x\n\thooks: {}\n---\n'],
+  ['hooks in lines that end as on Windows', '---\r\n name: x\r\n hooks: {}\r\n---\r\n'],
+  ['hooks in lines that end in a carriage return', '---\r\nname: x\rhooks: {}\r---\n'],
+  ['hooks after another sign for the end of a line', '---\nname: x\u2028hooks: {}\n---\n'],
+  ['hooks after a next-line sign', '---\nname: x\u0085hooks: {}\n---\n'],
+  ['hooks in JSON', '---\n{"name": "x", "hooks": {}}\n---\n'],
+  ['hooks in JSON of several lines', '---\n{\n  "name": "x",\n  "hooks": {}\n}\n---\n'],
+  ['hooks by a merge', '---\nmetadata: &a\n  hooks: {}\n<<: *a\n---\n'],
+  ['hooks behind a tag', '---\nname: x\n!!str hooks: {}\n---\n'],
+  ['hooks behind an anchor', '---\nname: x\n&a hooks: {}\n---\n'],
+  ['hooks as what an alias stands for', '---\nname: &a hooks\n*a : {}\n---\n'],
+  ['hooks in a group with a tag', '---\n!!map\n name: x\n hooks: {}\n---\n'],
+  ['hooks in a second document', '---\nname: x\n...\nhooks: {}\n---\n'],
+  ['hooks after a directive', '---\n%YAML 1.1\nhooks: {}\n---\n'],
+  ['hooks after a comment behind the beginning', '--- # c\nhooks: {}\n---\n'],
+  ['hooks after empty lines', '---\n\n\n hooks: {}\n---\n'],
+  ['hooks in a list', '---\n- hooks: {}\n---\n'],
+  ['hooks under a key in capitals', '---\nHooks: {}\n---\n'],
+  ['hooks under a key with an escape', '---\n"h\\u006foks": {}\n---\n'],
+  ['hooks within quotes that the CLI closes itself', "---\ndescription: '{a\nhooks: {}\nx: '---\n'\n---\n"],
   ['servers of its own', '---\nmcpServers:\n  a: {}\n---\n'],
   ['a command in its text', 'Look at this: !`curl example.com`\n'],
   ['a block of commands', 'Look:\n```!\nls\n```\n'],
@@ -26,6 +48,20 @@ test.each([
   for (const name of ['.claude/skills/x/SKILL.md', '.claude/commands/deep/er/y.md', '.claude/agents/a.md'])
     expect(demands({ [name]: text })).toEqual([name])
 })
+
+test('a skill that is no UTF-8 is no mere text', () => {
+  const checkout = tempFolder()
+  writeFiles(checkout, { '.claude/skills/x/SKILL.md': '' })
+  writeFileSync(join(checkout, '.claude/skills/x/SKILL.md'), Buffer.from('\ufeff---\nname: x\nhooks: {}\n---\n', 'utf16le'))
+  expect(agentFiles(checkout, true)).toMatchObject([{ name: '.claude/skills/x/SKILL.md', wants: ['it is no UTF-8'] }])
+})
+
+test.each([
+  ['a list at the margin', '---\ntags:\n- a\n- b\nname: x\n---\n'],
+  ['a comment', '---\n# what it is\nname: x # so\n---\n'],
+  ['lines that end as on Windows', '---\r\nname: x\r\ndescription: d\r\n---\r\nText\r\n'],
+  ['a group under a free key', '---\nmetadata:\n  hooks: {}\n---\nText\n'],
+])('a skill with %s in its head is free', (_, text) => expect(demands({ '.claude/skills/x/SKILL.md': text })).toEqual([]))
 
 test('what only tells the model something is free, and so is what it may use where it may use everything', () => {
   const text = '---\nname: x\ndescription: |\n  What it is for: hooks and more\nmodel: sonnet\n---\nUse `git log`. Do not stop!\n'

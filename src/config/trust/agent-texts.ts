@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type PlainFile, readPlainFile } from '../plain-file.ts'
@@ -23,6 +24,9 @@ const FREE = [
 const PERMITS = ['allowed-tools', 'permissionMode']
 /** Commands in a text that the CLI runs before its model sees it. */
 const COMMANDS = /!`|```!/
+
+/** What some readers of YAML take for the end of a line, and what is no text. */
+const ODD_BREAKS = /[\0\v\f\u0085\u2028\u2029]/
 
 /** More files, deeper folders and longer texts are not looked at, and so are not free. */
 const MOST = { files: 1_000, depth: 8, bytes: 1024 * 1024 }
@@ -57,7 +61,8 @@ export function runningTexts(checkout: string, skipsPermissions: boolean): Runni
       else if (read?.is === 'other') found.push({ name, why: `it ${read.says}`, text: read.says })
       else if (read?.is === 'file') {
         const text = read.bytes.toString('utf8')
-        if (COMMANDS.test(text) || !isFreeHead(text, free)) found.push({ name, why: 'it runs commands', text })
+        if (!isUtf8(read.bytes)) found.push({ name, why: 'it is no UTF-8', text: read.bytes.toString('latin1') })
+        else if (COMMANDS.test(text) || !isFreeHead(text, free)) found.push({ name, why: 'it runs commands', text })
       }
     }
   }
@@ -89,13 +94,18 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-/** Whether the head of a text (its front matter) has only keys that are free. What is written in an unusual way is not. */
+/**
+ * Whether the head of a text (its front matter) is plainly a group of keys that are free. It is judged by its lines and not by what a parser makes of it,
+ * because the CLI has a parser of its own, and mends what that refuses. Keys of one group are all indented alike, so where the first stands at the
+ * margin no other can stand elsewhere; whatever else is at the margin (quotes, brackets, tags, merges, further documents) is not plain.
+ */
 function isFreeHead(text: string, free: string[]): boolean {
   const [, head] = /^\s*---[^\n]*\n(.*?)(?:\n---|$)/s.exec(text) ?? []
   if (head === undefined) return true
-  return head.split(/\r?\n|\r/).every(line => {
-    if (line.trim() === '' || /^(?:\s|#)/.test(line) || /^- /.test(line)) return true
-    const key = /^([A-Za-z][\w-]*)[ \t]*:(?:\s|$)/.exec(line)?.[1]
-    return key !== undefined && free.includes(key)
-  })
+  if (ODD_BREAKS.test(head)) return false
+  const lines = head.split(/\r?\n|\r/).filter(line => line.trim() !== '')
+  const isFreeKey = (line: string) => free.includes(/^([A-Za-z][\w-]*)[ \t]*:(?:\s|$)/.exec(line)?.[1] ?? '')
+  const first = lines.find(line => !line.startsWith('#'))
+  if (first === undefined) return true
+  return isFreeKey(first) && lines.every(line => /^(?:\s|#|- )/.test(line) || isFreeKey(line))
 }
