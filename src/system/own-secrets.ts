@@ -1,8 +1,87 @@
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { MASK } from '../core/redaction.ts'
 import { holdsPassword, isSecret, SECRET_FLAG } from '../core/secrets.ts'
 import { processRow } from './process-table.ts'
 import { selfCommand } from './self.ts'
+
+interface Secrets {
+  env: Record<string, string>
+  /** Arguments with secrets, by their place. */
+  args: Record<number, string>
+}
+
+/**
+ * Takes keys, tokens and passwords out of what the system shows of this process: every process of the same user can read the environment
+ * that it was started with, and everybody its arguments, as long as it lives. For this program they stay where they were. On Linux they are
+ * overwritten where they stand; where that is not allowed, or elsewhere, the program is started once more in the same process, without them. Where a
+ * process cannot be replaced either (see `canHideSecrets`) they stay. Without a secret nothing is done.
+ */
+export function hideOwnSecrets(): void {
+  if (process.env[AT] !== undefined) {
+    takeBack(Number(process.env[AT]))
+    return
+  }
+  const secrets = shown()
+  if (Object.keys(secrets.env).length + Object.keys(secrets.args).length === 0) return
+  if (overwrite(secrets) || !canHideSecrets()) return
+  startAgain(secrets)
+}
+
+/** Overwrites the secrets in the memory that the system shows, and answers whether it shows none any more. */
+function overwrite(secrets: Secrets): boolean {
+  if (process.platform !== 'linux') return false
+  let memory: number | null = null
+  try {
+    // Fields 48 to 51: where arguments and environment begin and end.
+    const fields = readFileSync('/proc/self/stat', 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number)
+    const [argStart = 0, argEnd = 0, envStart = 0, envEnd = 0] = fields.slice(45, 49)
+    memory = openSync('/proc/self/mem', 'r+')
+    const args = entriesAt(memory, argStart, argEnd)
+    const own = args.slice(args.length - (process.argv.length - 2))
+    for (const n of Object.keys(secrets.args).map(Number)) write(memory, own[n]!, Buffer.from(MASK.padEnd(own[n]!.bytes.length)))
+    // The C library points into this memory until the variable is set anew.
+    for (const name of Object.keys(secrets.env)) delete process.env[name]
+    for (const entry of entriesAt(memory, envStart, envEnd))
+      if (Object.hasOwn(secrets.env, nameOf(entry))) write(memory, entry, Buffer.alloc(entry.bytes.length))
+    return entriesAt(memory, envStart, envEnd).every(entry => !Object.hasOwn(secrets.env, nameOf(entry)))
+  } catch {
+    return false
+  } finally {
+    if (memory !== null) closeSync(memory)
+    Object.assign(process.env, secrets.env)
+  }
+}
+
+interface Entry {
+  at: number
+  bytes: Buffer
+}
+
+/** What stands between the NULs of a piece of this process's memory. */
+function entriesAt(memory: number, start: number, end: number): Entry[] {
+  const all = Buffer.alloc(end - start)
+  if (readSync(memory, all, 0, all.length, start) < all.length) throw new Error('the memory could not be read')
+  const entries: Entry[] = []
+  for (let at = 0; at < all.length; ) {
+    const stop = all.indexOf(0, at)
+    const bytes = all.subarray(at, stop < 0 ? all.length : stop)
+    entries.push({ at: start + at, bytes })
+    at += bytes.length + 1
+  }
+  return entries
+}
+
+function write(memory: number, { at, bytes }: Entry, text: Buffer): void {
+  writeSync(memory, text, 0, bytes.length, at)
+}
+
+function nameOf({ bytes }: Entry): string {
+  const text = bytes.toString()
+  return text.slice(0, text.indexOf('='))
+}
 
 /** Where the second start finds what the first one took out: a file descriptor. */
 const AT = 'AGENT_RUNNER_SECRETS_AT'
@@ -20,29 +99,19 @@ unset ${HELD}
 export ${AT}=9
 exec "$@"`
 
-interface Secrets {
-  env: Record<string, string>
-  /** Arguments with secrets, by their place. */
-  args: Record<number, string>
-}
-
-/**
- * Takes keys, tokens and passwords out of what the system shows of this process: every process of the same user can read the environment
- * that it was started with, and everybody its arguments, as long as it lives. What was shown at the start cannot be changed from within, so
- * the program is started once more in the same process, without them, and finds them on a pipe. For this program they are where they were.
- * Without a secret nothing is done. Where a process cannot be replaced (see `canHideSecrets`) they stay.
- */
-export function hideOwnSecrets(): void {
-  if (process.env[AT] !== undefined) {
-    takeBack(Number(process.env[AT]))
-    return
-  }
-  const secrets = shown()
-  if (Object.keys(secrets.env).length + Object.keys(secrets.args).length === 0 || !canHideSecrets()) return
+/** Only returns by throwing, and then the secrets are still where they were. */
+function startAgain(secrets: Secrets): void {
   const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in secrets.env)))
   const args = process.argv.slice(2).map((arg, n) => (n in secrets.args ? MASK : arg))
-  // Only returns by throwing, and then the secrets are still where they were.
   process.execve?.('/bin/sh', ['sh', '-c', SCRIPT, 'sh', ...selfCommand(), ...args], { ...rest, [HELD]: JSON.stringify(secrets) })
+}
+
+function takeBack(descriptor: number): void {
+  delete process.env[AT]
+  const { env, args }: Secrets = JSON.parse(readFileSync(descriptor, 'utf8'))
+  closeSync(descriptor)
+  Object.assign(process.env, env)
+  for (const [n, arg] of Object.entries(args)) process.argv[Number(n) + 2] = arg
 }
 
 /** Whether this system lets a program replace itself. */
@@ -68,14 +137,6 @@ function read(pid: number, file: string): string {
   } catch {
     return ''
   }
-}
-
-function takeBack(descriptor: number): void {
-  delete process.env[AT]
-  const { env, args }: Secrets = JSON.parse(readFileSync(descriptor, 'utf8'))
-  closeSync(descriptor)
-  Object.assign(process.env, env)
-  for (const [n, arg] of Object.entries(args)) process.argv[Number(n) + 2] = arg
 }
 
 /** The secrets of the environment and of the arguments. */

@@ -8,7 +8,6 @@ import { readIntent } from './intent.ts'
 import type { Place } from './place.ts'
 import { isNoRoom } from './room.ts'
 import { prepareWorktree } from './worktree.ts'
-import { withUsableBase } from './worktree-base.ts'
 import { chooseWorktree } from './worktree-choice.ts'
 
 /** A place of work that is planned; nothing is there yet. */
@@ -30,7 +29,7 @@ export async function prepareApart(place: Place, hurry?: AbortSignal): Promise<W
   if (against !== null && mayClone) return await prepareClone(place, against)
   try {
     if (against !== null) throw new RunnerError('GIT_FAILED', against)
-    return await prepareWorktree(await withUsableBase(place))
+    return await prepareWorktree(place)
   } catch (thrown) {
     const failure = asGitFailure(thrown)
     if (!mayClone || hurry?.aborted || !isWorthAClone(place, failure)) throw failure
@@ -49,7 +48,7 @@ export async function planApart(place: Place): Promise<Planned> {
   if (against !== null && mayClone) return planned(await chooseClone(place, against))
   if (against !== null) throw new RunnerError('GIT_FAILED', against)
   try {
-    return planned(await chooseWorktree(await withUsableBase(place)))
+    return planned((await chooseWorktree(place)).choice)
   } catch (thrown) {
     const failure = asGitFailure(thrown)
     if (!mayClone || failure.code !== 'GIT_FAILED') throw failure

@@ -26,7 +26,7 @@ export interface Head {
  */
 export async function baseOf(git: Git, configured: string | null, seen?: { refs: KnownRefs; head: Head }): Promise<Base> {
   if (configured !== null) {
-    const found = await configuredBase(git, configured)
+    const found = await configuredBase(git, configured, seen?.refs)
     if (found) return found
     throw new RunnerError('GIT_FAILED', `the base branch ${JSON.stringify(configured)} does not exist`, {
       advice: 'Set baseBranch to a branch that exists, or fetch it.',
@@ -42,9 +42,9 @@ export async function baseOf(git: Git, configured: string | null, seen?: { refs:
 }
 
 /** The configured base, or null when there is none of that name. */
-export async function configuredBase(git: Git, name: string): Promise<Base | null> {
+export async function configuredBase(git: Git, name: string, seen?: KnownRefs): Promise<Base | null> {
   if (name.startsWith('-')) return null
-  const refs = await knownRefs(git, [])
+  const refs = seen ?? (await knownRefs(git, []))
   const found = await branchAt(git, name, refs, inOrder(refs.remotes, name))
   if (found) return found
   const commit = await branchTip(git, name)
@@ -69,14 +69,15 @@ function defaultBranch({ tips }: KnownRefs, remote: string): string | null {
 }
 
 /** The branch of a name: the local one, the one of the remote that is named with it, that of the first remote that has one. */
-async function branchAt(git: Git, name: string, { remotes: { upstreams } }: KnownRefs, remotes: string[]): Promise<Base | null> {
+async function branchAt(git: Git, name: string, refs: KnownRefs, remotes: string[]): Promise<Base | null> {
   const local = `refs/heads/${name}`
-  const upstream = upstreams.get(name)
+  const upstream = refs.remotes.upstreams.get(name)
   const there = [
     ...(upstream ? [`refs/remotes/${upstream.remote}/${upstream.ref}`] : []),
     ...remotes.map(remote => `refs/remotes/${remote}/${name}`),
   ]
-  const tips = await refTips(git, [local, `refs/remotes/${name}`, ...there])
+  const isKnown = refs.branches.has(name) && (!upstream || upstream.ref === name)
+  const tips = isKnown ? refs.tips : await refTips(git, [local, `refs/remotes/${name}`, ...there])
   const ref = [local, `refs/remotes/${name}`, ...there].find(one => tips.has(one))
   if (!ref) return null
   const commit = tips.get(ref)!.sha

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Base, baseOf } from './base-commit.ts'
-import { branchesFor, branchFault, quoted } from './names.ts'
+import { branchesFor, branchFault, isPlainBranch, quoted } from './names.ts'
 import type { Place } from './place.ts'
 import { inTheWay, type KnownRefs, knownRefs } from './refs.ts'
 import { inOrder } from './remotes.ts'
-import { type ListedWorktree, listWorktrees, realPath } from './worktree-list.ts'
+import { branchAt, type ListedWorktree, listWorktrees, realPath } from './worktree-list.ts'
 
 /** On which branch a task's work goes, and from where. */
 export interface BranchChoice {
@@ -30,15 +30,17 @@ export interface Surroundings {
   fault: string | null
 }
 
-/** Looks at all that a choice needs, side by side, since each question is a process. */
-export async function surroundingsOf({ git, repository, request: { task, runId } }: Place): Promise<Surroundings> {
+/** Looks at all that a choice needs, side by side and once, since each question is a process. */
+export async function surroundingsOf({ git, repository, options, request: { task, runId } }: Place): Promise<Surroundings> {
   const own = branchesFor(task.id, runId)
-  const [worktrees, fault] = await Promise.all([
-    listWorktrees(git, repository),
-    task.branch === null ? null : branchFault(git, task.branch),
-  ])
-  const names = task.branch === null || fault !== null ? own : [task.branch, ...own]
-  return { worktrees, fault, refs: await knownRefs(git, names) }
+  const bases = [branchAt(repository.gitDir), options.baseBranch].filter((name): name is string => name !== null && isPlainBranch(name))
+  const lookFor = async () => {
+    const fault = task.branch === null ? null : await branchFault(git, task.branch)
+    const named = task.branch === null || fault !== null ? [] : [task.branch]
+    return { fault, refs: await knownRefs(git, [...new Set([...named, ...own, ...bases])]) }
+  }
+  const [worktrees, known] = await Promise.all([listWorktrees(git, repository), lookFor()])
+  return { worktrees, ...known }
 }
 
 /**

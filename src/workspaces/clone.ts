@@ -16,7 +16,7 @@ import { branchesFor, foldersFor, isBranchFor } from './names.ts'
 import { changedBefore, lookAround, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { readStatus } from './status.ts'
-import { initSubmodules, nestedLinks } from './submodules.ts'
+import { initSubmodules } from './submodules.ts'
 import { isAsMade } from './untouched.ts'
 import type { CollectedWork } from './work-report.ts'
 import { collectCheckout } from './worktree.ts'
@@ -152,8 +152,8 @@ export async function secureClone(place: Place, workspace: WorkspaceRecord): Pro
   const gitDir = join(path, '.git')
   await clearStaleLocks(gitDir, path)
   const at = gitAt(place, path)
-  const [{ status }, links] = await Promise.all([readCheckout(at, gitDir, workspace, changedBefore(place)), nestedLinks(at)])
-  const obstacle = await keepAll(place, at, gitDir, workspace, status, links)
+  const { status } = await readCheckout(at, gitDir, workspace, changedBefore(place))
+  const obstacle = await keepAll(place, at, gitDir, workspace, status)
   await bringBack(place, at, gitDir, workspace)
   if (obstacle !== null) return obstacle
   if (!(await isBroughtBack(place, at, gitDir))) return 'not all of its commits are in the repository'

@@ -129,7 +129,7 @@ async function commit(git: Git, head: string | null, env: Record<string, string>
   const args = ['commit', '--quiet', '--file=-']
   const attempt = async (config: string[] = [], more: string[] = []): Promise<string | null> => {
     try {
-      await git.run([...args, ...more], { env, input: message, slow: true, config: [...sign, ...config] })
+      await git.run([...args, ...more], { env, input: message, hooks: true, config: [...sign, ...config] })
       return null
     } catch (failure) {
       if (isNoRoom(failure)) throw failure

@@ -6,7 +6,6 @@ import { keepCheckout } from './keep-checkout.ts'
 import { gitAt, type Place } from './place.ts'
 import { gitFolderOf } from './repository.ts'
 import { readStatus } from './status.ts'
-import { nestedLinks } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { realPath, worktreesIn } from './worktree-list.ts'
 
@@ -38,7 +37,7 @@ async function contentOf(place: Place, { path, admin }: Worktree): Promise<strin
   try {
     const git = gitAt(place, path)
     const status = await readStatus(git, { ignored: true })
-    const kept = await keepCheckout(place, admin, path, status, await nestedLinks(git), () => false)
+    const kept = await keepCheckout(place, admin, path, status, () => false)
     const loose = await keepLooseCommits(git, admin, place.request.runId, status, null)
     const open = [...status.entries.map(entry => entry.path), ...kept.ignored]
     const said: string[] = []

@@ -12,8 +12,10 @@ export interface GitCall {
   env?: Record<string, string>
   /** `name=value` settings for this command alone. */
   config?: string[]
-  /** It may write much or run the user's hooks, so it gets the long time limit. */
+  /** It may read or write much, so it gets the long time limit. */
   slow?: boolean
+  /** It may run hooks of the user: it gets the long time limit too, and whatever they start ends with the run. */
+  hooks?: boolean
   /** Hears what a command that succeeded wrote to stderr. */
   warned?: (text: string) => void
 }
@@ -21,6 +23,8 @@ export interface GitCall {
 /** Runs git in one folder. Every method throws RunnerError GIT_FAILED with what git said (STATE_UNUSABLE of a full disk), unless it says otherwise. */
 export interface Git {
   readonly cwd: string
+  /** Whether it works with another git folder than the one to which the folder leads. */
+  readonly isRedirected: boolean
   /** The command's stdout, as it is. */
   run(args: string[], call?: GitCall): Promise<string>
   /** The pieces between the NULs of the command's stdout: names that are no UTF-8 come back as they were (`file-names.ts`). */
@@ -77,9 +81,10 @@ export function openGit(cwd: string, options: GitOptions): Git {
   async function start(args: string[], call: GitCall, mostBytes?: number, decode = readable): Promise<{ text: string; cut: boolean }> {
     const { run } = options
     const tags = run && { AGENT_RUNNER_RUN_ID: run.runId, AGENT_RUNNER_RUN_AGENT: run.agentTag }
-    const timeoutMs = call.slow ? options.timeoutMs : Math.min(60_000, options.timeoutMs)
+    const slow = call.slow || call.hooks
+    const timeoutMs = slow ? options.timeoutMs : Math.min(60_000, options.timeoutMs)
     const said = `git ${args.find(arg => !arg.startsWith('-')) ?? ''}`
-    const hurry = call.slow ? options.hurry : undefined
+    const hurry = slow ? options.hurry : undefined
     const unwanted = () => new RunnerError('GIT_FAILED', `${said} was stopped, since it is not wanted any more`)
     if (hurry?.aborted) throw unwanted()
     const end = await runChild({
@@ -87,8 +92,8 @@ export function openGit(cwd: string, options: GitOptions): Git {
       file: 'git',
       args: [...[...CONFIG, ...(call.config ?? [])].flatMap(entry => ['-c', entry]), ...args],
       cwd,
-      // What runs hooks; to enter a group takes longer than most other commands do.
-      hold: run && call.slow ? [runGroup(run.runId, run.agentTag)] : undefined,
+      // Only then, since to enter a group takes longer than most commands do.
+      hold: run && call.hooks ? [runGroup(run.runId, run.agentTag)] : undefined,
       set: { ...FIXED, ...options.env, ...call.env, ...tags },
       input: call.input === undefined ? undefined : bytesOf(call.input),
       timeoutMs,
@@ -118,6 +123,7 @@ export function openGit(cwd: string, options: GitOptions): Git {
 
   return {
     cwd,
+    isRedirected: options.env?.GIT_DIR !== undefined,
     run,
     async names(args, call = {}) {
       try {

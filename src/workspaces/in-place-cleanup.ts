@@ -42,7 +42,7 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
   // The user's changes go along, or git refuses.
   if (
     after.entries.every(({ path }) => path.endsWith('/') || isUsers(path)) &&
-    (await git.ask(['checkout', '--quiet', workspace.branch, '--'], { slow: true })) !== null
+    (await git.ask(['checkout', '--quiet', workspace.branch, '--'], { hooks: true })) !== null
   ) {
     options.warn(`the agent had left ${repository.root} on ${after.branch ?? 'a detached HEAD'}; it is back on ${workspace.branch}`)
     if (touched.length > 0) await giveBack(place, workspace, (await readCheckout(git, repository.gitDir, workspace)).status)

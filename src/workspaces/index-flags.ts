@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileAt } from './file-names.ts'
 import type { Git } from './git.ts'
+import { gitFolderOf } from './repository.ts'
 
 /*
  * A path of the index may bear a flag by which git takes its file for unchanged without looking: assume-unchanged and skip-worktree
@@ -19,18 +20,59 @@ export interface Flagged {
   skipped: boolean
 }
 
-/** The flagged paths of an index. Those that a sparse checkout leaves out have a flag and no file, and are none. */
-export async function flaggedPaths(git: Git, env: Record<string, string> = {}): Promise<Flagged[]> {
+/** What an index says beside what a status tells. */
+export interface IndexFacts {
+  /** Those that a sparse checkout leaves out have a flag and no file, and are none. */
+  flagged: Flagged[]
+  /** The paths at which it has a repository of its own. */
+  links: string[]
+}
+
+/** Asks git only where the file of the index may be another one than at the last time. */
+export async function readIndex(git: Git, env: Record<string, string> = {}): Promise<IndexFacts> {
+  const stamp = env.GIT_INDEX_FILE === undefined && !git.isRedirected ? stampOfIndex(git.cwd) : null
+  const known = stamp && read.get(git.cwd)
+  if (known && known.stamp === stamp) return present(git, known.facts)
+  const facts = await askIndex(git, env)
+  if (stamp !== null) {
+    if (read.size > 1_000) read.clear()
+    read.set(git.cwd, { stamp, facts })
+  }
+  return present(git, facts)
+}
+
+/** What git said last, by the checkout. */
+const read = new Map<string, { stamp: string; facts: IndexFacts }>()
+
+/** By what a checkout's index is known again; null where that cannot be told. */
+function stampOfIndex(checkout: string): string | null {
+  const gitDir = gitFolderOf(checkout)
+  const entry = gitDir && statSync(join(gitDir, 'index'), { bigint: true, throwIfNoEntry: false })
+  if (!entry) return null
+  // One that was just written may be written again within the same tick of the clock of files.
+  const isSettled = Date.now() - Number(entry.ctimeNs / 1_000_000n) > CLOCK_TICK_MS
+  return isSettled ? `${gitDir} ${entry.ino} ${entry.size} ${entry.mtimeNs} ${entry.ctimeNs}` : null
+}
+
+const CLOCK_TICK_MS = 20
+
+/** Without what a sparse checkout leaves out. */
+function present(git: Git, { flagged, links }: IndexFacts): IndexFacts {
+  return { flagged: flagged.filter(({ path, skipped }) => !skipped || isThere(git.cwd, path)), links }
+}
+
+async function askIndex(git: Git, env: Record<string, string>): Promise<IndexFacts> {
   const lines = await git.names(['ls-files', '-v', '-s', '-z'], { slow: true, env })
-  return lines.flatMap(line => {
+  const links = lines.filter(line => line.startsWith('160000 ', 2)).map(line => line.slice(line.indexOf('\t') + 1))
+  const flagged = lines.flatMap(line => {
     const tag = line[0]!
     const skipped = tag === 'S' || tag === 's'
     const assumed = tag >= 'a' && tag <= 'z'
     if (!skipped && !assumed) return []
     const at = line.indexOf('\t')
-    const one = { path: line.slice(at + 1), entry: line.slice(2, at), assumed, skipped }
-    return skipped && !isThere(git.cwd, one.path) ? [] : [one]
+    return { path: line.slice(at + 1), entry: line.slice(2, at), assumed, skipped }
   })
+  return { flagged, links }
 }
 
 function isThere(top: string, path: string): boolean {

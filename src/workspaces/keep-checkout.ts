@@ -33,7 +33,7 @@ export async function pictureOf(git: Git, gitDir: string, run: string, status: S
   const untracked = untrackedRepositories(status)
   const inside = await hiddenFiles(
     git.cwd,
-    [...untracked, ...(await strayLinks(git))].map(path => `${path}/`),
+    [...untracked, ...(await strayLinks(git, status))].map(path => `${path}/`),
   )
   const snapshot = await takeSnapshot(git, gitDir, run, { repositories: untracked, hidden: [...inside.files.keys()] })
   return { ...snapshot, incomplete: inside.incomplete ?? snapshot.incomplete }
@@ -41,14 +41,13 @@ export async function pictureOf(git: Git, gitDir: string, run: string, status: S
 
 /**
  * Puts all that would be lost with a checkout's folder under `refs/agent-runner/`: what is uncommitted, what is ignored but for build caches
- * and what `isKnown` says was there before, and the files of repositories inside. `links`: the links to repositories in its index.
+ * and what `isKnown` says was there before, and the files of repositories inside.
  */
 export async function keepCheckout(
   place: Place,
   gitDir: string,
   path: string,
   status: Status,
-  links: string[],
   isKnown: (path: string, stamp: string) => boolean,
 ): Promise<KeptCheckout> {
   const { request, options } = place
@@ -56,7 +55,9 @@ export async function keepCheckout(
   const run = safeRun(request.runId)
   const untracked = untrackedRepositories(status)
   const ignored = await hiddenFiles(path, status.ignored, isKnown)
-  const repositories = [...new Set([...links, ...untracked, ...ignored.repositories])].filter(one => existsSync(join(path, one, '.git')))
+  const repositories = [...new Set([...status.links, ...untracked, ...ignored.repositories])].filter(one =>
+    existsSync(join(path, one, '.git')),
+  )
   const nested = await nestedWork(git, repositories)
   const submodules = repositories.length > 0 ? await submodulePaths(git) : new Set()
   const plain = repositories.filter(one => !nested.includes(one) && !submodules.has(one))

@@ -94,7 +94,7 @@ export async function commitOfCheckout(
   if (!found) return null
   const { git, repository, status } = found
   const base = status.head ?? (await emptyTree(git))
-  if (status.entries.length === 0 && (await strayLinks(git)).length === 0)
+  if (status.entries.length === 0 && (await strayLinks(git, status)).length === 0)
     return status.head === null ? null : { git, sha: status.head, base, incomplete: null }
   // A name of this process's own, since a runner may take a picture of the same checkout.
   const index = `rescue-${process.pid}`

@@ -66,6 +66,7 @@ export function foldersFor(taskId: string, runId: string): [string, ...string[]]
 export async function branchFault(git: Git, name: string): Promise<string | null> {
   const fault = plainFault(name)
   if (fault) return fault
+  if (isPlainBranch(name)) return null
   const accepted = await git.ask(['check-ref-format', '--branch', name])
   return accepted?.trim() === name ? null : 'git takes no branch of that name'
 }
@@ -81,6 +82,11 @@ function plainFault(name: string): string | null {
   const bytes = (text: string) => Buffer.byteLength(text)
   if (bytes(name) > LONGEST_BRANCH || name.split('/').some(part => bytes(part) > LONGEST_PART)) return 'it is too long'
   return null
+}
+
+/** Whether git's rules leave no doubt that a branch can have the name, so that git need not be asked. */
+export function isPlainBranch(name: string): boolean {
+  return /^[A-Za-z0-9_][\w-]*(?:[./][A-Za-z0-9_][\w-]*)*$/.test(name) && !/\.lock(\/|$)/i.test(name)
 }
 
 /** A name of others in a sentence: short, and with nothing in it that a terminal obeys. */

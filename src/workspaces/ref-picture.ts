@@ -25,6 +25,12 @@ export async function readRefs(git: Git, { commonDir }: Repository): Promise<Ref
   }
 }
 
+/** Whether there is surely no ref below a folder of refs, by files alone; false also where refs are no files. */
+export async function isWithoutRefs({ commonDir }: Repository, folder: string): Promise<boolean> {
+  if ((await namesIn(commonDir)).includes('reftable') || (await namesIn(join(commonDir, folder))).length > 0) return false
+  return !(await textIn(join(commonDir, 'packed-refs'))).includes(` ${folder}`)
+}
+
 const HEADS = 'refs/heads/'
 const FURTHER = ['refs/tags/', 'refs/replace/']
 

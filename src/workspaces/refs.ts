@@ -5,6 +5,8 @@ import { type Remotes, readRemotes } from './remotes.ts'
 export interface KnownRefs {
   /** Full names of refs with their commits, and for a symbolic one where it points. */
   tips: Map<string, { sha: string; symref: string | null }>
+  /** The names of branches that were looked for. */
+  branches: Set<string>
   remotes: Remotes
 }
 
@@ -14,7 +16,7 @@ export async function knownRefs(git: Git, branches: string[]): Promise<KnownRefs
   const [tips, remotes] = await Promise.all([refTips(git, [...patterns, 'refs/remotes/**/HEAD']), readRemotes(git)])
   // A remote that is configured no more may have left its branches.
   const left = [...tips.keys()].flatMap(ref => /^refs\/remotes\/(.+)\/HEAD$/.exec(ref)?.[1] ?? [])
-  return { tips, remotes: { ...remotes, names: [...new Set([...remotes.names, ...left])] } }
+  return { tips, branches: new Set(branches), remotes: { ...remotes, names: [...new Set([...remotes.names, ...left])] } }
 }
 
 /** Those of the refs that are there, in one look. */

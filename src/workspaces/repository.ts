@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Git } from './git.ts'
@@ -72,6 +72,15 @@ export function gitFolderOf(checkout: string): string | null {
     return target ? realpathSync.native(resolve(checkout, target)) : null
   } catch {
     return null
+  }
+}
+
+/** Whether git may find a hook to run there. */
+export function hasHooks({ hooks }: Repository): boolean {
+  try {
+    return readdirSync(hooks).some(name => !name.endsWith('.sample'))
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Git } from './git.ts'
+import type { Place } from './place.ts'
+import { isWithoutRefs } from './ref-picture.ts'
 import { treeChanges } from './trees.ts'
 
 /** A commit under `refs/agent-runner/{run}/` that holds work which is on no branch. */
@@ -16,7 +18,7 @@ export function safeRun(runId: string): string {
 /** What is kept for a run, oldest first; the user's state before it (`start`) comes last. */
 export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
   const format = '%(refname) %(objectname) %(tree)'
-  const output = await git.run(['for-each-ref', `--format=${format}`, `refs/agent-runner/${safeRun(runId)}/`])
+  const output = await git.run(['for-each-ref', `--format=${format}`, folderFor(runId)])
   const found = output.split('\n').filter(Boolean)
   return found
     .map(line => line.split(' ') as [string, string, string])
@@ -24,16 +26,21 @@ export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
     .sort((a, b) => numberOf(a.ref) - numberOf(b.ref))
 }
 
+const folderFor = (runId: string) => `refs/agent-runner/${safeRun(runId)}/`
+
 /** How many refs this process has made; see `listedBeside`. */
 let made = 0
 
 /**
- * Does some work, and answers what is kept for the run when it is done. git is asked beside the work, and again only when the work has kept
- * something. The work may take no ref away.
+ * Does some work, and answers what is kept for the run when it is done. git is asked beside the work where something may be kept already, and
+ * again only when the work has kept something. The work may take no ref away.
  */
-export async function listedBeside<T>(git: Git, runId: string, work: () => Promise<T>): Promise<{ done: T; rescued: Rescued[] }> {
+export async function listedBeside<T>(
+  { git, repository, request: { runId } }: Place,
+  work: () => Promise<T>,
+): Promise<{ done: T; rescued: Rescued[] }> {
   const before = made
-  const asked = listRescued(git, runId)
+  const asked = isWithoutRefs(repository, folderFor(runId)).then(none => (none ? [] : listRescued(git, runId)))
   // When the work fails too, its failure is the one that is told.
   asked.catch(() => {})
   const done = await work()

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Git, GitCall } from './git.ts'
-import { copyIndex, flaggedPaths, liftFlags } from './index-flags.ts'
+import { copyIndex, liftFlags, readIndex } from './index-flags.ts'
 import { isNoRoom } from './room.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
@@ -65,7 +65,7 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
     if (await git.ask(['rev-parse', '-q', '--verify', `${commit}^{commit}`])) await git.run(['read-tree', commit], { env: index })
   }
   async function lift() {
-    const flagged = await flaggedPaths(git, index)
+    const { flagged } = await readIndex(git, index)
     flags = flagged.length > 0
     await liftFlags(git, flagged, index)
   }

@@ -1,5 +1,5 @@
 import type { Git } from './git.ts'
-import { type Flagged, flaggedPaths, withoutFlags } from './index-flags.ts'
+import { type IndexFacts, readIndex, withoutFlags } from './index-flags.ts'
 import { somePaths } from './users-paths.ts'
 
 export interface StatusEntry {
@@ -13,36 +13,35 @@ export interface StatusEntry {
 }
 
 /** A checkout as it stands: where HEAD is and what differs from it. */
-export interface Status {
+export interface Status extends IndexFacts {
   /** Null in a repository without commits. */
   head: string | null
   /** Null on a detached HEAD. */
   branch: string | null
-  /** Changed and untracked paths, ignored ones not. A path that ends in `/` is a repository of its own. */
+  /** Changed and untracked paths, also those whose changes flags of the index hide from git; ignored ones not. A path that ends in `/` is a repository of its own. */
   entries: StatusEntry[]
   /** What is ignored, where it was asked for; a path that ends in `/` stands for all below it. */
   ignored: string[]
   /** Folders that git could not look into: what is in them is in no other list. */
   closed: string[]
-  /** Paths whose changes flags of the index hide from git; here they are among the entries all the same. */
-  flagged: Flagged[]
 }
 
 /** Reads a checkout's state, flags of the index or not, and writes nothing there (not even the refreshed index). */
 export async function readStatus(git: Git, { ignored = false } = {}): Promise<Status> {
-  const [shown, flagged] = await Promise.all([gitStatus(git, ignored), flaggedPaths(git)])
-  if (flagged.length === 0) return shown
+  const [shown, index] = await Promise.all([gitStatus(git, ignored), readIndex(git)])
+  const { flagged } = index
+  if (flagged.length === 0) return { ...shown, ...index }
   const status = await withoutFlags(git, flagged, env => gitStatus(git, ignored, env))
   const seen = new Set(shown.entries.map(entry => entry.path))
   const entries = status.entries.map(entry => (seen.has(entry.path) ? entry : { ...entry, hidden: true as const }))
-  return { ...status, entries, flagged }
+  return { ...status, ...index, entries }
 }
 
-async function gitStatus(git: Git, ignored: boolean, env: Record<string, string> = {}): Promise<Status> {
+async function gitStatus(git: Git, ignored: boolean, env: Record<string, string> = {}): Promise<Omit<Status, keyof IndexFacts>> {
   const args = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty']
   // A folder that a rule covers as a whole is named, and not walked.
   if (ignored) args.push('--ignored=matching')
-  const status: Status = { head: null, branch: null, entries: [], ignored: [], closed: [], flagged: [] }
+  const status: Omit<Status, keyof IndexFacts> = { head: null, branch: null, entries: [], ignored: [], closed: [] }
   const warned = (text: string) => {
     for (const [, folder] of text.matchAll(/could not open directory '(.*)'/g)) if (folder) status.closed.push(folder)
   }

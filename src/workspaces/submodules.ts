@@ -13,22 +13,15 @@ export async function initSubmodules(git: Git): Promise<string | null> {
     if (missing.length === 0) return null
     const paths = missing.map(line => line.slice(line.indexOf(' ') + 1))
     // Whether local paths may be cloned (`protocol.file.allow`) is for the user's own configuration to say.
-    await git.run(['submodule', 'update', '--init', '--recursive', '--', ...paths], { slow: true, env: { GIT_LITERAL_PATHSPECS: '1' } })
+    await git.run(['submodule', 'update', '--init', '--recursive', '--', ...paths], { hooks: true, env: { GIT_LITERAL_PATHSPECS: '1' } })
     return null
   } catch (failure) {
     return `the submodules could not be initialised: ${(failure as Error).message}`
   }
 }
 
-/** The paths at which a checkout's index has a repository of its own. */
-export async function nestedLinks(git: Git): Promise<string[]> {
-  const entries = await git.names(['ls-files', '-s', '-z'], { slow: true })
-  return entries.filter(line => line.startsWith('160000 ')).map(line => line.slice(line.indexOf('\t') + 1))
-}
-
 /** Those of the index's links that no `.gitmodules` names. */
-export async function strayLinks(git: Git): Promise<string[]> {
-  const links = await nestedLinks(git)
+export async function strayLinks(git: Git, { links }: Status): Promise<string[]> {
   const submodules = links.length > 0 ? await submodulePaths(git) : new Set()
   return links.filter(path => !submodules.has(path))
 }
@@ -90,7 +83,7 @@ async function hasWork(git: Git): Promise<boolean> {
     if (files.size > 0 || incomplete) return true
     // The logs know what was stashed, tagged or left on no branch too.
     const own = await git.run(['rev-list', '-n1', 'HEAD', '--branches', '--reflog', '--not', '--remotes'])
-    return own.trim() !== '' || (await nestedWork(git, await nestedLinks(git))).length > 0
+    return own.trim() !== '' || (await nestedWork(git, status.links)).length > 0
   } catch {
     return true
   }

@@ -96,7 +96,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         return { branch: null, commits: [], files: [], diff: '', rescued: [], remarks }
       }
       const collect = { worktree: collectWorktree, clone: collectClone, 'in-place': collectInPlace }[workspace.kind]
-      const listed = await listedBeside(place.git, request.runId, async () => {
+      const listed = await listedBeside(place, async () => {
         const collecting = collect(place, workspace, success)
         // A clone brings its branches into the repository, in place branches may be written anew; what it then looks like is to be told.
         if (workspace.kind !== 'worktree') await collecting
@@ -126,7 +126,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       const isUntouchedNow = workspace.kind === 'clone' ? isUntouchedClone : isUntouched
       const vanishes = mayVanish && workspace.kind !== 'in-place' && (await isUntouchedNow(place, workspace))
       if (workspace.kind !== 'in-place' && (success || vanishes)) {
-        const listed = await listedBeside(place.git, request.runId, () => takeAway(place, workspace))
+        const listed = await listedBeside(place, () => takeAway(place, workspace))
         rescued = listed.rescued
         if (listed.done) options.warn(`the ${workspace.kind} ${workspace.path} stays: ${listed.done}`)
         if (listed.done) kept = workspace.path

@@ -2,10 +2,11 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { baseOf, branchTip } from './base-commit.ts'
-import { chooseBranch, surroundingsOf } from './branch-choice.ts'
+import { chooseBranch, type Surroundings, surroundingsOf } from './branch-choice.ts'
 import { type Intent, readIntent } from './intent.ts'
 import { branchesFor, foldersFor, isBranchFor } from './names.ts'
 import type { Place } from './place.ts'
+import { withUsableBase } from './worktree-base.ts'
 import { adminFolders, isForeign, type ListedWorktree, realPath } from './worktree-list.ts'
 
 /** Which worktree a run is to have. */
@@ -19,12 +20,17 @@ export interface WorktreeChoice extends Intent {
 
 /**
  * Chooses path, branch and start of a task's worktree; touches nothing. What the run has begun already is chosen again. A worktree
- * of this task is continued, a branch that is in use elsewhere is left alone and continued under a name of ours.
+ * of this task is continued, a branch that is in use elsewhere is left alone and continued under a name of ours. Answers with
+ * the place too, which has a base in which worktrees can be made.
  */
-export async function chooseWorktree(place: Place): Promise<WorktreeChoice> {
+export async function chooseWorktree(configured: Place): Promise<{ choice: WorktreeChoice; place: Place }> {
+  const [place, around] = await Promise.all([withUsableBase(configured), surroundingsOf(configured)])
+  return { choice: await chooseAmong(place, around), place }
+}
+
+async function chooseAmong(place: Place, around: Surroundings): Promise<WorktreeChoice> {
   const { git, request, repository } = place
   const { task, runId } = request
-  const around = await surroundingsOf(place)
   const { worktrees } = around
   const otherNames = branchesFor(task.id, runId).slice(1)
   const standing = (path: string) => stand(repository.commonDir, path, worktrees)

@@ -9,7 +9,6 @@ import { changedBefore, knownBefore } from './picture.ts'
 import { gitAt, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import type { Status } from './status.ts'
-import { nestedLinks } from './submodules.ts'
 import { adminFolders, halfRemovedAdminFolders } from './worktree-list.ts'
 import { GOING, mendWorktree, readLock, unfinishedLink, wholeWorktree } from './worktree-repair.ts'
 
@@ -41,15 +40,15 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
   }
   const at = gitAt(place, path)
   const before = changedBefore(place)
-  const [{ status }, links] = await Promise.all([readCheckout(at, gitDir, workspace, before), nestedLinks(at)])
-  const obstacle = await keepAll(place, at, gitDir, workspace, status, links)
+  const { status } = await readCheckout(at, gitDir, workspace, before)
+  const obstacle = await keepAll(place, at, gitDir, workspace, status)
   if (obstacle) return obstacle
   writeFileSync(join(gitDir, GOING), '')
   // Without --force git itself looks once more whether anything is uncommitted, at the last moment.
   const plain = status.entries.length === 0 && (await git.ask(['worktree', 'remove', path], { slow: true })) !== null
   if (!plain && existsSync(path)) {
     const late = status.entries.length === 0 ? (await readCheckout(at, gitDir, workspace, before)).status : null
-    const lateObstacle = late && (await keepAll(place, at, gitDir, workspace, late, links))
+    const lateObstacle = late && (await keepAll(place, at, gitDir, workspace, late))
     if (lateObstacle) {
       rmSync(join(gitDir, GOING), { force: true })
       return lateObstacle
@@ -60,16 +59,9 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
 }
 
 /** Puts all that would be lost under `refs/agent-runner/`. Answers what cannot be kept that way, or null. */
-export async function keepAll(
-  place: Place,
-  git: Git,
-  gitDir: string,
-  workspace: WorkspaceRecord,
-  status: Status,
-  links: string[],
-): Promise<string | null> {
+export async function keepAll(place: Place, git: Git, gitDir: string, workspace: WorkspaceRecord, status: Status): Promise<string | null> {
   const operation = unfinishedOperation(gitDir)
-  const { obstacle } = await keepCheckout(place, gitDir, workspace.path, status, links, knownBefore(place))
+  const { obstacle } = await keepCheckout(place, gitDir, workspace.path, status, knownBefore(place))
   await keepLooseCommits(git, gitDir, place.request.runId, status, workspace.base)
   return operation ? `there is an unfinished ${operation} in it` : obstacle
 }

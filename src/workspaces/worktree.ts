@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { branchTip } from './base-commit.ts'
 import { readCheckout, reportVanished, reportWork } from './checkout-state.ts'
@@ -12,9 +10,10 @@ import { dropIntent, writeIntent } from './intent.ts'
 import { keepCheckout } from './keep-checkout.ts'
 import { changedBefore, knownBefore, lookAround, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
+import { hasHooks } from './repository.ts'
 import { isNoRoom } from './room.ts'
 import { conflictsOf, type Status, withConflicts } from './status.ts'
-import { initSubmodules, nestedLinks, tellLinks, withSources } from './submodules.ts'
+import { initSubmodules, tellLinks, withSources } from './submodules.ts'
 import { somePaths } from './users-paths.ts'
 import { standingOf } from './work-branch.ts'
 import type { CollectedWork } from './work-report.ts'
@@ -23,10 +22,10 @@ import { adminFolders, completeAdminFolders } from './worktree-list.ts'
 import { mendWorktree, PATIENCE_MS, readLock, wholeWorktree } from './worktree-repair.ts'
 
 /** Makes the run's worktree, or finds it as it was left. Throws GIT_FAILED when git leaves no usable one. */
-export async function prepareWorktree(place: Place): Promise<WorkspaceRecord> {
-  const { options, repository } = place
+export async function prepareWorktree(configured: Place): Promise<WorkspaceRecord> {
+  const { options, repository } = configured
   completeAdminFolders(repository.commonDir, path => gitAtWork(path) !== null)
-  const choice = await chooseWorktree(place)
+  const { choice, place } = await chooseWorktree(configured)
   for (const folder of ownFolders(place)) excludeFolder(repository, folder)
   // Looked at while git makes the worktree.
   const around = lookAround(place)
@@ -63,7 +62,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     await clearRefLock(repository.commonDir, path, `refs/heads/${branch}`)
     try {
       const what = there ? [path, branch] : ['--no-track', '-b', branch, path, base]
-      await git.run(['worktree', 'add', '--quiet', ...what], { slow: true })
+      await git.run(['worktree', 'add', '--quiet', ...what], { slow: true, hooks: hasHooks(repository) })
       return
     } catch (failure) {
       // Another name finds no more room. The intent stays, for the repeat to know its own.
@@ -124,15 +123,14 @@ export async function collectCheckout(
   }
   const report = await reportWork(place, at, gitDir, workspace, left)
   remarks.push(...(await tellLinks(at, report.links)))
-  if (success) remarks.push(...(await tellKept(place, gitDir, workspace, left, report.links)))
+  if (success) remarks.push(...(await tellKept(place, gitDir, workspace, left)))
   return { ...report, remarks: [...remarks, ...report.remarks] }
 }
 
 /** Keeps what the removal of the worktree would delete, and says what that is. */
-async function tellKept(place: Place, gitDir: string, { kind, path }: WorkspaceRecord, status: Status, links: string[]): Promise<string[]> {
+async function tellKept(place: Place, gitDir: string, { kind, path }: WorkspaceRecord, status: Status): Promise<string[]> {
   const at = gitAt(place, path)
-  const inside = existsSync(join(path, '.gitmodules')) ? [...links, ...(await nestedLinks(at))] : links
-  const kept = await keepCheckout(place, gitDir, path, status, inside, knownBefore(place))
+  const kept = await keepCheckout(place, gitDir, path, status, knownBefore(place))
   const remarks: string[] = []
   const open = status.entries.filter(entry => !entry.path.endsWith('/')).map(entry => entry.path)
   if (kept.ref && open.length > 0 && conflictsOf(status).length === 0)
