@@ -50,9 +50,18 @@ export function isExecutable(path: string): boolean {
 
 function prefixInNpmrc(home: string): string | null {
   try {
-    const prefix = /^\s*prefix\s*=\s*(.+?)\s*$/m.exec(readFileSync(join(home, '.npmrc'), 'utf8'))?.[1]
+    const prefix = prefixIn(readFileSync(join(home, '.npmrc'), 'utf8'))
     return prefix ? prefix.replace(/^~(?=\/|$)|\$\{HOME\}/, home) : null
   } catch {
     return null
   }
+}
+
+/** The prefix that a line of npm's settings names. */
+export function prefixIn(settings: string): string | null {
+  for (const line of settings.split('\n')) {
+    const at = line.indexOf('=')
+    if (at > 0 && line.slice(0, at).trim() === 'prefix') return line.slice(at + 1).trim() || null
+  }
+  return null
 }

@@ -195,7 +195,7 @@ function place(text: string, server: string, prefix: string) {
   const parsedUrl = URL.parse(text)
   if (!parsedUrl || !/^https?:$/.test(parsedUrl.protocol))
     throw new RunnerError('CONFIG_INVALID', `the URL of ${server} must begin with http:// or https://`)
-  const path = parsedUrl.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
+  const path = parsedUrl.pathname.replace(/(?<!\/)\/+$/, '').replace(/\/api\/v1$/, '')
   const login = `${decodeURIComponent(parsedUrl.username)}:${decodeURIComponent(parsedUrl.password)}`
   const authorization: Record<string, string> = login === ':' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
   return { url: parsedUrl.origin + path, origin: parsedUrl.origin, base: path + prefix, authorization }

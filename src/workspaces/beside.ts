@@ -104,13 +104,14 @@ async function tellFurther(place: Place, workspace: WorkspaceRecord, before: str
 
 async function tellStash(place: Place, before: string[], now: string[]): Promise<string[]> {
   const remarks: string[] = []
-  const came = now.filter(sha => !before.includes(sha))
+  const [was, is] = [new Set(before), new Set(now)]
+  const came = now.filter(sha => !was.has(sha))
   if (came.length > 0) {
     const kept = await keepStashed(place, came)
     remarks.push(`Work came into \`git stash\` while the agent worked, and is on no branch; it is kept in ${somePaths(kept)} as well.`)
   }
   const went: string[] = []
-  for (const sha of before.filter(one => !now.includes(one))) went.push(await keepCommit(place.git, place.request.runId, sha))
+  for (const sha of before.filter(one => !is.has(one))) went.push(await keepCommit(place.git, place.request.runId, sha))
   if (went.length > 0)
     remarks.push(`What was in \`git stash\` before the agent began is not all there any more; it is kept in ${somePaths(went)}.`)
   return remarks

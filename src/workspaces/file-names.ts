@@ -5,9 +5,25 @@ import { isUtf8 } from 'node:buffer'
  * (PEP 383), so that every name comes back to git and to the file system as it was.
  */
 
+/** So few are decoded one by one. */
+const FEW = 64
+
 /** Bytes of git as text that can be turned back. */
 export function textOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString()
+  if (bytes.length <= FEW) return oneByOne(bytes)
+  // One bad name among a hundred thousand: all around it is decoded in large pieces.
+  const middle = beforeCharacter(bytes, bytes.length >> 1)
+  return textOf(bytes.subarray(0, middle)) + textOf(bytes.subarray(middle))
+}
+
+/** A place at or close before `at` that is inside of no character; those have no more than four bytes. */
+function beforeCharacter(bytes: Buffer, at: number): number {
+  for (let place = at; place > at - 4; place--) if ((bytes[place]! & 0xc0) !== 0x80) return place
+  return at
+}
+
+function oneByOne(bytes: Buffer): string {
   let text = ''
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at]!
@@ -22,12 +38,8 @@ export function textOf(bytes: Buffer): string {
 /** The bytes that a text of `textOf` stands for. */
 export function bytesOf(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text)
-  return Buffer.concat(
-    [...text].map(char => {
-      const code = char.codePointAt(0)!
-      return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code - 0xdc00) : Buffer.from(char)
-    }),
-  )
+  const pieces = text.split(/([\udc80-\udcff])/u)
+  return Buffer.concat(pieces.map((piece, at) => (at % 2 === 1 ? Buffer.of(piece.charCodeAt(0) - 0xdc00) : Buffer.from(piece))))
 }
 
 /** A file below a folder, as the file system takes it. */

@@ -158,11 +158,19 @@ function notStarted(said: string, error: NodeJS.ErrnoException, cwd: string): Ru
   return new RunnerError('GIT_FAILED', `${said} could not be started: ${error.message}`, { cause: error })
 }
 
+/** The lines of a text as one, without those that are blank. */
+export function inOneLine(text: string): string {
+  return text
+    .split('\n')
+    .flatMap(line => line.trim() || [])
+    .join(' · ')
+}
+
 function asFailure(args: string[], failure: unknown): unknown {
   if (!(failure instanceof GitExit)) return failure
   const command = args.find(arg => !arg.startsWith('-')) ?? ''
-  const said = failure.message.trim().replace(/\s*\n\s*/g, ' · ')
+  const said = inOneLine(failure.message).slice(0, 600)
   const end = failure.exitCode === null ? 'was killed' : `ended with ${failure.exitCode}`
-  const message = `git ${command} ${end}${said ? `: ${said.slice(0, 600)}` : ''}`
+  const message = `git ${command} ${end}${said ? `: ${said}` : ''}`
   return isNoRoom(failure) ? noRoom(message, failure) : new RunnerError('GIT_FAILED', message, { cause: failure })
 }

@@ -192,8 +192,9 @@ const isSame = (one: TreeChange['now'], other: TreeChange['now']) => one?.sha ==
 
 /** The commands that bring paths of the user back; a repository inside has its own. */
 function howBack({ request }: Place, touched: Touched[]): string {
-  const links = touched.filter(({ before }) => before?.mode === '160000')
-  const paths = pathsOf(touched.filter(one => !links.includes(one)))
+  const isLink = ({ before }: Touched) => before?.mode === '160000'
+  const links = touched.filter(isLink)
+  const paths = pathsOf(touched.filter(one => !isLink(one)))
   const named = paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asArgument).join(' ')
   const commands = [
     ...(paths.length > 0 ? [`git restore --source=${startRef(request.runId)} -- ${named}`] : []),

@@ -60,9 +60,10 @@ export async function keepCheckout(
   )
   const nested = await nestedWork(git, repositories)
   const submodules = repositories.length > 0 ? await submodulePaths(git) : new Set()
-  const plain = repositories.filter(one => !nested.includes(one) && !submodules.has(one))
+  const [withWork, passedOver] = [new Set(nested), new Set(ignored.repositories)]
+  const plain = repositories.filter(one => !withWork.has(one) && !submodules.has(one))
   // A clone that has nothing of its own can be had again. A submodule stays a link, and its folder stays.
-  const strange = nested.filter(one => !submodules.has(one) && !ignored.repositories.includes(one))
+  const strange = nested.filter(one => !submodules.has(one) && !passedOver.has(one))
   const inside = await hiddenFiles(
     path,
     strange.map(one => `${one}/`),

@@ -112,8 +112,8 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     const links = (await treeChanges(git, base, sha)).flatMap(({ path, now }) => (now?.mode === '160000' ? [path] : []))
     if (links.length === 0) return []
     const named = (await git.ask(['config', '--blob', `${sha}:.gitmodules`, '--get-regexp', '^submodule\\..*\\.path$'])) ?? ''
-    const submodules = named.split('\n').map(line => line.slice(line.indexOf(' ') + 1))
-    const dead = links.filter(path => !submodules.includes(path))
+    const submodules = new Set(named.split('\n').map(line => line.slice(line.indexOf(' ') + 1)))
+    const dead = links.filter(path => !submodules.has(path))
     return dead.map(path => `${path} is only a link to a repository of its own: what is in it is not in the branch.`)
   }
 

@@ -38,5 +38,6 @@ export async function readRemotes(git: Git): Promise<Remotes> {
 export function inOrder({ names, preferred, upstreams }: Remotes, branch: string | null): string[] {
   const followed = branch === null ? [] : (upstreams.get(branch)?.remote ?? [])
   const first = [...preferred, followed, 'origin'].flat()
-  return [...new Set([...first.filter(name => names.includes(name)), ...names.toSorted()])]
+  const there = new Set(names)
+  return [...new Set([...first.filter(name => there.has(name)), ...names.toSorted()])]
 }

@@ -36,8 +36,8 @@ export async function rewrite(
   const { git } = beside
   const run = safeRun(request.runId)
   const env = { GIT_INDEX_FILE: privateIndex(repository.gitDir, run) }
-  const made = new Set(commits.map(({ sha }) => sha))
-  const ends = [...made].filter(sha => !commits.some(({ parents }) => parents.includes(sha)))
+  const before = new Set(commits.flatMap(({ parents }) => parents))
+  const ends = commits.map(({ sha }) => sha).filter(sha => !before.has(sha))
   const old = await replacedBy(beside, ends, MOST_REPLACED)
   const became = new Map<string, string | null>()
   const lost = new Set<string>()

@@ -64,7 +64,10 @@ export async function settingsIn(git: Git, config: string): Promise<Settings | n
     for (const one of await git.names(['config', '-z', '--file', '-', '--no-includes', '--list'], { input: config })) {
       const end = one.indexOf('\n')
       const name = end < 0 ? one : one.slice(0, end)
-      settings.set(name, [...(settings.get(name) ?? []), end < 0 ? null : one.slice(end + 1)])
+      const value = end < 0 ? null : one.slice(end + 1)
+      const values = settings.get(name)
+      if (values) values.push(value)
+      else settings.set(name, [value])
     }
     return settings
   } catch {

@@ -115,7 +115,7 @@ async function holdersOf(beside: Beside, commits: string[]): Promise<Holder[]> {
     return [{ ref, sha, ours: ref === own || isFree }]
   })
   const head = own === null ? await branchTip(git, 'HEAD') : null
-  if (head && (await madeSince(beside, [head])).some(({ sha }) => commits.includes(sha)))
-    holders.push({ ref: 'HEAD', sha: head, ours: true })
+  const held = new Set(commits)
+  if (head && (await madeSince(beside, [head])).some(({ sha }) => held.has(sha))) holders.push({ ref: 'HEAD', sha: head, ours: true })
   return holders
 }

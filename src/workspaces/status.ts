@@ -43,7 +43,7 @@ async function gitStatus(git: Git, ignored: boolean, env: Record<string, string>
   if (ignored) args.push('--ignored=matching')
   const status: Omit<Status, keyof IndexFacts> = { head: null, branch: null, entries: [], ignored: [], closed: [] }
   const warned = (text: string) => {
-    for (const [, folder] of text.matchAll(/could not open directory '(.*)'/g)) if (folder) status.closed.push(folder)
+    status.closed = status.closed.concat(closedIn(text))
   }
   for (const line of await git.names(args, { slow: true, warned, env })) {
     if (line.startsWith('# branch.oid ')) status.head = line.slice(13) === '(initial)' ? null : line.slice(13)
@@ -54,6 +54,16 @@ async function gitStatus(git: Git, ignored: boolean, env: Record<string, string>
     else if (line.startsWith('1 ')) status.entries.push(changedEntry(line))
   }
   return status
+}
+
+const CLOSED = "could not open directory '"
+
+/** The folders of which git warns, a line each, that it cannot look into them. */
+export function closedIn(warnings: string): string[] {
+  return warnings.split('\n').flatMap(line => {
+    const at = line.indexOf(CLOSED)
+    return at < 0 ? [] : line.slice(at + CLOSED.length, line.lastIndexOf("'")) || []
+  })
 }
 
 function changedEntry(line: string): StatusEntry {

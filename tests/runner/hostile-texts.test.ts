@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest'
 import { causeOf } from '../../src/agents/claude-causes.ts'
+import { prefixIn } from '../../src/agents/claude-discovery.ts'
 import { resetTimeIn } from '../../src/agents/claude-reset-time.ts'
 import { redactor, secretsInUrls, secretsOfFile } from '../../src/core/redaction.ts'
 import { holdsPassword } from '../../src/core/secrets.ts'
 import { outgoingNote } from '../../src/runner/outgoing.ts'
+import { bytesOf, textOf } from '../../src/workspaces/file-names.ts'
+import { inOneLine, openGit } from '../../src/workspaces/git.ts'
+import { lockHolderLives } from '../../src/workspaces/git-at-work.ts'
+import { branchesFor, folderOf } from '../../src/workspaces/names.ts'
+import { inOrder } from '../../src/workspaces/remotes.ts'
+import { settingsIn } from '../../src/workspaces/shared-files.ts'
+import { closedIn } from '../../src/workspaces/status.ts'
+import { FAR_MS } from '../support/patience.ts'
+import { tempFolder } from '../support/temp.ts'
 
 const LENGTH = 200_000
 /** Below this nobody waits; what takes the square takes seconds. */
@@ -23,6 +33,14 @@ const READERS: Record<string, (text: string) => unknown> = {
   'the redaction of a text': redact,
   'the secrets in URLs': secretsInUrls,
   'the secrets of a file': secretsOfFile,
+  'what git says when it fails': inOneLine,
+  'what git warns of': closedIn,
+  'the reason of a lock': lockHolderLives,
+  'the names for a task': id => branchesFor(id, id),
+  'the name of a folder': path => folderOf(path),
+  'names that are no UTF-8': text => bytesOf(textOf(Buffer.from(`${text}\xff`, 'latin1'))),
+  'the remotes of a repository': text => inOrder({ names: [...text], preferred: [...text], upstreams: new Map() }, null),
+  "npm's settings": prefixIn,
 }
 
 /** What a text is a row of, with what stands before and behind it. */
@@ -50,6 +68,11 @@ const TEXTS: [string, string?, string?][] = [
   ['resets at '],
   ['&key'],
   ['-----BEGIN PRIVATE KEY-----'],
+  ["could not open directory '"],
+  ["could not open directory 'x'\n"],
+  ['pid ', 'pid'],
+  ['prefix'],
+  [' ', 'prefix=', 'a'],
 ]
 
 const cases = Object.keys(READERS).flatMap(reader => TEXTS.map(([row, before, behind]) => ({ reader, row, before, behind })))
@@ -59,6 +82,19 @@ test.for(cases)('$reader takes no more than its part for a row of $row', ({ read
   const time = (length: number) => Math.min(...[1, 2].map(() => processorTime(() => READERS[reader]!(of(length)))))
   // Begun small, so that what takes the square is seen before it takes minutes.
   for (let length = LENGTH / 8; length <= LENGTH; length *= 2) expect(time(length)).toBeLessThan(Math.max(NOTHING_MS, 3 * time(length / 2)))
+})
+
+test('a setting that stands in a file for many thousands of times is read in no time', async () => {
+  const git = openGit(tempFolder(), { timeoutMs: FAR_MS })
+  const read = async (lines: number) => {
+    const before = process.cpuUsage()
+    const settings = await settingsIn(git, `[a]\n${'x=1\n'.repeat(lines)}`)
+    expect(settings?.get('a.x')).toHaveLength(lines)
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+  const once = await read(20_000)
+  expect(await read(80_000)).toBeLessThan(Math.max(2 * NOTHING_MS, 8 * once))
 })
 
 function processorTime(work: () => unknown): number {
