@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { endsWithUs } from './ends-with-us.ts'
 import { watchProgram } from './started-programs.ts'
 import { tempFolder } from './temp.ts'
 import { waitFor } from './wait-for.ts'
@@ -12,6 +13,7 @@ export function startProgram(words: string[], options: { env?: NodeJS.ProcessEnv
   const log = join(tempFolder(), 'log')
   const file = openSync(log, 'a')
   const child = spawn(process.execPath, words, { ...options, stdio: ['ignore', file, file] })
+  endsWithUs(child)
   closeSync(file)
   const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
     child.once('error', reject)

@@ -11,6 +11,7 @@ import { openRunFiles } from '../../src/system/run-files.ts'
 import { agentProgram } from './agent-program.ts'
 import { type CrashAgent, crashAgent } from './crash-agent.ts'
 import { type CrashBoard, embeddedBoard, headlessPmBoard, type PmBoard } from './crash-board.ts'
+import { endsWithUs } from './ends-with-us.ts'
 import { git, gitRepo } from './git-repo.ts'
 import { MAIN } from './program.ts'
 import { watchProgram } from './started-programs.ts'
@@ -132,6 +133,7 @@ async function stageWith<B extends CrashBoard>(
       env: { ...env, ...(fault && { AGENT_RUNNER_FAULT: fault }) },
       stdio: ['ignore', file, file],
     })
+    endsWithUs(child)
     closeSync(file)
     children.add(child)
     const exit = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
