@@ -16,7 +16,7 @@ import { somePaths, usersPaths } from './users-paths.ts'
 
 /** A path of the user that is not as it was before the agent began (`before`). */
 interface Touched extends TreeChange {
-  /** It is as before the user's change, or as it was staged, or gone: a command of the agent's has wiped the change, and nobody has made another one. */
+  /** It is as before the user's change, or as it was staged, or gone: that counts as wiped, also when it was deleted on purpose. */
   wiped: boolean
   /** A commit of the run has it otherwise than the commit that the work began on. */
   inCommit: boolean
@@ -61,8 +61,11 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
   return [...remarks, ...(await tellRenamed(place, workspace))]
 }
 
-const putBackSays = (back: Touched[]) =>
-  `Uncommitted changes of yours were not in the files any more when the agent ended, and were put back: ${somePaths(pathsOf(back))}.`
+function putBackSays(back: Touched[]): string {
+  const says = `Uncommitted changes of yours were not in the files any more when the agent ended, and were put back: ${somePaths(pathsOf(back))}.`
+  const deleted = pathsOf(back.filter(({ before, now }) => before !== null && now === null))
+  return deleted.length > 0 ? `${says} What was deleted on purpose goes for good with \`rm -- ${named(deleted, shellWord)}\`.` : says
+}
 
 /** Says which commits have the user's uncommitted content under another name: it was moved or copied there on purpose. */
 async function tellRenamed(place: Place, { base, startTree, dirtyAtStart, path }: WorkspaceRecord): Promise<string[]> {
@@ -195,9 +198,8 @@ function howBack({ request }: Place, touched: Touched[]): string {
   const isLink = ({ before }: Touched) => before?.mode === '160000'
   const links = touched.filter(isLink)
   const paths = pathsOf(touched.filter(one => !isLink(one)))
-  const named = paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asArgument).join(' ')
   const commands = [
-    ...(paths.length > 0 ? [`git restore --source=${startRef(request.runId)} -- ${named}`] : []),
+    ...(paths.length > 0 ? [`git restore --source=${startRef(request.runId)} -- ${named(paths, asArgument)}`] : []),
     ...links.slice(0, MOST_NAMED).map(({ path, before }) => `git -C ${shellWord(path)} checkout ${before!.sha}`),
   ]
   return `${somePaths(
@@ -207,6 +209,11 @@ function howBack({ request }: Place, touched: Touched[]): string {
 }
 
 const MOST_NAMED = 10
+
+/** The paths for a command in a sentence; where they are too many, or no text, a word stands for them. */
+function named(paths: string[], asWord: (path: string) => string): string {
+  return paths.length > MOST_NAMED || !paths.every(path => path.isWellFormed()) ? 'PATH' : paths.map(asWord).join(' ')
+}
 
 /** A path for a shell, and for git, which takes some characters for patterns. */
 function asArgument(path: string): string {

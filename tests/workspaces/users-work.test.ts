@@ -327,7 +327,7 @@ kill -9 $$`,
     git(repo, 'config', 'filter.x.required', 'true')
     writeFiles(repo, { 'my.bin': 'my bin\n', 'my.txt': 'my text\n' })
     const { report, workspace, workspaces, said } = await run(repo, 'touch .git/broken; rm my.bin my.txt')
-    expect(said).toMatch(/and were put back: my\.txt\./)
+    expect(said).toMatch(/and were put back: my\.txt\. What was deleted on purpose goes for good with `rm -- my\.txt`\./)
     expect(said).toMatch(/could not be put back \(my\.bin\): .*`git restore --source=\S+ -- my\.bin`/)
     expect((await workspaces.collect(workspace, minor, true)).remarks).toEqual(report.remarks)
     rmSync(join(repo, '.git', 'broken'))
