@@ -34,7 +34,7 @@ export const isHalf = (path: string) => /^\.(?:making|going)-/.test(basename(pat
 export function sourceOf(path: string): string | null {
   try {
     if (!lstatSync(join(path, '.git')).isDirectory()) return null
-    return Mark.parse(JSON.parse(readFileSync(join(path, '.git', MARK), 'utf8'))).source
+    return Mark.parse(JSON.parse(readFileSync(join(path, '.git', MARK), 'utf8')), { jitless: true }).source
   } catch {
     return null
   }

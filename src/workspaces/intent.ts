@@ -23,7 +23,7 @@ export function readIntent(commonDir: string, runId: string): Intent | null {
   const file = fileOf(commonDir, runId)
   if (!existsSync(file)) return null
   try {
-    return Intent.parse(readJson(readFileSync(file, 'utf8')))
+    return Intent.parse(readJson(readFileSync(file, 'utf8')), { jitless: true })
   } catch {
     return null
   }

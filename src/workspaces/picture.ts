@@ -67,7 +67,7 @@ export function readPicture({ repository, request }: Place): Picture | null {
 /** The same by the git folder, without opening the repository. */
 export function pictureAt(commonDir: string, runId: string): Picture | null {
   try {
-    return Picture.parse(JSON.parse(readFileSync(fileIn(commonDir, runId), 'utf8')))
+    return Picture.parse(JSON.parse(readFileSync(fileIn(commonDir, runId), 'utf8')), { jitless: true })
   } catch {
     return null
   }
