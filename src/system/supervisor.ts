@@ -32,6 +32,17 @@ const TURN_BYTES = 2 * 1024 * 1024
 /** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
 const IDLE_SHARE = 0.02
 
+/** The processor time of the agent's tree as it was at the last look. */
+interface ProcessorUse {
+  /** Seconds since boot. */
+  at: number
+  ticks: number
+  pids: string
+  use: 'busy' | 'idle' | null
+}
+
+const UNSEEN = { ticks: 0, pids: '', use: null }
+
 /**
  * Exit codes of the supervisor itself: 0 the attempt was seen to its end; 70 this attempt was started before. Which attempt it is, and the
  * agent's environment, is told on stdin; when that ends first, there is nothing to do.
@@ -121,7 +132,7 @@ class Watch {
   #lookedAt = uptime()
   #activeAt = uptime()
   #resultAt: number | null = null
-  #cpu = { at: uptime(), ticks: 0, pids: '' }
+  #cpu: ProcessorUse = { at: uptime(), ...UNSEEN }
 
   constructor(spec: AttemptSpec, folder: string, env: Record<string, string>, started: StartedRecord, record: () => void) {
     this.#spec = spec
@@ -193,7 +204,7 @@ class Watch {
     if (away < STOOD_STILL_S) return false
     this.#activeAt += away
     if (this.#resultAt !== null) this.#resultAt += away
-    this.#cpu = { at: now, ticks: 0, pids: '' }
+    this.#cpu = { at: now, ...UNSEEN }
     return true
   }
 
@@ -211,22 +222,23 @@ class Watch {
     if (this.#resultAt !== null && (now - this.#resultAt) * 1000 >= resultGraceMs) return 'hung_after_result'
     const silentMs = (now - this.#activeAt) * 1000
     // Reading /proc costs a little: only once the output has been quiet for a while.
-    if (silentMs > silentAfterMs / 4 && this.#busy(now)) this.#activeAt = now
-    else if (silentMs >= silentAfterMs) return 'silent'
+    const use = silentMs > silentAfterMs / 4 ? this.#use(now) : null
+    if (use === 'busy') this.#activeAt = now
+    else if (use === 'idle' && silentMs >= silentAfterMs) return 'silent'
     return null
   }
 
-  /** Whether the tree has used the processor or started and ended processes since the last look. */
-  #busy(now: number): boolean {
-    const seconds = now - this.#cpu.at
-    if (seconds < Math.min(5, this.#spec.silentAfterMs / 8_000)) return false
+  /** Whether the tree has used the processor or started and ended processes between the last two looks; null as long as that is not known. */
+  #use(now: number): 'busy' | 'idle' | null {
+    const before = this.#cpu
+    const seconds = now - before.at
+    if (seconds < Math.min(5, this.#spec.silentAfterMs / 8_000)) return before.use
     const rows = taggedProcesses(RUN_TAG, this.#spec.runId, process.env[AGENT_TAG])
     const ticks = rows.reduce((sum, row) => sum + row.cpu, 0)
     const pids = rows.map(row => row.pid).join()
-    const before = this.#cpu
-    this.#cpu = { at: now, ticks, pids }
-    if (before.pids === '') return false
-    return pids !== before.pids || (ticks - before.ticks) / 100 > seconds * IDLE_SHARE
+    const isBusy = pids !== before.pids || (ticks - before.ticks) / 100 > seconds * IDLE_SHARE
+    this.#cpu = { at: now, ticks, pids, use: before.pids === '' ? null : isBusy ? 'busy' : 'idle' }
+    return this.#cpu.use
   }
 
   /** TERM to the whole tree, grace, KILL. The agent's exit resolves `run`; the first cause counts. */

@@ -10,6 +10,7 @@ import { agentTag, identify, isAlive, RUN_TAG, signalProcess, taggedProcesses } 
 import { runProcesses } from '../../src/system/run-processes.ts'
 import { openSupervision } from '../../src/system/supervision.ts'
 import { agentProgram, RESULT_LINE } from '../support/agent-program.ts'
+import { patience } from '../support/patience.ts'
 import { sleepingAgent } from '../support/sleeping-agent.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -93,8 +94,10 @@ test('an agent that hangs after its result is ended and the cause says so', asyn
 })
 
 test('an agent without output and processor use is ended as silent; one that computes is not', async () => {
-  const silent = stage('exec sleep 300', { silentAfterMs: 1_500 })
-  const busy = stage('end=$(( $(date +%s) + 5 )); while [ $(date +%s) -lt $end ]; do :; done', { silentAfterMs: 1_500 })
+  const silentAfterMs = patience(1_500)
+  const silent = stage('exec sleep 300', { silentAfterMs })
+  const seconds = Math.ceil((3 * silentAfterMs) / 1000)
+  const busy = stage(`end=$(( $(date +%s) + ${seconds} )); while [ $(date +%s) -lt $end ]; do :; done`, { silentAfterMs })
   await Promise.all([silent.supervision.start(silent.spec), busy.supervision.start(busy.spec)])
   const [first, second] = await Promise.all([silent.follow(), busy.follow()])
   expect(first).toMatchObject({ cause: 'silent' })
