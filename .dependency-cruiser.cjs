@@ -22,6 +22,7 @@ module.exports = {
     forbid('resolvable', 'The import names a file or package that is not there.', {}, { couldNotResolve: true }),
     forbid('core-imports-nothing', 'core is our words and rules.', { path: '^src/core/' }, { path: '^src/', pathNot: '^src/core/' }),
     forbid('children-sees-only-core', 'How programs are started is below all who start them.', { path: '^src/children/' }, { path: '^src/', pathNot: '^src/(core|children)/' }),
+    forbid('files-sees-only-core', 'How files of others are read is below all who read them.', { path: '^src/files/' }, { path: '^src/', pathNot: '^src/(core|files)/' }),
     forbid(
       'one-door-for-children',
       'Whoever starts a program does it through src/children, which decides what it gets of our environment and that it has no terminal.',
@@ -35,7 +36,7 @@ module.exports = {
         `${adapter}-sees-only-core`,
         'Adapters do not know each other; compose.ts puts them together.',
         { path: `^src/${adapter}/` },
-        { path: '^(src|hooks|bin)/', pathNot: `^src/(core|children|${adapter}${adapter === 'trackers' ? '|control-plane' : ''})/` },
+        { path: '^(src|hooks|bin)/', pathNot: `^src/(core|children|files|${adapter}${adapter === 'trackers' ? '|control-plane' : ''})/` },
       ),
     ),
     forbid(

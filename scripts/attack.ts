@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { agentfaults } from './attacks/agentfaults.ts'
 import { clients } from './attacks/clients.ts'
 import { evidence } from './attacks/evidence.ts'
+import { foreignGit } from './attacks/foreign-git.ts'
 import type { Part, Verdict } from './attacks/frame.ts'
 import { isolation } from './attacks/isolation.ts'
 import { limits } from './attacks/limits.ts'
@@ -32,6 +33,7 @@ const PARTS: Part[] = [
   trust,
   secrets,
   isolation,
+  foreignGit,
   clients,
   usersWork,
 ]

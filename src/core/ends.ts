@@ -340,7 +340,7 @@ export const ENDS = {
     counts: 'nothing',
     exitCode: 10,
     actor: 'operator',
-    says: 'the workspace is not the one in which the work began',
+    says: 'the workspace is not the one in which the work began, or git cannot read it',
     advice: 'Look at what the note names; nothing was committed from there. Then move the task back to created.',
   },
   repository_replaced: {
@@ -350,8 +350,8 @@ export const ENDS = {
     claiming: 'stops',
     exitCode: 10,
     actor: 'operator',
-    says: 'the repository is not the one in which the work began',
-    advice: 'Put its git folder back in its place, start the runner again, and move the task back to created.',
+    says: 'the repository is not the one in which the work began, or git cannot read it',
+    advice: 'Put its git folder back as it was, start the runner again, and move the task back to created.',
   },
   stopped: {
     ...base,

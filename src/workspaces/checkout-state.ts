@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { plainText } from '../files/plain-file.ts'
 import { branchTip } from './base-commit.ts'
 import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
@@ -14,7 +14,7 @@ import { type CollectedWork, readWork } from './work-report.ts'
 /** The commit that a checkout's HEAD last stood at by its own log, or null. */
 function lastSeen(gitDir: string): string | null {
   const log = join(gitDir, 'logs', 'HEAD')
-  const line = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) : undefined
+  const line = plainText(log)?.trimEnd().split('\n').at(-1)
   // Deleting the branch under HEAD ends the log with zeros; then the side before them counts.
   const [before, after] = line?.split(' ') ?? []
   return [after, before].find(sha => sha !== undefined && /[1-9a-f]/.test(sha)) ?? null

@@ -1,7 +1,8 @@
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
+import { plainText } from '../files/plain-file.ts'
 import { noteKnown } from './clone-return.ts'
 import type { Git } from './git.ts'
 import { waitForGit } from './git-at-work.ts'
@@ -34,7 +35,7 @@ export const isHalf = (path: string) => /^\.(?:making|going)-/.test(basename(pat
 export function sourceOf(path: string): string | null {
   try {
     if (!lstatSync(join(path, '.git')).isDirectory()) return null
-    return Mark.parse(JSON.parse(readFileSync(join(path, '.git', MARK), 'utf8')), { jitless: true }).source
+    return Mark.parse(JSON.parse(plainText(join(path, '.git', MARK)) ?? ''), { jitless: true }).source
   } catch {
     return null
   }
@@ -84,7 +85,7 @@ async function copyRepository(git: Git, commonDir: string, gitDir: string): Prom
 async function takeSettings(git: Git, commonDir: string, gitDir: string): Promise<void> {
   const file = join(gitDir, 'config')
   await git.ask(['config', '--file', file, '--remove-section', 'remote.origin'])
-  const own = readFileSync(file, 'utf8')
+  const own = plainText(file) ?? ''
   // First, so that what the clone says of itself comes later and counts.
   writeFileSync(file, `[include]\n\tpath = "${join(commonDir, 'config').replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"\n${own}`)
   for (const line of SETTINGS) await git.run(['config', '--file', file, ...line.split('=')])

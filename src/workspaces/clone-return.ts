@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { plainText } from '../files/plain-file.ts'
 import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
 import { quoted } from './names.ts'
@@ -123,7 +124,7 @@ async function allRefs(git: Git): Promise<Refs> {
 
 function readKnown(gitDir: string): Refs {
   const file = join(gitDir, KNOWN)
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
+  const lines = (plainText(file) ?? '').split('\n').filter(Boolean)
   return new Map(lines.map(line => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]))
 }
 

@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
+import { plainText } from '../files/plain-file.ts'
 import type { Repository } from './repository.ts'
 
 /** Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
@@ -12,7 +13,7 @@ export function excludeFolder(repository: Repository, folder: string): void {
     .replace(/[\\*?[\]]/g, '\\$&')
     .replace(/ $/, '\\ ')}/`
   const file = join(repository.commonDir, 'info', 'exclude')
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const text = plainText(file) ?? ''
   if (text.split(/\r?\n/).includes(line)) return
   mkdirSync(dirname(file), { recursive: true })
   appendFileSync(file, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)

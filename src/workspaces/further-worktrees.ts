@@ -4,9 +4,10 @@ import { keepLooseCommits } from './checkout-state.ts'
 import { asGitFailure } from './failures.ts'
 import { keepCheckout } from './keep-checkout.ts'
 import { gitAt, type Place } from './place.ts'
-import { gitFolderOf } from './repository.ts'
+import { commonOf, gitFolderOf } from './repository.ts'
 import { readStatus } from './status.ts'
 import { somePaths } from './users-paths.ts'
+import { waitingAtTop, waitingIn } from './waiting-files.ts'
 import { realPath, worktreesIn } from './worktree-list.ts'
 
 type Worktree = ReturnType<typeof worktreesIn>[number]
@@ -32,8 +33,10 @@ const shown = ({ path, branch }: Worktree) => `${path} (${branch === null ? 'on 
 async function contentOf(place: Place, { path, admin }: Worktree): Promise<string> {
   if (!existsSync(path)) return ', and its folder is gone'
   // Settings of its own, or a `.git` that leads elsewhere, would run what the agent likes.
-  if (existsSync(join(admin, 'config.worktree')) || gitFolderOf(path) !== realPath(admin))
-    return ', and was not looked into, since git has other settings there'
+  const isOurs = gitFolderOf(path) === realPath(admin) && commonOf(admin) === place.repository.commonDir
+  const waiting = waitingIn(admin) ?? waitingAtTop(path)
+  if (waiting !== null) return `, and was not looked into: ${waiting}`
+  if (existsSync(join(admin, 'config.worktree')) || !isOurs) return ', and was not looked into, since git has other settings there'
   try {
     const git = gitAt(place, path)
     const status = await readStatus(git, { ignored: true })

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync }
 import { dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
+import { plainText } from '../files/plain-file.ts'
 
 /**
  * The pid of a live process that works on a checkout: a git that stands in it or was started for it, or any process that holds
@@ -47,8 +48,8 @@ export async function waitForGit(checkout: string, ms: number): Promise<void> {
  */
 export async function clearStaleLocks(gitDir: string, checkout: string): Promise<void> {
   for (const name of ['index.lock', 'HEAD.lock']) await clearLock(join(gitDir, name), checkout, standsIn)
-  const head = readText(join(gitDir, 'HEAD')).trim()
-  const common = readText(join(gitDir, 'commondir')).trim()
+  const head = (plainText(join(gitDir, 'HEAD')) ?? '').trim()
+  const common = (plainText(join(gitDir, 'commondir')) ?? '').trim()
   if (head.startsWith('ref: ')) await clearRefLock(resolve(gitDir, common), checkout, head.slice(5))
 }
 
@@ -107,12 +108,8 @@ function stamp(file: string) {
 }
 
 function read(pid: string, file: string): string {
-  return readText(`/proc/${pid}/${file}`)
-}
-
-function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
     return ''
   }

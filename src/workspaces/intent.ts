@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import * as z from 'zod'
 import { readJson } from '../core/json.ts'
+import { plainText } from '../files/plain-file.ts'
 import { runFile, runsWith } from './run-files.ts'
 
 const Intent = z.object({
@@ -21,9 +22,8 @@ const fileOf = (commonDir: string, runId: string) => runFile(commonDir, runId, '
 /** The run's intent; null when there is none that can be read. */
 export function readIntent(commonDir: string, runId: string): Intent | null {
   const file = fileOf(commonDir, runId)
-  if (!existsSync(file)) return null
   try {
-    return Intent.parse(readJson(readFileSync(file, 'utf8')), { jitless: true })
+    return Intent.parse(readJson(plainText(file) ?? ''), { jitless: true })
   } catch {
     return null
   }

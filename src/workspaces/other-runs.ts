@@ -1,4 +1,5 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync, statSync } from 'node:fs'
+import { plainText } from '../files/plain-file.ts'
 import { readIntents } from './intent.ts'
 import { otherPictures, othersFileOf } from './picture.ts'
 import type { Place } from './place.ts'
@@ -23,13 +24,16 @@ export function otherRuns({ repository, request }: Place): OtherRuns {
 }
 
 const MOST_BYTES = 1024 ** 2
-const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+const mayGrow = (file: string) => {
+  const entry = statSync(file, { throwIfNoEntry: false })
+  return entry === undefined || (entry.isFile() && entry.size <= MOST_BYTES)
+}
 
 /** Notes for all runs that go on where one worked that is ending, before its own traces go. */
 export function noteForOthers(commonDir: string, runId: string, { path, branch }: RunPlace): void {
   for (const { picture, others } of otherPictures(commonDir, runId)) {
     // The picture of a run that never came back is not written to for ever.
-    if (sizeOf(others) > MOST_BYTES) continue
+    if (!mayGrow(others)) continue
     // Begun anew, so that a line that a kill or a full disk has cut takes none with it.
     appendFileSync(others, `\n${JSON.stringify({ path, branch })}\n`)
     // That run has ended meanwhile, and reads no more.
@@ -39,7 +43,7 @@ export function noteForOthers(commonDir: string, runId: string, { path, branch }
 
 function noted(commonDir: string, runId: string): RunPlace[] {
   const file = othersFileOf(commonDir, runId)
-  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').flatMap(placeIn) : []
+  return (plainText(file) ?? '').split('\n').flatMap(placeIn)
 }
 
 /** What a line notes; nothing where it is torn. */

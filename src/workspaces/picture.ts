@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { plainBytes, plainText } from '../files/plain-file.ts'
 import { textOf } from './file-names.ts'
 import { hiddenFiles, stampAt } from './hidden-files.ts'
 import { flagsOf } from './index-flags.ts'
@@ -67,7 +68,7 @@ export function readPicture({ repository, request }: Place): Picture | null {
 /** The same by the git folder, without opening the repository. */
 export function pictureAt(commonDir: string, runId: string): Picture | null {
   try {
-    return Picture.parse(JSON.parse(readFileSync(fileIn(commonDir, runId), 'utf8')), { jitless: true })
+    return Picture.parse(JSON.parse(plainText(fileIn(commonDir, runId)) ?? ''), { jitless: true })
   } catch {
     return null
   }
@@ -162,7 +163,10 @@ function furtherSettings({ repository }: Place, { path }: WorkspaceRecord): Reco
   const own = gitFolderOf(path)
   const folders = [...new Set([repository.commonDir, ...(own ? [own] : [])])]
   const files = folders.flatMap(folder => ['config', 'config.worktree'].map(name => join(folder, name)))
-  const text = (file: string) => (existsSync(file) ? textOf(readFileSync(file)) : null)
+  const text = (file: string) => {
+    const bytes = plainBytes(file)
+    return bytes && textOf(bytes)
+  }
   return Object.fromEntries(files.filter(file => file !== join(repository.commonDir, 'config')).map(file => [file, text(file)]))
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { plainBytes } from '../files/plain-file.ts'
 import { bytesOf, textOf } from './file-names.ts'
 import { type Git, openGit } from './git.ts'
 import { changePicture, pictureAt } from './picture.ts'
@@ -60,13 +61,22 @@ async function steered(workspace: WorkspaceRecord, runId: string): Promise<Steer
 
 function isSame(file: string, before: string | null): boolean {
   const entry = lstatSync(file, { throwIfNoEntry: false })
-  return entry ? entry.isFile() && textOf(readFileSync(file)) === before : before === null
+  return entry ? entry.isFile() && textIn(file) === before : before === null
+}
+
+function textIn(file: string): string | null {
+  const bytes = plainBytes(file)
+  return bytes && textOf(bytes)
 }
 
 async function steering(before: string, file: string): Promise<string[] | null> {
-  if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) return before === '' ? [] : null
+  const entry = lstatSync(file, { throwIfNoEntry: false })
+  if (!entry) return before === '' ? [] : null
+  if (!entry.isFile()) return null
+  const text = textIn(file)
+  if (text === null) return null
   const git = outside()
-  const [were, are] = await Promise.all([settingsIn(git, before), settingsIn(git, textOf(readFileSync(file)))])
+  const [were, are] = await Promise.all([settingsIn(git, before), settingsIn(git, text)])
   if (were === null || are === null) return null
   const remotes = new Set([...were.keys()].flatMap(name => /^remote\.(.+)\.[^.]+$/.exec(name)?.[1] ?? []))
   return unlike(were, are).filter(name => !isGits(name, remotes))

@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { plainText } from '../files/plain-file.ts'
 import type { Git } from './git.ts'
 import type { Repository } from './repository.ts'
 
@@ -50,13 +51,13 @@ async function stashEntries(git: Git, top: string): Promise<string[]> {
 /** The refs of `packed-refs` and over them those that are files of their own; null when one of them is none of ours to read. */
 async function refsInFiles(commonDir: string): Promise<Map<string, string> | null> {
   const refs = new Map<string, string>()
-  for (const line of (await textIn(join(commonDir, 'packed-refs'))).split('\n')) {
+  for (const line of textIn(join(commonDir, 'packed-refs')).split('\n')) {
     const found = /^([0-9a-f]{40,64}) (refs\/(?:(?:heads|tags|replace)\/.+|stash))$/.exec(line)
     if (found) refs.set(found[2]!, found[1]!)
   }
   const loose = (await Promise.all([HEADS, ...FURTHER].map(async folder => await looseIn(commonDir, folder)))).flat()
   for (const ref of [...loose, 'refs/stash']) {
-    const text = (await textIn(join(commonDir, ref))).trim()
+    const text = textIn(join(commonDir, ref)).trim()
     // One that points to another ref.
     if (text.startsWith('ref:')) return null
     if (text !== '') refs.set(ref, text)
@@ -75,6 +76,10 @@ async function namesIn(folder: string): Promise<string[]> {
   return await readdir(folder).catch(() => [])
 }
 
-async function textIn(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch(() => '')
+function textIn(file: string): string {
+  try {
+    return plainText(file) ?? ''
+  } catch {
+    return ''
+  }
 }

@@ -1,7 +1,9 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { plainText } from '../files/plain-file.ts'
 import type { Git } from './git.ts'
+import { waitingAt, waitingAtTop, waitingIn } from './waiting-files.ts'
 
 /** A git repository as seen from one of its checkouts. All paths are real and absolute. */
 export interface Repository {
@@ -18,11 +20,12 @@ export interface Repository {
 
 /**
  * The repository that a folder belongs to, or null when there is none. A repository that git refuses to open (a foreign
- * owner, a broken file) is a GIT_FAILED and never taken for "no repository", which would leave work without protection.
+ * owner, a broken file), or at which it would wait for ever, is a GIT_FAILED and never taken for "no repository", which would leave work without protection.
  */
 export async function findRepository(git: Git): Promise<Repository | null> {
   if (!existsSync(git.cwd)) throw new RunnerError('GIT_FAILED', `the folder ${git.cwd} does not exist`)
   const folder = realpathSync.native(git.cwd)
+  refuseWaiting(folder)
   const known = found.get(folder)
   if (known && isStill(known, folder)) return known
   let answer: string
@@ -42,6 +45,17 @@ export async function findRepository(git: Git): Promise<Repository | null> {
   if (found.size > 1_000) found.clear()
   found.set(folder, repository)
   return repository
+}
+
+function refuseWaiting(folder: string): void {
+  let top = folder
+  while (!existsSync(join(top, '.git')) && dirname(top) !== top) top = dirname(top)
+  const gitDir = existsSync(join(top, '.git')) ? gitFolderOf(top) : folder
+  const waiting =
+    waitingAt(join(top, '.git')) ??
+    waitingAtTop(top) ??
+    [gitDir, gitDir && commonOf(gitDir)].map(one => one && waitingIn(one)).find(Boolean)
+  if (waiting) throw new RunnerError('GIT_FAILED', `${waiting}, and git would wait for it for ever`)
 }
 
 /** What git said before, by folder; asked again when the folders no longer say the same. */
@@ -68,7 +82,7 @@ export function gitFolderOf(checkout: string): string | null {
   const dotGit = join(checkout, '.git')
   try {
     if (statSync(dotGit).isDirectory()) return realpathSync.native(dotGit)
-    const target = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]
+    const target = /^gitdir: (.+)$/m.exec(plainText(dotGit) ?? '')?.[1]
     return target ? realpathSync.native(resolve(checkout, target)) : null
   } catch {
     return null
@@ -81,6 +95,18 @@ export function hasHooks({ hooks }: Repository): boolean {
     return readdirSync(hooks).some(name => !name.endsWith('.sample'))
   } catch {
     return false
+  }
+}
+
+/** The git folder that a checkout's git folder shares with others; null when it cannot be told. */
+export function commonOf(gitDir: string): string | null {
+  try {
+    const file = join(gitDir, 'commondir')
+    if (!existsSync(file)) return realpathSync.native(gitDir)
+    const named = plainText(file)?.trim()
+    return named ? realpathSync.native(resolve(gitDir, named)) : null
+  } catch {
+    return null
   }
 }
 

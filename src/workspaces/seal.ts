@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
-import { gitFolderOf, PUT_ASIDE } from './repository.ts'
+import { plainText } from '../files/plain-file.ts'
+import { commonOf, gitFolderOf, PUT_ASIDE } from './repository.ts'
 import { RunPlace, runFile, runsWith } from './run-files.ts'
+import { waitingAtTop, waitingIn } from './waiting-files.ts'
 import { realPath } from './worktree-list.ts'
 
 /*
@@ -62,7 +64,14 @@ export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = f
     const how = existsSync(seal.repository) ? 'is not the one in which the work began' : 'is gone'
     return { what: 'repository', says: `the repository's git folder ${seal.repository} ${how}` }
   }
-  const fault = existsSync(path) ? faultAt(workspace, seal, gitDir => isSealed(gitDir, seal.folderNumber, path)) : null
+  const waiting = waitingIn(seal.repository, PUT_BACK) ?? waitingAtTop(workspace.repo)
+  if (waiting !== null) return { what: 'repository', says: waiting }
+  if (!existsSync(path)) return null
+  const own = gitFolderOf(path)
+  const fault =
+    faultAt(workspace, seal, gitDir => isSealed(gitDir, seal.folderNumber, path)) ??
+    waitingAtTop(path) ??
+    (own && own !== seal.repository ? waitingIn(own, PUT_BACK) : null)
   if (fault === null) return null
   return { what: workspace.kind === 'in-place' ? 'repository' : 'workspace', says: fault }
 }
@@ -92,20 +101,13 @@ function faultAt({ kind, path }: WorkspaceRecord, seal: Seal, isSealed: (gitDir:
   return kind === 'worktree' && !leadsBack(gitDir, dotGit) ? `${dotGit} leads to the git folder of another worktree` : null
 }
 
-/** The git folder that a checkout's git folder shares with others. */
-function commonOf(gitDir: string): string | null {
-  try {
-    const file = join(gitDir, 'commondir')
-    return realpathSync.native(existsSync(file) ? resolve(gitDir, readFileSync(file, 'utf8').trim()) : gitDir)
-  } catch {
-    return null
-  }
-}
+/** Settings are put back before any git works there. */
+const PUT_BACK = ['config', 'config.worktree']
 
 function leadsBack(admin: string, dotGit: string): boolean {
   try {
-    const target = resolve(admin, readFileSync(join(admin, 'gitdir'), 'utf8').trim())
-    return realPath(dirname(target)) === realPath(dirname(dotGit))
+    const target = plainText(join(admin, 'gitdir'))?.trim()
+    return target !== undefined && realPath(dirname(resolve(admin, target))) === realPath(dirname(dotGit))
   } catch {
     return false
   }
@@ -120,7 +122,7 @@ interface SealFile {
 
 function readSeal(gitDir: string, runId: string): SealFile | null {
   try {
-    const [text = '', holder = '', place = ''] = readFileSync(sealIn(gitDir, runId), 'utf8').split('\n')
+    const [text = '', holder = '', place = ''] = (plainText(sealIn(gitDir, runId)) ?? '').split('\n')
     return text === '' ? null : { text, holder, place: placeIn(place) }
   } catch {
     return null

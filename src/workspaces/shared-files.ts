@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Dirent } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { type Dirent, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { plainBytes, readPlainFile } from '../files/plain-file.ts'
 import { textOf } from './file-names.ts'
 import type { Git } from './git.ts'
 import type { Repository } from './repository.ts'
 
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
 const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']
+
+/** Of a larger one its size must do. */
+const MOST_BYTES = 64 * 1024 ** 2
 
 /** What steers git in all checkouts of a repository. */
 export interface SharedFiles {
@@ -21,23 +25,22 @@ export interface SharedFiles {
 export async function readShared({ commonDir }: Repository): Promise<SharedFiles> {
   const hooks = await readdir(join(commonDir, 'hooks'), { withFileTypes: true }).catch((): Dirent[] => [])
   const names = [...SHARED, ...hooks.filter(({ name }) => !name.endsWith('.sample')).map(({ name }) => `hooks/${name}`)]
-  const [config, ...found] = await Promise.all([
-    readFile(join(commonDir, 'config')).catch(() => Buffer.alloc(0)),
-    ...names.map(name => fingerprint(join(commonDir, name))),
-  ])
-  const files = names.map((name, at) => [name, found[at]] as const).filter(([, print]) => print !== null)
-  return { config: textOf(config), files: Object.fromEntries(files) as Record<string, string> }
+  const files = names.flatMap(name => {
+    const print = fingerprint(join(commonDir, name))
+    return print === null ? [] : [[name, print]]
+  })
+  return { config: textOf(plainBytes(join(commonDir, 'config')) ?? Buffer.alloc(0)), files: Object.fromEntries(files) }
 }
 
-async function fingerprint(file: string): Promise<string | null> {
+function fingerprint(file: string): string | null {
   try {
-    const entry = await stat(file)
-    // A pipe would never come to its end, nor would a device.
-    if (!entry.isFile()) return entry.isDirectory() ? null : 'no file'
-    const content = await readFile(file)
-    return `${createHash('sha256').update(content).digest('hex')}${entry.mode & 0o111 ? ' runs' : ''}`
+    const read = readPlainFile(file, MOST_BYTES)
+    const runs = () => (statSync(file).mode & 0o111 ? ' runs' : '')
+    if (read.is === 'file') return `${createHash('sha256').update(read.bytes).digest('hex')}${runs()}`
+    if (read.is === 'large') return `${read.size} bytes${runs()}`
+    return read.is === 'other' ? 'no file' : null
   } catch {
-    // Not there, or a folder.
+    // Not to be read, or gone since.
     return null
   }
 }

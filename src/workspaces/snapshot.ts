@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Git, GitCall } from './git.ts'
 import { copyIndex, liftFlags, readIndex } from './index-flags.ts'
+import { entered, leavingOut } from './links.ts'
 import { isNoRoom } from './room.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
@@ -47,6 +48,7 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
   const own = join(gitDir, 'index')
   let unseen: string | null = null
   let flags = false
+  let known: string[] | null = null
   if (from === undefined && existsSync(own)) {
     copyIndex(own, file)
     unseen = await unlessIncomplete(lift())
@@ -62,18 +64,29 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
   return { tree: (await git.run(['write-tree'], { env: index })).trim(), index, flags, incomplete }
 
   async function fill(commit = 'HEAD') {
+    known = null
     if (await git.ask(['rev-parse', '-q', '--verify', `${commit}^{commit}`])) await git.run(['read-tree', commit], { env: index })
   }
   async function lift() {
-    const { flagged } = await readIndex(git, index)
+    const { flagged, links } = await readIndex(git, index)
+    known = links
     flags = flagged.length > 0
     await liftFlags(git, flagged, index)
   }
-  function addAll(): Promise<string | null> {
+  async function addAll(): Promise<string | null> {
+    const unread = known ? null : await unlessIncomplete(readIndex(git, index).then(facts => (known = facts.links)))
+    if (unread !== null) return unread
+    const links = entered(git, known ?? [])
+    const failure = await addFiles([...repositories, ...links])
+    // A link is moved to where its repository stands; nothing else of that is asked for.
+    if (links.length === 0) return failure
+    return (await unlessIncomplete(git.run(['update-index', '-z', '--stdin'], call(links)))) ?? failure
+  }
+  function addFiles(without: string[]): Promise<string | null> {
     // What the agent wrote outside the cone of a sparse checkout is its work too.
     const sparse = existsSync(join(gitDir, 'info', 'sparse-checkout')) ? ['--sparse'] : []
-    const paths = ['.', ...repositories.map(path => `:(top,exclude,literal)${path}`)]
-    const named = repositories.length > 0 ? ['--pathspec-from-file=-', '--pathspec-file-nul'] : []
+    const paths = ['.', ...leavingOut(without)]
+    const named = without.length > 0 ? ['--pathspec-from-file=-', '--pathspec-file-nul'] : []
     return unlessIncomplete(git.run(['add', '-A', '--ignore-errors', ...sparse, ...named], call(named.length > 0 ? paths : [])))
   }
   function addHidden(): Promise<string | null> {

@@ -2,11 +2,15 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { PATCH } from './changes.ts'
+import { readIndex } from './index-flags.ts'
+import { entered, leavingOut } from './links.ts'
 import { gitAt, type Place } from './place.ts'
 import { safeRun } from './rescue.ts'
 import { dropPrivateIndex, privateIndex } from './snapshot.ts'
 import { emptyTree } from './trees.ts'
 import { adminFolders } from './worktree-list.ts'
+
+const NAMED = ['--pathspec-from-file=-', '--pathspec-file-nul']
 
 /** The name of the private index by which a run is looked at while it works. */
 export const lookOf = (runId: string) => `${safeRun(runId)}-look`
@@ -27,9 +31,13 @@ export async function diffSoFar(place: Place, workspace: WorkspaceRecord): Promi
   try {
     copyFileSync(join(folder, 'index'), env.GIT_INDEX_FILE)
     // Where it cannot note a new file, such as a repository in the checkout, the diff lacks that.
-    await git.ask(['add', '--intent-to-add', '--ignore-errors', '--', '.'], { env, slow: true })
+    const input = ['.', ...leavingOut(entered(git, (await readIndex(git, env)).links))].map(name => `${name}\0`).join('')
+    await git.ask(['add', '--intent-to-add', '--ignore-errors', ...NAMED], { env, slow: true, input })
     const from = startTree ?? base ?? (await emptyTree(git))
-    const { text } = await git.head(['diff', ...PATCH, from, '--'], place.options.diffBytes, { env, slow: true })
+    const { text } = await git.head(['diff', ...PATCH, '--ignore-submodules=dirty', from, '--'], place.options.diffBytes, {
+      env,
+      slow: true,
+    })
     return text
   } finally {
     dropPrivateIndex(folder, name)

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { redact } from '../core/redaction.ts'
+import { lookInto } from './foreign.ts'
 import type { Git } from './git.ts'
 import { hiddenFiles } from './hidden-files.ts'
 import { readStatus, type Status } from './status.ts'
@@ -54,10 +56,7 @@ export async function submodulePaths(git: Git): Promise<Set<string>> {
 export async function nestedWork(git: Git, repositories: string[]): Promise<string[]> {
   const found: string[] = []
   for (const folder of new Set(repositories)) {
-    const path = join(git.cwd, folder)
-    if (!existsSync(join(path, '.git'))) continue
-    const inner = git.at(path, { GIT_CEILING_DIRECTORIES: git.cwd })
-    if (await hasWork(inner)) found.push(folder)
+    if (existsSync(join(git.cwd, folder, '.git')) && (await hasWork(git, folder))) found.push(folder)
   }
   return found
 }
@@ -66,17 +65,18 @@ export async function nestedWork(git: Git, repositories: string[]): Promise<stri
 export async function withSources(git: Git, repositories: string[]): Promise<string[]> {
   return await Promise.all(
     repositories.map(async folder => {
-      const path = join(git.cwd, folder)
-      const urls = await git.at(path, { GIT_CEILING_DIRECTORIES: git.cwd }).ask(['config', '--get-regexp', '^remote\\..*\\.url$'])
+      const inner = await lookInto(git, folder).catch(() => null)
+      const urls = await inner?.ask(['config', '--get-regexp', '^remote\\..*\\.url$'])
       const url = urls?.split('\n')[0]?.replace(/^\S+ /, '')
-      // Without the password that may stand in it.
-      return url ? `${folder} (from ${url.replace(/^(\w+:\/\/)[^/@]*@/, '$1')})` : folder
+      return url ? `${folder} (from ${redact(url)})` : folder
     }),
   )
 }
 
-async function hasWork(git: Git): Promise<boolean> {
+/** What cannot be looked into counts as work. */
+async function hasWork(outer: Git, folder: string): Promise<boolean> {
   try {
+    const git = await lookInto(outer, folder)
     const status = await readStatus(git, { ignored: true })
     if (status.entries.length > 0 || status.head === null) return true
     const { files, incomplete } = await hiddenFiles(git.cwd, status.ignored)

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { plainText } from '../files/plain-file.ts'
 import { branchTip } from './base-commit.ts'
 import { isAncestor } from './commits.ts'
 import type { Git } from './git.ts'
@@ -81,7 +81,7 @@ async function isOwnCommit(place: Place, git: Git, gitDir: string, own: string |
 
 /** Where a checkout stood that is gone, by its git folder. */
 export async function standingOf(git: Git, gitDir: string): Promise<Standing> {
-  const head = existsSync(join(gitDir, 'HEAD')) ? readFileSync(join(gitDir, 'HEAD'), 'utf8').trim() : ''
+  const head = (plainText(join(gitDir, 'HEAD')) ?? '').trim()
   const ref = /^ref: refs\/heads\/(.+)$/.exec(head)?.[1] ?? null
   return { head: await branchTip(git, ref === null ? head : `refs/heads/${ref}`), branch: ref }
 }
@@ -89,7 +89,7 @@ export async function standingOf(git: Git, gitDir: string): Promise<Standing> {
 /** Whether a checkout's own log says that the commit was made there. */
 function isCommittedHere(gitDir: string, sha: string): boolean {
   const log = join(gitDir, 'logs', 'HEAD')
-  const lines = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []
+  const lines = (plainText(log) ?? '').split('\n')
   return lines.some(line => line.split(' ')[1] === sha && line.slice(line.indexOf('\t') + 1).startsWith('commit'))
 }
 

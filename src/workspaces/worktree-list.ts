@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { plainText } from '../files/plain-file.ts'
 import type { Git } from './git.ts'
 import { gitFolderOf, PUT_ASIDE, type Repository } from './repository.ts'
 
@@ -143,7 +144,7 @@ export function realPath(path: string): string {
 
 function firstLine(file: string): string | null {
   try {
-    return readFileSync(file, 'utf8').split('\n')[0] || null
+    return plainText(file)?.split('\n')[0] || null
   } catch {
     return null
   }

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
+import { plainText } from '../files/plain-file.ts'
 import { branchTip } from './base-commit.ts'
 import { clearStaleLocks, waitForGit } from './git-at-work.ts'
 import { hiddenFiles } from './hidden-files.ts'
@@ -70,7 +71,7 @@ export async function mendWorktree(place: Place, path: string, commit: string): 
 
 async function headOf(place: Place, admins: string[]): Promise<string | null> {
   for (const admin of admins) {
-    const head = existsSync(join(admin, 'HEAD')) ? readFileSync(join(admin, 'HEAD'), 'utf8').trim() : ''
+    const head = (plainText(join(admin, 'HEAD')) ?? '').trim()
     const commit = head.startsWith('ref: ')
       ? await branchTip(place.git, head.slice(5))
       : /^0*$/.test(head)
@@ -104,5 +105,5 @@ async function rescueFiles(place: Place, path: string, commit: string): Promise<
 /** The reason of a worktree's lock, '' without one; null when it is not locked. */
 export function readLock(admin: string): string | null {
   const file = join(admin, 'locked')
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : null
+  return existsSync(file) ? (plainText(file) ?? '').trim() : null
 }

@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../src/config/load.ts'
-import { readPlainFile } from '../../src/config/plain-file.ts'
 import { roleInstructions } from '../../src/config/role-instructions.ts'
+import { readPlainFile } from '../../src/files/plain-file.ts'
 import { tempFolder } from '../support/temp.ts'
 
 function ofOneGigabyte(path: string) {

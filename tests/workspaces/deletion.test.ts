@@ -226,7 +226,7 @@ describe('a repository that the agent made inside', () => {
     expect(end).toEqual({ kept: null, rescued: [] })
     expect(report.commits).toEqual([])
     expect(report.remarks).toContain(
-      'Repositories inside without work of their own go with the worktree and can be cloned again: lib (from https://example.com/lib).',
+      'Repositories inside without work of their own go with the worktree and can be cloned again: lib (from https://[redacted]@example.com/lib).',
     )
   })
 

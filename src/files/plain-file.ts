@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 
 /** A file as it was read, once; or why there is nothing to read, in words that follow its name. */
 export type PlainFile =
@@ -8,6 +8,7 @@ export type PlainFile =
   | { is: 'folder' | 'nowhere' | 'other'; says: string }
 
 const CHUNK = 64 * 1024
+const HUGE = 256 * 1024 ** 2
 
 /**
  * Reads a file that somebody else may have put there, up to `most` bytes. What is no file (a pipe, a device, a socket, a link to nowhere) is
@@ -29,6 +30,15 @@ export function readPlainFile(path: string, most: number): PlainFile {
   }
 }
 
+/** What stands in a file that somebody else may have put there; null where there is none, or no file, or a huge one. Throws as `readPlainFile`. */
+export function plainBytes(path: string): Buffer | null {
+  const read = readPlainFile(path, HUGE)
+  return read.is === 'file' ? read.bytes : null
+}
+
+/** The same as text. */
+export const plainText = (path: string): string | null => plainBytes(path)?.toString('utf8') ?? null
+
 function look(path: string): Stats | Exclude<PlainFile, { is: 'file' }> {
   try {
     const entry = statSync(path)
@@ -45,7 +55,7 @@ function look(path: string): Stats | Exclude<PlainFile, { is: 'file' }> {
 }
 
 /** What something is that is no file, in words. */
-function kindOf(entry: Stats): string {
+export function kindOf(entry: Stats | Dirent): string {
   if (entry.isDirectory()) return 'a folder'
   if (entry.isFIFO()) return 'a named pipe'
   if (entry.isSocket()) return 'a socket'

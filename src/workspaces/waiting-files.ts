@@ -1,0 +1,59 @@
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { kindOf } from '../files/plain-file.ts'
+
+/*
+ * Git opens the files of its folder, and those that say what it passes over, whatever they are: at a named pipe or a device in the place of one it would wait
+ * for what never comes. So it is not run where one is.
+ */
+
+/** The folders of a git folder whose files each command may open. Objects are too many to be looked at; there a time limit must do. */
+const FOLDERS = ['', 'info', 'objects/info']
+const TREES = ['refs', 'logs']
+/** What git reads at the top of a checkout. */
+const AT_TOP = ['.gitattributes', '.gitignore', '.gitmodules']
+
+/** Says which file of a git folder would have git wait for ever; null when none would. `except`: names that are put right before git works there. */
+export function waitingIn(gitDir: string, except: string[] = []): string | null {
+  const entries = [
+    ...FOLDERS.flatMap(folder => entriesIn(join(gitDir, folder), false)),
+    ...TREES.flatMap(tree => entriesIn(join(gitDir, tree), true)),
+  ]
+  for (const entry of entries) {
+    if (except.includes(entry.name) || !(isEndless(entry) || entry.isSymbolicLink())) continue
+    const waiting = waitingAt(join(entry.parentPath, entry.name))
+    if (waiting !== null) return waiting
+  }
+  return null
+}
+
+/** The same of the files at the top of a checkout. */
+export function waitingAtTop(checkout: string): string | null {
+  return AT_TOP.map(name => waitingAt(join(checkout, name))).find(found => found !== null) ?? null
+}
+
+/** The same of one file. */
+export function waitingAt(path: string): string | null {
+  const stats = statOf(path)
+  return stats && isEndless(stats) && realpathSync.native(path) !== '/dev/null' ? `${path} is ${kindOf(stats)}, not a file` : null
+}
+
+/** Null for what is gone, or a link that leads nowhere. */
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path)
+  } catch {
+    return null
+  }
+}
+
+/** A socket is none: git cannot open it, and its own daemon has one there. */
+const isEndless = (entry: Dirent | Stats) => entry.isFIFO() || entry.isCharacterDevice() || entry.isBlockDevice()
+
+function entriesIn(folder: string, recursive: boolean): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true, recursive })
+  } catch {
+    return []
+  }
+}
