@@ -58,8 +58,9 @@ url=$HEADLESS_PM_API_URL/api/v1
 api() { curl -fsS -H "X-API-Key: $HEADLESS_PM_API_KEY" -H 'Content-Type: application/json' "$@"; }
 mine() { api "$url/tasks?status=$1&role=backend_dev" | grep -q '"locked_by":"shell"'; }
 hook() { AGENT_RUNNER_RUN_ID=$run "$HOOKS/$1" <"$files/hook.json" >"$files/$1.log" 2>&1; }
-state() { git status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=dirty >/dev/null; }
-kept() { git for-each-ref "refs/agent-runner/$run/" >/dev/null; }
+state() { git status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=dirty --ignored=matching >/dev/null; }
+hidden() { git ls-files -v -s -z >/dev/null; }
+kept() { ls .git/refs/agent-runner/$run >/dev/null 2>&1 || grep -qs "refs/agent-runner/$run/" .git/packed-refs || :; }
 # Ends what carries the tag of the run: shell commands of an agent live on in sessions of their own, where no group reaches them.
 nothing_left() {
   for left in $(grep -ls "AGENT_RUNNER_RUN_ID=$run" /proc/[0-9]*/environ); do left=\${left#/proc/}; kill -9 "\${left%/environ}" 2>/dev/null || :; done
@@ -87,11 +88,12 @@ hook pre_task
 cd "$REPO"
 branch=feature/task-$id
 git rev-parse --is-inside-work-tree --is-bare-repository --absolute-git-dir --git-common-dir --show-cdup >/dev/null
-git worktree list --porcelain >/dev/null
-git check-ref-format --branch "$branch" >/dev/null
 git for-each-ref "refs/heads/$branch" "refs/remotes/origin/$branch" refs/remotes/origin/HEAD >/dev/null
 grep -qxF /.worktrees/ .git/info/exclude || echo /.worktrees/ >>.git/info/exclude
-git rev-parse -q --verify "refs/heads/$branch^{commit}" >/dev/null || true
+git config -z --get-regexp '^(remote|branch)\.' >/dev/null || true
+# How the repository looks before the agent, in what no commit shows: uncommitted, ignored, hidden by flags of the index.
+state
+hidden
 git worktree add --quiet --no-track -b "$branch" ".worktrees/task-$id" main
 cd ".worktrees/task-$id"
 
@@ -104,7 +106,8 @@ grep -q '"is_error":false' "$files/stdout.jsonl"
 # What it did, once nothing of it can write any more; and the word to the PM, if the task is still ours.
 nothing_left
 state
-kept
+hidden
+(cd "$REPO" && state && kept)
 mine under_work
 api -X PUT "$url/tasks/$id/status?agent_id=shell" -d '{"status":"dev_done","notes":"done by hand"}' >/dev/null
 hook post_task
@@ -112,7 +115,6 @@ hook post_task
 # Away with the worktree, when nothing in it can be lost: uncommitted files, repositories inside, processes.
 nothing_left
 state
-git ls-files -s -z >/dev/null
 cd "$REPO"
 git worktree remove ".worktrees/task-$id"
 kept

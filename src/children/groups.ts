@@ -70,6 +70,18 @@ export function removeEmptyGroup(names: readonly string[]): void {
   if (place !== null) removeBelow(join(place, ...names))
 }
 
+/** Removes a group that is there and has neither members nor groups below it; answers whether it was so. */
+export function endedGroup(names: readonly string[]): boolean {
+  const place = groupPlace()
+  if (place === null) return false
+  try {
+    rmdirSync(join(place, ...names))
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Removes a group and those below it, as far as they have no members. Who has just ended counts for a moment longer, which is waited for. */
 export async function removeGroup(names: readonly string[]): Promise<void> {
   const place = groupPlace()

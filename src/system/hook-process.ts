@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import type { Entries } from '../children/environment.ts'
-import { callGroup, removeEmptyGroup, removeGroup } from '../children/groups.ts'
+import { callGroup, endedGroup, removeEmptyGroup, removeGroup } from '../children/groups.ts'
 import { signalGroup, startChild } from '../children/start.ts'
 import { CALL_TAG, endTagged } from './processes.ts'
 
@@ -55,16 +55,21 @@ export async function runHookProcess(call: HookCall, signal: AbortSignal): Promi
     if (exit.startError) return exit
     // Not only after a kill: what a hook forked must not work on, hold files or fill the log once its turn is over.
     signalGroup(started, 'SIGKILL')
-    await endTagged(CALL_TAG, call.id, 0).catch(() => {
-      exit.stuck = true
-    })
-    await removeGroup(groupsOf(call))
+    // Its group has held whatever it started; without one, or with a member left, all processes are looked through.
+    if (!endedGroup(groupsOf(call))) await endLeft(call, exit)
     if (call.group !== null) removeEmptyGroup([call.group])
     if (fstatSync(output).size > call.logBytes) ftruncateSync(output, call.logBytes)
     return exit
   } finally {
     closeSync(output)
   }
+}
+
+async function endLeft(call: HookCall, exit: HookExit): Promise<void> {
+  await endTagged(CALL_TAG, call.id, 0).catch(() => {
+    exit.stuck = true
+  })
+  await removeGroup(groupsOf(call))
 }
 
 const groupsOf = ({ id, group }: HookCall) => [...(group === null ? [] : [group]), callGroup(id)]

@@ -53,7 +53,8 @@ export async function chooseBranch(place: Place, around: Surroundings, path: str
   const own = branchesFor(request.task.id, request.runId)
   const named = request.task.branch
   const here = worktrees.find(one => realPath(one.path) === repository.root)
-  const head = here?.head ? { branch: here.branch, commit: here.head } : undefined
+  const tip = here?.branch ? refs.tips.get(`refs/heads/${here.branch}`)?.sha : here?.head
+  const head = here && tip ? { branch: here.branch, commit: tip } : undefined
   let asked: Promise<Base> | undefined
   const base = () => (asked ??= baseOf(git, options.baseBranch, head && { refs, head }))
 

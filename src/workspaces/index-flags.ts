@@ -26,6 +26,8 @@ export interface IndexFacts {
   flagged: Flagged[]
   /** The paths at which it has a repository of its own. */
   links: string[]
+  /** The names in its topmost folder. */
+  tops: Set<string>
 }
 
 /** Asks git only where the file of the index may be another one than at the last time. */
@@ -56,9 +58,11 @@ function stampOfIndex(checkout: string): string | null {
 
 const CLOCK_TICK_MS = 20
 
+const topOf = (path: string) => path.split('/', 1)[0] ?? path
+
 /** Without what a sparse checkout leaves out. */
-function present(git: Git, { flagged, links }: IndexFacts): IndexFacts {
-  return { flagged: flagged.filter(({ path, skipped }) => !skipped || isThere(git.cwd, path)), links }
+function present(git: Git, { flagged, ...rest }: IndexFacts): IndexFacts {
+  return { ...rest, flagged: flagged.filter(({ path, skipped }) => !skipped || isThere(git.cwd, path)) }
 }
 
 async function askIndex(git: Git, env: Record<string, string>): Promise<IndexFacts> {
@@ -72,7 +76,8 @@ async function askIndex(git: Git, env: Record<string, string>): Promise<IndexFac
     const at = line.indexOf('\t')
     return { path: line.slice(at + 1), entry: line.slice(2, at), assumed, skipped }
   })
-  return { flagged, links }
+  const tops = new Set(lines.map(line => topOf(line.slice(line.indexOf('\t') + 1))))
+  return { flagged, links, tops }
 }
 
 function isThere(top: string, path: string): boolean {

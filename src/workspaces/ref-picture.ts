@@ -1,8 +1,9 @@
+import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { plainText } from '../files/plain-file.ts'
 import type { Git } from './git.ts'
-import type { Repository } from './repository.ts'
+import { type Repository, refsAreFiles } from './repository.ts'
 
 /** Where the branches of a repository stand, and what is in `git stash`, the latest first. */
 export interface RefPicture {
@@ -13,8 +14,8 @@ export interface RefPicture {
 }
 
 /** Reads both. Without git where the refs are files, since it is asked at the beginning and the end of every run. */
-export async function readRefs(git: Git, { commonDir }: Repository): Promise<RefPicture> {
-  const inFiles = (await namesIn(commonDir)).includes('reftable') ? null : await refsInFiles(commonDir)
+export async function readRefs(git: Git, repository: Repository): Promise<RefPicture> {
+  const inFiles = refsAreFiles(repository) ? await refsInFiles(repository.commonDir) : null
   const refs = inFiles ?? (await refsOfGit(git))
   const top = refs.get('refs/stash')
   const branches = [...refs].flatMap(([ref, sha]) => (ref.startsWith(HEADS) ? [[ref.slice(HEADS.length), sha] as const] : []))
@@ -26,10 +27,12 @@ export async function readRefs(git: Git, { commonDir }: Repository): Promise<Ref
   }
 }
 
-/** Whether there is surely no ref below a folder of refs, by files alone; false also where refs are no files. */
-export async function isWithoutRefs({ commonDir }: Repository, folder: string): Promise<boolean> {
-  if ((await namesIn(commonDir)).includes('reftable') || (await namesIn(join(commonDir, folder))).length > 0) return false
-  return !(await textIn(join(commonDir, 'packed-refs'))).includes(` ${folder}`)
+/** Whether there is surely no such ref and none below it, by files alone; false where refs are no files. */
+export async function isNoRef(repository: Repository, ref: string): Promise<boolean> {
+  const { commonDir } = repository
+  const loose = lstatSync(join(commonDir, ref), { throwIfNoEntry: false })
+  const isFree = !loose || (loose.isDirectory() && (await namesIn(join(commonDir, ref))).length === 0)
+  return isFree && refsAreFiles(repository) && !(await textIn(join(commonDir, 'packed-refs'))).includes(` ${ref}`)
 }
 
 const HEADS = 'refs/heads/'

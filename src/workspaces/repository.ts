@@ -89,6 +89,9 @@ export function gitFolderOf(checkout: string): string | null {
   }
 }
 
+/** Whether branches and tags are files in its git folder, as `HEAD` is; else only git can read them. */
+export const refsAreFiles = ({ commonDir }: Pick<Repository, 'commonDir'>) => !existsSync(join(commonDir, 'reftable'))
+
 /** Whether git may find a hook to run there. */
 export function hasHooks({ hooks }: Repository): boolean {
   try {

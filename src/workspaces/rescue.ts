@@ -1,6 +1,6 @@
 import type { Git } from './git.ts'
 import type { Place } from './place.ts'
-import { isWithoutRefs } from './ref-picture.ts'
+import { isNoRef } from './ref-picture.ts'
 import { treeChanges } from './trees.ts'
 
 /** A commit under `refs/agent-runner/{run}/` that holds work which is on no branch. */
@@ -18,15 +18,13 @@ export function safeRun(runId: string): string {
 /** What is kept for a run, oldest first; the user's state before it (`start`) comes last. */
 export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
   const format = '%(refname) %(objectname) %(tree)'
-  const output = await git.run(['for-each-ref', `--format=${format}`, folderFor(runId)])
+  const output = await git.run(['for-each-ref', `--format=${format}`, `refs/agent-runner/${safeRun(runId)}/`])
   const found = output.split('\n').filter(Boolean)
   return found
     .map(line => line.split(' ') as [string, string, string])
     .map(([ref, sha, tree]) => ({ ref, sha, tree }))
     .sort((a, b) => numberOf(a.ref) - numberOf(b.ref))
 }
-
-const folderFor = (runId: string) => `refs/agent-runner/${safeRun(runId)}/`
 
 /** How many refs this process has made; see `listedBeside`. */
 let made = 0
@@ -40,7 +38,7 @@ export async function listedBeside<T>(
   work: () => Promise<T>,
 ): Promise<{ done: T; rescued: Rescued[] }> {
   const before = made
-  const asked = isWithoutRefs(repository, folderFor(runId)).then(none => (none ? [] : listRescued(git, runId)))
+  const asked = isNoRef(repository, `refs/agent-runner/${safeRun(runId)}`).then(none => (none ? [] : listRescued(git, runId)))
   // When the work fails too, its failure is the one that is told.
   asked.catch(() => {})
   const done = await work()

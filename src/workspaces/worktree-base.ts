@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Git } from './git.ts'
+import { readIndex } from './index-flags.ts'
 import { folderOf } from './names.ts'
 import type { Place } from './place.ts'
 import type { Repository } from './repository.ts'
@@ -43,6 +44,7 @@ async function faultWithin(git: Git, root: string, within: string): Promise<stri
   if (parts[0] === '.git') return 'it is in the git folder'
   const nested = there.find(path => existsSync(join(path, '.git')))
   if (nested) return `${nested} is a repository of its own`
+  if (!(await readIndex(git)).tops.has(parts[0]!)) return null
   const tracked = await git.ask(['ls-files', '-z', '--', ...there.map(path => relative(root, path))], {
     env: { GIT_LITERAL_PATHSPECS: '1' },
   })

@@ -2,42 +2,39 @@ import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { plainText } from '../files/plain-file.ts'
 import type { Git } from './git.ts'
-import { gitFolderOf, PUT_ASIDE, type Repository } from './repository.ts'
+import { gitFolderOf, PUT_ASIDE, type Repository, refsAreFiles } from './repository.ts'
 
 /** A checkout of the repository, as git lists it. */
 export interface ListedWorktree {
   path: string
   /** Null when it is detached, or half made. */
   branch: string | null
-  /** Null without commits, and where it was not asked for. */
+  /** The commit of a detached one; null on a branch. */
   head: string | null
   /** The reason of its lock, '' for one without; null when it is not locked. */
   lock: string | null
 }
 
-/**
- * All checkouts that git knows. Where git gives up on one half-made worktree (an empty `commondir` after a kill), the folders
- * are read without it.
- */
+/** All checkouts that git knows. It is asked only where its refs are no files, and where it does not give up on one half-made worktree. */
 export async function listWorktrees(git: Git, repository: Repository): Promise<ListedWorktree[]> {
-  const output = await git.ask(['worktree', 'list', '--porcelain'])
+  const output = refsAreFiles(repository) ? null : await git.ask(['worktree', 'list', '--porcelain'])
   if (output === null) return readWorktrees(repository)
   const blocks = output.split('\n\n').filter(block => block.startsWith('worktree '))
   return blocks.map(block => {
     const value = (name: string) => new RegExp(`^${name}(?: (.*))?$`, 'm').exec(block)
     const lock = value('locked')
-    const head = value('HEAD')?.[1] ?? ''
     return {
       path: value('worktree')?.[1] ?? '',
       branch: value('branch')?.[1]?.replace(/^refs\/heads\//, '') ?? null,
-      head: /[1-9a-f]/.test(head) ? head : null,
+      head: value('detached') ? (value('HEAD')?.[1] ?? null) : null,
       lock: lock ? (lock[1] ?? '') : null,
     }
   })
 }
 
-function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
-  const main = bare ? [] : [{ path: dirname(commonDir), branch: branchAt(commonDir), head: null, lock: null }]
+function readWorktrees({ root, gitDir, commonDir, bare }: Repository): ListedWorktree[] {
+  const path = gitDir === commonDir ? root : dirname(commonDir)
+  const main = bare ? [] : [{ path, branch: branchAt(commonDir), head: commitAt(commonDir), lock: null }]
   const others = allAdmins(commonDir).flatMap(admin => {
     const path = pathOf(admin)
     return path
@@ -45,7 +42,7 @@ function readWorktrees({ commonDir, bare }: Repository): ListedWorktree[] {
           {
             path,
             branch: branchAt(admin),
-            head: null,
+            head: commitAt(admin),
             lock: existsSync(join(admin, 'locked')) ? (firstLine(join(admin, 'locked')) ?? '') : null,
           },
         ]
@@ -116,6 +113,9 @@ export function worktreesIn(commonDir: string): { path: string; admin: string; b
     return path === null ? [] : [{ path: realPath(path), admin, branch: branchAt(admin) }]
   })
 }
+
+/** The commit that a git folder's HEAD names itself, or null. */
+const commitAt = (gitDir: string) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[0] ?? null
 
 /** The branch that a git folder's HEAD names, or null. */
 export const branchAt = (gitDir: string) => /^ref: refs\/heads\/(.+)$/.exec(firstLine(join(gitDir, 'HEAD')) ?? '')?.[1] ?? null

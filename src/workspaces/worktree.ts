@@ -10,6 +10,7 @@ import { dropIntent, writeIntent } from './intent.ts'
 import { keepCheckout } from './keep-checkout.ts'
 import { changedBefore, knownBefore, lookAround, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
+import { isNoRef } from './ref-picture.ts'
 import { hasHooks } from './repository.ts'
 import { isNoRoom } from './room.ts'
 import { conflictsOf, type Status, withConflicts } from './status.ts'
@@ -57,7 +58,8 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     const { path, branch, base, continued, remark } = choice
     writeIntent(repository.commonDir, request.runId, { kind: 'worktree', path, branch, base, continued, remark })
     // The answer of git comes while is looked for what is in the way.
-    const [whole, there] = await Promise.all([mendWorktree(place, path, base), branchTip(git, `refs/heads/${branch}`)])
+    const tip = async () => ((await isNoRef(repository, `refs/heads/${branch}`)) ? null : await branchTip(git, `refs/heads/${branch}`))
+    const [whole, there] = await Promise.all([mendWorktree(place, path, base), tip()])
     if (whole) return
     await clearRefLock(repository.commonDir, path, `refs/heads/${branch}`)
     try {
