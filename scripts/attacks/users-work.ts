@@ -146,6 +146,33 @@ export const usersWork: Part = {
     beside('committed, and thrown away with the commit', `git add -A; ${COMMIT} -m all; git reset -q --hard HEAD~1`, isBack),
     beside('wiped, by an agent that fails in the end', `git reset -q --hard; git clean -qfd; ${FREE}; git stash -q`, isBack),
     {
+      name: 'commits from before the run that only a tag has, with what is uncommitted now: the tag stays as it was',
+      async run(stage) {
+        stage.write('repo/notes.txt', 'my notes\n')
+        stage.git('checkout', '-q', '--detach')
+        stage.git('add', '-A')
+        stage.git('commit', '-q', '-m', 'my own')
+        stage.git('tag', 'plain')
+        stage.git('tag', '-a', '-m', 'old', 'old')
+        stage.git('checkout', '-q', 'main')
+        stage.write('repo/notes.txt', 'my notes\n')
+        const before = stage.git('show-ref', '--tags')
+        stage.shellAgent(`git checkout -q -f old; git checkout -q main; ${FREE}; result`)
+        const id = await stage.task('Write it', '--complexity', 'minor')
+        const { code } = await stage.single(['--dirty-in-place', 'allow'])
+        const { notes } = await stage.taskNow(id)
+        const after = stage.git('show-ref', '--tags')
+        return verdict(
+          {
+            'the task ended well': code === 0,
+            'the tags stand': before === after,
+            'nothing is said of them': !/made again without/.test(notes),
+          },
+          `exit ${code}`,
+        )
+      },
+    },
+    {
       name: 'a file of the user, edited by the agent, keeps both versions: the command in the note brings the old one back',
       async run(stage) {
         leaveWork(stage)

@@ -14,7 +14,7 @@ import { identityEnv } from './identity.ts'
 import { flagAgain } from './index-flags.ts'
 import { moveAway } from './move-away.ts'
 import { withoutNoise } from './noise.ts'
-import { lookAround, readPicture, seeCheckout, takePicture } from './picture.ts'
+import { knownCommits, lookAround, readPicture, seeCheckout, takePicture } from './picture.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { unfinishedOperation } from './repository.ts'
 import { commitTree, safeRun, startRef } from './rescue.ts'
@@ -104,6 +104,9 @@ export async function prepareInPlace(place: Place, fallback: string | null): Pro
   }
 }
 
+const UNSPLIT =
+  'What the repository looked like before the agent began is no longer known, so no commit was searched for uncommitted changes of yours.'
+
 /** Commits what the agent changed after a success, never what the user had changed before, and reports what was done. */
 export async function collectInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<CollectedWork> {
   const { repository } = place
@@ -121,9 +124,10 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
     if (open.length > 0) remarks.push(`Left uncommitted by the agent: ${somePaths(open)}${withConflicts(status)}.`)
   }
   if (workspace.startTree !== null && workspace.dirtyAtStart.length > 0) {
-    const { staged = [], branches = {} } = readPicture(place) ?? {}
     const { base, startTree } = workspace
-    remarks.push(...(await splitOutUsers(place, { git, base, known: Object.values(branches), isUsers, startTree, staged })))
+    const picture = readPicture(place)
+    const known = picture && knownCommits(picture)
+    remarks.push(...(known ? await splitOutUsers(place, { git, base, known, isUsers, startTree, staged: picture.staged }) : [UNSPLIT]))
     remarks.push(...(await giveBack(place, workspace, left)))
     left = (await readCheckout(git, gitDir, workspace)).status
   }

@@ -7,7 +7,7 @@ export interface Beside {
   git: Git
   /** The commit that the work began on; null for none. */
   base: string | null
-  /** Commits that were on branches before. */
+  /** What branches, tags and `git stash` held before. */
   known: string[]
   isUsers: (path: string) => boolean
   /** The tree of the checkout before the agent began. */

@@ -74,6 +74,11 @@ export function pictureAt(commonDir: string, runId: string): Picture | null {
   }
 }
 
+/** What held commits before the agent began: they are not the run's. Null where the picture does not show it all. */
+export function knownCommits({ branches, tags, stash }: Picture): string[] | null {
+  return tags === undefined ? null : [...new Set([...Object.values(branches), ...Object.values(tags), ...stash])]
+}
+
 /** Notes something in the picture that is there. */
 export function changePicture(commonDir: string, runId: string, change: (picture: Picture) => Picture): void {
   const picture = pictureAt(commonDir, runId)

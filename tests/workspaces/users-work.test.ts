@@ -193,6 +193,71 @@ describe('commits that stay as they are', () => {
   })
 })
 
+describe('commits that were there before the agent', () => {
+  /** Commits that hold just what is uncommitted now, and that only `refs` hold. */
+  function withOldWork(refs: (repo: string) => void) {
+    const repo = gitRepo({ 'first.txt': 'first\n', 'free.txt': 'free\n' })
+    git(repo, 'checkout', '-q', '--detach')
+    writeFiles(repo, { 'first.txt': 'my first\n', 'new.txt': 'my new\n' })
+    git(repo, 'add', '-A')
+    git(repo, 'commit', '-q', '-m', 'my own')
+    refs(repo)
+    git(repo, 'checkout', '-q', 'main')
+    writeFiles(repo, { 'first.txt': 'my first\n', 'new.txt': 'my new\n' })
+    return repo
+  }
+
+  test.each<[string, (repo: string) => void]>([
+    ['a lightweight tag', repo => void git(repo, 'tag', 'old')],
+    ['an annotated tag', repo => void git(repo, 'tag', '-a', '-m', 'old', 'old')],
+    [
+      'a tag of a tag',
+      repo => {
+        git(repo, 'tag', '-a', '-m', 'x', 'x')
+        git(repo, 'tag', '-a', '-m', 'old', 'old', 'x')
+      },
+    ],
+    [
+      'a later commit on no branch that a tag names',
+      repo => {
+        git(repo, 'commit', '-q', '--allow-empty', '-m', 'later')
+        git(repo, 'tag', 'old')
+      },
+    ],
+  ])('and that only %s holds stay as they are, whether the agent leaves them, looks at them or goes on from them', async (_, refs) => {
+    for (const [commands, made] of [
+      [FREE, 0],
+      ['git checkout -q -f old; git checkout -q main', 0],
+      [`${FREE}; git add -A; git commit -q -m all; git tag -f moved old; git branch also old`, 1],
+    ] as const) {
+      const repo = withOldWork(refs)
+      const before = git(repo, 'show-ref', '--tags')
+      const { said } = await run(repo, commands)
+      expect(
+        git(repo, 'show-ref', '--tags')
+          .split('\n')
+          .filter(line => !line.endsWith('/moved'))
+          .join('\n'),
+      ).toBe(before)
+      expect(said.includes('made again without them')).toBe(made === 1)
+      expect(said).not.toMatch(/stay as they are|update-ref refs\/tags\/old/)
+      if (made === 1) expect(git(repo, 'rev-parse', 'also', 'moved^{commit}')).toBe(git(repo, 'rev-parse', 'old^{commit}', 'old^{commit}'))
+    }
+  })
+
+  test('and commits of the agent are not told apart once the record of before is gone: none is touched, and the note says so', async () => {
+    const repo = dirtyRepo()
+    const { workspaces } = workspacesOf(repo, { dirtyInPlace: 'allow' })
+    const workspace = await workspaces.prepare(minor)
+    agent(repo, 'git add -A; git commit -q -m all; git tag mine')
+    const head = git(repo, 'rev-parse', 'HEAD')
+    for (const file of leftovers(repo).filter(name => name.endsWith('.before.json'))) rmSync(join(repo, '.git', file))
+    const { remarks } = await workspaces.collect(workspace, minor, true)
+    expect(git(repo, 'rev-parse', 'main', 'mine').split('\n')).toEqual([head, head])
+    expect(remarks.join()).toContain('no commit was searched for uncommitted changes of yours')
+  })
+})
+
 describe('what the agent wipes of the user', () => {
   test.each<[string, string]>([
     ['git reset --hard and git clean', 'git reset -q --hard; git clean -qfd'],
