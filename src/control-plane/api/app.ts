@@ -7,6 +7,7 @@ import { authorise, type Caller, identify } from './auth.ts'
 import { Connections, closeUnread } from './connections.ts'
 import { etag } from './etag.ts'
 import { type GuardOptions, guard } from './guard.ts'
+import { IGNORED_FIELDS, ignoredFields } from './ignored.ts'
 import { limitRates, limits } from './limits.ts'
 import { refuseUnknown } from './not-found.ts'
 import { problemHandler, Refusal } from './problem.ts'
@@ -59,13 +60,15 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
   await limitRates(api, options.rateLimit)
   // After the counting, so that who guesses keys is slowed down.
   api.addHook('preParsing', authorise)
-  api.addHook('preValidation', async request => {
+  api.addHook('preValidation', async (request, reply) => {
     const { config, schema } = request.routeOptions
     const query = request.query as Record<string, unknown>
     // Where a query is read, its schema says which keys.
     if (config.needs && config.needs !== 'open' && !schema?.querystring) refuseUnknownKeys(query, [])
     if (schema?.form)
       request.body = withForm(schema.form(parsed(schema.querystring as z.ZodType<typeof query>, query, 'query')), request.body)
+    const ignored = schema?.body ? ignoredFields(schema.body as z.ZodType, request.body) : null
+    if (ignored !== null) reply.header(IGNORED_FIELDS, ignored)
   })
   api.addHook('onSend', etag)
   api.addHook('onSend', async (_request, reply) => {

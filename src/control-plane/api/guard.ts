@@ -80,7 +80,7 @@ function allow(reply: FastifyReply, origin: string): void {
     vary: 'Origin',
     'access-control-allow-methods': 'GET, POST, PATCH, PUT, DELETE',
     'access-control-allow-headers': 'Authorization, X-API-Key, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID',
-    'access-control-expose-headers': 'ETag, Link, Location, Retry-After',
+    'access-control-expose-headers': 'ETag, Ignored-Fields, Link, Location, Retry-After',
     'access-control-max-age': '600',
   })
 }

@@ -51,7 +51,7 @@ export async function openapiOf(routes: RouteOptions[], info: { version: string;
       version: info.version,
       description:
         'Create, watch, pause, resume, steer and stop runs of coding agents. Times are ISO 8601 UTC. Unknown fields in bodies are ignored, ' +
-        'unknown keys in queries are refused. ' +
+        'and the header `Ignored-Fields` of the answer names them; unknown keys in queries are refused. ' +
         'Lists are arrays, newest first; `Link: …; rel="next"` leads to the next page, which begins earlier where entries are large. ' +
         'How large, deep and many anything may be stands in `x-limits`. Problems are RFC 9457.',
       license: { name: 'MIT', identifier: 'MIT' },

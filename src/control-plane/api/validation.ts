@@ -60,8 +60,8 @@ export function withForm(form: Record<string, unknown>, body: unknown): unknown 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * A query key that nobody reads is a 422: who mistypes a filter must not take the whole list for the answer. Bodies may hold more than is read,
- * since programs send back what they were given.
+ * A query key that nobody reads is a 422: who mistypes a filter must not take the whole list for the answer. Bodies may hold more than is read
+ * (`ignored.ts`).
  */
 export function refuseUnknownKeys(query: object, known: readonly string[]): void {
   const unknown = Object.keys(query)

@@ -124,7 +124,7 @@ describe('problems', () => {
     expect(String(faults[0])).toContain('secret inside')
   })
 
-  test('each invalid place is named; unknown fields are passed over', async () => {
+  test('each invalid place is named; unknown fields are passed over, and named by a header', async () => {
     const { url } = await bare()
     const post = (body: string, type = 'application/json') =>
       ask(`${url}/thing`, { method: 'POST', body, headers: { 'content-type': type } })
@@ -141,6 +141,12 @@ describe('problems', () => {
     expect((await post('name=x', 'application/x-www-form-urlencoded')).status).toBe(415)
     const made = await post('{"name":"one","colour":"blue"}')
     expect([made.status, made.json]).toEqual([201, { name: 'one', size: 3 }])
+    expect(made.headers['ignored-fields']).toBe('colour')
+    expect((await post('{"name":"one"}')).headers['ignored-fields']).toBeUndefined()
+    expect((await post('{"nmae":"one"}')).headers['ignored-fields']).toBe('nmae')
+    const odd = await post(JSON.stringify({ name: 'one', 'ä\r\nX-Mine: 1, x': 1, '\ud800': 1, ['x'.repeat(10_000)]: 1 }))
+    expect([odd.status, odd.headers['ignored-fields']]).toEqual([201, `%C3%A4%0D%0AX-Mine:%201%2C%20x, %EF%BF%BD, ${'x'.repeat(100)}`])
+    expect(odd.headers['x-mine']).toBeUndefined()
   })
 })
 
