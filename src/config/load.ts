@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { contradictions } from './contradictions.ts'
 import { fromEnvironment, readDotEnv } from './environment.ts'
 import { type Bases, realFolder, repositoryAround } from './places.ts'
-import { findProjectFile, readProjectFile } from './project-file.ts'
+import { findProjectFile, readProjectFile, tellPassedOver } from './project-file.ts'
 import { remoteSecrets } from './remote-secrets.ts'
 import { flagName, KEYS, type Key, setting, type Values } from './schema.ts'
 import type { Z } from './setting.ts'
@@ -79,7 +79,9 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
     sources: Object.fromEntries([...settled].map(([key, { source }]) => [key, source])) as Record<Key, Source>,
     ...{ trust, leftOut },
     files: { project: project?.file.path ?? null, dotenv: dotenv?.file.path ?? null, user: userFilePath(bases.home) },
-    warnings: unread.map(({ message }) => `${message}; no setting is taken from it`),
+    warnings: [...unread.map(({ message }) => `${message}; no setting is taken from it`), tellPassedOver(bases.repo)].filter(
+      one => one !== null,
+    ),
   }
   if (problems.length === 0) problems.push(...contradictions(config))
   if (problems.some(problem => problem.kind === 'flag')) refuse(problems)

@@ -13,8 +13,16 @@ export const PROJECT_FILES = ['agent-runner.yaml', 'agent-runner.yml']
 
 /** Where a repository's project file is, whatever it is; null when it has none. */
 export function findProjectFile(repo: string): string | null {
-  return PROJECT_FILES.map(name => join(repo, name)).find(path => lstatSync(path, { throwIfNoEntry: false })) ?? null
+  return filesIn(repo)[0] ?? null
 }
+
+/** In a sentence, which of a repository's files of settings counts for nothing because another does; null where there are not several. */
+export function tellPassedOver(repo: string): string | null {
+  const [first, ...others] = filesIn(repo)
+  return others.length > 0 ? `${others.join(', ')}: is passed over, because ${first} is there too; leave one of them` : null
+}
+
+const filesIn = (repo: string) => PROJECT_FILES.map(name => join(repo, name)).filter(path => lstatSync(path, { throwIfNoEntry: false }))
 
 /** The project file with what it sets; null without one. A mistake in its YAML is a problem that names file and line. */
 export async function readProjectFile(path: string | null, problems: Problem[]): Promise<SettingsFile | null> {

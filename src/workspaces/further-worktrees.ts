@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
 import { keepLooseCommits } from './checkout-state.ts'
 import { asGitFailure } from './failures.ts'
 import { keepCheckout } from './keep-checkout.ts'
@@ -7,7 +8,6 @@ import { gitAt, type Place } from './place.ts'
 import { commonOf, gitFolderOf } from './repository.ts'
 import { readStatus } from './status.ts'
 import { somePaths } from './users-paths.ts'
-import { waitingAtTop, waitingIn } from './waiting-files.ts'
 import { realPath, worktreesIn } from './worktree-list.ts'
 
 type Worktree = ReturnType<typeof worktreesIn>[number]

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { plainText } from '../files/plain-file.ts'
+import { waitingAt, waitingAtTop, waitingIn } from '../files/waiting-files.ts'
 import type { Git } from './git.ts'
-import { waitingAt, waitingAtTop, waitingIn } from './waiting-files.ts'
 
 /** A git repository as seen from one of its checkouts. All paths are real and absolute. */
 export interface Repository {

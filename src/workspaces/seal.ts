@@ -3,9 +3,9 @@ import { existsSync, lstatSync, renameSync, rmSync, statSync, writeFileSync } fr
 import { dirname, join, resolve } from 'node:path'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
 import { plainText } from '../files/plain-file.ts'
+import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
 import { commonOf, gitFolderOf, PUT_ASIDE } from './repository.ts'
 import { RunPlace, runFile, runsWith } from './run-files.ts'
-import { waitingAtTop, waitingIn } from './waiting-files.ts'
 import { realPath } from './worktree-list.ts'
 
 /*

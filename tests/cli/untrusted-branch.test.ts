@@ -146,3 +146,22 @@ test('hooks in the head of a skill need trust in every spelling that the CLI und
   expect(code, said).toBe(0)
   expect(ran(), said).toEqual([...names].sort())
 })
+
+test('a skill in a folder below, which the CLI takes up when its agent reads there, needs trust too', async () => {
+  const read = { tools: [{ name: 'Read', input: { file_path: 'sub/a.txt' } }] }
+  const { repo, marks, program, single, add, ran } = await house([read, ...using('deep')])
+  writeFiles(repo, {
+    'sub/a.txt': 'a\n',
+    'sub/.claude/skills/deep/SKILL.md': `---\nname: deep\ndescription: d\n---\n!\`touch ${marks}/deep\`\n`,
+  })
+  git(repo, 'add', '-A')
+  git(repo, 'commit', '-qm', 'below')
+  await add()
+  const refused = await single()
+  expect([refused.code, ran()]).toEqual([78, []])
+  expect(refused.said.replace(/\s+/g, ' ')).toContain('sub/.claude/skills/deep/SKILL.md tells the agent CLI')
+  await program('trust')
+  const { code, said } = await single()
+  expect(code, said).toBe(0)
+  expect(ran(), said).toEqual(['deep'])
+})

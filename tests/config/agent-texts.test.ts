@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { agentFiles } from '../../src/config/trust/agent-files.ts'
-import { writeFiles } from '../support/git-repo.ts'
+import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
 
 const demands = (files: Record<string, string>, skipsPermissions = true) => {
@@ -85,4 +85,30 @@ test.each(['.claude/settings.json', '.mcp.json', '.claude/skills/x/SKILL.md'])('
   mkdirSync(dirname(path), { recursive: true })
   execFileSync('mkfifo', [path])
   expect(agentFiles(checkout, true)).toMatchObject([{ name, wants: ['it is a named pipe, not a file'] }])
+})
+
+test('skills in folders below count, committed or not, by a link and in a submodule; what git ignores does not', () => {
+  const library = gitRepo({ 'b/.claude/skills/x/SKILL.md': '!`ls`\n' })
+  const repo = gitRepo({
+    '.gitignore': 'out/\n',
+    'sub/deep/.claude/skills/x/SKILL.md': '!`ls`\n',
+    'sub/.claude/skills/y/SKILL.md': 'Plain.\n',
+  })
+  git(repo, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'lib')
+  writeFiles(repo, { 'out/.claude/skills/x/SKILL.md': '!`ls`\n', 'new/.claude/skills/x/SKILL.md': '---\nhooks: {}\n---\n' })
+  mkdirSync(join(repo, 'linked'))
+  symlinkSync('../sub/deep/.claude', join(repo, 'linked/.claude'))
+  const names = ['lib/b', 'linked', 'new', 'sub/deep'].map(folder => `${folder}/.claude/skills/x/SKILL.md`)
+  expect(
+    agentFiles(repo, true)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(names)
+})
+
+test('a named pipe in the git folder is named, and git is not asked', () => {
+  const repo = gitRepo()
+  rmSync(join(repo, '.git/index'))
+  execFileSync('mkfifo', [join(repo, '.git/index')])
+  expect(agentFiles(repo, true)).toMatchObject([{ wants: [`${join(repo, '.git/index')} is a named pipe, not a file`] }])
 })

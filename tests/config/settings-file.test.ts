@@ -55,3 +55,13 @@ test('a file with a byte order mark or Windows line ends is read as any other', 
   expect(config.values.claudeTimeout).toBe(7)
   expect(config.sources.claudeTimeout).toMatchObject({ line: 2, path: join(repo, 'agent-runner.yaml') })
 })
+
+test('of agent-runner.yaml and agent-runner.yml the first counts, and one warning names the second', async () => {
+  const files = { 'agent-runner.yaml': 'level: junior\n', 'agent-runner.yml': 'level: senior\n' }
+  const { config, repo } = await loadIn({ files })
+  expect(config.values.level).toBe('junior')
+  expect(config.warnings).toEqual([
+    `${join(repo, 'agent-runner.yml')}: is passed over, because ${join(repo, 'agent-runner.yaml')} is there too; leave one of them`,
+  ])
+  expect((await loadIn({ files: { 'agent-runner.yml': files['agent-runner.yml'] } })).config.warnings).toEqual([])
+})

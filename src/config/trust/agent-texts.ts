@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type PlainFile, readPlainFile } from '../../files/plain-file.ts'
+import { skillFoldersBelow } from './nested-skills.ts'
 
-/** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. */
+/** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. Skills also stand further below. */
 const FOLDERS = ['.claude/skills', '.claude/commands', '.claude/agents']
 
 /** What a text may say of itself freely: what it is called, and what it is for. Hooks, servers and all else run something. */
@@ -67,6 +68,9 @@ export function runningTexts(checkout: string, skipsPermissions: boolean): Runni
     }
   }
   for (const folder of FOLDERS) walk(folder, 0)
+  const below = skillFoldersBelow(checkout)
+  if (typeof below === 'string') found.push({ name: '.claude/skills below', why: below, text: below })
+  else for (const folder of below) walk(folder, 0)
   return found
 }
 

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { kindOf } from '../files/plain-file.ts'
+import { kindOf } from './plain-file.ts'
 
 /*
  * Git opens the files of its folder, and those that say what it passes over, whatever they are: at a named pipe or a device in the place of one it would wait

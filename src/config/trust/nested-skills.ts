@@ -1,0 +1,38 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { runNow } from '../../children/run-now.ts'
+import { waitingAt, waitingAtTop, waitingIn } from '../../files/waiting-files.ts'
+
+/*
+ * When its agent reads a file, the CLI takes up the skills of each folder between that and the checkout, but for what git ignores. So git is asked, which need not walk
+ * through what is ignored either.
+ */
+
+const PATTERNS = ['', '/skills', '/skills/**'].map(end => `:(top,glob,icase)**/.claude${end}`)
+/** Nothing that a repository names is run at this: no monitor, and `ls-files` has no filter. */
+const LIST = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--full-name']
+const LOOK_MS = 60_000
+
+/** The folders of skills in a checkout that are not at its top, by their names from it; a sentence when git cannot tell. Without git there is no asking. */
+export function skillFoldersBelow(checkout: string): string[] | string {
+  const dotGit = join(checkout, '.git')
+  if (!existsSync(dotGit)) return []
+  const waiting = waitingAt(dotGit) ?? waitingIn(dotGit) ?? waitingAtTop(checkout)
+  if (waiting !== null) return waiting
+  const own = list(checkout, '--cached', '--others', '--exclude-standard')
+  // What submodules hold came with the branch, too.
+  const theirs = existsSync(join(checkout, '.gitmodules')) ? list(checkout, '--cached', '--recurse-submodules') : []
+  if (own === null || theirs === null) return 'git cannot list the skills in folders below'
+  const folders = [...own, ...theirs].flatMap(path => /^(.+?\/\.claude)(?:\/|$)/i.exec(path)?.[1] ?? [])
+  return [...new Set(folders)].map(folder => `${folder}/skills`)
+}
+
+function list(checkout: string, ...which: string[]): string[] | null {
+  const set = { LC_ALL: 'C', GIT_CEILING_DIRECTORIES: dirname(realpathSync(checkout)) }
+  const args = [...LIST, ...which, '--', ...PATTERNS]
+  const { status, stdout, stderr, error } = runNow({ need: 'git', file: 'git', args, cwd: checkout, set, timeoutMs: LOOK_MS })
+  if (status === 0) return stdout.toString('utf8').split('\0').filter(Boolean)
+  // Then no task is begun there either.
+  const isNone = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' || stderr?.includes('not a git repository')
+  return isNone ? [] : null
+}
