@@ -1,5 +1,4 @@
 import type { WorkspaceRecord } from '../core/run.ts'
-import { branchTip } from './base-commit.ts'
 import { tellWorktrees } from './further-worktrees.ts'
 import { type OtherRuns, otherRuns } from './other-runs.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout } from './picture.ts'
@@ -126,10 +125,10 @@ async function tellRefs(place: Place, own: (string | null)[], others: OtherRuns,
   const were = { ...asHeads(before.branches), ...before.tags }
   const are = { ...asHeads(refs.branches), ...(before.tags && refs.tags) }
   const changed = Object.entries(were).filter(([ref, sha]) => are[ref] !== sha && !isOthers(ref))
-  const remarks: string[] = []
-  for (const [ref, sha] of changed.slice(0, MOST_REFS)) remarks.push(await tellChange(place, ref, sha, are[ref]))
+  const shas = [...new Set(changed.map(([, sha]) => sha))]
+  const kept = await keepUnlessPublic(place.git, place.request.runId, shas)
+  const remarks = changed.slice(0, MOST_REFS).map(([ref, sha]) => changeSays(ref, sha, are[ref], kept.get(sha)))
   const more = changed.slice(MOST_REFS).map(([ref]) => ref)
-  for (const ref of more) await keepWhatWas(place, were[ref]!)
   if (more.length > 0) remarks.push(`${more.length} more moved or were deleted while the agent worked: ${somePaths(more.map(shown))}.`)
   const made = Object.keys(are).filter(ref => !(ref in were) && !isOthers(ref))
   const kinds = { branches: 'refs/heads/', tags: 'refs/tags/', replacements: 'refs/replace/' }
@@ -140,17 +139,11 @@ async function tellRefs(place: Place, own: (string | null)[], others: OtherRuns,
   return remarks
 }
 
-async function tellChange(place: Place, ref: string, sha: string, now: string | undefined): Promise<string> {
-  const lost = await keepWhatWas(place, sha)
-  const where = lost ? `; what it held is kept in ${lost}` : ''
-  const what = now ? `moved from ${sha.slice(0, 12)} to ${now.slice(0, 12)}` : 'was deleted'
+function changeSays(ref: string, sha: string, now: string | undefined, kept: string | undefined): string {
+  const where = kept ? `; what it held is kept in ${kept}` : ''
+  const was = sha.slice(0, 12)
+  const what = now ? `moved from ${was} to ${now.slice(0, 12)}` : ref.startsWith('refs/tags/') ? `(${was}) was deleted` : 'was deleted'
   return `The ${shown(ref)} ${what} while the agent worked${where}.`
-}
-
-/** The ref of ours that keeps what a ref held; null when something else holds it, or it was no commit. */
-async function keepWhatWas({ git, request }: Place, sha: string): Promise<string | null> {
-  const commit = await branchTip(git, sha)
-  return commit === null ? null : await keepUnlessPublic(git, request.runId, commit)
 }
 
 function shown(ref: string): string {

@@ -26,7 +26,7 @@ const GIT_MS = 300_000
 export async function keptRefs(repository: string): Promise<KeptRef[]> {
   try {
     const git = await askGit({ need: 'git', cwd: repository, set: SPOKEN, timeoutMs: GIT_MS })
-    const format = '%(refname)%00%(objectname)%00%(committerdate:unix)%00%(contents:subject)'
+    const format = '%(refname)%00%(objectname)%00%(creatordate:unix)%00%(contents:subject)'
     const lines = linesOf(await git.raw(['for-each-ref', `--format=${format}`, 'refs/agent-runner/']))
     const found = await Promise.all(lines.map(line => keptRef(git, line)))
     return found.filter(ref => ref !== null).sort((a, b) => b.at - a.at || (a.ref < b.ref ? -1 : 1))

@@ -7,6 +7,7 @@ import { treeChanges } from './trees.ts'
 export interface Rescued {
   ref: string
   sha: string
+  /** Of a tag, that of its commit; empty where it has none. */
   tree: string
 }
 
@@ -17,7 +18,7 @@ export function safeRun(runId: string): string {
 
 /** What is kept for a run, oldest first; the user's state before it (`start`) comes last. */
 export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
-  const format = '%(refname) %(objectname) %(tree)'
+  const format = '%(refname) %(objectname) %(tree)%(*tree)'
   const output = await git.run(['for-each-ref', `--format=${format}`, `refs/agent-runner/${safeRun(runId)}/`])
   const found = output.split('\n').filter(Boolean)
   return found
@@ -27,7 +28,7 @@ export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
 }
 
 /** How many refs this process has made; see `listedBeside`. */
-let made = 0
+let count = 0
 
 /**
  * Does some work, and answers what is kept for the run when it is done. git is asked beside the work where something may be kept already, and
@@ -37,12 +38,12 @@ export async function listedBeside<T>(
   { git, repository, request: { runId } }: Place,
   work: () => Promise<T>,
 ): Promise<{ done: T; rescued: Rescued[] }> {
-  const before = made
+  const before = count
   const asked = isNoRef(repository, `refs/agent-runner/${safeRun(runId)}`).then(none => (none ? [] : listRescued(git, runId)))
   // When the work fails too, its failure is the one that is told.
   asked.catch(() => {})
   const done = await work()
-  return { done, rescued: made === before ? await asked : await listRescued(git, runId) }
+  return { done, rescued: count === before ? await asked : await listRescued(git, runId) }
 }
 
 /**
@@ -51,7 +52,7 @@ export async function listedBeside<T>(
  */
 export async function rescueTree(git: Git, runId: string, tree: string, parent: string | null, why: string, env: Record<string, string>) {
   for (const kept of await listRescued(git, runId)) {
-    if (isStart(kept.ref)) continue
+    if (isStart(kept.ref) || kept.tree === '') continue
     if ((await treeChanges(git, kept.tree, tree)).every(change => change.now === null)) return kept.ref
   }
   return await keepCommit(git, runId, await commitTree(git, tree, parent, why, env))
@@ -59,23 +60,29 @@ export async function rescueTree(git: Git, runId: string, tree: string, parent: 
 
 /** Gives a commit the run's next free ref, or the one that it has. */
 export async function keepCommit(git: Git, runId: string, sha: string): Promise<string> {
-  const kept = await listRescued(git, runId)
-  const same = kept.find(one => one.sha === sha && !isStart(one.ref))
-  if (same) return same.ref
-  const last = kept.filter(one => !isStart(one.ref)).at(-1)
+  return (await keepAll(git, runId, [sha])).get(sha)!
+}
+
+/** The same for many commits and tag objects, by a fixed number of git commands. */
+async function keepAll(git: Git, runId: string, shas: string[]): Promise<Map<string, string>> {
+  const kept = (await listRescued(git, runId)).filter(one => !isStart(one.ref))
+  const refs = new Map(kept.map(({ sha, ref }) => [sha, ref]))
+  const missing = [...new Set(shas)].filter(sha => !refs.has(sha))
+  const last = kept.at(-1)
   const next = last ? numberOf(last.ref) + 1 : 1
-  for (let number = next; ; number++) {
-    const ref = `refs/agent-runner/${safeRun(runId)}/${number}`
-    made++
+  for (let first = next; missing.length > 0; first++) {
+    const made = missing.map((sha, at) => [sha, `refs/agent-runner/${safeRun(runId)}/${first + at}`] as const)
+    count += made.length
     try {
-      // The zeros say: only if it is not there yet.
-      await git.run(['update-ref', '-m', 'agent-runner: rescue', ref, sha, '0'.repeat(sha.length)])
-      return ref
+      const input = made.map(([sha, ref]) => `create ${ref} ${sha}\n`).join('')
+      await git.run(['update-ref', '-m', 'agent-runner: rescue', '--stdin'], { input })
+      return new Map([...refs, ...made])
     } catch (failure) {
       // A number may be blocked by the lock of a git that was killed.
-      if (number >= next + 3) throw failure
+      if (first >= next + 3) throw failure
     }
   }
+  return refs
 }
 
 /** The ref for the user's uncommitted changes as they stood before the agent began. */
@@ -103,9 +110,35 @@ export async function keepLoose(git: Git, runId: string, sha: string): Promise<s
   return (await isHeld(git, sha)) ? null : await keepCommit(git, runId, sha)
 }
 
-/** The ref of ours that holds a commit which no branch and no tag holds, made now if need be; null when one of those does. */
-export async function keepUnlessPublic(git: Git, runId: string, sha: string): Promise<string | null> {
-  return (await isHeld(git, sha, PUBLIC)) ? null : await keepCommit(git, runId, sha)
+/**
+ * The refs of ours that hold what refs pointed to (commits and tag objects), made now if need be. What a branch or a tag holds, and what is no commit,
+ * gets none. However many there are, git is asked a fixed number of times.
+ */
+export async function keepUnlessPublic(git: Git, runId: string, shas: string[]): Promise<Map<string, string>> {
+  if (shas.length === 0) return new Map()
+  const input = shas.map(sha => `${sha}\n${sha}^{commit}\n`).join('')
+  const lines = (await git.run(['cat-file', '--batch-check=%(objecttype) %(objectname)'], { input, slow: true })).split('\n')
+  const commits = shas.map((_, at) => /^commit ([0-9a-f]+)$/.exec(lines[2 * at + 1]!)?.[1] ?? null)
+  const loose = new Set(
+    await notPublic(
+      git,
+      commits.filter(sha => sha !== null),
+    ),
+  )
+  const tags = shas.filter((_, at) => lines[2 * at]!.startsWith('tag '))
+  const format = ['--format=%(objectname)', 'refs/tags']
+  const held = new Set(tags.length > 0 ? (await git.run(['for-each-ref', ...format])).split('\n') : [])
+  const isTag = new Set(tags)
+  const lost = shas.filter((sha, at) => (isTag.has(sha) ? !held.has(sha) : loose.has(commits[at]!)))
+  const refs = await keepAll(git, runId, lost)
+  return new Map(lost.map(sha => [sha, refs.get(sha)!]))
+}
+
+/** The commits that no branch, remote or tag holds, and those before them. */
+async function notPublic(git: Git, commits: string[]): Promise<string[]> {
+  const input = commits.map(sha => `${sha}\n`).join('')
+  if (input === '') return []
+  return (await git.run(['rev-list', '--stdin', '--not', '--branches', '--remotes', '--tags'], { input, slow: true })).split('\n')
 }
 
 function isStart(ref: string): boolean {

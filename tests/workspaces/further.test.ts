@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
 import { isKept, leftovers, request, rescueRefs, withoutWorktrees, workspacesOf } from '../support/workspaces.ts'
@@ -123,20 +124,26 @@ test('tags and replacements that come, move and go are told, and what they held 
     git(repo, 'checkout', '-q', '--detach', 'main')
   }
   git(repo, 'tag', 'stays')
+  git(repo, 'tag', '-a', '-m', 'release notes', 'released', 'main')
+  const object = git(repo, 'rev-parse', 'released')
   git(repo, 'pack-refs', '--all')
   git(repo, 'checkout', '-q', 'main')
   const { remarks } = await said(repo, path => {
     git(path, 'tag', '-f', 'moves', 'main')
-    git(path, 'tag', '-d', 'goes', 'annotated')
+    git(path, 'tag', '-d', 'goes', 'annotated', 'released')
     git(path, 'tag', '-a', '-m', 'new', 'new')
     git(path, 'replace', git(path, 'rev-parse', 'main'), git(path, 'commit-tree', '-m', 'other', 'main^{tree}'))
   })
   expect(remarks).toMatch(/The tag moves moved from \w+ to \w+ while the agent worked; what it held is kept in/)
   for (const name of ['goes', 'annotated'])
-    expect(remarks).toMatch(new RegExp(`The tag ${name} was deleted while the agent worked; what it held is kept in`))
+    expect(remarks).toMatch(new RegExp(`The tag ${name} \\(\\w{12}\\) was deleted while the agent worked; what it held is kept in`))
   expect(remarks).toContain('New tags came while the agent worked: new.')
   expect(remarks).toContain('New replacements came while the agent worked:')
   expect(remarks).not.toContain('stays')
+  const [, ref] = new RegExp(`The tag released \\(${object.slice(0, 12)}\\) was deleted .* is kept in (refs/agent-runner/[^.\\s]+)`).exec(
+    remarks,
+  )!
+  expect(git(repo, 'rev-parse', ref!)).toBe(object)
   for (const name of ['moves', 'goes', 'annotated']) expect(isKept(repo, `${name}.txt\n`, [])).toBe(true)
 })
 
@@ -149,6 +156,33 @@ test('many deleted branches are told with a count, and all are kept', async () =
   expect(remarks.match(/was deleted while the agent worked; what it held is kept in/g)).toHaveLength(10)
   expect(remarks).toMatch(/3 more moved or were deleted while the agent worked: branch old-\d+, branch old-\d+, branch old-\d+\./)
   expect(rescueRefs(repo)).toHaveLength(13)
+})
+
+test('deleted refs by the hundred cost no more git commands than a few', async () => {
+  const counts: number[] = []
+  for (const refs of [2, 300]) {
+    const repo = gitRepo()
+    const input = Array.from({ length: refs }, (_, n) => {
+      const sha = n < 20 ? git(repo, 'commit-tree', '-p', 'main', '-m', `old ${n}`, 'main^{tree}') : git(repo, 'rev-parse', 'main')
+      return `create refs/heads/old-${n} ${sha}\n`
+    })
+    execFileSync('git', ['update-ref', '--stdin'], { cwd: repo, input: input.join('') })
+    const { workspaces } = workspacesOf(repo)
+    const workspace = await workspaces.prepare(request())
+    execFileSync('git', ['update-ref', '--stdin'], { cwd: repo, input: input.map(line => line.replace('create', 'delete')).join('') })
+    const folder = tempFolder()
+    const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim()
+    writeFileSync(join(folder, 'git'), `#!/bin/sh\necho x >>'${folder}/calls'\nexec '${real}' "$@"\n`, { mode: 0o755 })
+    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`)
+    try {
+      await workspaces.collect(workspace, request(), true)
+    } finally {
+      vi.unstubAllEnvs()
+    }
+    counts.push(readFileSync(join(folder, 'calls'), 'utf8').split('\n').length)
+    expect(rescueRefs(repo)).toHaveLength(Math.min(refs, 20))
+  }
+  expect(counts[1]).toBe(counts[0])
 })
 
 test('a branch with a name like those of ours is told too', async () => {
