@@ -191,7 +191,7 @@ export const evidence: Part = {
         'the note tells of all': [
           /New tags .*: new\./,
           /The tag moves moved/,
-          /The tag goes was deleted/,
+          /The tag goes \(\w{12}\) was deleted/,
           /New branches .*: feature\/task-77/,
         ].every(one => one.test(notes)),
         'what they held is kept': isKept(stage, refs, 'moves.txt', 'moves') && isKept(stage, refs, 'goes.txt', 'goes'),
