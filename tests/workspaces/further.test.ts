@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { gitStarts } from '../support/git-starts.ts'
 import { tempFolder } from '../support/temp.ts'
 import { isKept, leftovers, request, rescueRefs, withoutWorktrees, workspacesOf } from '../support/workspaces.ts'
 
@@ -170,16 +171,8 @@ test('deleted refs by the hundred cost no more git commands than a few', async (
     const { workspaces } = workspacesOf(repo)
     const workspace = await workspaces.prepare(request())
     execFileSync('git', ['update-ref', '--stdin'], { cwd: repo, input: input.map(line => line.replace('create', 'delete')).join('') })
-    const folder = tempFolder()
-    const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim()
-    writeFileSync(join(folder, 'git'), `#!/bin/sh\necho x >>'${folder}/calls'\nexec '${real}' "$@"\n`, { mode: 0o755 })
-    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`)
-    try {
-      await workspaces.collect(workspace, request(), true)
-    } finally {
-      vi.unstubAllEnvs()
-    }
-    counts.push(readFileSync(join(folder, 'calls'), 'utf8').split('\n').length)
+    const starts = await gitStarts(() => workspaces.collect(workspace, request(), true))
+    counts.push(starts.length)
     expect(rescueRefs(repo)).toHaveLength(Math.min(refs, 20))
   }
   expect(counts[1]).toBe(counts[0])

@@ -1,8 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { adminFolders, completeAdminFolders } from '../../src/workspaces/worktree-list.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
+import { gitStarts } from '../support/git-starts.ts'
 import { tempFolder } from '../support/temp.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'
@@ -512,4 +514,22 @@ test('a worktree of another agent that goes away while worktrees are looked at i
   })
   expect(existsSync(admin)).toBe(false)
   expect(adminFolders(commonDir, join(repo, '.worktrees', 'task-8'))).toEqual([])
+})
+
+test.each([
+  ['changes nothing', () => {}, 12],
+  ['writes a file', (path: string) => writeFiles(path, { 'made.txt': 'made\n' }), 28],
+] as const)('a task that %s has git started a bounded number of times', async (_, change, most) => {
+  const repo = gitRepo()
+  // An index that was written within this moment is not taken for settled.
+  await delay(50)
+  const { workspaces } = workspacesOf(repo)
+  const starts = await gitStarts(async () => {
+    const workspace = await workspaces.prepare(request())
+    await delay(50)
+    change(workspace.path)
+    await workspaces.collect(workspace, request(), true)
+    await workspaces.cleanup(workspace, request(), true)
+  })
+  expect(starts.length, starts.join(' ')).toBeLessThanOrEqual(most)
 })
