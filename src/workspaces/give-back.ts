@@ -27,7 +27,7 @@ interface Touched extends TreeChange {
  * where nothing is in the way, and stages again what was staged. What the agent has made of them stays. Tells both. Repeating it ends it.
  */
 export async function giveBack(place: Place, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
-  const staged = readPicture(place)?.staged ?? []
+  const { staged = [], intended = [] } = readPicture(place) ?? {}
   const remarks: string[] = []
   let touched = await touchedPaths(place, workspace, status)
   const back = backable(workspace.path, touched)
@@ -42,7 +42,7 @@ export async function giveBack(place: Place, workspace: WorkspaceRecord, status:
     if (done.length < back.length) said = noteInPicture(place, done.length > 0 ? putBackSays(done) : null, sentence)
     remarks.push(...said)
   }
-  if (conflictsOf(status).length === 0) await stageAgain(place, workspace, staged)
+  if (conflictsOf(status).length === 0) await stageAgain(place, workspace, staged, new Set(intended))
   const gone = touched.filter(one => one.wiped)
   if (gone.length > 0)
     remarks.push(
@@ -178,7 +178,7 @@ async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, 
 }
 
 /** Sets the user's paths in the checkout's index to what was staged of them, else to HEAD. */
-async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: TreeChange[]): Promise<void> {
+async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: TreeChange[], intended: Set<string>): Promise<void> {
   const git = gitAt(place, workspace.path)
   const isUsers = usersPaths(workspace.dirtyAtStart)
   const head = await headTree(git)
@@ -187,8 +187,16 @@ async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: Tree
   const was = new Map(staged.filter(({ path }) => isUsers(path) && !committed.has(path)).map(change => [change.path, change]))
   const out = [...is.values()].filter(({ path }) => isUsers(path) && !was.has(path)).map(change => ({ ...change, now: change.before }))
   const again = [...was.values()].filter(({ path, now }) => !is.has(path) || !isSame(is.get(path)!.now, now))
-  const changes = [...out, ...again]
+  const names = again.filter(({ path }) => intended.has(path))
+  // A name alone can only be given to a path that the index does not have.
+  const changes = [...out, ...again.map(change => (intended.has(change.path) ? { ...change, now: null } : change))]
   if (changes.length > 0) await git.run(['update-index', '-z', '--index-info'], { input: indexInfo(changes, 'now') })
+  const there = names.filter(({ path }) => isFileAt(workspace.path, path))
+  if (there.length > 0)
+    await git.run(['add', '--intent-to-add', '--force', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+      env: { GIT_LITERAL_PATHSPECS: '1' },
+      input: there.map(({ path }) => path).join('\0'),
+    })
 }
 
 const isSame = (one: TreeChange['now'], other: TreeChange['now']) => one?.sha === other?.sha && one?.mode === other?.mode

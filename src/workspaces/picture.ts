@@ -32,6 +32,8 @@ const Picture = z.object({
   version: z.literal(1),
   /** In place: what the user had staged. */
   staged: z.array(z.object({ path: z.string(), before: side, now: side })),
+  /** In place: those of them of which the user had staged the name alone (`git add -N`). Older pictures have none. */
+  intended: z.array(z.string()).optional(),
   /** In place: the user's flags of the index (`index-flags.ts`), by path. Older pictures have none. */
   flags: stamps.optional(),
   /** The agent's checkout. What is in it here is not the run's; null when that cannot be told. */
@@ -127,7 +129,7 @@ export function dropPicture(place: Place): void {
 }
 
 /** What a picture shows of the repository around the workspace. */
-type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'flags' | 'settings' | 'putBack'>
+type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'intended' | 'flags' | 'settings' | 'putBack'>
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
@@ -157,6 +159,7 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
     version: 1,
     workspace: own,
     staged,
+    intended: (status?.entries ?? []).filter(entry => entry.intended).map(entry => entry.path),
     flags: flagsOf(status?.flagged ?? []),
     ...around,
     settings: furtherSettings(place, workspace),

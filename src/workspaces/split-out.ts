@@ -67,7 +67,12 @@ export async function splitOutUsers(place: Place, beside: Beside): Promise<strin
     const tip = became.get(sha) ?? null
     return tip === null ? `delete ${ref} ${sha}\n` : `update ${ref} ${tip} ${sha}\n`
   })
-  await git.run(['update-ref', '-m', 'agent-runner: without changes of the user', '--stdin'], { input: input.join('') })
+  try {
+    await git.run(['update-ref', '-m', 'agent-runner: without changes of the user', '--stdin'], { input: input.join('') })
+  } catch (failure) {
+    noteInPicture(place, null, remark)
+    throw failure
+  }
   return [...remarks, ...stay]
 }
 

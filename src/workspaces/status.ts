@@ -8,6 +8,8 @@ export interface StatusEntry {
   kind: 'changed' | 'gone' | 'untracked' | 'unmerged'
   /** The blob of the index that a tracked file is said to differ from, in content alone; left out where more differs. */
   index?: string
+  /** The index holds its name alone, for a file that is to be added (`git add -N`). */
+  intended?: true
   /** A flag of the index hides it from git's own status. */
   hidden?: true
 }
@@ -69,6 +71,7 @@ export function closedIn(warnings: string): string[] {
 function changedEntry(line: string): StatusEntry {
   const [, states, , , indexMode, mode, , index] = line.split(' ', 8)
   const entry: StatusEntry = { path: afterFields(line, 8), kind: states === '.D' ? 'gone' : 'changed' }
+  if (states === '.A') return { ...entry, intended: true }
   return states === '.M' && indexMode === mode && index ? { ...entry, index } : entry
 }
 

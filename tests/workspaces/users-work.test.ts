@@ -538,6 +538,38 @@ describe('commits that are made again or taken off', () => {
   })
 })
 
+test.each([
+  ['resets the index', 'git reset -q'],
+  ['stages it', 'git add named.txt'],
+  ['commits it', `${FREE}; git add -A; git commit -q -m all`],
+  ['removes it', 'git rm -q -f named.txt'],
+  ['leaves it', ':'],
+])('a file whose name alone the user had staged is so again when the agent %s', async (_, commands) => {
+  const repo = gitRepo({ 'free.txt': 'free\n', 'mine.txt': 'm\n' })
+  writeFiles(repo, { 'named.txt': 'my named\n', 'mine.txt': 'my own\n' })
+  git(repo, 'add', '--intent-to-add', 'named.txt')
+  await run(repo, commands)
+  expect(git(repo, 'status', '--porcelain=v2', 'named.txt')).toMatch(/^1 \.A /)
+  expect(readFileSync(join(repo, 'named.txt'), 'utf8')).toBe('my named\n')
+  expect(holders(repo)).toEqual([])
+})
+
+test('commits that could not be made again are not said to have been', async () => {
+  const repo = gitRepo({ 'mine.txt': 'm\n' })
+  writeFiles(repo, { 'mine.txt': 'my own\n' })
+  const { workspaces } = workspacesOf(repo, { dirtyInPlace: 'allow' })
+  const workspace = await workspaces.prepare(minor)
+  agent(repo, 'git commit -q -a -m all')
+  const lock = join(repo, '.git/refs/heads/main.lock')
+  // Somebody else holds the branch, and then puts it back.
+  const holder = execFileSync('sh', ['-c', `exec 9>'${lock}'; (exec sleep 60 </dev/null >/dev/null 2>&1) & echo $!`], { encoding: 'utf8' })
+  onTestFinished(() => void process.kill(Number(holder)))
+  await expect(workspaces.collect(workspace, minor, true)).rejects.toMatchObject({ code: 'GIT_FAILED' })
+  rmSync(lock)
+  git(repo, 'reset', '-q', '--soft', 'HEAD~1')
+  expect((await workspaces.collect(workspace, minor, true)).remarks.join('\n')).not.toMatch(/made again/)
+})
+
 test('an agent that leaves it alone hears nothing of it, and no ref stays', async () => {
   const repo = dirtyRepo()
   const before = standing(repo)
