@@ -23,7 +23,7 @@ import { splitOutUsers } from './split-out.ts'
 import { conflictsOf, readStatus, type Status, withConflicts } from './status.ts'
 import { tellLinks, untrackedRepositories } from './submodules.ts'
 import { emptyTree, indexChanges, indexInfo } from './trees.ts'
-import { somePaths, usersPaths } from './users-paths.ts'
+import { placesOf, somePaths, usersPaths } from './users-paths.ts'
 import type { CollectedWork } from './work-report.ts'
 
 /** Why a task cannot work in place here, or null. Touches nothing. A repository inside, which git does not know, is in nobody's way. */
@@ -127,7 +127,8 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
     const { base, startTree } = workspace
     const picture = readPicture(place)
     const known = picture && knownCommits(picture)
-    remarks.push(...(known ? await splitOutUsers(place, { git, base, known, isUsers, startTree, staged: picture.staged }) : [UNSPLIT]))
+    const users = { isUsers, places: placesOf(workspace.dirtyAtStart) }
+    remarks.push(...(known ? await splitOutUsers(place, { git, base, known, ...users, startTree, staged: picture.staged }) : [UNSPLIT]))
     remarks.push(...(await giveBack(place, workspace, left)))
     left = (await readCheckout(git, gitDir, workspace)).status
   }

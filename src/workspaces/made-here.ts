@@ -10,6 +10,8 @@ export interface Beside {
   /** What branches, tags and `git stash` held before. */
   known: string[]
   isUsers: (path: string) => boolean
+  /** At or below these are all paths of the user; none: anywhere. */
+  places: string[]
   /** The tree of the checkout before the agent began. */
   startTree: string
   /** What of the user's paths was staged by then. */
@@ -66,11 +68,12 @@ function made(lines: string): Made[] {
  * comes from commits of others (a branch that was merged, those that were there before and were rebased) is theirs.
  */
 export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<string, Users[]>> {
-  const { git, base, isUsers } = beside
+  const { git, base, isUsers, places } = beside
   const found = new Map<string, Users[]>()
   if (commits.length === 0) return found
   const from = await treeOf(git, base)
-  const changes = await treesChanges(git, from, [...new Set(commits.map(({ tree }) => tree))])
+  // Of a long history that was pulled, only what concerns the user.
+  const changes = await treesChanges(git, from, [...new Set(commits.map(({ tree }) => tree))], places)
   const users = (tree: string) => (changes.get(tree) ?? []).filter(({ path }) => isUsers(path))
   if (commits.every(({ tree }) => users(tree).length === 0)) return found
   const uncommitted = contents([...(await treeChanges(git, from, beside.startTree)), ...beside.staged], isUsers)
@@ -82,6 +85,7 @@ export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<stri
   const { others, past } = await committed(beside, from, commits, isOwn)
   // A history of its own (`checkout --orphan`, what `git stash -u` keeps apart) has deleted nothing of what it never had.
   const orphans = new Set<string>()
+  const outs: { sha: string; tree: string; out: TreeChange[] }[] = []
   for (const one of commits) {
     const { sha, tree, parents } = one
     if (base !== null && parents.every(parent => orphans.has(parent))) orphans.add(sha)
@@ -90,9 +94,12 @@ export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<stri
       if (others.has(contentOf(change)) || (change.now === null && orphans.has(sha))) return false
       return isUncommitted(change) || !past.has(contentOf(change))
     })
-    if (out.length === 0) continue
-    const taken = new Set(out)
-    const isBlocked = blockedBy((changes.get(tree) ?? []).filter(change => change.now && !taken.has(change)))
+    if (out.length > 0) outs.push({ sha, tree, out })
+  }
+  const all = outs.length > 0 ? await treesChanges(git, from, [...new Set(outs.map(({ tree }) => tree))]) : new Map<string, TreeChange[]>()
+  for (const { sha, tree, out } of outs) {
+    const taken = new Set(out.map(({ path }) => path))
+    const isBlocked = blockedBy((all.get(tree) ?? []).filter(({ path, now }) => now && !taken.has(path)))
     found.set(
       sha,
       out.map(change => ({ ...change, mixed: change.now !== null && !isUncommitted(change), stays: isBlocked(change) })),
@@ -123,7 +130,7 @@ async function committed(
   commits: Made[],
   isOwn: (commit: Made) => boolean,
 ): Promise<{ others: Set<string>; past: Set<string> }> {
-  const { git, base, isUsers } = beside
+  const { git, base, isUsers, places } = beside
   const made = new Set(commits.map(({ sha }) => sha))
   const outside = [...new Set(commits.flatMap(({ parents }) => parents))].filter(sha => sha !== base && !made.has(sha))
   const head = await git.ask(['rev-parse', '-q', '--verify', 'HEAD^{commit}'])
@@ -135,7 +142,7 @@ async function committed(
     const isBefore = base !== null && (await isAncestor(git, sha, base))
     ;(isBefore ? before : beyond).push(tree)
   }
-  const changes = await treesChanges(git, from, [...new Set([...before, ...beyond])])
+  const changes = await treesChanges(git, from, [...new Set([...before, ...beyond])], places)
   const of = (trees: string[]) =>
     contents(
       trees.flatMap(tree => changes.get(tree) ?? []),

@@ -47,7 +47,8 @@ export async function splitOutUsers(place: Place, beside: Beside): Promise<strin
   if ([...out.values()].flat().length === 0) return stay
   const paths = somePaths([...new Set([...out.values()].flat().map(({ path }) => path))])
   const others = holders.filter(({ ours }) => !ours).map(({ ref }) => ref)
-  const obstacle = others.length > 0 ? `${somePaths(others)} has them too` : commits.length > MOST ? `they are more than ${MOST}` : null
+  const obstacle =
+    others.length > 0 ? `${somePaths(others)} has them too` : remade(commits, out) > MOST ? `they are more than ${MOST}` : null
   if (obstacle)
     return [`Commits made during the run hold uncommitted changes of yours (${paths}), and stay as they are: ${obstacle}.`, ...stay]
   const { became, lost } = await rewrite(beside, place, commits, out)
@@ -74,6 +75,13 @@ export async function splitOutUsers(place: Place, beside: Beside): Promise<strin
     throw failure
   }
   return [...remarks, ...stay]
+}
+
+/** How many commits (oldest first) are others when changes are taken out of some: those, and all after them. */
+function remade(commits: Made[], out: Map<string, unknown[]>): number {
+  const others = new Set<string>()
+  for (const { sha, parents } of commits) if (out.get(sha)?.length || parents.some(parent => others.has(parent))) others.add(sha)
+  return others.size
 }
 
 const MOST_NAMED = 10

@@ -13,11 +13,12 @@ export async function treeChanges(git: Git, before: string, now: string): Promis
   return parseRaw(await git.names(['diff-tree', '-r', '-z', '--raw', '--no-renames', before, now], { slow: true }))
 }
 
-/** The same of many trees at once: how each of them differs from `before`. Trees alone, no commits. */
-export async function treesChanges(git: Git, before: string, trees: string[]): Promise<Map<string, TreeChange[]>> {
+/** The same of many trees at once: how each of them differs from `before`, in all that is at or below the paths `within` (none: everywhere). Trees alone, no commits. */
+export async function treesChanges(git: Git, before: string, trees: string[], within: string[] = []): Promise<Map<string, TreeChange[]>> {
   const found = new Map<string, TreeChange[]>()
   const input = trees.map(tree => `${before} ${tree}\n`).join('')
-  const pieces = await git.names(['diff-tree', '--stdin', '-r', '-z', '--raw', '--no-renames'], { input, slow: true })
+  const args = ['diff-tree', '--stdin', '-r', '-z', '--raw', '--no-renames', '--', ...within]
+  const pieces = await git.names(args, { input, slow: true, env: { GIT_LITERAL_PATHSPECS: '1' } })
   let changes: TreeChange[] = []
   for (let at = 0; at < pieces.length; at += 2) {
     // What stands before a change names the trees that it is a change of; those that differ in nothing stand there alone.

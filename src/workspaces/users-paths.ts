@@ -5,6 +5,20 @@ export function usersPaths(dirtyAtStart: string[]): (path: string) => boolean {
   return path => exact.has(path) || folders.some(folder => path.startsWith(folder) || `${path}/` === folder)
 }
 
+/** So many paths, and so many characters of them, are given to one command. */
+const MOST = { paths: 500, characters: 50_000 }
+
+/** A few paths at or below which all of these are; none when that is anywhere. */
+export function placesOf(paths: string[]): string[] {
+  // What is no UTF-8 can be given to no command.
+  const isFew = (some: string[]) =>
+    some.length <= MOST.paths && some.join('').length <= MOST.characters && some.every(one => one.isWellFormed())
+  const exact = paths.map(path => path.replace(/\/$/, ''))
+  if (isFew(exact)) return exact
+  const tops = [...new Set(exact.map(path => path.split('/', 1)[0]!))]
+  return isFew(tops) ? tops : []
+}
+
 /** A few paths for a sentence: `a, b, c and 4 more`. */
 export function somePaths(paths: string[], most = 3): string {
   const shown = paths.slice(0, most).join(', ').toWellFormed()

@@ -554,6 +554,26 @@ test.each([
   expect(holders(repo)).toEqual([])
 })
 
+test('a long history that the agent pulls is compared only in what the user has changed', async () => {
+  const repo = gitRepo({ 'mine.txt': 'm\n', 'free.txt': 'free\n' })
+  const other = tempFolder()
+  git(repo, 'clone', '-q', '.', join(other, 'clone'))
+  // Each of the commits adds a file, so that together they differ from the first in millions.
+  const commits = Array.from(
+    { length: 4_000 },
+    (_, n) =>
+      `commit refs/heads/main\ncommitter A <a@b.c> ${1_700_000_000 + n} +0000\ndata 1\nx\n${n === 0 ? 'from refs/heads/main^0\n' : ''}M 100644 inline many/${n}.txt\ndata 2\n${n % 10}\n`,
+  )
+  execFileSync('git', ['fast-import', '--quiet'], { cwd: join(other, 'clone'), input: commits.join('') })
+  writeFiles(repo, { 'mine.txt': 'my own\n' })
+  const { said, report } = await run(repo, `${FREE}; git commit -q -a -m all; git pull -q --no-rebase --no-edit '${other}/clone' main`)
+  expect(said).toContain('mine.txt')
+  expect(git(repo, 'log', '--format=%s', 'main', '--', 'mine.txt')).toBe('start')
+  expect(git(repo, 'show', 'main:many/3999.txt')).toBe('9')
+  expect(report.commits.length).toBeGreaterThan(400)
+  expect(readFileSync(join(repo, 'mine.txt'), 'utf8')).toBe('my own\n')
+})
+
 test('commits that could not be made again are not said to have been', async () => {
   const repo = gitRepo({ 'mine.txt': 'm\n' })
   writeFiles(repo, { 'mine.txt': 'my own\n' })
