@@ -1,5 +1,5 @@
-import { chmodSync, lstatSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, existsSync, lstatSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { shellWord } from '../core/text/shell-word.ts'
 import { headTree } from './commits.ts'
@@ -192,8 +192,10 @@ async function stageAgain(place: Place, workspace: WorkspaceRecord, staged: Tree
   const changes = [...out, ...again.map(change => (intended.has(change.path) ? { ...change, now: null } : change))]
   if (changes.length > 0) await git.run(['update-index', '-z', '--index-info'], { input: indexInfo(changes, 'now') })
   const there = names.filter(({ path }) => isFileAt(workspace.path, path))
+  const sparse = existsSync(join(place.repository.gitDir, 'info', 'sparse-checkout')) ? ['--sparse'] : []
+  // One that git cannot take (it is in a submodule now) stays unstaged.
   if (there.length > 0)
-    await git.run(['add', '--intent-to-add', '--force', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+    await git.ask(['add', '--intent-to-add', '--force', ...sparse, '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul'], {
       env: { GIT_LITERAL_PATHSPECS: '1' },
       input: there.map(({ path }) => path).join('\0'),
     })

@@ -554,6 +554,15 @@ test.each([
   expect(holders(repo)).toEqual([])
 })
 
+test('a file whose name alone the user had staged is so again outside of a sparse checkout', async () => {
+  const repo = gitRepo({ 'in/free.txt': 'free\n', 'out/far.txt': 'far\n' })
+  git(repo, 'sparse-checkout', 'set', 'in')
+  writeFiles(repo, { 'out/named.txt': 'my named\n' })
+  git(repo, 'add', '--sparse', '--intent-to-add', 'out/named.txt')
+  await run(repo, 'git reset -q')
+  expect(git(repo, 'status', '--porcelain=v2', 'out/named.txt')).toMatch(/^1 \.A /)
+})
+
 test('a long history that the agent pulls is compared only in what the user has changed', async () => {
   const repo = gitRepo({ 'mine.txt': 'm\n', 'free.txt': 'free\n' })
   const other = tempFolder()
