@@ -35,6 +35,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'agent-runner-stages-'))
 const vitestReport = join(scratch, 'vitest.json')
 /** Commands of a stage that run at the same time: those of bats wait as much as they work. */
 const LANES = Math.min(8, availableParallelism() + 1)
+const quick = process.argv.includes('--quick')
+/** Parts of paths of test files, and options of vitest: with any of them only vitest runs, on these files alone. */
+const chosen = process.argv.slice(2).filter(word => word !== '--quick')
 
 const STAGES: Stage[] = [
   { name: 'build', commands: [['scripts/build']], quick: false },
@@ -44,7 +47,7 @@ const STAGES: Stage[] = [
   { name: 'nothing unused', commands: [['knip']], quick: true },
   {
     name: 'vitest',
-    commands: [['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]],
+    commands: [['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`, ...chosen]],
     count: countVitest,
     quick: true,
   },
@@ -140,10 +143,9 @@ function runCommand([file, ...args]: [string, ...string[]], shown: boolean): Pro
   })
 }
 
-const quick = process.argv.includes('--quick')
 const outcomes: Outcome[] = []
 for (const stage of STAGES) {
-  if (stopped || (quick && !stage.quick)) continue
+  if (stopped || (chosen.length > 0 ? stage.name !== 'vitest' : quick && !stage.quick)) continue
   outcomes.push(await run(stage))
 }
 rmSync(scratch, { recursive: true, force: true })
