@@ -104,7 +104,9 @@ async function run(stage: Stage): Promise<Outcome> {
   await Promise.all(Array.from({ length: LANES }, lane))
   const output = ended.map(each => each.output).join('')
   const counted = stage.count?.(output) ?? { passed: 0, failed: 0 }
-  const ok = !stopped && ended.every(each => each.code === 0) && counted.failed === 0
+  // A name that no test has is a mistake of whoever chose it, and no success.
+  const isEmpty = chosen.length > 0 && counted.passed + counted.failed === 0
+  const ok = !stopped && ended.every(each => each.code === 0) && counted.failed === 0 && !isEmpty
   if (!ok && !shown) process.stdout.write(output)
   const seconds = (performance.now() - started) / 1000
   console.log(`   ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`)

@@ -44,6 +44,11 @@ test('every decision has the next number, says when it was made, and is in both 
   }
 })
 
+test('every file of tests/support is in its README', () => {
+  const files = FILES.filter(file => /^tests\/support\/[^/]+(?<!\.test)\.ts$/.test(file)).map(file => file.replace('tests/support/', ''))
+  expect(files.filter(file => !read('tests/support/README.md').includes(`\`${file}\``))).toEqual([])
+})
+
 test('a link to a missing file or heading is found, and one in code is none', () => {
   const folder = tempFolder()
   writeFiles(folder, {
