@@ -1,7 +1,10 @@
-/** No usage limit lasts longer than its longest window, a month. Milliseconds. A longer wait is one of a clock that was set back. */
+/** The longest window of a usage limit: a month, in milliseconds. A longer wait comes from a clock that was set back. */
 export const LONGEST_LIMIT_MS = 31 * 86_400_000
 
-/** However far away its end is told to be, a limit is asked after so long whether it still holds: plans change, and times are told wrongly. */
+/**
+ * For how long a limit is believed, in milliseconds, however far away its end is said to be. Then it is tried again: plans change, and
+ * times are told wrongly.
+ */
 export const ASK_AGAIN_MS = 6 * 3_600_000
 
 /** The longest pause between two tries while the surroundings fail. */
@@ -19,7 +22,7 @@ export function backoff(n: number, random: number, retryAfterMs?: number, longes
   return Math.round(Math.max(100, random * ceiling))
 }
 
-/** The same for the `n`-th end in a row that shows that the surroundings fail. */
+/** The same pause for the `n`-th end in a row that shows failing surroundings. */
 export function outagePause(n: number, random: number): number {
   return backoff(n, random, undefined, LONGEST_OUTAGE_PAUSE_MS)
 }

@@ -11,22 +11,23 @@ export type Next =
   | 'retry'
   /** Wait without counting the attempt, then resume. */
   | 'wait'
-  /** Put the task back as it was found; no task is to blame. */
+  /** Put the task back as it was found; it is not to blame. */
   | 'give_back'
   /** Take it out of circulation with a note, for a person to look at. */
   | 'park'
   /** Keep task, session and workspace for the next start of the runner. */
   | 'keep'
-  /** It is no longer ours: touch nothing at the tracker, keep the work. */
+  /** The task is no longer ours: touch nothing at the tracker, keep the work. */
   | 'abandon'
-  /** End it for good, as was asked at the tracker; the work is kept. */
+  /** End the run for good, as somebody requested at the tracker; keep the work. */
   | 'stop'
 
 export interface End {
   next: Next
   /**
-   * How a further attempt starts. `resume_once`: afresh when it ended so twice, since the conversation itself may be what is refused.
-   * `afresh_once`: afresh, and no more when that ends likewise, since then it was not the conversation.
+   * How a further attempt starts. `resume_once`: it resumes, but starts afresh after the second such end, since the conversation itself
+   * may be what is refused. `afresh_once`: it starts afresh, and not again when that ends likewise, since then it was not the
+   * conversation.
    */
   session: 'resume' | 'afresh' | 'resume_once' | 'afresh_once'
   /** Which budget on disk the attempt is charged to. */
@@ -36,14 +37,14 @@ export interface End {
   /** Whether the runner may take further tasks afterwards. */
   claiming: 'goes_on' | 'stops'
   /**
-   * What it says of the surroundings of every task: model API, network, account, agent CLI. `fail`: no task is to blame, and none would fare
-   * better. `unclear`: the task's fault, or theirs where others end likewise.
+   * What the end says about the surroundings that all tasks share: model API, network, account, agent CLI. `fail`: no task is to blame,
+   * and none would fare better. `unclear`: the task is to blame, unless others end likewise.
    */
   surroundings: 'work' | 'fail' | 'unclear' | 'unknown'
   exitCode: number
   /** Who must act for the task to get further. */
   actor: 'nobody' | 'operator' | 'author'
-  /** Said of the end, in plain words. */
+  /** The end in plain words. */
   says: string
   /** What the actor can do; '' when nobody must act. */
   advice: string
@@ -59,7 +60,7 @@ const base = {
   advice: '',
 } as const
 
-/** The surroundings fail: the task is kept, costs nothing, and is tried again until they work. */
+/** The surroundings fail: the task is kept, is charged nothing, and is tried again until they work. */
 const outage = { ...base, next: 'wait', counts: 'nothing', wait: 'backoff', surroundings: 'fail', actor: 'operator' } as const
 
 export const ENDS = {

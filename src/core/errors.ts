@@ -110,7 +110,7 @@ export function asRunnerError(thrown: unknown): RunnerError {
     return new RunnerError('SYSTEM_SHORT', `the system has no room for more: ${(thrown as Error).message}`, { cause: thrown })
   if (disk === 'ENOSPC' || disk === 'EROFS' || disk === 'EDQUOT')
     return new RunnerError('STATE_UNUSABLE', `cannot write: ${(thrown as Error).message}`, { cause: thrown })
-  // A folder in the place of a file, rights that were taken away, a disk that fails: files are where the outside world and we meet.
+  // A folder where a file should be, missing rights, a failing disk: the reason is outside of the program, and no bug of ours.
   if (FILE_FAULTS.includes(disk ?? '') && !(thrown as NodeJS.ErrnoException).syscall?.startsWith('spawn'))
     return new RunnerError('STATE_UNUSABLE', `cannot use a file: ${(thrown as Error).message}`, { cause: thrown })
   return new RunnerError('BUG', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })

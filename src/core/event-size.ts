@@ -1,6 +1,6 @@
 import { LIMITS } from './limits.ts'
 
-/** What was left out of an event: how large it was, and how many entries each cut list had more. */
+/** What was left out of an event: how large it was, and how many more entries each cut list had. */
 export interface EventCut {
   bytes: number
   more?: Record<string, number>
@@ -11,8 +11,8 @@ const TRIES = [16_000, 4_000, 1_000, 250, 60]
 const ENTRIES_PER_CHARACTER = 1 / 20
 
 /**
- * An event as JSON within the limit `event`: what is larger has its long texts, lists and groups cut, and says so in `cut`. What it is about
- * (type, number, time) stays.
+ * An event as JSON within the limit `event`. A larger one has its long texts, lists and groups cut, and says so in `cut`. Its type,
+ * number and time stay.
  */
 export function eventJson(event: object): string {
   const text = JSON.stringify(event)
@@ -30,13 +30,13 @@ export function eventJson(event: object): string {
   return JSON.stringify({ ...flat, cut: { bytes } satisfies EventCut })
 }
 
-/** The same as an object; one that is small enough is itself. */
+/** The same as an object; an event that is small enough is returned as it is. */
 export function smallEvent<E extends object>(event: E): E & { cut?: EventCut } {
   const text = JSON.stringify(event)
   return bytesOf(text) <= LIMITS.event.most ? event : JSON.parse(eventJson(event))
 }
 
-/** More lists than these are not counted one by one. */
+/** Not more than this many lists are counted one by one. */
 const MOST_TOLD = 20
 
 const bytesOf = (text: string) => (text.length * 3 <= LIMITS.event.most ? text.length : Buffer.byteLength(text))

@@ -1,14 +1,14 @@
 import { LIMITS, limitWords } from './limits.ts'
 import { storableDocument } from './storable.ts'
 
-/** JSON that is not even parsed, since it goes beyond a limit. */
+/** JSON that is not even parsed, because it exceeds a limit. */
 export class JsonBeyond extends SyntaxError {}
 
 /**
- * What JSON from outside says, its texts made storable; a mark of the byte order before it is passed over. Depth, length and, where it is
- * limited, the number of values and names are measured before it is parsed, in one walk over the text: what walks a document goes as deep as
- * the document, and the deepest ones take minutes. With `keepsNumbers`, a number that would be kept as another one is refused in the same
- * walk. Throws a SyntaxError, or a JsonBeyond, which is one.
+ * Parses JSON from outside and makes its texts storable; it skips a byte order mark at the beginning. Depth, length and, where limited,
+ * the number of values and names are measured before it is parsed, in one walk over the text: a function that walks a document goes as
+ * deep as the document, and the deepest ones take minutes. With `keepsNumbers`, the same walk refuses a number that could not be kept
+ * exactly. Throws a SyntaxError, or a JsonBeyond, which is one.
  */
 export function readJson(
   text: string,
@@ -62,7 +62,7 @@ const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END, Z
   sign.charCodeAt(0),
 ) as [number, number, number, number, number, number, number, number, number, number]
 
-/** Where the number ends that has a digit here. */
+/** The end of the number that has a digit here. */
 function endOfNumber(text: string, at: number): number {
   IN_NUMBER.lastIndex = at
   IN_NUMBER.test(text)
@@ -72,8 +72,8 @@ function endOfNumber(text: string, at: number): number {
 const IN_NUMBER = /[\d.eE+-]*/y
 
 /**
- * Whether a number, without its sign, is read as another one: a whole number that comes out with other digits, or one that is too large for
- * any. What JavaScript has written comes out as it was.
+ * Whether reading a number, given without its sign, changes it: a whole number that comes out with other digits, or a number that is too
+ * large. What JavaScript has written comes out as it was.
  */
 function isChanged(digits: string): boolean {
   if (digits.length <= SAFE_DIGITS && !/[eE]/.test(digits)) return false
@@ -83,7 +83,7 @@ function isChanged(digits: string): boolean {
 
 const SAFE_DIGITS = 15
 
-/** Where the text ends that begins at this quotation mark. */
+/** The end of the text that begins at this quotation mark. */
 function endOfText(text: string, at: number): number {
   for (let end = at + 1; end < text.length; end++) {
     const character = text.charCodeAt(end)
@@ -93,5 +93,5 @@ function endOfText(text: string, at: number): number {
   return text.length
 }
 
-/** Few texts hold such a thing, and to look for it is much quicker than to walk the document. */
+/** Few texts hold such a character, and to look for it is much quicker than to walk the document. */
 const mayBeUnstorable = (text: string) => /\\u(?:0000|[dD][89a-fA-F])/.test(text) || !text.isWellFormed()

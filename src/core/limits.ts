@@ -7,7 +7,7 @@ interface Limit {
   of: string
   most: number
   unit: LimitUnit
-  /** What becomes of what is more. */
+  /** What happens to anything beyond the limit. */
   beyond: string
 }
 
@@ -16,8 +16,8 @@ const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
 /**
- * How large, deep and many anything may be that comes from outside or is kept: sender and receiver, the document of the API and the README
- * read this one table. They are chosen so that nothing that a client sends or has stored holds the event loop of a server for 50 ms.
+ * The limits of everything that comes from outside or is stored. Sender and receiver, the document of the API and the README read this
+ * one table. The limits are chosen so that nothing that a client sends or has stored blocks the event loop of a server for 50 ms.
  */
 export const LIMITS = {
   body: { of: 'the body of a request', most: MIB, unit: 'bytes', beyond: 'refused with 413' },

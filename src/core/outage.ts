@@ -2,15 +2,15 @@ import { end } from './ends.ts'
 import type { Outage } from './ports.ts'
 import type { Wait } from './wait.ts'
 
-/** So many tasks in a row that end alike, for no clear reason and before anything was done, are not to blame for it. */
+/** If this many tasks in a row end alike, for no clear reason and before anything was done, the tasks are not to blame. */
 const TASKS_ALIKE = 2
 
-/** Whether no task is taken because of it: its cause is that of all tasks, for certain or by their number. */
+/** Whether an outage keeps the runner from taking tasks: its cause concerns all tasks, for certain or judging by their number. */
 export function keepsFromTasks({ reason, tasks }: Outage): boolean {
   return end(reason).surroundings === 'fail' || tasks.length >= TASKS_ALIKE
 }
 
-/** How long it keeps from taking tasks; null when it does not. */
+/** How long an outage keeps the runner from taking tasks; null when it does not. */
 export function outageWait(outage: Outage | null): Wait | null {
   return outage !== null && keepsFromTasks(outage) ? outage.wait : null
 }

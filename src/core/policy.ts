@@ -1,6 +1,6 @@
 import type { Level } from './task.ts'
 
-/** What a role's runs end in, in the tracker's workflow words. */
+/** The statuses in which a role's runs end, in the tracker's workflow words. */
 export interface RolePolicy {
   /** Status after the work was done, or the check passed. */
   done: string
@@ -19,23 +19,23 @@ export interface Policy {
   onUnhealthy: 'pause' | 'warn'
   maxAttempts: number
   maxInterruptions: number
-  /** How often in a row the surroundings may fail before the task is given back; a runner that stays waits for them. */
+  /** How often in a row the surroundings may fail before the task is given back. A runner that stays waits for them instead. */
   outageTries: number
   maxCostUsd: number | null
   deadlineMs: number
   silentAfterMs: number
   resultGraceMs: number
   killGraceMs: number
-  /** The grace of an agent that is interrupted because somebody wishes it. */
+  /** The grace of an agent that is interrupted because somebody asked for it. */
   wishGraceMs: number
   heartbeatMs: number
   healthCheckMs: number
   taskCheckMs: number
   usageLimitWaitMs: number
   diffBytes: number
-  /** Whether a control plane is sent the diff and what else may hold code; without it code stays on this machine. */
+  /** Whether a control plane gets the diff and other texts that may hold code; otherwise code stays on this machine. */
   sendsDiff: boolean
-  /** Whether every run is told at length, as a task's plan can ask for. */
+  /** Whether every run is reported at length, as a task's plan can ask for. */
   verbose: boolean
 }
 
@@ -52,7 +52,7 @@ export function modelFor(models: Policy['models'], task: { model: string | null;
   return task.model ?? own(models.roles, role) ?? models.levels[task.seniority]
 }
 
-/** A role may bear any name, also one that every object inherits. */
+/** A role may have any name, also one that every object inherits. */
 function own<T>(table: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined
 }

@@ -10,7 +10,7 @@ import type { Wait } from './wait.ts'
  * Failures are RunnerErrors; adapters do not retry, the runner's one retry layer does (`kind: retry`).
  */
 
-/** How a task stands with regard to us. */
+/** The state of a task from our point of view. */
 export type Holding =
   /** Locked by this agent and under work. */
   | 'ours'
@@ -31,14 +31,14 @@ export interface Report {
   runId: string
 }
 
-/** How a tracker steers a run that is in hand. Only our own control plane does. */
+/** How a tracker steers a run that is under way. Only our own control plane does. */
 export interface Steering {
   /**
    * The wishes for a run that are not among `known`, oldest first. Waits up to `waitSeconds` for one. The signal ends the wait
    * at once.
    */
   wanted(agent: AgentIdentity, task: Task, runId: string, known: string[], waitSeconds: number, signal: AbortSignal): Promise<Wish[]>
-  /** Ends the run for good, as was wished, with a note. Same rules as `report`. */
+  /** Ends the run for good, as somebody requested, with a note. Same rules as `report`. */
   stopped(agent: AgentIdentity, task: Task, report: Omit<Report, 'status'>, signal: AbortSignal): Promise<'reported' | 'lost'>
 }
 
@@ -63,7 +63,7 @@ export interface Tracker {
   readonly name: string
   /** Where it is, for people and for the lock file: a URL or the board's file. */
   readonly url: string
-  /** Makes the agent known, or refreshes that it is alive. */
+  /** Registers the agent, or says that it is still alive. */
   register(agent: AgentIdentity, signal: AbortSignal): Promise<void>
   /**
    * The next task this agent could take, or null. Only looks: nothing is taken. Waits up to `waitSeconds` for one to
@@ -75,7 +75,7 @@ export interface Tracker {
    * ours answers `ours`. Of two agents that claim at once exactly one gets `ours`.
    */
   claim(agent: AgentIdentity, task: Task, runId: string, signal: AbortSignal): Promise<'ours' | 'taken'>
-  /** Asks the tracker anew how the task stands with regard to this agent. */
+  /** Asks the tracker again for the state of the task from this agent's point of view. */
   holding(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
   /** Tells that the agent is alive and at work, so that its lock does not expire; answers how the task stands now. */
   heartbeat(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
@@ -96,7 +96,7 @@ export interface Tracker {
   readonly mirror?: Mirror
   /** How its server has answered since this was asked last; left out where there is no server. */
   answerTimes?(): AnswerTimes
-  /** The longest pause between heartbeats with which a lock is kept, in milliseconds; left out: as configured. */
+  /** The longest pause between heartbeats that keeps a lock, in milliseconds; left out when the configuration decides. */
   readonly heartbeatMs?: number
   /** One cheap call that shows that the tracker answers and accepts our key. Throws a RunnerError if not. */
   ping(signal: AbortSignal): Promise<void>
@@ -131,7 +131,7 @@ export interface Command {
   env: Record<string, string | null>
 }
 
-/** How the last line of an agent is told from the others. */
+/** How the last line of an agent is recognised. */
 export interface ResultLine {
   key: string
   value: string
@@ -158,20 +158,20 @@ export interface AttemptReader {
   end(exit: ExitRecord, stderr: string): AttemptEnd
 }
 
-/** Of the attempt that is read. */
+/** Facts about the attempt that is read. */
 export interface ReadingOptions {
   /** As in its plan. */
   mode: AttemptPlan['mode']
-  /** Its events hold what was thought, said, called and answered at length. */
+  /** Its events hold at length what was thought, said, called and answered. */
   verbose?: boolean | undefined
 }
 
 /** A coding agent's command line. It says what to run, and reads what came out. */
 export interface Agent {
   readonly name: string
-  /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`; null when its exit is. */
+  /** The stdout line that is the agent's last word: a JSON object in which `key` has this `value`. Null when the last word is its exit. */
   readonly resultLine: ResultLine | null
-  /** Throws AGENT_CLI_MISSING when there is nothing that an attempt could start, UNTRUSTED when it must not be. */
+  /** Throws AGENT_CLI_MISSING when there is no program that an attempt could start, UNTRUSTED when the program must not be started. */
   ensureThere(): void
   /** The command of an attempt. Throws as `ensureThere` does. */
   command(plan: AttemptPlan): Command
@@ -210,10 +210,10 @@ export type AttemptState =
 export interface Supervision {
   /**
    * Gets a supervisor ready for a run, so that its first attempt starts sooner. It starts nothing before `start`, and goes away with this
-   * process. Saying it twice is the same as once.
+   * process. Calling it twice is the same as once.
    */
   ready(runId: string): void
-  /** Lets go of one that was not needed. */
+  /** Releases a supervisor that was not needed. */
   unready(runId: string): void
   /** Starts the attempt detached. Resolves when the agent process runs, or has failed to start (see its exit record). */
   start(spec: AttemptSpec): Promise<ProcessIdentity | null>
@@ -235,7 +235,7 @@ export interface Supervision {
   stop(runId: string, attempt: number, graceMs?: number): Promise<void>
   /** Ends every process of the run that works for this agent, and proves that none is left. Returns how many were ended. */
   sweep(runId: string): Promise<number>
-  /** Ends also what works for other agents that had the run on this machine. Only for who has just proven that the run is its own. */
+  /** Also ends what works for other agents that had the run on this machine. Call it only right after proving that the run is ours. */
   takeOver(runId: string): Promise<void>
 }
 
@@ -249,13 +249,20 @@ export interface WorkspaceRequest {
 
 /** Prepares, reads and removes the places where attempts work. Uncommitted work is never deleted. */
 export interface Workspaces {
-  /** Loads what `prepare` will need and looks at the repository, so that it takes less time. Never fails: `prepare` will say what is wrong. */
+  /**
+   * Loads what `prepare` will need and looks at the repository, so that `prepare` takes less time. Never fails: `prepare` will say what
+   * is wrong.
+   */
   ready(request: WorkspaceRequest): Promise<void>
   /** What `prepare` would do, for --dry-run; touches nothing. */
   plan(
     request: WorkspaceRequest,
   ): Promise<{ kind: WorkspaceKind; path: string; branch: string | null; base: string | null; remark: string | null }>
-  /** A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with the reason. When `hurry` fires, what takes long is cut short; who fires it ends the run's processes, as git waits for its hooks. */
+  /**
+   * A fresh or continued workspace. Repeating it after an interruption mends and returns the same one. Throws RunnerError GIT_FAILED with
+   * the reason. When `hurry` fires, long work is cut short. Whoever fires it ends the run's processes too, because git waits for its
+   * hooks.
+   */
   prepare(request: WorkspaceRequest, hurry?: AbortSignal): Promise<WorkspaceRecord>
   /** The workspace for one more attempt: as it is, or, where somebody removed the folder of a worktree, made anew with what is on its branch. Throws GIT_FAILED. */
   restore(workspace: WorkspaceRecord, request: WorkspaceRequest): Promise<WorkspaceRecord>
@@ -283,7 +290,7 @@ export interface Workspaces {
 export const HOOKS = ['pre_task', 'post_task', 'health_check'] as const
 export type HookName = (typeof HOOKS)[number]
 
-/** What may follow a hook's name in that of its file, in the order in which they are looked for. */
+/** The endings that the file of a hook may have after the hook's name, in the order in which they are tried. */
 export const HOOK_SUFFIXES = ['', '.py', '.sh', '.js', '.mjs', '.ts'] as const
 
 /** What a hook reads on stdin, as one JSON document. */
@@ -329,7 +336,7 @@ export interface HookResult {
 }
 
 export interface Hooks {
-  /** The signal ends it with the configured grace; `soon`, where somebody waits for its end, with a grace of its own if that is shorter. */
+  /** `signal` ends it with the configured grace. `soon`, for callers who wait for its end, has a shorter grace of its own. */
   run(
     hook: HookName,
     document: HookDocument,
@@ -344,9 +351,9 @@ export interface Journal {
   /** The unfinished run; null when there is none. A file that cannot be read is set aside and reported in `setAside`. */
   load(): { record: RunRecord | null; setAside: string | null }
   /**
-   * Replaces the record durably: it survives a kill at any moment whole. With `beside` it survives every kill at once, and a power cut a few
-   * milliseconds later, before anything else is saved: until then the record before may come back, never an older one. For what may be done
-   * again.
+   * Replaces the record durably: it survives a kill at any moment, whole. With `beside` it survives every kill at once, and a power cut a
+   * few milliseconds later, before the next save; until then the record before may come back, never an older one. `beside` is for steps
+   * that may be repeated.
    */
   save(record: RunRecord, durable?: 'before' | 'beside'): void
   /** Deletes the lock file durably. Deleting twice is the same as deleting once. */
@@ -359,43 +366,44 @@ export interface Journal {
 export interface UsageLimit {
   /** The wait before which no attempt may start; null for at once. */
   until(): Wait | null
-  /** Has all of them wait so long. Best effort: who does not hear of it is told by the account itself. */
+  /** Makes all of them wait this long. Best effort: a runner that does not hear of it is told by the account itself. */
   reached(wait: Wait): void
 }
 
-/** What ends in a row say of the surroundings of all tasks (model API, network, agent CLI). */
+/** What several ends in a row say about the surroundings of all tasks (model API, network, agent CLI). */
 export interface Outage {
-  /** Of the last of them. */
+  /** The reason of the last end. */
   reason: EndReason
-  /** What was said of it, for people. */
+  /** What was said about it, for people. */
   said: string
   /** Epoch milliseconds of the first. */
   since: number
-  /** How many there were. */
+  /** How many ends there were. */
   ends: number
   /** Ids of the tasks that met it. */
   tasks: string[]
-  /** Before it is over nothing is tried. */
+  /** Nothing is tried before this is over. */
   wait: Wait
 }
 
-/** Counts the ends in a row by which no task is to blame, over tasks and over restarts, for one agent. */
+/** Counts the ends in a row for which no task is to blame, across tasks and restarts, for one agent. */
 export interface Breaker {
   /** The ends so far; null when the last one was of another kind. */
   current(): Outage | null
-  /** One more of them. `pause`: how long nothing is tried then, from their number, in milliseconds. */
+  /** Counts one more. `pause` turns their number into the milliseconds for which nothing is tried. */
   failed(end: { reason: EndReason; said: string; taskId: string }, pause: (ends: number) => number): Outage
-  /** Something got through. */
+  /** Something got through: the count begins anew. */
   mended(): void
 }
 
-/** How often each task was given back, over the life of this runner and of those before it. */
+/** Counts how often each task was given back, across restarts. */
 export interface Patience {
   /**
-   * Counts one more time, unless the same claim was counted already; false when the task has used up our patience. `claimedAt`: ISO 8601 UTC.
+   * Counts one more time, unless the same claim was counted already. False when the task has been given back too often. `claimedAt`: ISO
+   * 8601 UTC.
    */
   again(taskId: string, claimedAt: string): boolean
-  /** The task came to another end: from now on it is counted anew. */
+  /** The task came to another end: its count begins anew. */
   forget(taskId: string): void
 }
 

@@ -1,12 +1,15 @@
 import { SECRET_FLAG, SECRET_NAMES } from './secrets.ts'
 
-/** What stands in the place of a secret, in every output. */
+/** Replaces a secret, in every output. */
 export const MASK = '[redacted]'
 
-/** Shorter values are words that occur everywhere; in their place would stand what the text is about. */
+/** Shorter values are words that occur everywhere; to replace them would make texts unreadable. */
 export const SHORTEST_SECRET = 6
 
-/** Forms of secrets that are known by their look, each of bounded length, so that no text takes long. Each leaves JSON what it is: none begins or ends within an escape. */
+/**
+ * Secrets that are recognised by their form. Each pattern has a bounded length, so that no text takes long. None begins or ends within an
+ * escape, so that JSON stays valid.
+ */
 const PATTERNS: [RegExp, string][] = [
   [/\bsk-[A-Za-z0-9_-]{16,}/g, MASK],
   [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|npm_|hf_|AIza)[A-Za-z0-9_-]{16,}/g, MASK],
@@ -25,12 +28,12 @@ const PATTERNS: [RegExp, string][] = [
 ]
 
 /**
- * A function that takes these secrets out of a text: as they are, as JSON, URIs, hexadecimal and base64 text write them, unless they have
- * fewer than 6 characters; and whatever looks like a key or a password. Text without secrets comes back as it is.
+ * Makes a function that takes these secrets out of a text: as they are, and as JSON, URIs, hexadecimal and base64 write them. Secrets of
+ * fewer than 6 characters stay. Whatever looks like a key or a password goes too. Text without secrets comes back as it is.
  */
 export function redactor(secrets: Iterable<string>): (text: string) => string {
   const forms = new Set([...secrets].filter(isLongEnough).flatMap(formsOf))
-  // Longer ones first, so that one that holds another goes as a whole.
+  // Longer ones first, so that a secret that holds another goes as a whole.
   const needles = [...forms].sort((a, b) => b.length - a.length)
   return text => {
     let clean = text
@@ -43,25 +46,25 @@ export function redactor(secrets: Iterable<string>): (text: string) => string {
 const known = new Set<string>()
 let current = redactor(known)
 
-/** From now on this process prints and logs these values nowhere, nor the passwords and tokens in those of them that are URLs. */
+/** From now on this process neither prints nor logs these values, nor the passwords and tokens in those of them that are URLs. */
 export function keepSecret(values: Iterable<string>): void {
   const before = known.size
   for (const value of values) if (isLongEnough(value)) known.add(value)
   if (known.size > before) current = redactor(known)
 }
 
-/** What of an environment, or of a file with such entries, is secret: by its name, and what URLs carry. */
+/** The secrets of an environment, or of a file with such entries: values whose names say so, and what URLs carry. */
 export const secretsOf = (entries: Record<string, string | undefined>): string[] =>
   Object.entries(entries).flatMap(([name, value]) => (value ? [...(SECRET_NAMES.test(name) ? [value] : []), ...secretsInUrls(value)] : []))
 
-/** What of a list of arguments is secret. */
+/** The secrets in a list of arguments. */
 export const secretsOfArguments = (args: string[]): string[] =>
   args.flatMap((arg, n) => {
     const flag = SECRET_FLAG.exec(arg)
     return [...(flag ? [flag[1] ?? args[n + 1] ?? ''] : []), ...secretsInUrls(arg)]
   })
 
-/** What the text of a settings file gives as a secret, also when it cannot be parsed. */
+/** The secrets in the text of a settings file, also when it cannot be parsed. */
 export const secretsOfFile = (text: string): string[] => [
   ...[...text.matchAll(/\b[\w.-]{0,60}?(?:key|token|secret|password)["']?[ \t]*[:=][ \t]*["']?([^\s"',}]+)/gi)].map(
     match => match[1] as string,
@@ -77,13 +80,13 @@ export function secretsInUrls(text: string): string[] {
   return [...passwords, ...asked].flatMap(secret => [secret, decoded(secret)]).filter(isLongEnough)
 }
 
-/** Shorter users without a password are names. */
+/** In a URL without a password, a user of this length is a token; a shorter one is a name. */
 const TOKEN_LENGTH = 20
 
 /** A text without what looks like a secret and what this process knows to be one. */
 export const redact = (text: string): string => current(text)
 
-/** A document in which each text is redacted, names too. In its JSON what looks like a secret could be half an escape. */
+/** Redacts each text of a document, names too. In its JSON, what looks like a secret could be half an escape. */
 export function redactDocument<T>(value: T, how = redact): T {
   if (typeof value === 'string') return how(value) as T
   if (Array.isArray(value)) return value.map(item => redactDocument(item, how)) as T
@@ -107,7 +110,10 @@ function formsOf(value: string): string[] {
 const escaped = (text: string) => JSON.stringify(text).slice(1, -1)
 const lowerHex = (uri: string) => uri.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())
 
-/** As it stands in the base64 of a text that holds it: at each of three places, without the characters that its neighbours have a part in. */
+/**
+ * The forms that bytes have in the base64 of a longer text: one for each of three offsets, without the characters that depend on
+ * neighbours too.
+ */
 function base64Forms(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap(before => {
     const all = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')

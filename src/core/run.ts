@@ -2,7 +2,7 @@ import type { EndReason } from './ends.ts'
 import type { AgentIdentity, Task } from './task.ts'
 import type { Wait } from './wait.ts'
 
-/** The steps of a run in the order in which they are taken. The journal speaks these names. */
+/** The steps of a run in the order in which they are taken. The journal uses these names. */
 export const STEPS = ['claim', 'preHook', 'workspace', 'agent', 'collect', 'report', 'postHook', 'cleanup', 'release'] as const
 export type StepName = (typeof STEPS)[number]
 
@@ -13,7 +13,7 @@ export interface StepRecord {
   finishedAt: string | null
   /** One word for what came of it, for people. */
   result: string | null
-  /** How often it failed of itself so far; left out for never. */
+  /** How often it has failed by its own fault; left out for never. */
   failures?: number | undefined
 }
 
@@ -104,11 +104,14 @@ export interface WorkspaceRecord {
   continued: boolean
   /** Why it is not the kind that was asked for; null when it is. */
   fallback: string | null
-  /** By what it is known again, with its repository; left out where git has no part in it, and by older versions. */
+  /** Identifies the workspace and its repository; left out where git has no part in it, and by older versions. */
   seal?: Seal | undefined
 }
 
-/** What an exchanged workspace lacks: a text in its repository's git folder, and the numbers that the file system gave to both folders. */
+/**
+ * What an exchanged workspace would lack: a text in its repository's git folder, and the numbers that the file system gave to both
+ * folders.
+ */
 export interface Seal {
   text: string
   /** The git folder that all checkouts of the repository share. */
@@ -166,11 +169,14 @@ export interface WorkReport {
   rescued: string[]
   /** Things a person should know, one sentence each. */
   remarks: string[]
-  /** The workspace, or the repository itself, is no longer the one in which the work began: it is not done. Never on the disk. */
+  /**
+   * The workspace, or the repository itself, is no longer the one in which the work began, so the task is not done. Never written to the
+   * disk.
+   */
   replaced?: { what: 'workspace' | 'repository'; says: string } | undefined
 }
 
-/** The branch to name for a run: where its work is, once that was looked for; before it, where it is to be. Null when the work is on no branch. */
+/** The branch to name for a run: where its work was found or, before that, where it is to be. Null when the work is on no branch. */
 export function branchOf(
   work: Pick<WorkReport, 'branch'> | null | undefined,
   workspace: Pick<WorkspaceRecord, 'branch'> | null | undefined,
@@ -186,13 +192,13 @@ export type Decision =
   | { kind: 'report'; reason: EndReason; status: string }
   | { kind: 'park' | 'give_back' | 'abandon' | 'stop'; reason: EndReason }
 
-/** What somebody wants of a run in hand, as it was taken from the tracker. */
+/** What somebody wants of a run that is under way, as the tracker told it. */
 export interface Wish {
   id: string
   kind: 'pause' | 'resume' | 'stop' | 'directive'
   /** A directive's text; '' for the others. */
   text: string
-  /** Whether a directive interrupts the agent or waits until it has said its last word. */
+  /** Whether a directive interrupts the agent or waits for the end of its turn. */
   mode: 'now' | 'turn_end'
 }
 
@@ -216,7 +222,7 @@ export interface RunRecord {
   workspace: WorkspaceRecord | null
   work: WorkReport | null
   disposition: Disposition | null
-  /** Before it is over no attempt starts (usage limit, backoff); null for at once. */
+  /** No attempt starts before this is over (usage limit, backoff); null for at once. */
   notBefore: Wait | null
   /** Mentions that went into the prompt; marked read once the agent has started. */
   mentions: string[]
@@ -230,16 +236,16 @@ export interface RunRecord {
 }
 
 /**
- * Whether all that bears the run's id on this machine is this record's: timeline, folder, processes. A tracker may hand out its own run ids,
- * and until a claim is proven another agent may hold the task under the same one.
+ * Whether everything with the run's id on this machine (timeline, folder, processes) belongs to this record. A tracker may hand out its
+ * own run ids, and until a claim is proven, another agent may hold the task under the same id.
  */
 export function ownsRunId({ steps, task }: Pick<RunRecord, 'steps' | 'task'>): boolean {
   return task.runId === null || steps.some(step => step.name === 'preHook')
 }
 
 /**
- * What marks a process as one of an agent in one state folder (its real path): two folders of a machine may have agents of the same id. In
- * one word, since not every system tells where an environment's entry ends.
+ * Marks a process as one of an agent in one state folder (its real path), since two folders of a machine may have agents of the same id.
+ * The mark is one word, since not every system tells where an entry of an environment ends.
  */
 export function agentMark(agentId: string, home: string): string {
   return `${agentId}@${encodeURI(home)}`

@@ -4,7 +4,7 @@ export const SECRET_NAMES = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CRED
 /** An argument that gives a secret, or says that the next one does. */
 export const SECRET_FLAG = /^--(?:[a-z-]+-)?(?:key|token|secret|password)(?:=(.+))?$/s
 
-/** Names that may stand for secrets: these are kept from whom they do not concern. */
+/** Names that may mean secrets: programs that do not need them do not get them. */
 const SUSPECT_NAMES = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|(?:KEYS?|AUTH|_PASS|_PAT|_DSN)$/i
 
 /** A URL that carries a password, wherever in a text. */

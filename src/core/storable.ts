@@ -1,14 +1,14 @@
 const LONE_UNIT = 0xfffd
 
 /**
- * A text as everything that may keep it can: without NUL, which PostgreSQL keeps in no text and no argument or environment of a process can
- * hold, and without halves of surrogate pairs, which no UTF-8 can. U+FFFD stands in the place of each.
+ * A text that can be stored anywhere: without NUL, which neither a text of PostgreSQL nor an argument or environment of a process can
+ * hold, and without halves of surrogate pairs, which UTF-8 cannot express. U+FFFD replaces each.
  */
 export function storable(text: string): string {
   return (text.includes('\0') ? withoutNuls(text) : text).toWellFormed()
 }
 
-/** By code units: millions of replacements in a text take 50 times as long. */
+/** Works by code units, because millions of replacements in a text take 50 times as long. */
 function withoutNuls(text: string): string {
   const bytes = Buffer.from(text, 'utf16le')
   const units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
@@ -16,7 +16,7 @@ function withoutNuls(text: string): string {
   return bytes.toString('utf16le')
 }
 
-/** The beginning of a text that has at most so many bytes as UTF-8, with a line that tells of the rest; the whole text when it fits. */
+/** The beginning of a text, with at most `most` bytes as UTF-8 and a line that tells of the rest; the whole text when it fits. */
 export function firstBytes(text: string, most: number): string {
   if (text.length * 3 <= most || Buffer.byteLength(text) <= most) return text
   const end = `\n… (cut: it has ${Buffer.byteLength(text).toLocaleString('en')} bytes)\n`
@@ -25,7 +25,7 @@ export function firstBytes(text: string, most: number): string {
   return new TextDecoder('utf-8').decode(kept).replace(/\uFFFD$/, '') + end
 }
 
-/** A document as it can be kept, by all its texts and names, which is not changed itself. It must not be deeper than the limit `jsonDepth`. */
+/** A copy of a document in which all texts and names can be stored. The document must not be deeper than the limit `jsonDepth`. */
 export function storableDocument(value: unknown): unknown {
   if (typeof value === 'string') return storable(value)
   if (Array.isArray(value)) return value.map(storableDocument)

@@ -25,7 +25,7 @@ export const TASK_STATUSES = [
 ] as const
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 
-/** What is to be done. Parsed at the tracker's door, so trusted inside; its text stays data for ever. */
+/** What is to be done. The tracker's adapter parses it, so its form is trusted inside; its text stays data for ever. */
 export interface Task {
   /** The tracker's own id as text: a number at Headless PM, `tsk_…` on our board. */
   id: string
@@ -49,7 +49,7 @@ export interface Task {
   status: string
   /** What others wrote on the task so far; '' when nothing. */
   notes: string
-  /** The run that waits for whoever takes the task; null when whoever takes it makes one. */
+  /** The run that the tracker has made for the task; null when the runner that takes the task makes one. */
   runId: string | null
   /** How the run is to be done; null for the task as a whole, by the configuration. Only our own control plane tells it. */
   plan: Plan | null
@@ -67,7 +67,7 @@ export interface Plan {
   maxTurns: number | null
   /** The agent says what it would do, and does nothing. */
   dryRun: boolean
-  /** What the agent thinks, says and does is told at length, not by its beginning. */
+  /** The timeline has all that the agent thinks, says and does, not only its beginning. */
   verbose: boolean
 }
 

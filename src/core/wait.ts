@@ -3,14 +3,14 @@ import { LONGEST_LIMIT_MS } from './backoff.ts'
 /** The two clocks are read one after the other and differ a little in their steps. Milliseconds. */
 const STEP_MS = 1_000
 
-/** What a wait needs of the port of this name. */
+/** The part of the port `Clock` that a wait needs. */
 interface Clock {
   now(): number
   uptime(): number
   boot(): string
 }
 
-/** Until when nothing begins, written down so that it outlives its runner and a wall clock that is set. */
+/** A time before which nothing begins, recorded so that it survives the runner and changes of the wall clock. */
 export interface Wait {
   /** Epoch milliseconds by the wall clock as it stood when the wait was noted. */
   until: number
@@ -25,8 +25,9 @@ export function waitOf(ms: number, clock: Clock): Wait {
 }
 
 /**
- * How much of it is left in milliseconds, 0 or less when it is over. Within the boot in which it was noted nobody ends or prolongs it by
- * setting the wall clock. After a reboot only the wall clock is left: one that was set back lets it last no longer than it did at first.
+ * How much of a wait is left in milliseconds; 0 or less when it is over. Within the boot in which it was noted, setting the wall clock
+ * neither ends nor prolongs it. After a reboot only the wall clock is left: if that was set back, the wait lasts no longer than it did at
+ * first.
  */
 export function leftOf({ until, noted }: Wait, clock: Clock): number {
   const byWall = until - clock.now()
@@ -44,7 +45,7 @@ export function endOf(wait: Wait | null, clock: Clock): number | null {
   return Math.abs(wait.until - clock.now() - left) < STEP_MS ? wait.until : Math.round(clock.now() + left)
 }
 
-/** The same wait as of now, so that from here on the wall clock means nothing to it, also when it was noted before a reboot. */
+/** The same wait noted as of now, so that the wall clock no longer affects it, even if it was first noted before a reboot. */
 export function anchored(wait: Wait, clock: Clock): Wait {
   return wait.noted?.boot === clock.boot() ? wait : waitOf(Math.max(0, leftOf(wait, clock)), clock)
 }

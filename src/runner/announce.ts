@@ -4,29 +4,29 @@ import { branchOf, type RunRecord } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 
-/** Tells which task is in hand now, newly taken or found again. */
+/** Announces the task that the runner works on now, newly taken or found again. */
 export function announceTask(record: RunRecord, context: RunnerContext): void {
   const model = modelFor(context.policy.models, record.task, context.identity.role)
   context.emit({ type: 'task_taken', task: record.task, model }, record.runId)
 }
 
-/** Whether an end was told since the task was taken last: a run that was given back and taken again keeps its id. */
+/** Whether the end was announced since the task was last taken. A run that was given back and taken again keeps its id. */
 function isTold(events: StampedEvent[]): boolean {
   const taken = events.findLastIndex(event => event.type === 'step_started' && event.step === 'claim')
   return events.findLastIndex(event => event.type === 'run_finished') > taken
 }
 
-/** What the task is at the tracker now; null when that is for others to say. */
+/** The task's status at the tracker now; null when somebody else decides it. */
 function statusAfter({ disposition, task }: RunRecord): string | null {
   if (disposition?.kind === 'report') return disposition.status
   if (disposition?.kind === 'park') return 'pending'
   return disposition?.kind === 'give_back' ? task.status : null
 }
 
-/** The end for people and for `status`: the last event, and `result.json`. */
+/** Announces the end, for people and for `status`: writes the last event and `result.json`. */
 export function announceEnd(record: RunRecord, context: Pick<RunnerContext, 'clock' | 'identity' | 'files' | 'emit'>): void {
   const { disposition, work, workspace, task, runId, kept } = record
-  // A release that was interrupted is taken again; the end is told once.
+  // An interrupted release is repeated, but the end is announced once.
   if (isTold(context.files.events(runId))) return
   const reason = disposition!.reason
   const status = statusAfter(record)

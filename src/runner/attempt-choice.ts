@@ -5,25 +5,25 @@ import { isToStop, undelivered } from './wishes.ts'
 
 /** What to do next in the agent step. */
 export type AttemptChoice =
-  /** Follow the attempt that the journal has as not ended. */
+  /** Follow the attempt that has not ended, by the journal. */
   | { do: 'follow'; attempt: AttemptRecord }
   /** Start another one. */
   | { do: 'start'; part: number; session: 'first' | 'resume' | 'afresh'; after: EndReason | null }
-  /** Nothing, until somebody resumes the run. */
+  /** Do nothing until somebody resumes the run. */
   | { do: 'rest' }
   /** No further attempt: the reason stands. */
   | { do: 'finish'; reason: EndReason }
 
-/** What is left of a run's budgets, all counted from what is on disk. */
+/** What a run has spent of its budgets, counted from what is on disk. */
 export interface Spent {
   failures: number
   interruptions: number
   costUsd: number
-  /** It is at least so much: an attempt was cut off. */
+  /** The cost is a lower bound, because an attempt was cut off. */
   costIsLeast: boolean
 }
 
-/** Counts the attempts by the budget that the table charges them to, all or those of one part, and the money of all. */
+/** Counts attempts by the budget that the table charges them to, all of them or those of one part, and adds up the cost of all. */
 export function spent(record: Pick<RunRecord, 'attempts'>, part?: number): Spent {
   const sum: Spent = { failures: 0, interruptions: 0, costUsd: 0, costIsLeast: false }
   for (const { ended, part: own } of record.attempts) {
@@ -38,7 +38,7 @@ export function spent(record: Pick<RunRecord, 'attempts'>, part?: number): Spent
   return sum
 }
 
-/** How many of the last attempts ended because the surroundings failed; with a reason, for this one. */
+/** How many attempts in a row, up to the last one, ended because the surroundings failed; with `reason`, because of that one. */
 function inARow({ attempts }: Pick<RunRecord, 'attempts'>, reason?: EndReason): number {
   const fails = (ended: AttemptEnd | null) =>
     ended !== null && (reason === undefined ? end(ended.reason).surroundings === 'fail' : ended.reason === reason)
@@ -50,7 +50,7 @@ export function budgetUsd(record: Pick<RunRecord, 'task'>, policy: Pick<Policy, 
   return record.task.maxCostUsd ?? policy.maxCostUsd
 }
 
-/** Whether a part of the task's plan is a shell command; else it is the agent's. */
+/** Whether a part of the task's plan is a shell command; otherwise the agent does it. */
 export function isCommand(part: number, record: Pick<RunRecord, 'task'>): boolean {
   return record.task.plan?.parts?.[part]?.command != null
 }
@@ -60,7 +60,7 @@ export function partsOf(record: Pick<RunRecord, 'task'>): number {
   return record.task.plan?.parts?.length ?? 1
 }
 
-/** Decides from journal and policy alone, so that a restart decides as the runner that died would have. */
+/** Decides from journal and policy alone, so that a new runner decides as the one that died would have. */
 export function chooseAttempt(
   record: Pick<RunRecord, 'attempts' | 'task' | 'wishes' | 'paused'>,
   policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd' | 'outageTries'>,
@@ -72,7 +72,7 @@ export function chooseAttempt(
   if (!last?.ended) return { do: 'start', part: 0, session: 'first', after: null }
   const { reason } = last.ended
   const row = end(reason)
-  // A directive that came too late for the turn gets one of its own.
+  // A directive that came too late for the turn gets a turn of its own.
   if (row.next === 'report' && undelivered(record).length > 0) return { do: 'start', part: last.part, session: 'resume', after: 'directed' }
   // The next part begins where the last one stopped, with a budget of attempts of its own.
   if (row.next === 'report' && last.part + 1 < partsOf(record)) return { do: 'start', part: last.part + 1, session: 'resume', after: null }

@@ -17,7 +17,7 @@ import { attemptTakenOver } from './taken-over.ts'
 import { waitOut } from './waiting.ts'
 import { halts, isToStop, undelivered } from './wishes.ts'
 
-/** For so long a proof that the task is ours counts, in milliseconds. A lock lives for many minutes. */
+/** How long a proof that the task is ours stays valid, in milliseconds. A lock lives for many minutes. */
 const PROOF_MS = 3_000
 
 /**
@@ -46,11 +46,11 @@ export async function runAttempts(
     if (choice.do === 'follow') {
       const { attempt } = choice
       const foundNow = record.attempts.indexOf(attempt) < found
-      // Decided by a runner that was killed before it could start it: the task may have changed hands since.
+      // An earlier runner decided on this attempt and was killed before it started it. The task may have changed hands since.
       if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
         const notOurs = await keepTask(record, context)
         if (notOurs) return notOurs
-        // Somebody may have removed what stood for it on the disk, under an agent that lives.
+        // Somebody may have removed its files while the agent is still alive.
         await context.supervision.takeOver(record.runId)
         if (context.files.read(record.runId, promptName(attempt.number)) === null) {
           record.attempts.pop()
@@ -66,7 +66,7 @@ export async function runAttempts(
       shareLimit(ended, record, context)
       context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
       announcePart(attempt, record, context)
-      // An end that an earlier runner asked for does not end this one.
+      // If an earlier runner asked for this end, the present one goes on.
       if (ended.reason === 'stopped' && context.stops.leaving.aborted)
         throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
       continue
@@ -75,11 +75,11 @@ export async function runAttempts(
     await pause(record, context, AbortSignal.any([lost, steering.halt()]))
     if (halts(record)) continue
     if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
-    // Tokens are spent only on a task that is still ours, and only when all of the last attempt is proven gone.
+    // Spend tokens only when the task is still ours and everything of the last attempt is proven gone.
     const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
     const notOurs = fresh ? null : await keepTask(record, context)
     if (notOurs) return notOurs
-    // Without an attempt on record nothing of the run can be alive: what others left was ended with the claim.
+    // Without an attempt on record, nothing of the run can be alive: the claim ended what others had left.
     if (record.attempts.length > 0) {
       await context.supervision.takeOver(record.runId)
       await restoreWorkspace(record, context)
@@ -91,7 +91,7 @@ export async function runAttempts(
   }
 }
 
-/** A folder that somebody has removed would look like an agent CLI that is missing. */
+/** Makes a workspace anew that somebody has removed; a missing folder would look like a missing agent CLI. */
 async function restoreWorkspace(record: RunRecord, context: RunnerContext): Promise<void> {
   const { runId, task, inherited } = record
   const request = { runId, task, inherited, agentId: context.identity.id }
@@ -145,7 +145,7 @@ async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: R
     part: part && { goal: part.goal ?? '', number: choice.part + 1, of: partsOf(record) },
   }
   const directives = undelivered(record)
-  // Whoever was at work when the run was taken over did not live to its end.
+  // The agent that was at work when the run was taken over was killed.
   const after = takenOver ? 'killed' : choice.after
   const prompt = part?.command
     ? `${part.command}\n`
@@ -181,12 +181,12 @@ function announcePart({ part, ended }: AttemptRecord, record: RunRecord, { emit 
   emit({ type: 'part_finished', part: part + 1, of: parts.length, name: parts[part]!.name }, record.runId)
 }
 
-/** A model that the task names is the task's, and no reason to stop for all others. */
+/** When the task names the model, a wrong model is the task's fault and no reason to stop for all others. */
 function blamed(ended: AttemptEnd, { task }: RunRecord): AttemptEnd {
   return ended.reason === 'unknown_model' && task.model !== null ? { ...ended, reason: 'wrong_model' } : ended
 }
 
-/** What to wait for before the next attempt, by the table; null for nothing. Counts what it says of the surroundings. */
+/** How long to wait before the next attempt, by the table; null for not at all. Also counts what the end says about the surroundings. */
 function pauseAfter(attempt: AttemptRecord, ended: AttemptEnd, record: RunRecord, context: RunnerContext): Wait | null {
   const { clock, policy, random, breaker } = context
   const { wait, surroundings } = end(ended.reason)
@@ -202,8 +202,8 @@ function pauseAfter(attempt: AttemptRecord, ended: AttemptEnd, record: RunRecord
 const CLOCK_SLACK_MS = 60_000
 
 /**
- * How long the limit lasts, in milliseconds; null when nobody knows. A time that was over before the attempt began, or is further away than
- * any limit, tells nothing but that the wall clock here is wrong.
+ * How long the limit lasts, in milliseconds; null when nobody knows. A time that had passed before the attempt began, or that is further
+ * away than any limit, counts as unknown: it only shows that the wall clock here is wrong.
  */
 function untilReset({ startedAt }: AttemptRecord, resetsAt: number | null, clock: Clock): number | null {
   if (resetsAt === null) return null
@@ -213,7 +213,7 @@ function untilReset({ startedAt }: AttemptRecord, resetsAt: number | null, clock
   return left > LONGEST_LIMIT_MS ? null : Math.min(ASK_AGAIN_MS, Math.max(0, left))
 }
 
-/** Has every runner of the account wait too, unless only this model is limited. */
+/** Makes every runner of the account wait too, unless only this model is limited. */
 function shareLimit(ended: AttemptEnd, record: RunRecord, { usageLimit }: RunnerContext): void {
   if (end(ended.reason).wait === 'reset' && record.notBefore !== null && !ended.ofModelAlone) usageLimit.reached(record.notBefore)
 }
@@ -237,10 +237,10 @@ async function pause(record: RunRecord, context: RunnerContext, lost: AbortSigna
   if (waited === 'cut' && stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while waiting; the task is kept')
 }
 
-/** Commits and files that a new session is told of, one line each. */
+/** How many commits and files a new session is told of, one line each. */
 const TOLD = 60
 
-/** With the words of what stands in the way; an agent's own are in the timeline. */
+/** Says what stands in the way. The agent's own words are in the timeline. */
 function whyItWaits({ reason, text }: AttemptEnd) {
   const { surroundings, says } = end(reason)
   return surroundings === 'fail' ? outageWords({ reason, said: text }) : { message: says }

@@ -17,12 +17,12 @@ import type {
 import type { AgentIdentity } from '../core/task.ts'
 import type { Stops } from './shutdown.ts'
 
-/** All that a runner works with. Composed once; the rules see nothing of the outside but this. */
+/** Everything that a runner works with. It is composed once, and the rules reach the outside only through it. */
 export interface RunnerContext {
   identity: AgentIdentity
   tracker: Tracker
   agent: Agent
-  /** What does the shell commands of a plan. */
+  /** Runs the shell commands of a plan. */
   shell: Agent
   supervision: Supervision
   workspaces: Workspaces
@@ -39,13 +39,13 @@ export interface RunnerContext {
   random: () => number
   newRunId: () => string
   newSessionId: () => string
-  /** Tells an event; of a run when its id is given. */
+  /** Emits an event; with a run id, as one of that run. */
   emit: (event: RunnerEvent, runId?: string) => void
   /** Asks a person about a refused hook; null without a terminal, then the policy answers. */
   askHookRefusal: AskHookRefusal | null
-  /** A text without the secrets that this machine knows, for whatever leaves it. */
+  /** Removes the secrets that this machine knows from a text that is to leave it. */
   redact: (text: string) => string
-  /** For hooks and notes. */
+  /** The state folder, for hooks and notes. */
   home: string
   repo: string
   agentCommand: string | null

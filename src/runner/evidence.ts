@@ -2,8 +2,8 @@ import type { EndReason } from '../core/ends.ts'
 import type { RunRecord } from '../core/run.ts'
 
 /**
- * The reason that stands once git was looked at. Done, although calls were denied and nothing came of it, is not done; a check that gave its
- * verdict, and a dry run, leave nothing behind in any case.
+ * The final reason, after a look at git. An agent that says "done" is not done when calls were denied and nothing was changed. A check
+ * that gave its verdict and a dry run change nothing in any case.
  */
 export function proven(reason: EndReason, { attempts, work, task }: RunRecord): EndReason {
   const last = attempts.at(-1)?.ended

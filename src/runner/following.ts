@@ -30,11 +30,11 @@ export async function followAttempt(
     const pid = supervisor?.pid ?? null
     emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
   }
-  // Who the supervisor is stands in its own file too.
+  // The supervisor's identity is in its own file too.
   save('beside')
   if (await markMentionsRead(record, context)) save()
 
-  /** Reads the output from its start: what has been told before is read again for the sums, but not told again. */
+  /** Reads the output from its start. What was announced before is read again for the sums, but not announced again. */
   const read = async (signal: AbortSignal) => {
     const verbose = record.task.plan?.verbose || context.policy.verbose
     const reader = agentFor(attempt, record, context).reader({ mode: attempt.mode, verbose })
@@ -53,19 +53,19 @@ export async function followAttempt(
   const cut = AbortSignal.any([stops.leaving, lost, interrupt])
   try {
     const first = await read(cut)
-    // Stopped, and not by us: somebody ended the supervisor.
+    // Stopped, but not by us: somebody else ended the supervisor.
     if (first.exit) return foundAtStart ? first.end() : unasked(first.end())
-    // Nobody watches over what is left of it any more. It may have said its last word before it went.
+    // No supervisor watches what is left of the attempt. It may have printed its result before.
     await supervision.sweep(runId)
     return (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
   } catch (error) {
     if (!cut.aborted || stops.detaching.aborted) throw error
-    // A person who waits for what was wished gets it soon, also from an agent that does not listen.
+    // Whoever made the request gets what they want soon, even if the agent ignores TERM.
     await supervision.stop(runId, attempt.number, interrupt.aborted ? context.policy.wishGraceMs : undefined)
-    // What it wrote on its way out is read too: it may have finished just then.
+    // Read also what it wrote on its way out: it may have finished just then.
     const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
     if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
-    // It may have finished just then; what it did counts, whatever else is wanted of it.
+    // It may have finished just then. Then its result counts, whatever else was requested.
     if (end(ended.reason).next === 'report') return ended
     return { ...ended, reason: stops.leaving.aborted ? 'stopped' : interruption(record) }
   }
@@ -79,10 +79,10 @@ function interruption(record: RunRecord): 'ended_on_request' | 'paused' | 'direc
   return record.paused ? 'paused' : 'directed'
 }
 
-/** Reading what a dead attempt has left takes a moment; this is for a disk that hangs. */
+/** Reading the output of a dead attempt takes a moment; this limit is for a disk that hangs. */
 const LAST_WORDS_MS = 30_000
 
-/** Who does an attempt: the agent CLI, or a shell where its part is a command. */
+/** The program that does an attempt: the agent CLI, or a shell when its part is a command. */
 function agentFor(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): Agent {
   return isCommand(attempt.part, record) ? context.shell : context.agent
 }
@@ -114,7 +114,7 @@ function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerC
     promptFile: `${files.folder(record.runId)}/${promptName(attempt.number)}`,
     resultLine: agent.resultLine,
     deadlineMs,
-    // A command may well be silent until its deadline; an agent that is has come to a halt.
+    // A command may well be silent until its deadline; a silent agent has come to a halt.
     silentAfterMs: agent === context.shell ? deadlineMs : policy.silentAfterMs,
     resultGraceMs: policy.resultGraceMs,
     killGraceMs: policy.killGraceMs,

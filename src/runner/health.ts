@@ -4,7 +4,7 @@ import type { RunnerContext } from './context.ts'
 export interface Health {
   /** The last verdict; null before the first. */
   readonly ok: boolean | null
-  /** A task could not be begun here: the next one waits for a check that is made now. */
+  /** Says that a task could not begin here: the next one waits for a new check. */
   doubt(): void
   /** Resolves when the last check was good, or only warns. Rejects when the runner is asked to end. */
   healthy(): Promise<void>
@@ -13,7 +13,7 @@ export interface Health {
   end(): void
 }
 
-/** Checks every `healthCheckMs`, also during a task, and when there is doubt. Verdicts are told when they change. */
+/** Checks every `healthCheckMs`, also during a task, and after `doubt`. Announces verdicts when they change. */
 export function startHealth(context: RunnerContext): Health {
   const over = new AbortController()
   const signal = AbortSignal.any([over.signal, context.stops.leaving])
@@ -38,7 +38,7 @@ export function startHealth(context: RunnerContext): Health {
     return ok
   }
 
-  // What is asked of the tracker at a start is on its way first: to start a process takes longer.
+  // The first questions to the tracker go out before this check, because starting a process takes longer.
   let last = new Promise<void>(resolve => setImmediate(resolve)).then(check)
 
   async function run(): Promise<void> {

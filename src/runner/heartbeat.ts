@@ -6,13 +6,13 @@ import type { RunnerContext } from './context.ts'
 export interface Heartbeat {
   /** Fires when the task is lost; its reason is `cancelled` (it was ended there) or `lost`. */
   readonly lost: AbortSignal
-  /** Resolves when no beat is under way any more: one that is could take the task again after it was given back. */
+  /** Resolves when no beat is under way any more. A late beat could take the task again after it was given back. */
   end(): Promise<void>
 }
 
 /**
- * Beats every `heartbeatMs`, more often where the tracker needs it, until ended; the first time `atOnce` for a run that was found, of which
- * nobody knows for how long it was without a runner. An unreachable tracker is no loss: the next beat asks again.
+ * Beats every `heartbeatMs` until ended, more often where the tracker needs it. With `atOnce` the first beat comes at once: nobody knows
+ * for how long a run that was found had no runner. An unreachable tracker is no loss: the next beat asks again.
  */
 export function startHeartbeat(record: RunRecord, context: RunnerContext, atOnce: boolean): Heartbeat {
   const lost = new AbortController()
@@ -35,7 +35,7 @@ async function beat(record: RunRecord, context: RunnerContext, atOnce: boolean, 
     try {
       const holding = await tracker.heartbeat(identity, record.task, over)
       if (holding === 'ours') continue
-      // Our lock has expired, for instance while the machine was asleep. If nobody else was quicker it is ours again.
+      // Our lock has expired, for instance while the machine was asleep. If nobody else was quicker, we take the task again.
       if (holding === 'free' && (await tracker.claim(identity, record.task, record.runId, over)) === 'ours') {
         context.emit({ type: 'warning', message: 'the lock on the task had expired at the tracker and was taken again' }, record.runId)
         continue

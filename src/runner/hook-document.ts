@@ -35,7 +35,7 @@ export function hookDocument(hook: HookName, record: RunRecord, context: RunnerC
   return document
 }
 
-/** From the timeline, which has those of an earlier life of the runner too. */
+/** The hooks of the run so far, from the timeline, which also has those that an earlier runner ran. */
 function hooksOf({ runId }: RunRecord, { files }: RunnerContext) {
   return files
     .events(runId)

@@ -2,7 +2,10 @@ import type { Mirror, WorkspaceRequest } from '../core/ports.ts'
 import type { RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 
-/** How often it is looked at what a run has changed, in milliseconds; less often while nothing changes, and where a look takes long. */
+/**
+ * How often the runner looks at what a run has changed, in milliseconds. It looks less often while nothing changes, and where a look
+ * takes long.
+ */
 const EVERY_MS = 10_000
 const SELDOM_MS = 60_000
 const SHARE = 20
@@ -13,7 +16,7 @@ export interface LiveDiff {
   end(): Promise<void>
 }
 
-/** Looks until ended. Nothing that goes wrong here concerns the run: the next look may succeed. */
+/** Looks until ended. A failure here does not affect the run: the next look may succeed. */
 export function startLiveDiff(mirror: Mirror, record: RunRecord, request: WorkspaceRequest, context: RunnerContext): LiveDiff {
   const { clock, workspaces, identity, files, redact } = context
   const over = new AbortController()

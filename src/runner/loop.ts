@@ -13,18 +13,18 @@ import { waitOut } from './waiting.ts'
 
 /** Exit code of `--single-task` when there was no task to take. */
 export const NOTHING_TO_DO = 14
-/** How long unfinished work waits at most for the tracker to know us again. */
+/** How long unfinished work waits at most until the tracker has registered us again. */
 const TRY_MS = 5_000
-/** Exit code of a single task that did not come to its end, or to its beginning, because the runner was asked to end. */
+/** Exit code of a single task that the runner did not begin or finish because it was asked to end. */
 const STOPPED = 12
 
 /**
- * The life of a runner: what is unfinished first, then health, next task, task, and again. Resolves with the exit code and how many tasks came to an end.
- * Outlives trackers that are away, bad tasks, full disks and failing hooks; every repeated failure backs off.
+ * The life of a runner: unfinished work first, then health, next task, task, and again. Resolves with the exit code and how many tasks
+ * came to an end. Outlives trackers that are away, bad tasks, full disks and failing hooks; every repeated failure backs off.
  */
 export async function runLoop(given: RunnerContext, mode: { single: boolean }): Promise<{ exitCode: number; tasks: number }> {
   const { policy } = given
-  // Who asks for one task waits for its end.
+  // Whoever asks for one task waits for its end, so an outage is not waited out for ever.
   const context = mode.single ? { ...given, policy: { ...policy, outageTries: policy.maxAttempts } } : given
   const { journal, stops, clock, emit } = context
   const health = startHealth(context)
@@ -34,7 +34,7 @@ export async function runLoop(given: RunnerContext, mode: { single: boolean }): 
   let idle = false
   let tasks = 0
   const over = (exitCode: number) => ({ exitCode, tasks })
-  // Whoever asked for one task must not take it for done; whoever hands its agent to the next start knows.
+  // Whoever asked for one task must not take it for done. Whoever hands the agent to the next start knows that it is not.
   const onRequest = () => (mode.single && !stops.detaching.aborted ? STOPPED : 0)
   try {
     for (;;) {
@@ -55,12 +55,12 @@ export async function runLoop(given: RunnerContext, mode: { single: boolean }): 
         if (done.claiming === 'stops') return over(exitCode || STOPPED)
         if (mode.single && !done.notOurs) return over(exitCode)
         failures = next === 'report' ? 0 : failures + 1
-        // What kept this task from being begun may be the machine's: then the tasks behind it stay in the queue.
+        // The machine may be the reason why this task could not begin. Then the tasks behind it stay in the queue.
         if (next === 'give_back') health.doubt()
       } catch (thrown) {
         const error = asRunnerError(thrown)
         if (error.code === 'ABORTED') return over(onRequest())
-        // While draining nothing is tried again: what is unfinished waits for the next start.
+        // While draining, nothing is tried again: unfinished work waits for the next start.
         if (mode.single || fatal(error) || stops.draining.aborted) throw error
         failures++
         if (error.code === 'TRACKER_REFUSED') registration.renew()
@@ -74,7 +74,7 @@ export async function runLoop(given: RunnerContext, mode: { single: boolean }): 
   }
 }
 
-/** What nobody but a person can mend while the runner waits: it says so and ends. */
+/** Whether only a person can mend the failure: the runner says so and ends. */
 const fatal = (error: RunnerError) => error.kind === 'usage' || error.code === 'TRACKER_UNAUTHORISED' || error.code === 'AGENT_BUSY'
 
 /** The run that an earlier runner, or an earlier failure of this one, left; it goes on where its journal stands. */
@@ -134,7 +134,7 @@ async function nextTask(
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'asked to end')
   await registration.fresh()
   if (!mode.single) await health.healthy()
-  // The first look only tells whether there is something, so that waiting is not said a whole wait too late.
+  // The first look does not wait, so that the runner can say at once that it waits.
   const wait = mode.single || !idle ? 0 : policy.taskCheckMs / 1000
   const looking = untilAnswered(
     'looking for a task',
@@ -142,16 +142,16 @@ async function nextTask(
     () => tracker.look(identity, wait, stops.draining),
     mode.single ? 3 : undefined,
   )
-  // A look takes nothing, so it need not wait for the verdict.
+  // A look takes no task, so it need not wait for the verdict.
   const [task, healthy] = await Promise.all([looking, mode.single ? health.verdict() : true])
   if (!healthy) throw new RunnerError('UNHEALTHY', 'the health check failed; no task was taken')
   if (!task) return null
-  // Before it is taken, so that a CLI that is being replaced, or was removed, costs no task its place.
+  // Check this before the task is taken, so that a CLI that is missing or just being replaced costs no task its place.
   if (!task.plan?.parts || task.plan.parts.some(part => part.command === null)) context.agent.ensureThere()
   return newRun(task, context)
 }
 
-/** Keeps the agent known at the tracker: at the start, and again when the last time is a heartbeat ago. */
+/** Keeps the agent registered at the tracker: at the start, and again when the last time is a heartbeat ago. */
 class Registration {
   readonly #context: RunnerContext
   #at: number | null = null
@@ -170,8 +170,8 @@ class Registration {
   }
 
   /**
-   * Before unfinished work goes on: a lock expires, and a tracker that forgot us refuses us, unless we are known. One try, since what
-   * there is to do (to follow an agent that lives) must not wait for a tracker that is away.
+   * Registers before unfinished work goes on, because otherwise a lock expires, and a tracker that forgot us refuses us. Tries once,
+   * since following a live agent must not wait for a tracker that is away.
    */
   async tried(): Promise<void> {
     const { policy, clock, tracker, identity, stops, emit } = this.#context

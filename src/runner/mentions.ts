@@ -2,7 +2,9 @@ import type { RunRecord } from '../core/run.ts'
 import type { Mention } from '../core/task.ts'
 import type { RunnerContext } from './context.ts'
 
-/** Unread messages for the prompt; they are on record as shown. A tracker that cannot tell them now costs only the messages. */
+/**
+ * Reads the unread messages for the prompt and records them as shown. If the tracker cannot tell them now, only the messages are missing.
+ */
 export async function readMentions(record: RunRecord, context: RunnerContext): Promise<Mention[]> {
   try {
     const mentions = await context.tracker.mentions(context.identity, context.stops.leaving)
@@ -15,8 +17,8 @@ export async function readMentions(record: RunRecord, context: RunnerContext): P
 }
 
 /**
- * Only after the start: mentions that no agent has seen stay unread. Best effort, since reading twice harms nothing. Answers
- * whether the journal has changed.
+ * Marks mentions read once the agent has started: mentions that no agent has seen stay unread. Best effort, since reading twice harms
+ * nothing. Answers whether the journal has changed.
  */
 export async function markMentionsRead(record: RunRecord, context: RunnerContext): Promise<boolean> {
   if (record.mentions.length === 0) return false

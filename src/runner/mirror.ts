@@ -14,7 +14,7 @@ import { isPermanent, ship } from './shipping.ts'
 /** How often a run's timeline is sent on, in milliseconds, and how much goes at once. */
 const EVERY_MS = 2_000
 const BATCH = { events: 50, bytes: LIMITS.eventBatchBytes.most }
-/** How often it is looked at for what does not wait, in milliseconds: somebody has asked for it and watches for it. */
+/** How often the timeline is checked for what must not wait, in milliseconds: somebody has asked for it and watches. */
 const LOOK_MS = 100
 const URGENT: readonly StampedEvent['type'][] = ['run_paused', 'run_resumed', 'attempt_started']
 /** How long a flush may take, in milliseconds. */
@@ -26,7 +26,7 @@ const SENT = 'sent.json'
 export interface MirrorFeed {
   /** Sends what is left, and the run's result and diff. Waits for a tracker that is away; throws ABORTED at a drain. */
   finish(): Promise<void>
-  /** Sends what there is so far, if the tracker takes it at once: what comes later finds what went before. */
+  /** Sends what there is so far, if the tracker takes it at once, so that later calls find it there. */
   flush(): Promise<void>
   end(): void
 }
@@ -49,7 +49,7 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
       const whole = events.map(event => outgoingEvent(event, context))
       const sent = whole.map(smallEvent)
       await ship(sent, batch => mirror.publish(identity, runId, batch, signal), refused)
-      // Who asked for all words gets them where the timeline has a beginning only.
+      // Whoever asked for everything gets the full text where the timeline has only its beginning.
       if (record.task.plan?.verbose)
         for (const [i, event] of whole.entries())
           if (sent[i] !== event) await uploadText(`event-${event.seq}.json`, JSON.stringify(event), signal)
@@ -57,7 +57,7 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
       files.write(runId, SENT, String(offset))
     }
   }
-  /** Told once: what is told is sent on, and may be refused too. */
+  /** The runner warns once: a warning is sent on too, and may be refused as well. */
   let refusals = 0
   const refused = (what: { type: string }, error: RunnerError) => {
     if (refusals++ > 0) return
@@ -113,7 +113,7 @@ export function startMirror(mirror: Mirror, record: RunRecord, context: RunnerCo
   return {
     async flush() {
       const cut = AbortSignal.timeout(FLUSH_MS)
-      // What is being sent already may take its time.
+      // A batch that is being sent already may take its time.
       await Promise.race([inTurn(() => send(cut)), clock.sleep(FLUSH_MS, cut)]).catch(() => {})
     },
     async finish() {

@@ -19,7 +19,7 @@ export function writeNote(record: RunRecord, reason: EndReason, extra: { duratio
   if (text) lines.push('', cut(text))
   if (last?.verdict?.findings.length) lines.push('', ...last.verdict.findings.map(finding => `- finding: ${finding}`))
   lines.push('')
-  // A stop in whose worktree nothing was done leaves no branch either.
+  // A stopped run that did nothing in its worktree leaves no branch either.
   const isBare = work?.commits.length === 0 && (dry || row.next === 'stop')
   if (work?.branch && !isBare) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
   else if (work && work.commits.length > 0) lines.push(`- on no branch: ${count(work.commits.length, 'commit')}`)

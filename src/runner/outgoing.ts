@@ -7,17 +7,17 @@ import type { RunnerContext } from './context.ts'
 
 type Home = Pick<RunnerContext, 'policy' | 'redact'>
 
-/** What stands in the place of code that stays at home. */
+/** Replaces code that stays on this machine. */
 const KEPT = '(kept at home)'
 /** A block that is indented as code; a long piece between backticks. */
 const CODE = [/(?:^(?: {4}|\t)[^\n]*(?:\n|$))+/gm, /`[^`]{40,}`/g]
 /** The first line of a fenced block of Markdown, and its last. */
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 const FENCE_END = /^ {0,3}([`~]{3,})[ \t]*$/
-/** The name of a file or a command, and nothing that such a thing holds. */
+/** The name of a file or a command, never its content. */
 const NAME = /^[\w./~@:+-]{0,300}$/
 
-/** An event as it may leave this machine: without the secrets that are known here, without code where that stays at home, and storable. */
+/** An event as it may leave this machine: storable, without known secrets, and without code where code stays here. */
 export function outgoingEvent(event: StampedEvent, { policy, redact }: Home): StampedEvent {
   return redactDocument(policy.sendsDiff ? event : withoutCode(event), text => storable(redact(text)))
 }
@@ -27,13 +27,16 @@ export function outgoingNote(note: string, { policy, redact }: Home): string {
   return storable(redact(policy.sendsDiff ? note : cutCode(note)))
 }
 
-/** What stands for the output of a run's last command where it must not go into the note; undefined where it may, and after an agent. */
+/** Replaces the output of a run's last command where it must not go into the note; undefined where it may, and after an agent. */
 export function outgoingOutput(record: Pick<RunRecord, 'task' | 'attempts'>, { policy }: Home): string | undefined {
   const last = record.attempts.at(-1)
   return !policy.sendsDiff && last && isCommand(last.part, record) ? KEPT : undefined
 }
 
-/** What an agent or a hook prints may be a file, so all of it stays. Who looks on still sees what is done, and with which file. */
+/**
+ * What an agent or a hook prints may be the content of a file, so all of it stays here. An observer still sees what is done, and with
+ * which file.
+ */
 function withoutCode(event: StampedEvent): StampedEvent {
   switch (event.type) {
     case 'agent_thinking':
@@ -57,7 +60,10 @@ function cutCode(text: string): string {
   return CODE.reduce((left, pattern) => left.replace(pattern, `${KEPT}\n`), withoutFences(text))
 }
 
-/** Line by line: one expression for the whole block takes the square of a row of backticks. A block that is not closed goes to the end. */
+/**
+ * Works line by line, because one expression for the whole block takes quadratic time on a row of backticks. A block that is not closed
+ * goes to the end.
+ */
 function withoutFences(text: string): string {
   const lines = text.split(/\r\n?|\n/)
   const left: string[] = []

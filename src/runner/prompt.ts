@@ -10,7 +10,7 @@ export interface PromptParts {
   roleInstructions: string
   workspace: { kind: WorkspaceKind; path: string; branch: string | null; base: string | null; continued: boolean }
   mentions: Mention[]
-  /** What somebody who watches the run wants, oldest first. */
+  /** Directives of people who watch the run, oldest first. */
   directives?: Wish[]
   /** The part of the plan that is to be done now; null for the whole task. */
   part?: { goal: string; number: number; of: number } | null

@@ -33,25 +33,25 @@ export class RunInHand {
   save = (durable?: 'before' | 'beside') => this.context.journal.save(this.record, durable)
   now = () => new Date(this.context.clock.now()).toISOString()
   begun = (step: StepName) => this.record.steps.some(entry => entry.name === step)
-  /** Lets people watch from now on, where the tracker has a place for that. */
+  /** From now on people can watch the run, where the tracker supports it. */
   show = () => {
     const { mirror } = this.context.tracker
     if (mirror) this.#mirror ??= startMirror(mirror, this.record, this.context)
   }
 
-  /** Lets people see from now on what the run has changed, where the tracker has a place for that and code may leave this machine. */
+  /** From now on people can see what the run has changed, where the tracker supports it and code may leave this machine. */
   showDiff = (): LiveDiff | null => {
     const { tracker, policy } = this.context
     return tracker.mirror && policy.sendsDiff ? startLiveDiff(tracker.mirror, this.record, this.request, this.context) : null
   }
 
-  /** Keeps the task ours at the tracker from now on; `atOnce` after a death, of which nobody knows how long it was. */
+  /** From now on keeps the task ours at the tracker; `atOnce` after a crash, since nobody knows how long ago it was. */
   beat = (atOnce: boolean): Heartbeat => {
     this.#heartbeat ??= startHeartbeat(this.record, this.context, atOnce)
     return this.#heartbeat
   }
 
-  /** Hears from now on what people want of the run. */
+  /** From now on listens for what people want of the run. */
   steer = (): Steering => {
     this.#steering ??= startSteering(this.record, this.context, this.save)
     return this.#steering
@@ -71,17 +71,17 @@ export class RunInHand {
     this.#mirror?.end()
   }
 
-  /** Loads and looks at what the coming steps will need, and touches nothing. */
+  /** Loads what the coming steps will need, and changes nothing. */
   getReady() {
     const { supervision, workspaces } = this.context
-    // Not at once: a claim begins with a question, for whose answer to be heard nothing may be in hand, and then waits.
+    // Not at once: a claim begins with a question whose answer must not be delayed by other work. After that it waits.
     this.#readying = setTimeout(() => {
       supervision.ready(this.record.runId)
       void workspaces.ready(this.request)
     }, READY_AFTER_MS)
   }
 
-  /** Lets go of what was ready and not needed. */
+  /** Releases what was made ready and not needed. */
   letGo() {
     clearTimeout(this.#readying)
     this.context.supervision.unready(this.record.runId)
@@ -105,7 +105,7 @@ export class RunInHand {
     record.disposition = { ...decision, note: outgoingNote(note, context) }
   }
 
-  /** Throws ABORTED when the runner is to leave, or `stop` fires: then soon, since somebody waits for it. */
+  /** Runs a hook. Throws ABORTED when the runner is to leave or `stop` fires; after `stop` soon, since somebody waits for it. */
   async hook(hook: HookName, stop?: AbortSignal) {
     const { record, context } = this
     const name = `hook-${hook}-${record.steps.length}.log`
@@ -134,7 +134,7 @@ export class RunInHand {
   prepareWorkspace = async (stop: AbortSignal) => {
     const { supervision, workspaces } = this.context
     let ending: Promise<unknown> = Promise.resolve()
-    // Git alone would wait for its hooks.
+    // To end git alone is not enough: it would wait for its hooks.
     const end = () => {
       ending = supervision.sweep(this.record.runId).catch(() => {})
     }

@@ -1,14 +1,15 @@
 import { asRunnerError, type RunnerError } from '../core/errors.ts'
 import type { StampedEvent } from '../core/event.ts'
 
-/** Whether the other side said no and means it: to send the same again would be refused again. A key that is not good may be mended. */
+/** Whether the refusal is permanent: the other side would refuse the same again. A bad key is not permanent, since somebody may mend it. */
 export function isPermanent({ kind, code }: RunnerError): boolean {
   return code !== 'TRACKER_UNAUTHORISED' && (kind === 'refused' || kind === 'usage')
 }
 
 /**
- * Sends events in their order. What is refused for good is never what holds up the rest: a batch is halved until the event is found, a mark
- * takes its place in the timeline, and where that is refused too it is left out. `onRefusal` is told of each. Throws every other failure.
+ * Sends events in their order. An event that is refused for good does not hold up the rest: a batch is halved until the event is found,
+ * and a mark takes its place in the timeline. Where the mark is refused too, it is left out. `onRefusal` is called for each. Throws every
+ * other failure.
  */
 export async function ship(
   events: StampedEvent[],

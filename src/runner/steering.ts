@@ -8,17 +8,17 @@ import { halts, interrupts, isToStop } from './wishes.ts'
 const ASK_SECONDS = 25
 
 /**
- * The wishes for a run, as they come in. They are in the journal before they have any effect. That a run is paused or resumed is told as soon
- * as no agent works on it: at once while it is made ready, else when the attempt has ended.
+ * The wishes for a run, as they come in. They are in the journal before they have any effect. A pause or resume is announced as soon as
+ * no agent works on the run: at once while the run is prepared, otherwise when the attempt has ended.
  */
 export interface Steering {
-  /** A signal that fires when the run is to end for good; at once when it is so already. */
+  /** A signal that fires when the run is to end for good; it has fired already when that was decided before. */
   stop(): AbortSignal
-  /** Tells that the run is paused, or resumed, unless that was told. */
+  /** Announces that the run is paused or resumed, unless that was announced. */
   show(): void
-  /** A signal that fires when the attempt that runs now is to be interrupted; at once when it is so already. */
+  /** A signal that fires when the attempt that runs now is to be interrupted; it has fired already when that was decided before. */
   interrupt(): AbortSignal
-  /** A signal that fires when no attempt is to run: not for a directive. At once when it is so already. */
+  /** A signal that fires when no attempt is to run, so not for a directive; it has fired already when that was decided before. */
   halt(): AbortSignal
   /** Resolves at the next wish. Rejects when the signal fires. */
   next(signal: AbortSignal): Promise<void>
@@ -41,7 +41,7 @@ export function startSteering(record: RunRecord, context: RunnerContext, save: (
     return turn.signal.signal
   }
 
-  // What an earlier runner told is told again: nobody knows whether it came to that.
+  // What an earlier runner should have announced is announced again: nobody knows whether it did.
   let shown = false
   const show = () => {
     const paused = record.paused && !isToStop(record)
@@ -93,7 +93,7 @@ async function listen(record: RunRecord, context: RunnerContext, take: (wishes: 
     } catch (thrown) {
       if (over.aborted) return
       const error = asRunnerError(thrown)
-      // The heartbeat finds out what it means that the task is no longer ours.
+      // The heartbeat finds out why the task is no longer ours.
       if (error.kind === 'lost') return
       await clock.sleep(backoff(++failures, random(), error.retryAfterMs), over).catch(() => {})
     }

@@ -2,13 +2,14 @@ import { asRunnerError } from '../core/errors.ts'
 import type { StepRecord } from '../core/run.ts'
 import type { RunInHand } from './run-in-hand.ts'
 
-/** How often a step may fail of itself, over restarts, before the run goes on without it. */
+/** How often a step may fail by its own fault, across restarts, before the run goes on without it. */
 const TRIES = 5
 
 /**
- * What a step that threw came to. A fault of git, or one of ours, is counted in the journal and thrown on, to be tried again; when the tries
- * are used up the run comes to its end instead: the task is parked, or, where the tracker was told already, the workspace is left as it is. Whatever
- * else went wrong (the tracker, the disk, a request to end) is thrown on in any case: it passes, or is for a person.
+ * Decides what follows when a step has thrown. A fault of git, or one of ours, is counted in the journal and thrown again, so that the
+ * step is tried again. When the tries are used up, the run ends instead: the task is parked or, where the tracker was told already, the
+ * workspace is left as it is. Any other failure (the tracker, the disk, a request to end) is thrown again in any case: it passes, or a
+ * person must act.
  */
 export function afterFault(step: StepRecord, thrown: unknown, task: RunInHand): string {
   const { code, message } = asRunnerError(thrown)

@@ -10,8 +10,9 @@ export function sharedWith(record: RunRecord, { journal }: Pick<RunnerContext, '
 }
 
 /**
- * Lets go of a run that was found and that another agent of this machine has taken over meanwhile: its timeline, folder and worktree are that
- * one's now, so nothing is told there and nothing of it is touched but what works for this agent. Answers whether that was so.
+ * Lets go of a run that was found and that another agent of this machine has taken over meanwhile. Timeline, folder and worktree belong
+ * to that agent now, so nothing is announced there, and only what works for this agent is touched. Returns whether the run was taken
+ * over.
  */
 export async function letGoOfTakenOver(record: RunRecord, context: RunnerContext): Promise<boolean> {
   const other = sharedWith(record, context)
@@ -25,7 +26,7 @@ export async function letGoOfTakenOver(record: RunRecord, context: RunnerContext
     message: `task ${record.task.id} was taken over by ${other.agent.id}: it is left to that agent`,
   })
   await supervision.sweep(record.runId)
-  // In place nobody else works there, and the changes would be in everybody's way.
+  // In place, nobody else works there, and the changes would be in everybody's way.
   const { workspace, runId, task, inherited } = record
   if (workspace?.kind === 'in-place') await workspaces.cleanup(workspace, { runId, task, inherited, agentId: identity.id }, false)
   journal.remove()
@@ -33,13 +34,13 @@ export async function letGoOfTakenOver(record: RunRecord, context: RunnerContext
 }
 
 /**
- * The attempt of who had the run on this machine before, where its session can go on in our workspace with the same part of the plan; null
- * where it cannot. Of a run that is ours, and of which nothing lives any more.
+ * The attempt of the agent that had the run on this machine before, if its session can go on in our workspace with the same part of the
+ * plan; null otherwise. Only for a run that is ours and of which nothing lives any more.
  */
 export function attemptTakenOver(record: RunRecord, part: number, context: RunnerContext): AttemptRecord | null {
   const before = sharedWith(record, context)
   const path = record.workspace!.path
-  // A session belongs to its folder, and begins with what its role is.
+  // A session belongs to its folder, and begins with the text of its role.
   if (before?.workspace?.path !== path || before.agent.role !== record.agent.role) return null
   const spoken = before.attempts.findLast(attempt => !isCommand(attempt.part, before))
   if (spoken?.part !== part || (spoken.ended && end(spoken.ended.reason).session.startsWith('afresh'))) return null

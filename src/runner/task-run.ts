@@ -18,12 +18,12 @@ import { isToStop } from './wishes.ts'
  * that means. Every step is safe to repeat.
  */
 
-/** One step. It answers one word on what came of it. Once the run's disposition stands, only steps with `always` run. */
+/** One step. It returns one word for its result. Once the run's disposition stands, only steps with `always` run. */
 interface Step {
   always?: true
-  /** It changes something at the tracker: that it began must be on the disk before. What the others do, they can do again. */
+  /** The step changes something at the tracker, so its begin must be on the disk first. The others can simply be repeated. */
   outside?: true
-  /** It makes ready for the agent: not begun any more once somebody wants the run to end. */
+  /** The step prepares for the agent, so it does not begin once somebody wants the run to end. */
   prepares?: true
   run(task: RunInHand): Promise<string>
 }
@@ -34,7 +34,7 @@ const steps: Record<StepName, Step> = {
     outside: true,
     async run(task) {
       const { record, context } = task
-      // Taking a task is mostly waiting; meanwhile what it will need gets ready.
+      // Taking a task is mostly waiting; meanwhile get ready what the task will need.
       if (record.attempts.length === 0) task.getReady()
       const answer = await untilAnswered('taking the task', context, signal =>
         context.tracker.claim(context.identity, record.task, record.runId, signal),
@@ -42,9 +42,9 @@ const steps: Record<StepName, Step> = {
       if (answer === 'taken') record.disposition = { kind: 'abandon', reason: 'lost', note: '' }
       else {
         task.provenAt = context.clock.uptime()
-        // Whoever had it here before has lost it, perhaps with an agent that lives on: two of them must not work at once.
+        // Another runner that had the run here before has lost it, but its agent may live on. Two of them must not work at once.
         if (context.supervision.latest(record.runId) > 0) await context.supervision.takeOver(record.runId)
-        // A run that was given back and is taken again has the end of its earlier life still in its folder.
+        // The folder of a run that was given back and taken again still has the earlier result.
         context.files.drop(record.runId, 'result.json')
         context.emit({ type: 'step_started', step: 'claim' }, record.runId)
         announceTask(record, context)
@@ -108,17 +108,17 @@ const steps: Record<StepName, Step> = {
       try {
         return await runAttempts(record, context, save, provenAt, beat(false).lost, steer())
       } finally {
-        // What comes from now on is too late, and the tracker says so.
+        // Requests that come from now on are too late, and the tracker says so.
         endSteering()
         await diff?.end()
       }
     },
   },
 
-  /** What was done, found by git; and with it what the tracker will be told. */
+  /** Finds out by git what was done, and decides what the tracker will be told. */
   collect: {
     async run({ record, context, request, decide, outcome }) {
-      // What the agent, or a git of a killed runner, left running must not write while its work is looked at.
+      // Processes that the agent, or a git of a killed runner, left behind must not write while we look at the work.
       await context.supervision.sweep(record.runId)
       const { diff, replaced, ...work } = await context.workspaces.collect(record.workspace!, request, end(outcome()).next === 'report')
       if (diff) context.files.write(record.runId, 'diff.patch', diff)
@@ -130,7 +130,7 @@ const steps: Record<StepName, Step> = {
     },
   },
 
-  /** Exactly once as the tracker sees it. A tracker that is away is waited for; the result stands in the journal. */
+  /** Reports exactly once, as the tracker sees it. The runner waits for a tracker that is away; the result is in the journal. */
   report: {
     always: true,
     outside: true,
@@ -173,12 +173,12 @@ const steps: Record<StepName, Step> = {
   cleanup: {
     always: true,
     async run({ record, context, request, begun }) {
-      // Who was quicker may work under the same run id: what carries its tag is not ours to end.
+      // An agent that was quicker may work under the same run id, so what carries this tag is not ours to end.
       if (!begun('preHook')) return 'nothing was begun'
       await context.supervision.sweep(record.runId)
       if (!record.workspace) return 'nothing'
       const kind = record.disposition?.kind
-      // A worktree in which nothing was done, and its empty branch, help nobody; of a run that another has now, they are the other's.
+      // An unused worktree and its empty branch help nobody. When another agent has the run now, they belong to that agent.
       const mayVanish = kind !== 'report' && kind !== 'abandon' ? true : record.task.plan?.dryRun === true
       const { kept, rescued } = await context.workspaces.cleanup(record.workspace, request, kind === 'report', mayVanish)
       // Hooks of git ran meanwhile.
@@ -193,11 +193,11 @@ const steps: Record<StepName, Step> = {
   release: {
     always: true,
     async run({ record, context, begun, showRest }) {
-      // Who took the run over tells its end.
+      // The agent that took the run over announces its end.
       const isLost = record.disposition?.kind === 'abandon' && sharedWith(record, context) !== null
       if (begun('preHook') && !isLost) announceEnd(record, context)
       await showRest()
-      // Nor are its half-written files ours to remove, unless nobody else can have the run's id.
+      // Half-written files are ours to remove only if nobody else can have the run's id.
       if (ownsRunId(record)) context.files.tidy(record.runId)
       if (record.disposition?.kind !== 'give_back') context.patience.forget(record.task.id)
       context.journal.remove()
@@ -239,7 +239,7 @@ export async function runTask(record: RunRecord, context: RunnerContext): Promis
       if (!known) record.steps.push(entry)
       // One write says that the step before is done and that this one begins: nothing happens in between.
       task.save(steps[name].outside ? 'before' : 'beside')
-      // A task that another takes may be done under the same run id: until it is ours, so is its timeline not.
+      // If another agent takes the task, it may do so under the same run id. Until the task is ours, its timeline is not ours either.
       if (name !== 'claim') context.emit({ type: 'step_started', step: name }, task.begun('preHook') ? record.runId : undefined)
       try {
         entry.result = await steps[name].run(task)

@@ -1,12 +1,12 @@
 import { endOf, leftOf, type Wait } from '../core/wait.ts'
 import type { RunnerContext } from './context.ts'
 
-/** How often it is asked anew, so that a wait that others lift or lengthen is noticed. */
+/** How often the wait is checked again, so that changes by others are noticed. */
 const PIECE_MS = 10_000
 
 /**
- * Waits until the wait that `until` answers is over; says so once for each. Answers `cut` when the signal ended it. Who sets the wall clock
- * meanwhile neither prolongs nor shortens it.
+ * Waits until the wait that `until` returns is over, and announces each wait once. Returns `cut` when the signal ended it. Setting the
+ * wall clock meanwhile neither prolongs nor shortens it.
  */
 export async function waitOut(
   until: () => Wait | null,

@@ -11,12 +11,12 @@ export function isToStop(record: Pick<RunRecord, 'wishes'>): boolean {
   return record.wishes.some(wish => wish.kind === 'stop')
 }
 
-/** Whether no agent is to work now. */
+/** Whether no agent may work now. */
 export function halts(record: RunRecord): boolean {
   return isToStop(record) || record.paused
 }
 
-/** Whether the agent that works now is not to go on as it does. */
+/** Whether the agent that works now must be interrupted. */
 export function interrupts(record: RunRecord): boolean {
   return halts(record) || undelivered(record).some(wish => wish.mode === 'now')
 }

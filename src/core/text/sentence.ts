@@ -2,7 +2,7 @@ import { adviceFor, end } from '../ends.ts'
 import type { RunnerEvent } from '../event.ts'
 import { count, cut, duration, localStamp, money, STEP_DOING } from './words.ts'
 
-/** What is only told at length: what the agent thinks, and what its tools answer; '' for all else. */
+/** The text that is only told at length: what the agent thinks, and what its tools answer; '' for all other events. */
 export function atLength(event: RunnerEvent): string {
   if (event.type === 'agent_thinking') return event.text.trim() === '' ? '' : `the agent thinks: ${event.text}`
   return event.type === 'tool_result' && event.ok && event.text.trim() !== '' ? `the tool answered: ${event.text}` : ''

@@ -1,4 +1,4 @@
-/** What a schema of zod found wrong, as far as it is told here. */
+/** The parts of a zod fault that this file tells. */
 interface Fault {
   readonly code?: string | undefined
   readonly input?: unknown
@@ -22,7 +22,7 @@ const FORMATS: Record<string, string> = {
   url: 'must be a URL',
 }
 
-/** What is counted in texts and lists; numbers are what they are. */
+/** The units in which the sizes of texts and lists are counted; numbers have none. */
 const COUNTED: Record<string, string> = {
   string: 'characters',
   array: 'entries',
@@ -32,7 +32,7 @@ const COUNTED: Record<string, string> = {
   record: 'names',
 }
 
-/** What is wanted in the place of what was found wrong: a sentence whose subject is the field. For schemas without words of their own. */
+/** Says what a schema wants instead of what it found: a sentence whose subject is the field. For schemas without words of their own. */
 export function whatIsWanted(fault: Fault): string {
   const { code, input } = fault
   if (code === 'invalid_type') return input === undefined ? 'is missing' : `must be ${TYPES[String(fault.expected)] ?? fault.expected}`
