@@ -1,7 +1,7 @@
 import { RunnerError } from '../core/errors.ts'
 import type { OutputStream } from './output/sink.ts'
 
-/** What a command reaches of its process, so that it can be called with something else. */
+/** The parts of its process that a command uses, so that a test can call it with others. */
 export interface CommandIo {
   stdin: AsyncIterable<Buffer | string> & { isTTY?: boolean }
   stdout: OutputStream & { rows?: number }
@@ -23,7 +23,7 @@ function currentFolder(): string {
   }
 }
 
-/** A signal that the first Ctrl-C or TERM fires, for commands that go on until they are ended. `off` gives both back. */
+/** A signal that the first Ctrl-C or TERM fires, for commands that go on until they are ended. `off` restores both. */
 export function endedByUser(): { signal: AbortSignal; off(): void } {
   const controller = new AbortController()
   const end = () => controller.abort()

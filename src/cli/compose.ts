@@ -27,14 +27,14 @@ import { serverAccess, serverKeyOf } from './compose/server-key.ts'
 import { openConfiguredWorkspaces } from './compose/workspaces.ts'
 import { boardFile } from './task/embedded-board.ts'
 
-/** What a command brings to the house that is composed for it. */
+/** What a command supplies to the runner that is composed for it. */
 export interface Outside {
   stops: Stops
   files: RunFiles
   emit: (event: RunnerEvent, runId?: string) => void
   askHookRefusal: AskHookRefusal | null
   env: NodeJS.ProcessEnv
-  /** The words that start this program again. */
+  /** The command and arguments that start this program again. */
   self: string[]
   /** Whether the agent's guard is still held; left out where none is taken. */
   holds?: () => boolean
@@ -44,12 +44,12 @@ export interface Outside {
   beside?: { plane: ControlPlane; flags: Record<string, unknown>; cwd: string }
 }
 
-/** The only place that picks adapters: from the configuration to all that the runner works with. */
+/** The only place that picks adapters: it turns the configuration into everything that the runner works with. */
 export async function composeRunner(config: Config, outside: Outside): Promise<RunnerContext> {
   const { values } = config
   const { repo, home } = values
   passOn(values.passEnv)
-  // The configuration's were known as it was read; this one may stand in a file.
+  // Reading the configuration has made its secrets known; this key may be in a file.
   keepSecret([configuredServerKey(config) ?? ''])
   const identity = agentIdentity(config)
   const { openClaude } = await import('../agents/claude.ts')
@@ -88,7 +88,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     random: Math.random,
     redact,
     newRunId,
-    // Not the function itself: to name it loads node:crypto, and to call it comes late.
+    // Do not pass the function itself: naming it would load node:crypto, which is needed late.
     newSessionId: () => randomUUID(),
     emit: outside.emit,
     askHookRefusal: outside.askHookRefusal,
@@ -111,7 +111,7 @@ async function openRunJournal(home: string, agentId: string, { holds, env }: Out
   return fault ? (await import('./compose/fault.ts')).withFault(journal, fault) : journal
 }
 
-/** The tracker that the configuration means; for `look`, one that changes nothing on this machine. */
+/** The configured tracker; for `look`, one that changes nothing on this machine. */
 export async function openTracker(config: Config, { look = false } = {}): Promise<Tracker> {
   const { values } = config
   if (trackerChoice(config).tracker === 'embedded') {
@@ -133,7 +133,7 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
 }
 
-/** The tasks of all projects of a control plane in this very process. */
+/** A tracker for the tasks of all projects of a control plane in this process. */
 async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tracker> {
   const { openBeside } = await import('../trackers/control-plane-beside.ts')
   return openBeside(plane, { machine: machineName(values.home), labels: values.labels })

@@ -42,10 +42,10 @@ export function configCommand(program: Command, io: () => CommandIo = processIo)
 }
 
 const json = (command: Command) => command.option('--json', 'one JSON document on stdout')
-/** All flags, so that what a certain call would do can be looked at beforehand. */
+/** All flags, so that users can see beforehand what a certain call would do. */
 const reading = (command: Command) => addRunOptions(json(command), KEYS)
 const changing = (command: Command) => addRunOptions(json(command), ['home', 'repo'])
-/** The keys are for completion; a longer one (`models.roles.qa`) is fine too, and a wrong one is told by the table. */
+/** The keys are for completion. A longer one (`models.roles.qa`) is allowed too, and the table refuses a wrong one. */
 const keyArgument = (program: Command, name: string) =>
   program
     .createArgument(name)

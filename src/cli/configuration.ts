@@ -11,8 +11,8 @@ import { saneSize } from './output/terminal.ts'
 type Flags = Record<string, unknown>
 
 /**
- * The configuration for a command that does something. Where an untrusted repository has a say in it, --trust trusts it, and on a terminal
- * the user is asked, once. Throws as `loadConfig` does.
+ * The configuration for a command that does something. Where an untrusted repository asks for something, --trust trusts it, and on a
+ * terminal the user is asked, once. Throws as `loadConfig` does.
  */
 export async function configToAct(flags: Flags, io: CommandIo, uses: Uses): Promise<Config> {
   try {
@@ -21,18 +21,18 @@ export async function configToAct(flags: Flags, io: CommandIo, uses: Uses): Prom
     if (!(thrown instanceof UntrustedError) || !(await agreed(thrown, flags, io))) throw thrown
     trustNow(thrown.trust, io.env)
   }
-  // Read again: what counts is what was recorded, and the files may have changed while somebody thought about it.
+  // Read it again: the recorded files count, and they may have changed while somebody thought about it.
   return await configWith(flags, io, uses)
 }
 
-/** The configuration for a command that asks nobody: what was passed over is told on stderr. Throws as `loadConfig` does. */
+/** The configuration for a command that asks nobody. Says on stderr what was left out. Throws as `loadConfig` does. */
 export async function configWith(flags: Flags, io: CommandIo, uses: Uses): Promise<Config> {
   const config = await loadConfig({ flags, env: io.env, cwd: io.cwd }, uses)
   warnOf(config, io)
   return config
 }
 
-/** The configuration for a command that only looks: what an untrusted repository says is left out of it, which is told on stderr. */
+/** The configuration for a command that only looks. It leaves out what an untrusted repository asks for, and says so on stderr. */
 export async function configToLook(flags: Flags, io: CommandIo): Promise<Config> {
   const { config, problems } = await readConfig({ flags, env: io.env, cwd: io.cwd })
   refuse(problems)
@@ -44,29 +44,29 @@ function warnOf({ warnings }: Config, io: Pick<CommandIo, 'stderr'>): void {
   for (const warning of warnings) io.stderr.write(`agent-runner: warning: ${oneLine(warning)}\n`)
 }
 
-/** Says on stderr what was passed over in a look: a file that cannot be read, and what an untrusted repository says. */
+/** Says on stderr what a look has left out: a file that cannot be read, and what an untrusted repository asks for. */
 export function tellLeftOut(config: Config, io: Pick<CommandIo, 'stderr'>): void {
   warnOf(config, io)
   const left = leftOutOf(config)
   if (left !== null) io.stderr.write(`agent-runner: ${oneLine(left)}\n`)
 }
 
-/** Records trust in a repository as it was judged. Throws USAGE for what is started by an agent in a run: it is not the user. */
+/** Records trust in a repository as it was judged. Throws USAGE for a process that an agent has started in a run: it is not the user. */
 export function trustNow({ home, repo, files, problem }: Config['trust'], env: NodeJS.ProcessEnv): void {
   if (env.AGENT_RUNNER_RUN_ID)
     throw new RunnerError('USAGE', 'a process of a run cannot trust a repository', { advice: 'Do it in a shell of your own.' })
   if (problem !== null) throw new RunnerError('CONFIG_INVALID', `${repo} cannot be trusted: ${problem}`)
-  // What asks for nothing any more is as if it had never been seen.
+  // A repository that asks for nothing any more needs no record.
   if (Object.keys(files).length > 0) recordTrust(home, repo, files)
   else revokeTrust(home, repo)
 }
 
 async function agreed({ trust, advice }: UntrustedError, flags: Flags, io: CommandIo): Promise<boolean> {
-  // Whose repository it is must be read by somebody.
+  // Somebody has to read whose repository it is.
   if (flags.trust === true) return trust.foreign === null
   if (!isTerminal(io)) return false
   if (await askTrust(trust, io)) return true
-  // What it asks for stands above.
+  // What it asks for has been printed above.
   throw new RunnerError('UNTRUSTED', `${trust.repo} is not trusted; nothing was begun`, { advice })
 }
 

@@ -1,16 +1,16 @@
 /*
- * The entry. Programs that are started by this one come first, so that they load nothing of the command line: a
- * supervisor lives as long as its agent and should cost little.
+ * The entry point. Programs that this one starts come first, so that they load nothing of the command line: a supervisor lives as long as
+ * its agent and should cost little.
  */
-/** Commands that are over at once, or whose environment was made by us. */
+/** Commands that end at once, or whose environment we have made. */
 const SHORT = new Set(
   '-h --help -V --version help completion config init task status logs keys db supervise try-lock shipped-hook exec-module'.split(' '),
 )
 const [word = '', argument = ''] = process.argv.slice(2)
 
-/** Loads nothing that the command would not load itself. */
+/** Runs the command. Loads nothing that the command would not load itself. */
 async function start(): Promise<void> {
-  // Before anything is loaded that would have to be loaded again.
+  // Do this before anything is loaded that would have to be loaded again.
   if (!SHORT.has(word)) (await import('../system/own-secrets.ts')).hideOwnSecrets()
   if (word === 'supervise') {
     const { supervise } = await import('../system/supervisor.ts')
@@ -24,8 +24,8 @@ async function start(): Promise<void> {
   if (word === 'exec-module') return (await import('./hooks/shipped-hook.ts')).execModule(argument)
   const { main } = await import('./program.ts')
   const flush = await main(process.argv)
-  // What was asked for is done: a timer that a library left behind (simple-git's waits 2 s after each command) keeps nobody
-  // waiting. What is still on its way to a slow reader is waited for.
+  // The work is done, so a timer that a library left behind (simple-git's waits 2 s after each command) must keep nobody waiting. Output
+  // that is still on its way to a slow reader is waited for.
   if (flush) process.stdout.write('', () => process.stderr.write('', () => process.exit()))
   else process.exit()
 }

@@ -7,7 +7,7 @@ const RUNNER_KEYS = KEYS.filter(key => !SERVER_KEYS.includes(key))
 export const TRUST_FLAG = ['--trust', 'trust the repository as it is now, as `agent-runner trust` does; for CI'] as const
 
 /**
- * Adds the flags of settings (all that a runner has, or the named ones) to a command, grouped by topic. The values stay text: the
+ * Adds the flags of settings (all that a runner has, or the named ones) to a command, grouped by topic. The values stay text, because the
  * configuration checks flags, environment and files in one place and with the same words.
  */
 export function addRunOptions(command: Command, keys: readonly Key[] = RUNNER_KEYS): Command {

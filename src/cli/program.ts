@@ -78,13 +78,13 @@ function buildProgram(only?: string): Command {
   return program
 }
 
-/** What helps after a fault of the command line that people make by habit. */
+/** A hint for mistakes on the command line that people make by habit. */
 const hintFor = (text: string) =>
   /unknown option '(?:-v|--verbose)'/.test(text)
     ? '  -v, --verbose is for what shows an agent at work: run, up and logs; the version is -V, --version\n'
     : ''
 
-/** The command that a command line is for; undefined when all must be known to say so. */
+/** The command that a command line is for; undefined when all commands must be declared to know it. */
 function commandOf(word: string | undefined): string | undefined {
   // Completion tells of all of them.
   if (word === 'completion') return undefined
@@ -95,7 +95,7 @@ function commandOf(word: string | undefined): string | undefined {
 const GENERAL = new Set<string | undefined>(['-h', '--help', '-V', '--version'])
 
 /**
- * Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. Answers whether
+ * Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. Returns whether
  * something may still be on its way in the streams.
  */
 export async function main(argv: string[]): Promise<boolean> {
@@ -113,7 +113,7 @@ export async function main(argv: string[]): Promise<boolean> {
     holdSize(stream)
     guardStream(stream)
   }
-  // What nobody caught, promises included, is told like all else; without this it would be a bare stack trace.
+  // An uncaught error, also in a promise, is reported like any other; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
   try {
     refuseUnknownCommand(program, argv[2] === 'help' ? argv[3] : argv[2])

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type CommandIo, processIo } from './command-io.ts'
 import { addRunOptions } from './options.ts'
 
-/** Declares `rescue list|show|restore`: the work that ended runs have left. */
+/** Declares `rescue list|show|restore`, for the work that ended runs have left. */
 export function rescueCommand(program: Command, io: () => CommandIo = processIo): void {
   const rescue = program.command('rescue').description('work that is on no branch: refs of ended runs, and worktrees that were left')
 

@@ -3,7 +3,7 @@ import { KEYS, type Key } from '../config/schema.ts'
 import { type CommandIo, processIo } from './command-io.ts'
 import { addRunOptions, TRUST_FLAG } from './options.ts'
 
-/** Where tasks come from is no question here. */
+/** Flags that `up` does not have, because its tasks come from its own server. */
 const NOT_HERE: readonly Key[] = ['tracker', 'apiUrl', 'apiTimeout', 'server', 'serverKey', 'serverKeyFile', 'project']
 
 /** Declares `up`. */

@@ -77,7 +77,7 @@ export interface Tracker {
   claim(agent: AgentIdentity, task: Task, runId: string, signal: AbortSignal): Promise<'ours' | 'taken'>
   /** Asks the tracker again for the state of the task from this agent's point of view. */
   holding(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
-  /** Tells that the agent is alive and at work, so that its lock does not expire; answers how the task stands now. */
+  /** Tells that the agent is alive and at work, so that its lock does not expire; returns the state of the task now. */
   heartbeat(agent: AgentIdentity, task: Task, signal: AbortSignal): Promise<Holding>
   /**
    * Moves the task to its end status with the note, and opens its lock. Exactly once as the tracker sees it: a report
@@ -411,7 +411,7 @@ export interface Patience {
 export interface RunFiles {
   /** The folder; made on first use. */
   folder(runId: string): string
-  /** Replaces a file of the run durably and answers its path. */
+  /** Replaces a file of the run durably and returns its path. */
   write(runId: string, name: string, text: string): string
   /** Deletes a file of the run; one that is not there is as good as deleted. */
   drop(runId: string, name: string): void

@@ -98,7 +98,7 @@ async function restoreWorkspace(record: RunRecord, context: RunnerContext): Prom
   record.workspace = await context.workspaces.restore(record.workspace!, request)
 }
 
-/** Keeps session and workspace and does nothing until the run is resumed or stopped. Answers why the task is lost, or null. */
+/** Keeps session and workspace and does nothing until the run is resumed or stopped. Returns why the task is lost, or null. */
 async function rest(record: RunRecord, { stops }: RunnerContext, steering: Steering, lost: AbortSignal) {
   steering.show()
   const cut = AbortSignal.any([stops.draining, lost])
@@ -108,7 +108,7 @@ async function rest(record: RunRecord, { stops }: RunnerContext, steering: Steer
   return null
 }
 
-/** Makes sure that the task is still ours, and takes it again when its lock has expired. Answers why it is not ours, or null. */
+/** Makes sure that the task is still ours, and takes it again when its lock has expired. Returns why it is not ours, or null. */
 async function keepTask(record: RunRecord, context: RunnerContext): Promise<'cancelled' | 'lost' | null> {
   const { tracker, identity } = context
   const holding = await untilAnswered('asking whether the task is still ours', context, signal =>

@@ -18,7 +18,7 @@ export async function readMentions(record: RunRecord, context: RunnerContext): P
 
 /**
  * Marks mentions read once the agent has started: mentions that no agent has seen stay unread. Best effort, since reading twice harms
- * nothing. Answers whether the journal has changed.
+ * nothing. Returns whether the journal has changed.
  */
 export async function markMentionsRead(record: RunRecord, context: RunnerContext): Promise<boolean> {
   if (record.mentions.length === 0) return false

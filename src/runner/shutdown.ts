@@ -16,7 +16,7 @@ export class Stops {
   /** Fires when nothing may be waited for any longer, whatever the reason. */
   readonly leaving: AbortSignal = AbortSignal.any([this.#stop.signal, this.#detach.signal])
 
-  /** One more request to end. Answers what it means: `drain`, `stop`, or `leave` when the caller must exit at once. */
+  /** One more request to end. Returns what it means: `drain`, `stop`, or `leave` when the caller must exit at once. */
   request(): 'drain' | 'stop' | 'leave' {
     if (!this.draining.aborted) {
       this.#drain.abort()

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-/** What an agent says that it has written: the text stands in the file, which has a name relative to its workspace. */
+/** A file that an agent says it has written: the text, and the name of the file relative to its workspace. */
 export interface Written {
   file: string
   text: string
@@ -16,7 +16,7 @@ export interface Account {
   overlaps: number
 }
 
-/** Reads the account of a run from the log of `agent-script.ts`. A line that a kill cut is passed over. */
+/** Reads the account of a run from the log of `agent-script.ts`. It skips a line that a kill has cut. */
 export function accountOf(log: string, runId: string): Account {
   const lines = existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(0, -1) : []
   const account: Account = { starts: 0, asked: 0, written: [], overlaps: 0 }

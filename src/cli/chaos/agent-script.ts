@@ -1,7 +1,7 @@
-/** How many pieces of work the agent does; each one counts as a request to the model. */
+/** How many pieces of work the agent does. Each counts as a request to the model. */
 export const PIECES = 4
 
-/** What can go wrong with the agent itself, told to it in its task. */
+/** What can go wrong with the agent itself. Its task tells it. */
 export const TROUBLES = ['crash', 'half-line', 'flood', 'ignore-term', 'poison'] as const
 export type Trouble = (typeof TROUBLES)[number]
 

@@ -13,18 +13,18 @@ import type { Finding, PromiseName } from './promises.ts'
 import type { Damage } from './strikes.ts'
 import type { Tally } from './tally.ts'
 
-/** What was played, once it is over. */
+/** The round that was played, once it is over. */
 export interface Played {
   ground: Ground
   lanes: Lane[]
   /** `mayFail`: the agent can do nothing, so the task may be parked as well. */
   tasks: { id: string; mayFail: boolean; trouble: Trouble | null }[]
-  /** The runs that it made. */
+  /** The runs of the round. */
   runs: string[]
   damage: Damage
   /** Runs on which two agents were seen. */
   doubled: string[]
-  /** The way to the tracker failed now and then, so that a start may have found it away. */
+  /** The connection to the tracker failed now and then, so a start may have found it unreachable. */
   trackerFailed?: boolean
 }
 
@@ -36,8 +36,8 @@ const EXIT_CODES = [0, 10, 11, 12, 14]
 const LOCKED_CODES = [69, 73]
 
 /**
- * Checks all eight promises from outside, and counts what it looked at. Answers what does not hold. At the signal, which ends the lanes'
- * runners, it leaves out what further starts would show.
+ * Checks all eight promises from outside, and counts what it looked at. Returns what does not hold. After the signal, which ends the
+ * lanes' runners, it leaves out checks that need further starts.
  */
 export async function check(played: Played, tally: Tally, signal: AbortSignal): Promise<Finding[]> {
   const { ground, lanes, tasks, runs, damage, doubled } = played

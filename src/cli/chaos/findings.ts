@@ -5,8 +5,8 @@ import { RUN_TAG, taggedProcesses } from '../../system/processes.ts'
 import type { Written } from './account.ts'
 
 /*
- * What must hold after any crash and recovery, looked at from outside: the tracker's record, git, the processes of the machine and its
- * files. Nothing of the runner's own words is believed. Each function answers what does not hold, in sentences; [] is well.
+ * What must hold after any crash and recovery, seen from outside: the tracker's record, git, the processes of the machine and its files.
+ * The runner's own words do not count. Each function returns what does not hold, in sentences; [] when all is well.
  */
 
 /** A task as its tracker shows it to anybody. */
@@ -14,13 +14,13 @@ export interface TaskSeen {
   status: string
   holder: string | null
   notes: string
-  /** Every status that it had, in order, the first one too. */
+  /** Every status that it had, in order, with the first one. */
   moves: string[]
 }
 
 /**
- * The task has one of these statuses, nobody holds it, it was moved there once, and one note tells of each end: the last one, and each time
- * that the task was given back, as happens where several tasks end alike.
+ * Checks that the task has one of these statuses, that nobody holds it, that it was moved there once, and that one note tells of each
+ * end: the last one, and each give-back, which happens when several tasks end alike.
  */
 export function notToldOnce(task: TaskSeen, statuses: readonly string[]): string[] {
   const moves = task.moves.filter(move => move === task.status).length
@@ -34,7 +34,7 @@ export function notToldOnce(task: TaskSeen, statuses: readonly string[]): string
   ]
 }
 
-/** What an agent says it has written and that is neither in a commit that some ref holds nor in a file of a working tree. */
+/** The files that an agent says it has written and that are neither in a commit of some ref nor in a working tree. */
 export function lostWork(repo: string, written: readonly Written[]): Written[] {
   const lost = new Set(written)
   const byFile = Map.groupBy(written, ({ file }) => file)
@@ -75,7 +75,10 @@ export function stillRunning(runs: readonly string[]): string[] {
   return runs.flatMap(run => taggedProcesses(RUN_TAG, run).map(({ pid }) => `process ${pid} of ${run} lives`))
 }
 
-/** Lock files, half-written files, worktrees and clones (but those that may stay), locks of git and notes of ours in its folder, uncommitted changes. */
+/**
+ * What a run has left behind: lock files, half-written files, worktrees and clones (except those that may stay), locks of git, our notes
+ * in its folder, and uncommitted changes.
+ */
 export function leftBehind(home: string, repo: string, mayStay: (worktree: string) => boolean = () => false): string[] {
   const ours = readdirSync(home, { recursive: true, encoding: 'utf8' })
   const inGit = readdirSync(join(repo, '.git'), { recursive: true, encoding: 'utf8' })
@@ -101,7 +104,7 @@ function workingTrees(repo: string): string[] {
   return lines.filter(line => line.startsWith('worktree ')).map(line => line.slice('worktree '.length))
 }
 
-/** Runs git in a folder, with nobody's own settings, and answers its stdout. Throws what git says. */
+/** Runs git in a folder without anybody's settings, and returns its stdout. Throws git's message. */
 export function git(folder: string, ...args: string[]): string {
   return gitBytes(folder, args).toString()
 }

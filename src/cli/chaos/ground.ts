@@ -11,7 +11,10 @@ import { AGENT_SCRIPT } from './agent-script.ts'
 import { git, NO_SETTINGS, type TaskSeen } from './findings.ts'
 import { SILENT_S } from './plan.ts'
 
-/** The throwaway place of a chaos run: a repository, a state folder with its board, the agent, and a process that is nobody's business. */
+/**
+ * The throwaway place of a chaos run: a repository, a state folder with its board, the agent, and a decoy process that has nothing to do
+ * with it.
+ */
 export interface Ground {
   root: string
   home: string
@@ -26,9 +29,9 @@ export interface Ground {
   decoyLives(): boolean
   runs(): string[]
   task(id: string): Promise<TaskSeen>
-  /** Adds tasks that were parked, whose worktrees stay for a person to look at; answers all of them. */
+  /** Adds tasks that were parked, whose worktrees stay for a person to look at, and returns all of them. */
   parked(ids: string[]): string[]
-  /** Ends what was started here, and removes the place unless it is to be looked at. */
+  /** Ends what was started here, and removes the place unless `keep`. */
   close(keep: boolean): Promise<void>
 }
 

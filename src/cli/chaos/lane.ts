@@ -39,8 +39,8 @@ export interface Lane {
 }
 
 /**
- * A lane, whose runners do one task each, or work on until they are ended. Nothing is started. At the signal its runner is killed, and
- * `start` throws what the signal says.
+ * A lane, whose runners do one task each, or work on until they are ended. Nothing is started. When the signal fires, its runner is
+ * killed, and `start` throws the signal's reason.
  */
 export function openLane(ground: Ground, agentId: string, signal: AbortSignal, { continuous = false } = {}): Lane {
   const { root, home, repo, self } = ground
@@ -112,7 +112,7 @@ export function openLane(ground: Ground, agentId: string, signal: AbortSignal, {
   }
 }
 
-/** Waits until the condition answers something truthy; null when the time (milliseconds) is over, or `over` says so. */
+/** Waits until the condition returns something truthy; null when the time (milliseconds) is over, or `over` says so. */
 export async function until<T>(condition: () => T, ms: number, over: () => boolean = () => false): Promise<NonNullable<T> | null> {
   const end = performance.now() + ms
   for (;;) {

@@ -16,8 +16,8 @@ const LIMIT_MS = 10_000
 
 /**
  * Leaves a number of runs unfinished, each of an agent id of its own whose runner was killed when its agent had just started, lets the
- * agents end, and starts all runners again. What is held to the limit is the sum of what the runners do from their first word until their
- * runs go on; the start of the program itself is not recovery. Throws what the signal says when that comes first.
+ * agents end, and starts all runners again. The limit is for the sum of the runners' work from their first word until their runs go on;
+ * the start of the program itself is not recovery. Throws the signal's reason when the signal comes first.
  */
 export async function recoverMany(count: number, ground: Ground, watch: Watch, tally: Tally, signal: AbortSignal): Promise<Finding[]> {
   const lanes = Array.from({ length: count }, (_, n) => openLane(ground, `many_${String(n + 1).padStart(3, '0')}`, signal))
@@ -57,7 +57,7 @@ export async function recoverMany(count: number, ground: Ground, watch: Watch, t
   return [...found, ...late.map(says => ({ promise: 'twice' as const, says }))]
 }
 
-/** Does something for each item, so many at a time, until the signal. */
+/** Does something for each item, `atOnce` at a time, until the signal. */
 async function each<T>(items: readonly T[], atOnce: number, signal: AbortSignal, act: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   const worker = async () => {

@@ -27,7 +27,7 @@ export interface CasePlan {
 
 /** An agent that is silent for so long, in seconds, is ended and resumed. */
 export const SILENT_S = 4
-/** Longer than anything that works waits for anything that stands still: a write for the board, a supervisor for its agent. */
+/** Longer than anything that works waits for something that stands still: a write waits for the board, a supervisor for its agent. */
 const LONG_MS = 6_500
 
 /** How many agents work at once. */
@@ -43,8 +43,8 @@ const KILLS: Victim[][] = [
 ]
 
 /**
- * Cases without end, by chance alone, `lanes` at a time. Every fault point and every kind of strike comes once before any comes again, so
- * that a short run has seen much of it.
+ * Endless random cases, `lanes` at a time. Every fault point and every kind of strike comes once before any comes again, so that a short
+ * run covers many of them.
  */
 export function* rounds(chance: Chance, lanes = LANES): Generator<CasePlan[], never> {
   let deck: (() => Strike)[] = []
@@ -56,7 +56,7 @@ export function* rounds(chance: Chance, lanes = LANES): Generator<CasePlan[], ne
     const size = chance.happens(0.5) ? lanes : Math.max(1, lanes - 1)
     yield Array.from({ length: size }, () => {
       const strikes = [draw()]
-      // During the recovery from the first, and sometimes of that one too.
+      // Strikes during the recovery from the first strike, and sometimes during the recovery from that one too.
       if (chance.happens(0.5)) strikes.push(again(chance))
       if (chance.happens(0.2)) strikes.push(again(chance))
       return {

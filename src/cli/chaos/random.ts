@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same choices in the same order. */
+/** Repeatable chance: the same seed gives the same choices in the same order. */
 export interface Chance {
   /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number

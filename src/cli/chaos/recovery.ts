@@ -5,13 +5,13 @@ import type { Lane, Runner } from './lane.ts'
 export interface Recovery {
   /** From the start of the process. */
   wholeMs: number
-  /** From the runner's first word: without the time that a program takes to start. */
+  /** From the runner's first word, so without the time that a program takes to start. */
   workMs: number
 }
 
 /**
- * The restarts of a lane that came to go on with a run: to the first event after the one that says that something was found. Those that were
- * killed before are left out, and those during which the board was locked, as it stood in their way and not in ours.
+ * The recovery times of a lane's restarts: from the start to the first event after the one that says that an unfinished run was found.
+ * Restarts that were killed before are left out, and so are those during which the board was locked, since the lock delayed them.
  */
 export function recoveryTimes(lane: Lane, home: string, boardLocked: [number, number][]): Recovery[] {
   return lane.runners.flatMap(runner => {
@@ -27,7 +27,7 @@ export function recoveryTimes(lane: Lane, home: string, boardLocked: [number, nu
   })
 }
 
-/** When the runner said its first word, in epoch milliseconds. */
+/** When the runner wrote its first line, in epoch milliseconds. */
 function firstWord(runner: Runner): number | null {
   const at = /^\{"at":"([^"]+)"/m.exec(runner.output())?.[1]
   return at === undefined ? null : Date.parse(at)

@@ -9,7 +9,7 @@ import { type Damage, strike } from './strikes.ts'
 import type { Tally } from './tally.ts'
 import type { Watch } from './watch.ts'
 
-/** How often a lane is started again for what is unfinished, before that is a finding of its own. */
+/** How often a lane is started again for unfinished work before that becomes a finding of its own. */
 const STARTS = 12
 
 /** The lanes of a chaos run. Their agents work at the same time, on one board and one repository. */
@@ -19,7 +19,7 @@ export function openLanes(ground: Ground, signal: AbortSignal): Lane[] {
 
 /**
  * Plays some cases at once, a lane for each, until their tasks have come to an end; then checks everything. A round that the signal cuts
- * short throws what the signal says: its runners were killed by us, so it proves nothing.
+ * short throws the signal's reason: we killed its runners, so it proves nothing.
  */
 export async function playRound(
   cases: CasePlan[],
@@ -35,7 +35,7 @@ export async function playRound(
     const { id } = await ground.board.addTask({ title: `A ${complexity} task`, description, role: 'backend_dev', complexity })
     tasks.push({ id, mayFail: trouble === 'poison', trouble })
   }
-  // All of them, also when one fails: nobody may start a runner after the end.
+  // Wait for all of them, also when one fails: nobody may start a runner after the end.
   const played = await Promise.allSettled(
     used.map(async (lane, n) => {
       for (const blow of cases[n]!.strikes) await strike(blow, lane, ground, damage)
@@ -43,7 +43,7 @@ export async function playRound(
     }),
   )
   for (const one of played) if (one.status === 'rejected') throw one.reason
-  // What a lane was killed before it could take is left to the first.
+  // Tasks that a lane could not take before it was killed are left to the first lane.
   for (let n = 0; n < STARTS && (await open(ground, tasks)); n++) await finish(used[0]!, true)
   signal.throwIfAborted()
   tally.cases += cases.length

@@ -27,8 +27,8 @@ const UNFINISHED = 100
 const SEEDS = 2 ** 32
 
 /**
- * `chaos`: plays random cases in a throwaway place and checks after each round what must hold. Answers the exit code: 0 only when all held, 1
- * otherwise, 12 when it was ended before its time. `self` starts the program under test.
+ * `chaos`: plays random cases in a throwaway place and checks after each round what must hold. Returns the exit code: 0 only when all
+ * held, 1 otherwise, 12 when it was ended before its time. `self` starts the program under test.
  */
 export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSignal, self = selfCommand()): Promise<number> {
   const minutes = number(flags.minutes, '--minutes', { least: 0, most: 10_000 })
@@ -76,7 +76,7 @@ export async function chaos(flags: ChaosFlags, io: CommandIo, signal: AbortSigna
   } finally {
     over.abort()
     watch.end()
-    // What was only ended before its time has nothing to show.
+    // A run that was only ended before its time has nothing to show.
     keep = !held && (findings.length > 0 || !signal.aborted)
     await ground.close(keep)
   }

@@ -12,10 +12,10 @@ import type { Ground } from './ground.ts'
 import { type Lane, type Runner, until } from './lane.ts'
 import { SILENT_S, type Strike, type Victim } from './plan.ts'
 
-/** How long the agent's work is waited for before a strike is given up as missed, in milliseconds. */
+/** How long to wait for the agent's work before a strike counts as missed, in milliseconds. */
 const PATIENCE_MS = 20_000
 
-/** What the strikes did that the checker has to know. */
+/** The effects of the strikes that the checker has to know. */
 export interface Damage {
   /** Runs whose supervisor or agent was hit: only they may ask the model again. */
   harmed: Set<string>
@@ -23,12 +23,12 @@ export interface Damage {
   boardLocked: [from: number, to: number][]
   /** Exit codes of second runners for an agent id that had one. */
   seconds: (number | null)[]
-  /** How many strikes came, and how many found nothing to hit, since the work was over. */
+  /** How many strikes came, and how many found nothing to hit because the work was over. */
   struck: number
   missed: number
 }
 
-/** Does one strike to a lane, starting its runner when none works. The runner may work on, or be dead, afterwards. */
+/** Carries out one strike on a lane, and starts a runner when none works. The runner may work on, or be dead, afterwards. */
 export async function strike(blow: Strike, lane: Lane, ground: Ground, damage: Damage): Promise<void> {
   const hit = await land(blow, lane, ground, damage)
   if (hit) damage.struck++
@@ -73,7 +73,7 @@ async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): P
       const second = lane.start()
       const { code } = await second.exit
       if (!runner.running()) return false
-      // The runners of a lane are asked for their latest one: that is the first still.
+      // The latest runner of a lane counts as its runner, and that must still be the first one.
       lane.runners.splice(lane.runners.indexOf(second), 1)
       damage.seconds.push(code)
       return true
@@ -92,7 +92,7 @@ async function land(blow: Strike, lane: Lane, ground: Ground, damage: Damage): P
   }
 }
 
-/** Stops whoever is meant for a while; all of them as when the machine is asleep. Answers whether there was anybody. */
+/** Stops the victim for a while; with all of them it is as if the machine slept. Returns whether there was anybody to stop. */
 async function freeze({ victim, ms }: Strike & { kind: 'freeze' }, runner: Runner, { supervisor, agent }: StartedRecord): Promise<boolean> {
   const send = (name: NodeJS.Signals) => {
     const isMeant = (who: Victim) => victim === who || victim === 'all'
@@ -111,7 +111,7 @@ async function freeze({ victim, ms }: Strike & { kind: 'freeze' }, runner: Runne
   return hit
 }
 
-/** Waits until the agent of the run in hand has done so many pieces; null when the work is over before. */
+/** Waits until the agent of the present run has done this many pieces; null when the work is over before. */
 async function atWork(lane: Lane, runner: Runner, piece: number): Promise<{ record: RunRecord; attempt: StartedRecord } | null> {
   return await until(
     () => {
@@ -141,8 +141,8 @@ async function kill(victim: Victim, runner: Runner, attempt: StartedRecord): Pro
 }
 
 /**
- * Makes the records of a dead run name another process: after a reboot with its pid and start time in another boot, else with its pid
- * alone, as when the system has used the pid again.
+ * Makes the records of a dead run name another process. After a `reboot` they name its pid and start time in another boot; otherwise its
+ * pid alone, as if the system had used the pid again.
  */
 function forge(kind: 'reboot' | 'decoy', runId: string, lane: Lane, { home, decoy }: Ground): void {
   const started = join(attemptFolder(home, runId, lastAttempt(home, runId)), 'started.json')
@@ -154,7 +154,7 @@ function forge(kind: 'reboot' | 'decoy', runId: string, lane: Lane, { home, deco
   }
 }
 
-/** Holds the write lock of the board's database, as another process that is slow to write. */
+/** Holds the write lock of the board's database, like another process that is slow to write. */
 async function lockBoard({ home }: Ground, ms: number): Promise<[number, number]> {
   const { DatabaseSync: Database } = await import('node:sqlite')
   // It must not wait inside SQLite: other lanes of this process may be the ones that hold the lock.

@@ -1,12 +1,12 @@
 import { PROMISES, type PromiseName } from './promises.ts'
 
-/** All that a chaos run counts and measures. Times in milliseconds. */
+/** Everything that a chaos run counts and measures. Times in milliseconds. */
 export interface Tally {
   cases: number
   /** Faults that hit, and those that found the work over. */
   strikes: number
   missed: number
-  /** How often each promise was looked at, and how often it did not hold. */
+  /** How often each promise was checked, and how often it did not hold. */
   held: Record<PromiseName, { checked: number; failed: number }>
   recoveries: number[]
   /** Requests to the model that were made again although the supervisor lived. */
@@ -19,9 +19,9 @@ export interface Tally {
 /** The recovery of many unfinished runs, each of an agent id of its own. Milliseconds. */
 export interface Many {
   runs: number
-  /** All of the runners' work from their first words until their runs went on. */
+  /** The sum of the runners' work from their first words until their runs went on. */
   workMs: number
-  /** From the first start until all were told and tidied up, programs' starts included. */
+  /** From the first start until all ends were announced and tidied up, the starts of programs included. */
   wallMs: number
   /** How many runners worked at a time. */
   atOnce: number

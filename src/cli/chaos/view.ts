@@ -1,18 +1,18 @@
 import { type Finding, PROMISES, type PromiseName } from './promises.ts'
 import { quantile, type Tally } from './tally.ts'
 
-/** What came of a chaos run. */
+/** The result of a chaos run. */
 export interface Outcome {
   seed: number
   seconds: number
   tally: Tally
-  /** What did not hold, by the number of the round. */
+  /** The promises that did not hold, with the number of the round. */
   findings: (Finding & { round: string })[]
-  /** Where it can be looked at; null when all held and it was removed. */
+  /** The folder to look at; null when everything held and the folder was removed. */
   kept: string | null
-  /** It was ended before its time. */
+  /** The run was ended before its time. */
   cutShort: boolean
-  /** What else was measured. */
+  /** Further measurements. */
   more?: [what: string, value: string][]
 }
 

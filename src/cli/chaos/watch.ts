@@ -4,10 +4,10 @@ import { processRows, startedWith } from '../../system/process-table.ts'
 import { RUN_TAG } from '../../system/processes.ts'
 import type { Ground } from './ground.ts'
 
-/** How often the processes of the machine are looked at, in milliseconds. */
+/** The time between two looks at the processes of the machine, in milliseconds. */
 const LOOK_MS = 100
 
-/** Looks at the machine's processes all the time. */
+/** Watches the machine's processes. */
 export interface Watch {
   /** Runs on which two agents were seen at once since the last call. */
   doubled(): string[]

@@ -23,7 +23,7 @@ ${words.flatMap(lines).join('\n')}
 `
 
   function lines({ path, commands, flags, argument }: CommandWords): string[] {
-    // Inside the quotes of -n there is a line of fish again, with quotes of its own.
+    // The quotes of -n contain another line of fish, with quotes of its own.
     const start = `complete -c ${program} -n ${fishQuote(`${name} ${fishQuote(path)}`)}`
     const first = argument === 'file' || argument === 'folder' ? [] : [`${start} -f`]
     const commandLines = commands.map(command => `${start} -a ${fishQuote(command.name)} -d ${fishQuote(command.says)}`)

@@ -2,8 +2,8 @@ import { shellWord } from '../../core/text/shell-word.ts'
 import type { CommandWords } from './words-of.ts'
 
 /**
- * The arms of a `case "$at:$word"` that walk along the words typed so far: a flag with a value skips one word, since
- * `--role task` is no command; a command's name leads into it.
+ * The arms of a `case "$at:$word"` that walk along the words typed so far: a flag with a value skips one word, since `--role task` is no
+ * command; the name of a command selects it.
  */
 export function walkArms(words: CommandWords[], indent: string, skip: string, enter: (path: string) => string): string {
   const arms = words.flatMap(({ path, commands, flags }) => {

@@ -1,9 +1,9 @@
 import type { Argument, Command, Option } from 'commander'
 
-/** What comes after a flag or as an argument: one of some words, a file, a folder, something else, or nothing. */
+/** What can follow a flag or stand as an argument: one of some words, a file, a folder, something else, or nothing. */
 export type Value = readonly string[] | 'file' | 'folder' | 'any' | null
 
-/** What can be typed after a command. */
+/** The words that can be typed after a command. */
 export interface CommandWords {
   /** The words that lead to it: '' for the program, `config set`. */
   path: string
@@ -12,7 +12,7 @@ export interface CommandWords {
   argument: Value
 }
 
-/** Everything that can be completed, read off the program as it is declared, hidden things left out. */
+/** Everything that can be completed, read from the declared program without its hidden parts. */
 export function wordsOf(program: Command): CommandWords[] {
   const help = program.createHelp()
   const visit = (command: Command, path: string): CommandWords[] => {

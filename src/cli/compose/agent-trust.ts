@@ -5,8 +5,8 @@ import { untrustedAgentFiles } from '../../config/trust/checkout.ts'
 import { RunnerError } from '../../core/errors.ts'
 
 /**
- * Whether what stands in a checkout for the agent CLI is kept from it, and says so: a branch may hold something else than what the user has
- * trusted in the repository, and so may an attempt after an agent.
+ * Whether the agent CLI must start without the files that a checkout holds for it; warns if so. A branch may hold something else than
+ * what the user has trusted in the repository, and so may a workspace after an agent.
  */
 export function leftOutOfAgent({ values }: Config, checkout: string, warn: (message: string) => void): boolean {
   const { home, repo, permissionMode } = values
@@ -16,7 +16,9 @@ export function leftOutOfAgent({ values }: Config, checkout: string, warn: (mess
   return true
 }
 
-/** Throws UNTRUSTED when the agent's command is the repository's, and any file of it is not as it was trusted: an agent may have changed it. */
+/**
+ * Throws UNTRUSTED when the repository names the agent's command and a file of it is not as it was trusted: an agent may have changed it.
+ */
 export function refuseChangedCommand({ values, sources, trust }: Config): void {
   const paths = trust.commands.filter(({ key }) => isOfRepository(sources[key])).map(({ path }) => path)
   if (paths.length === 0) return

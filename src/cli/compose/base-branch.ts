@@ -4,7 +4,7 @@ import { RunnerError } from '../../core/errors.ts'
 
 /**
  * Throws USAGE or CONFIG_INVALID when a base branch is configured that the repository does not have: with a mistyped name every major
- * task would be given back. What git itself cannot do now is told with the task.
+ * task would be given back. The task reports what git itself cannot do now.
  */
 export async function refuseMissingBaseBranch({ values, sources }: Config): Promise<void> {
   const { baseBranch, repo } = values

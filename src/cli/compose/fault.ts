@@ -2,7 +2,7 @@ import { RunnerError } from '../../core/errors.ts'
 import type { Journal } from '../../core/ports.ts'
 import { type RunRecord, STEPS } from '../../core/run.ts'
 
-/** Where a run can be cut off, besides around each step: inside the agent step, by how far its last attempt is. */
+/** Where a run can be cut off inside the agent step, by the state of its last attempt. The other places are around each step. */
 const ATTEMPT_POINTS = ['decided:agent', 'started:agent', 'ended:agent']
 
 /**
@@ -16,8 +16,9 @@ export const FAULT_POINTS: readonly string[] = [
 ]
 
 /**
- * For tests of crash recovery only: a journal that kills this process by SIGKILL when a run comes to `point`. Steps touch the outside only
- * between two saves, so a kill at a save is a kill between two effects. `stop@point` stops it there by SIGSTOP, once. Throws CONFIG_INVALID for a point that there is not.
+ * For tests of crash recovery only: a journal that kills this process by SIGKILL when a run comes to `point`. Steps touch the outside
+ * only between two saves, so a kill at a save is a kill between two effects. `stop@point` stops it there by SIGSTOP, once. Throws
+ * CONFIG_INVALID for an unknown point.
  */
 export function withFault(journal: Journal, fault: string | undefined): Journal {
   if (!fault) return journal

@@ -2,8 +2,8 @@ import { RunnerError } from '../../core/errors.ts'
 import type { Journal } from '../../core/ports.ts'
 
 /**
- * A journal that is read and changed only by who still holds the agent's guard. A state folder that is removed or replaced under a living
- * runner takes its guard along, and the next runner gets one of its own. Throws AGENT_BUSY then.
+ * A journal that can be read and changed only while the runner still holds the agent's guard. When a state folder is removed or replaced
+ * under a living runner, its guard goes too, and the next runner gets one of its own. Then this throws AGENT_BUSY.
  */
 export function heldJournal(journal: Journal, holds: () => boolean): Journal {
   function ensure(): void {

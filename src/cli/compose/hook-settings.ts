@@ -15,7 +15,7 @@ import { boardFile } from '../task/embedded-board.ts'
 /** Where hooks are and how long they may take, from the configuration. */
 export function hookOptions({ values, sources }: Config): HookOptions {
   const { hooksDir, repo, home, hookTimeout, killGrace, minFreeDisk } = values
-  // The shipped hooks have the same default, and can be told otherwise in their own words.
+  // The shipped hooks have the same default, and have a variable of their own for another value.
   const env: Record<string, string> = sources.minFreeDisk.kind === 'default' ? {} : { AGENT_RUNNER_MIN_FREE_MB: String(minFreeDisk) }
   const times = { timeoutMs: hookTimeout * 1000, killGraceMs: killGrace * 1000 }
   // A folder that the user named is the user's, wherever it is.
@@ -24,7 +24,7 @@ export function hookOptions({ values, sources }: Config): HookOptions {
   return { env, hooksDir, repo, home, refuses, ...times, self: selfCommand() }
 }
 
-/** What a hook that is called by hand is told: as configured, and as an agent `trial` where no agent is. */
+/** The facts for a hook that is called by hand, from the configuration; the agent is `trial` where none is configured. */
 export async function hookFacts(config: Config, env: NodeJS.ProcessEnv): Promise<HookFacts> {
   const { agentId, role, level, home, claudeCommand, passEnv } = config.values
   passOn(passEnv)

@@ -5,13 +5,13 @@ import { guardHolder } from '../../system/agent-guard.ts'
 import { readLockFile } from '../../system/lock-file.ts'
 
 /**
- * The id of another agent of this machine whose unfinished task works in place in the repository; null when there is none.
- * Two agents in one working tree would mix their work. Read from the lock files, which outlive their runners as the work does.
- * Who is about to choose a workspace for a minor task counts too: of two that choose at once at least one sees the other.
+ * The id of another agent of this machine whose unfinished task works in place in the repository; null when there is none. Two agents in
+ * one working tree would mix their work. Read from the lock files, which outlive their runners as the work does. An agent that is just
+ * choosing a workspace for a minor task counts too: of two that choose at once, at least one sees the other.
  */
 export function inPlaceHolder(home: string, repo: string, self: string): string | null {
   const locks = join(home, 'locks')
-  // Who only looks (--dry-run, doctor) may come before the first run has made the folder.
+  // A look (--dry-run, doctor) may come before the first run has made the folder.
   if (!existsSync(locks)) return null
   for (const name of readdirSync(locks)) {
     if (!name.startsWith('agent-') || !name.endsWith('.lock')) continue
@@ -27,7 +27,7 @@ export function inPlaceHolder(home: string, repo: string, self: string): string 
   return null
 }
 
-/** Its step is on record before it looks around, and its workspace after. */
+/** Whether the agent is choosing a workspace: its step is recorded before it looks around, its workspace afterwards. */
 function isChoosing({ agent, steps, task }: RunRecord, home: string, repo: string): boolean {
   const step = steps.at(-1)
   if (task.complexity !== 'minor' || step?.name !== 'workspace' || step.finishedAt) return false

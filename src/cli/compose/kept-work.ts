@@ -5,7 +5,7 @@ import { commitAuthor } from './workspaces.ts'
 
 export type { KeptContent, KeptPiece, KeptWork } from '../../workspaces/kept-work.ts'
 
-/** The kept work of the configured repository. `places` are what runs have left, `busy` what unfinished ones work in. */
+/** The kept work of the configured repository. `places` are folders that runs have left, `busy` those in which unfinished runs work. */
 export async function openConfiguredKeptWork({ values }: Config, places: string[], busy: string[]): Promise<KeptWork> {
   passOn(values.passEnv)
   const { openKeptWork } = await import('../../workspaces/kept-work.ts')

@@ -2,7 +2,7 @@ import type { Outage } from '../../core/ports.ts'
 import { openBreaker } from '../../system/breaker.ts'
 import { systemClock } from '../../system/clock.ts'
 
-/** The outage that an agent has met and not got over; null for none. Only looks. */
+/** The outage that an agent has met and that is not over; null for none. Only looks. */
 export function outageOf(home: string, agentId: string): Outage | null {
   return openBreaker({ home, agentId, clock: systemClock }).current()
 }

@@ -23,8 +23,9 @@ interface Place {
 }
 
 /**
- * Workspaces and hooks for a runner whose tasks belong to several repositories: each task's own, opened when it is needed first, as if the
- * runner had been started with --repo there. A folder that cannot be used is GIT_FAILED, so that the task has no workspace and not the runner.
+ * Workspaces and hooks for a runner whose tasks belong to several repositories: each task's own, opened when it is first needed, as if
+ * the runner had been started with --repo there. A folder that cannot be used throws GIT_FAILED, so that the task fails and not the
+ * runner.
  */
 export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn }: Opening): Place {
   const agentId = config.values.agentId ?? ''
@@ -45,7 +46,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
       // The folder may be there at the next try.
       places.delete(repo)
       const { code, message, advice } = asRunnerError(thrown)
-      // A message may be told alone, in a note; for trust the command is the half of it.
+      // A message may stand alone, in a note; without the command a message about trust helps nobody.
       const said = code === 'UNTRUSTED' ? `${message}\n  ${advice}` : message
       throw new RunnerError('GIT_FAILED', `the project's repository cannot be used: ${said}`, { cause: thrown })
     }
@@ -67,7 +68,7 @@ export function openProjectPlaces(config: Config, { flags, cwd, env, self, warn 
     },
     hooks: {
       async run(name, document, ...how) {
-        // Without its repository a task has no hooks of its own; that it has no workspace either is told by the next step.
+        // Without its repository a task has no hooks of its own. The next step reports that it has no workspace either.
         const { hooks } = await placeOf(document.task).catch(() => placeOf(null))
         return hooks.run(name, document, ...how)
       },

@@ -17,8 +17,9 @@ export function serverKeyOf({ serverKey: key, serverKeyFile: file }: Config['val
 }
 
 /**
- * The control plane's address and key. Without a configured key, a server of the same state folder on this machine is used with its owner's
- * key, which is read at each call: a server that starts again has another one. It goes to the very address that it was kept for.
+ * The control plane's address and key. Without a configured key, a server of the same state folder on this machine is used with its
+ * owner's key, which is read at each call, because a server that starts again has another one. The key goes only to the address that it
+ * was kept for.
  */
 export function serverAccess(values: Config['values']): { url: string; key: string | null | (() => string | null) } {
   const url = values.server ?? ''
@@ -28,7 +29,10 @@ export function serverAccess(values: Config['values']): { url: string; key: stri
   return { url: `http://${address}`, key: () => ownersKey(values.home, address) }
 }
 
-/** The address of a server of this state folder that the URL means; null when it means another one. A name may lead to several addresses. */
+/**
+ * The address of the server of this state folder that the URL refers to; null when it refers to another server. A name may lead to
+ * several addresses.
+ */
 function ownAddress(home: string, url: string): string | null {
   const { protocol, hostname, port, pathname } = new URL(url)
   if (protocol !== 'http:' || pathname !== '/') return null

@@ -19,7 +19,10 @@ export type TrackerAnswer =
   | { kind: 'unreachable'; where: string; message: string; advice: string; exitCode: number }
   | { kind: 'elsewhere'; where: string; message: string }
 
-/** Asks the configured tracker how a task stands, for at most `waitMs`. A task of another tracker is not asked for. Changes nothing there. */
+/**
+ * Asks the configured tracker for the state of a task, for at most `waitMs`. Does not ask for a task of another tracker. Changes nothing
+ * there.
+ */
 export async function askTracker(
   config: Config,
   agent: AgentIdentity,
@@ -58,7 +61,7 @@ function told({ message, advice, exitCode }: RunnerError) {
   return { message, advice, exitCode }
 }
 
-/** How a place of work stands in git. */
+/** The state of a workspace in git. */
 export async function lookAt({ values }: Config, path: string, run: Parameters<typeof lookAtCheckout>[1]): Promise<CheckoutView> {
   // git's filters run in its environment.
   passOn(values.passEnv)

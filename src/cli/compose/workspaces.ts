@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts'
 import type { Workspaces } from '../../core/ports.ts'
 import { inPlaceHolder } from './in-place-holder.ts'
 
-/** The workspaces that the configuration means, for one agent. They are loaded at first use: a runner that waits needs none. */
+/** The configured workspaces, for one agent. They are loaded at first use: a runner that waits needs none. */
 export function openConfiguredWorkspaces({ values }: Config, agentId: string, warn: (message: string) => void): Workspaces {
   const load = async () => {
     const { openWorkspaces } = await import('../../workspaces/workspaces.ts')
@@ -33,7 +33,7 @@ export function openConfiguredWorkspaces({ values }: Config, agentId: string, wa
   }
 }
 
-/** Who is the author of the commits that we make; null for git's own identity. */
+/** The author of the commits that we make; null for git's own identity. */
 export function commitAuthor(values: Config['values']): { name: string; email: string } | null {
   const author = /^(.+) <(.+)>$/.exec(values.commitAuthor ?? '')
   return author && { name: author[1] as string, email: author[2] as string }

@@ -34,7 +34,7 @@ export async function setSetting(name: string, given: string, flags: Flags, io: 
   else io.stdout.write(`${name} = ${showValue(row, inside.length > 0 ? scalar(text) : checked.value)} in ${path}\n`)
 }
 
-/** `config unset`: removes a setting, or an unknown key that should not be there. Twice is the same as once. */
+/** `config unset`: removes a setting, or an unknown key that should not be there. To do it twice is the same as once. */
 export async function unsetSetting(name: string, flags: Flags, io: CommandIo): Promise<void> {
   const { home } = await loadPlaces(input(flags, io))
   const removed = await unsetInUserFile(home, name)
@@ -61,7 +61,7 @@ function readable(home: string) {
   return found
 }
 
-/** A path typed here counts from here; in the file a relative one would count from the file's folder. `~/` stays as it is. */
+/** A typed path is relative to the current folder; in the file it would be relative to the file's folder. `~/` stays as it is. */
 export function asWritten(key: Key, value: unknown, cwd: string): unknown {
   const isPath = setting(key).kind === 'path' || (setting(key).kind === 'command' && String(value).includes('/'))
   return isPath && typeof value === 'string' && !value.startsWith('~') ? resolve(cwd, value) : value

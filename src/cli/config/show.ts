@@ -12,7 +12,7 @@ import { tilde } from '../output/tilde.ts'
 
 type Flags = Record<string, unknown>
 
-/** `config get`: the value that counts. Answers the exit code, 1 when it is not set. */
+/** `config get`: prints the value that counts. Returns the exit code, 1 when it is not set. */
 export async function getSetting(name: string, flags: Flags, io: CommandIo): Promise<number> {
   const { key, inside } = findSetting(name)
   const { values, sources } = await configToLook(flags, io)
@@ -44,7 +44,10 @@ export function explained({ values, sources, files, trust, leftOut, warnings }: 
   return { settings, files, repository, warnings }
 }
 
-/** `config explain`: each setting, its value and where it came from; what is not a default stands out. What is wrong comes last, as a refusal. */
+/**
+ * `config explain`: each setting, its value and where it came from; values other than defaults stand out. Mistakes come last, as a
+ * refusal.
+ */
 export async function explainSettings(name: string | null, flags: Flags, io: CommandIo): Promise<void> {
   const keys: readonly Key[] = name === null ? KEYS : [findSetting(name).key]
   const { config, problems } = await readConfig({ flags, env: io.env, cwd: io.cwd })

@@ -16,7 +16,7 @@ interface Flags {
   json?: boolean
 }
 
-/** `db check`. Answers the exit code. */
+/** `db check`. Returns the exit code. */
 export async function check(flags: Flags, io: CommandIo): Promise<number> {
   const report = await checkDatabase(await configured(flags, io))
   print(io, flags.json ? json(report) : `${lines(report).join('\n')}\n`)

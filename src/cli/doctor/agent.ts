@@ -50,7 +50,7 @@ function login(look: Look): Finding {
   return fail(ENDS.not_logged_in, 'not logged in')
 }
 
-/** Agents that nobody ended, or more than the machine carries. */
+/** Reports agents that nobody ended, or more than the machine can bear. */
 const many: Check = {
   name: 'claude processes',
   async examine({ tools }) {

@@ -13,12 +13,12 @@ export interface Finding {
   exitCode: number
 }
 
-/** What a check may look at. */
+/** Everything that a check may look at. */
 export interface Examination {
   config: Config
   env: NodeJS.ProcessEnv
   tools: DoctorTools
-  /** The words that start this program again. */
+  /** The command and arguments that start this program again. */
   self: string[]
   signal: AbortSignal
 }
@@ -34,13 +34,13 @@ export interface DoctorTools {
   ): Promise<{ version: string | null; inTriedRange: boolean; triedRange: string; loggedIn: 'yes' | 'no' | 'unknown'; how: string }>
   /** Throws when the configured base branch is not there. */
   refuseMissingBaseBranch(): Promise<void>
-  /** Where a sample task would work, and what stands in the way. */
+  /** Where a sample task would work, and what prevents it. */
   planWorkspace(complexity: Complexity): ReturnType<Workspaces['plan']>
 }
 
 export interface Check {
   name: string
-  /** May throw: a RunnerError is a failure with its own words. */
+  /** May throw: the words of a RunnerError become the finding. */
   examine(examination: Examination): Promise<Finding> | Finding
 }
 
@@ -56,7 +56,7 @@ export const fail = (row: { exitCode: number; advice: string }, says: string, ad
   exitCode: row.exitCode,
 })
 
-/** A check's finding, whatever it throws. */
+/** Runs a check and returns its finding, whatever it throws. */
 export async function examined(check: Check, examination: Examination): Promise<Finding> {
   try {
     return await check.examine(examination)

@@ -8,7 +8,7 @@ import { SHORTEST_SECRET } from '../../core/redaction.ts'
 import { serverKeyOf } from '../compose/server-key.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
-/** That it loads was proven before; here is what should not be in it, or is missing for a run. */
+/** The configuration has loaded already. This check reports what should not be in it, or what a run lacks. */
 export const configuration: Check = {
   name: 'configuration',
   examine({ config: { values, sources, files, warnings } }) {
@@ -32,7 +32,10 @@ export const configuration: Check = {
   },
 }
 
-/** Whether the repository has a say, and the user's agreement to it. A run in an untrusted one would not even get here. */
+/**
+ * Whether the repository asks for more than what is free, and whether its user has trusted it. A run in an untrusted one would not even
+ * get here.
+ */
 export const trust: Check = {
   name: 'trust',
   examine({ config: { trust } }) {
@@ -64,7 +67,7 @@ export const role: Check = {
   },
 }
 
-/** The key for the server: whether there is one, from where, and whether it is long enough. */
+/** The key for the server: whether there is one, where it comes from, and whether it is long enough. */
 export const key: Check = {
   name: 'key',
   examine({ config }) {
@@ -76,7 +79,10 @@ export const key: Check = {
   },
 }
 
-/** A control plane of the same state folder on this machine needs no key to be given; whether this one is one, the check of the tracker finds out. */
+/**
+ * A control plane of the same state folder on this machine needs no configured key. The check of the tracker finds out whether this is
+ * one.
+ */
 function serverKey({ values, sources }: Config) {
   const source = values.serverKey !== null ? sources.serverKey : values.serverKeyFile !== null ? sources.serverKeyFile : null
   if (source === null) return ok('none given: the control plane must be one of your own on this machine')
@@ -88,7 +94,7 @@ function serverKey({ values, sources }: Config) {
   return strong(serverKeyOf(values) ?? '', sayWhere(source))
 }
 
-/** A key must be long enough to be told from a word: else it is not taken out of what leaves the machine. */
+/** A key must be long enough to differ from a word; otherwise it is not removed from what leaves the machine. */
 function strong(value: string, where: string) {
   if (value.length >= SHORTEST_SECRET) return ok(`from ${where}`)
   const says = `from ${where}, with fewer than ${SHORTEST_SECRET} characters: easy to guess, and not taken out of logs and notes`

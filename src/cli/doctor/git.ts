@@ -3,10 +3,10 @@ import { askGit } from '../../children/ask-git.ts'
 import { ERRORS } from '../../core/errors.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
-/** The oldest git in which all that the runner uses is there: `status --no-renames`. */
+/** The oldest git that has everything that the runner uses: `status --no-renames`. */
 const OLDEST = [2, 18] as const
 
-/** The git program: there, and not too old for worktrees and what else is used. */
+/** The git program: it is there, and new enough for worktrees and everything else that is used. */
 export const git: Check = {
   name: 'git',
   async examine({ env, signal }) {

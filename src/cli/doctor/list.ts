@@ -7,7 +7,7 @@ import { environment, processes } from './processes.ts'
 import { disk, stateFolder } from './state.ts'
 import { clock, tracker } from './tracker.ts'
 
-/** All checks, in the order in which they are told. */
+/** All checks, in the order in which they are printed. */
 export function allChecks(): Check[] {
   return [
     configuration,

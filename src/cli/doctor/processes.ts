@@ -4,14 +4,14 @@ import { secretsShownAbove } from '../../system/own-secrets.ts'
 import { canAdoptOrphans } from '../../system/subreaper.ts'
 import { type Check, ok, warn } from './check.ts'
 
-/** What ends with a run, whatever it does to get away. */
+/** Which processes end with a run, whatever they do to get away. */
 export const processes: Check = {
   name: 'processes',
   examine() {
     const place = groupPlace()
     if (place !== null) return ok(`what a run starts is held by a cgroup below ${place}`)
     const drops = 'no cgroup can be made here: a process that drops its environment and its session'
-    // What most users have; it is told, and needs nobody to act.
+    // Most users have this. It is reported, and nobody need act.
     if (canAdoptOrphans()) return ok(`${drops} ends with its agent, but not when it is of a hook, or when the supervisor was killed`)
     return warn(
       `${drops} outlives its run`,
@@ -20,10 +20,10 @@ export const processes: Check = {
   },
 }
 
-/** What a shell says of itself. */
+/** Variables that a shell sets about itself. */
 const OF_THE_SHELL = new Set(['PWD', 'OLDPWD', 'SHLVL', '_'])
 
-/** What of the environment stays behind, and who shows secrets to all that is started. */
+/** Which environment variables are not passed on, and which processes show secrets to everything that is started. */
 export const environment: Check = {
   name: 'environment',
   examine({ env }) {

@@ -11,12 +11,12 @@ import { allChecks } from './list.ts'
 
 type Told = { name: string } & Finding
 
-/** Longest time for what waits for others; each check has shorter limits of its own. */
+/** The longest time for checks that wait for others; each check has shorter limits of its own. */
 const LONGEST_MS = 60_000
 
 /**
- * `doctor`: tells every check with its verdict. Answers the exit code: 0 if a run would start, else the one with which it would end. With
- * `--bundle` it writes what a maintainer needs to help instead, and answers 0 once that is written.
+ * `doctor`: prints every check with its verdict. Returns the exit code: 0 if a run would start, else the one with which it would end.
+ * With `--bundle` it instead writes what a maintainer needs to help, and returns 0 once that is written.
  */
 export async function runDoctor(flags: Record<string, unknown>, io: CommandIo): Promise<number> {
   if (flags.bundle === undefined && (flags.withWork || flags.yes))
@@ -40,7 +40,10 @@ export async function runDoctor(flags: Record<string, unknown>, io: CommandIo): 
   return failed?.exitCode ?? 0
 }
 
-/** Errors that are all that there is to tell, by the check that tells them: what an untrusted repository asks for is not even tried. */
+/**
+ * Errors after which no other check makes sense, with the check that reports them: what an untrusted repository asks for is not even
+ * tried.
+ */
 const ONLY = { CONFIG_INVALID: 'configuration', UNTRUSTED: 'trust' } as const
 
 async function allFindings(flags: Record<string, unknown>, io: CommandIo): Promise<Told[]> {
@@ -55,7 +58,7 @@ async function allFindings(flags: Record<string, unknown>, io: CommandIo): Promi
     }
     return await Promise.all(allChecks().map(async check => ({ name: check.name, ...(await examined(check, examination)) })))
   } catch (thrown) {
-    // A wrong flag is a wrong call of doctor itself; all else stands where a run would find it too.
+    // A wrong flag is a wrong call of doctor itself; a run would find everything else too.
     if (!(thrown instanceof RunnerError) || !(thrown.code in ONLY)) throw thrown
     const { message, advice, exitCode } = thrown
     return [{ name: ONLY[thrown.code as keyof typeof ONLY], verdict: 'fail', says: message, advice, exitCode }]

@@ -6,7 +6,10 @@ import { tryLocks } from '../../system/lock-trial.ts'
 import { lookAtStateFolder, makeFolder } from '../../system/state-folder.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
-/** The state folder: written to as the lock file is (temporary file, fsync, rename, fsync), locked against another process, and for its owner alone. */
+/**
+ * The state folder: it can be written to as the lock file is (temporary file, fsync, rename, fsync), it can be locked against another
+ * process, and only its owner can read it.
+ */
 export const stateFolder: Check = {
   name: 'state folder',
   examine({ config: { values }, self }) {
@@ -58,7 +61,7 @@ export const disk: Check = {
   },
 }
 
-/** The topmost folder that had to be made; null when none. Throws nothing: the probe tells. */
+/** Makes the folder and returns the topmost one that had to be made; null when none. Does not throw: the probe finds out. */
 function makeHome(home: string): string | null {
   try {
     return makeFolder(home)
@@ -67,7 +70,7 @@ function makeHome(home: string): string | null {
   }
 }
 
-/** A look leaves nothing behind, unless somebody has begun to use the folder in the meantime. */
+/** Removes what was made for the look, unless somebody has begun to use the folder in the meantime. */
 function removeMade(home: string, made: string | null): void {
   try {
     for (let folder = home; made !== null && folder.length >= made.length; folder = dirname(folder)) rmdirSync(folder)

@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { trackerChoice, trackerUrl } from '../../config/tracker-choice.ts'
 import { type Check, ok, warn } from './check.ts'
 
-/** Whether tasks can be had: one real call, which the key must open. */
+/** Whether tasks can be fetched: one real call with the key. */
 export const tracker: Check = {
   name: 'tracker',
   async examine({ config, tools, signal }) {
@@ -41,7 +41,7 @@ async function serverTime(url: string, signal: AbortSignal): Promise<number | nu
     const time = Date.parse(answer.headers.get('date') ?? '')
     return Number.isNaN(time) ? null : time
   } catch {
-    // That it cannot be reached is told by the check of the tracker.
+    // The check of the tracker reports that it cannot be reached.
     return null
   }
 }

@@ -11,7 +11,7 @@ import { findHooks } from '../../system/hook-discovery.ts'
 import { type HookOptions, openHooks } from '../../system/hooks.ts'
 import { oneLine, printable } from '../output/clean.ts'
 
-/** What a hook that is called by hand is told. */
+/** The facts that a hook gets when it is called by hand. */
 export interface HookFacts {
   agent: AgentIdentity
   tracker: { name: string; url: string }
@@ -43,8 +43,9 @@ const ORIGINS = {
 }
 
 /**
- * `hooks run NAME`: calls a hook as the runner would, with the task of a file or a sample, shows what it printed, and answers the hook's own
- * exit code (124 timed out, 125 ended by a signal or for printing too much, 126 and 127 as in a shell). Throws USAGE for an unfit file.
+ * `hooks run NAME`: calls a hook as the runner would, with the task of a file or a sample, shows what it printed, and returns the hook's
+ * own exit code (124 timed out, 125 ended by a signal or for printing too much, 126 and 127 as in a shell). Throws USAGE for an unfit
+ * file.
  */
 export async function runHook(
   hook: HookName,
@@ -130,7 +131,7 @@ const SAMPLE_RESULT: HookDocument['result'] = {
   tracker_answers: null,
 }
 
-/** The end of the log; nothing when the hook never got as far as having one. */
+/** The end of the log; nothing when the hook never got as far as writing one. */
 function readIfThere(log: string): string {
   try {
     return readFileSync(log, 'utf8').slice(-64 * 1024)

@@ -27,6 +27,6 @@ async function shipped(name: string) {
 export function execModule(file: string): void {
   const path = resolve(file)
   process.argv = [process.execPath, path]
-  // What a CommonJS file throws comes up here and ends the process with exit code 1 unless our caller catches it.
+  // An error of a CommonJS file arrives here, and ends the process with exit code 1 unless our caller catches it.
   process.nextTick(() => runMain(path))
 }

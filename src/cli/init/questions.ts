@@ -4,7 +4,7 @@ import type { Key } from '../../config/schema.ts'
 export const INIT_KEYS = ['tracker', 'apiUrl', 'server', 'project', 'role', 'agentId', 'level'] as const satisfies Key[]
 export type InitKey = (typeof INIT_KEYS)[number]
 
-/** The questions in words; what is in brackets after them is the terminal's business. */
+/** The questions in words. The terminal adds what follows in brackets. */
 export const QUESTIONS: Record<InitKey, string> = {
   tracker: 'Where do tasks come from?',
   apiUrl: 'What is the address of the Headless PM server?',
@@ -35,5 +35,5 @@ export function belongs(key: InitKey, tracker: unknown): boolean {
   return owner === undefined || owner === tracker
 }
 
-/** What may be left open. */
+/** Whether a question may be left open. */
 export const isOptional = (key: InitKey) => key === 'project'

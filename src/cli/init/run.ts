@@ -52,7 +52,7 @@ export async function runInit(flags: Flags, io: CommandIo): Promise<void> {
 const trustOf = async ({ repo, home }: { repo: string; home: string }, io: CommandIo) =>
   (await readConfig({ flags: { repo, home }, env: io.env, cwd: io.cwd })).config.trust
 
-/** What the user has just said needs no second question, where nothing else stands beside it. */
+/** The user has just given these answers, so trust needs no second question unless the repository asks for something else too. */
 async function trustWritten(before: Config['trust'], places: { repo: string; home: string }, io: CommandIo): Promise<void> {
   const now = await trustOf(places, io)
   if (now.state === 'none' || now.state === 'trusted') return
@@ -60,7 +60,7 @@ async function trustWritten(before: Config['trust'], places: { repo: string; hom
   else io.stderr.write(`agent-runner: the repository was not trusted before, and is not now: agent-runner trust ${now.repo}\n`)
 }
 
-/** The flags that would answer what is still open. As long as the tracker is open too, so is what would be asked for a PM. */
+/** The flags that would answer the open questions. While the tracker is open too, the questions for a PM count as open. */
 function unanswered(target: unknown, given: Partial<Record<Key, unknown>>, flags: Flags, env: NodeJS.ProcessEnv): string[] {
   const tracker = given.tracker ?? 'headless-pm'
   const server = serverOf(tracker)
@@ -94,7 +94,7 @@ async function ask(target: unknown, given: Partial<Record<Key, unknown>>, key: s
   }
 }
 
-/** What is offered, or taken with --yes. Who gives an address or a key means a server. */
+/** The value that is offered, or taken with --yes. An address or a key means that the user wants a server. */
 function usual(key: InitKey, flags: Flags): string | null {
   if (key === 'tracker' && flags.server !== undefined) return 'control-plane'
   if (key === 'tracker') return flags.apiUrl === undefined && flags.apiKeyFile === undefined ? 'embedded' : 'headless-pm'

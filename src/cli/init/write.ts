@@ -13,7 +13,7 @@ export interface Answers {
   key: string | null
 }
 
-/** Writes the answers and tells the files. What the files say beside them stays. The key never goes into the repository. */
+/** Writes the answers and returns the files. Other settings in the files stay. The key never goes into the repository. */
 export async function writeAnswers(answers: Answers, places: { repo: string; home: string; project: string | null }): Promise<string[]> {
   const server = serverOf(answers.settings.tracker)
   const key = answers.key === null || server === null ? {} : { [server.key]: answers.key }

@@ -12,12 +12,12 @@ import { openConfiguredPlane } from '../server/database.ts'
 
 type Flags = Record<string, unknown> & { json?: boolean }
 
-/** Whoever is at the machine sees the keys of all. */
+/** Whoever is at the machine sees the keys of all customers. */
 const OPERATOR = { customer: null, name: 'user' }
 
-/** `keys create`. The key stands alone on stdout, for scripts; all else goes to stderr. */
+/** `keys create`. Prints only the key on stdout, for scripts; everything else goes to stderr. */
 export async function createKey(flags: Flags & { kind: KeyKind; customer?: string; name: string }, io: CommandIo): Promise<void> {
-  // A worker works for one customer; where there are no customers, that is the one without a name.
+  // A worker works for one customer; where there are no customers, that is the customer without a name.
   const customer = flags.customer ?? (flags.kind === 'worker' ? '' : null)
   const made = await onPlane(flags, io, plane => plane.keys.create({ kind: flags.kind, customer, name: flags.name }))
   reveal(io.stdout, flags.json ? json(made) : `${made.key}\n`)
@@ -57,7 +57,7 @@ async function onPlane<T>({ home, repo, database }: Flags, io: CommandIo, act: (
 
 const ownerOf = ({ customer }: Key) => (customer === null ? 'all customers' : customer === '' ? 'those without a customer' : customer)
 
-/** Columns at a terminal, else with tabs between them. */
+/** Columns on a terminal, otherwise fields separated by tabs. */
 function lines(keys: Key[], terminal: boolean): string {
   const state = (key: Key) => (key.revokedAt ? `revoked ${key.revokedAt}` : `used ${key.lastUsedAt ?? 'never'}`)
   const rows = keys.map(key => [key.id, `${key.prefix}…`, key.kind, oneLine(ownerOf(key)), oneLine(key.name), state(key)])

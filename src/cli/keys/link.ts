@@ -23,5 +23,5 @@ export async function printLink({ home, repo, host, port, json }: Flags, io: Com
   if (!json) openSink(io.stderr).write('It works once, for ten minutes.\n')
 }
 
-/** The address that the server itself keeps its key under. */
+/** The address under which the server itself keeps its key. */
 const HERE: Record<string, string> = { localhost: '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '[::1]', '::1': '[::1]' }

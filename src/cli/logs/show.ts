@@ -15,15 +15,15 @@ import { findRun, storedRuns, unfinishedRuns } from './stored-runs.ts'
 
 export interface LogsRequest {
   home: string
-  /** As the user named it; null for the newest. */
+  /** The run as the user named it; null for the newest. */
   run: string | null
   follow: boolean
   what: 'readable' | 'json' | 'raw'
-  /** Whether what was thought, said and answered is shown at length, as far as the run noted it. */
+  /** Whether to show at length what was thought, said and answered, as far as the run recorded it. */
   verbose: boolean
 }
 
-/** How long nothing may come from a run without a lock file before it counts as over. */
+/** How long a run without a lock file must be silent before it counts as over. */
 const SETTLED_MS = 1_500
 
 /**
@@ -40,7 +40,7 @@ export async function showLogs(request: LogsRequest, io: CommandIo, signal: Abor
 }
 
 async function newestRun({ home, follow }: LogsRequest, say: (text: string) => void, signal: AbortSignal): Promise<string | null> {
-  // The unfinished one is the newest even before its folder is there.
+  // The unfinished run is the newest, even before its folder exists.
   const newest = () => [...unfinishedRuns(home).keys(), ...storedRuns(home)].sort().at(-1) ?? null
   const found = newest()
   if (found !== null) return found
@@ -70,7 +70,7 @@ async function showEvents(place: Place, what: 'readable' | 'json', io: CommandIo
   const end = AbortSignal.any([signal, printer.gone])
   const folder = runFolder(place.home, place.run)
   const lines = new FileLines(join(folder, 'events.jsonl'), folder)
-  // A run that was stopped and kept can go on: its end counts only while nothing comes after it.
+  // A run that was stopped and kept can go on, so its end counts only while nothing comes after it.
   let finished = false
   const onLine = (line: string) => {
     const event = parseEvent(line)
@@ -94,7 +94,7 @@ async function showEvents(place: Place, what: 'readable' | 'json', io: CommandIo
 async function showRaw(place: Place, io: CommandIo, signal: AbortSignal) {
   const sink = openSink(io.stdout, { complete: true })
   const end = AbortSignal.any([signal, sink.gone])
-  // A terminal would act on control characters; everything else gets what was written.
+  // A terminal would act on control characters; everything else gets the text as it was written.
   const onLine = (line: string) => sink.write(`${io.stdout.isTTY ? printable(line) : line}\n`)
   const files = new Map<number, FileLines>()
   const attempts = () => {
@@ -111,7 +111,7 @@ async function showRaw(place: Place, io: CommandIo, signal: AbortSignal) {
   }
 }
 
-/** Reads what is there and, when following, what comes, until the run is over or the signal fires. */
+/** Reads the present lines and, when following, new ones, until the run is over or the signal fires. */
 async function readOn(
   place: Place,
   files: FileLines[] | (() => FileLines[]),
@@ -126,7 +126,7 @@ async function readOn(
   }
   for (;;) {
     const quiet = () => performance.now() - idleSince > SETTLED_MS
-    // The order matters: what was written before the lock file went is read after it was found gone.
+    // The order matters: lines that were written before the lock file disappeared are read after that.
     const over = quiet() && !unfinishedRuns(place.home).has(place.run)
     const all = typeof files === 'function' ? files() : files
     for (const lines of all) lines.read(counted)
@@ -135,7 +135,7 @@ async function readOn(
       return
     }
     const last = all.at(-1)
-    // Looked at again after a while in any case: another attempt may begin, the lock file may go.
+    // Look again after a while in any case: another attempt may begin, the lock file may disappear.
     await (last ? last.changed(500, signal) : delay(250, undefined, { signal })).catch(() => {})
     if (signal.aborted) return
   }

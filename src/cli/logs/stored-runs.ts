@@ -27,7 +27,7 @@ const resultSchema = z.object({
 /** How a run ended, as its folder keeps it (`result.json`). */
 export type RunResult = z.infer<typeof resultSchema>
 
-/** The ids of all stored runs, newest first: run ids sort by time. */
+/** The ids of all stored runs, newest first, since run ids sort by time. */
 export function storedRuns(home: string): string[] {
   return names(join(home, 'runs'))
     .filter(name => RUN_ID.test(name))
@@ -81,7 +81,7 @@ export function findRun(home: string, word: string): string {
     return result !== null && (result.agent_id === word || result.task_id === word)
   })
   if (finished) return finished
-  // The first ten letters of an id are its time: without at least some of what follows nothing is unique anyway.
+  // The first ten letters of an id are its time, so a shorter word cannot be unique anyway.
   const bare = word.replace(/^run_/, '')
   const alike = bare.length < 3 ? [] : runs.filter(run => run.startsWith(`run_${bare}`) || run.endsWith(bare))
   if (alike.length === 1) return alike[0]!

@@ -29,7 +29,7 @@ export function askHookRefusal(
         { ...terminal, signal: signal ? AbortSignal.any([signal, gone]) : gone },
       )
     } catch (error) {
-      // Nobody answers any more: Ctrl-C, a closed terminal, or our own stop.
+      // There will be no answer: Ctrl-C, a closed terminal, or our own stop.
       if (error instanceof Error && /^(Exit|Abort|Cancel)PromptError$/.test(error.name)) return 'stop'
       throw error
     } finally {

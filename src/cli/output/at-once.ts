@@ -1,8 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs'
 
 /**
- * A writer to stdout where that is a file, a pipe or a socket; null for a terminal and what else needs a stream. It writes all before it returns, and
- * nothing once the reader has gone. For short answers: to make the stream takes longer than all else of `--version`.
+ * A writer to stdout where that is a file, a pipe or a socket; null for a terminal and anything else that needs a stream. It writes
+ * everything before it returns, and nothing once the reader has gone. It is for short answers: making the stream takes longer than
+ * everything else of `--version`.
  */
 export function writerAtOnce(): ((text: string) => void) | null {
   try {
@@ -21,7 +22,7 @@ function writeAll(text: string): void {
       rest = rest.subarray(writeSync(STDOUT, rest))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-      // A pipe that whoever gave it to us made non-blocking, and that is full.
+      // The pipe is full, and whoever gave it to us made it non-blocking.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
     }
   }

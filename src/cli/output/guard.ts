@@ -4,7 +4,10 @@ import { redact } from '../../core/redaction.ts'
 type Written = { write(text: string): unknown }
 const unguarded = new WeakMap<object, (text: string) => unknown>()
 
-/** From now on no text that goes to this stream holds a secret. What is written at once is looked at as a whole, so a secret must not lie over two writes. */
+/**
+ * From now on no text that goes to this stream contains a secret. Each write is redacted by itself, so a secret must not be split over
+ * two writes.
+ */
 export function guardStream(stream: NodeJS.WritableStream): void {
   if (unguarded.has(stream)) return
   const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean
@@ -12,7 +15,7 @@ export function guardStream(stream: NodeJS.WritableStream): void {
   stream.write = ((chunk: unknown, ...rest: unknown[]) => write(typeof chunk === 'string' ? redact(chunk) : chunk, ...rest)) as never
 }
 
-/** Writes a text as it is: for the secret that somebody has asked for, as a new key. */
+/** Writes a text as it is, for a secret that somebody has asked for, such as a new key. */
 export function reveal(stream: Written, text: string): void {
   const write = unguarded.get(stream)
   if (write) write(text)

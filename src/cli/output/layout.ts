@@ -5,7 +5,7 @@ import { printable } from './clean.ts'
 /** Longer lines than this are hard to read, however wide the terminal is. */
 const READABLE_COLUMNS = 100
 
-/** Untrusted text as lines that fit, each after `indent`; at most `most` of them, the last one ending in `…` when more was there. */
+/** Untrusted text as lines that fit, each after `indent`; at most `most` of them, and the last one ends in `…` when more was there. */
 export function wrapped(text: string, columns: number, indent = '', most = Number.POSITIVE_INFINITY): string[] {
   const width = Math.max(10, Math.min(columns, READABLE_COLUMNS) - indent.length)
   const lines: string[] = []
@@ -17,7 +17,7 @@ export function wrapped(text: string, columns: number, indent = '', most = Numbe
   return shown.map(line => (line === '' ? '' : indent + line))
 }
 
-/** One line in pieces. Its own indentation is kept and what follows a list mark hangs below it: agents write lists and code. */
+/** One line in pieces. It keeps the line's indentation, and text after a list mark hangs below it, because agents write lists and code. */
 function wrappedLine(line: string, width: number): string[] {
   const head = /^\s*(?:[-*•] +|\d+[.)] +)?/.exec(line)?.[0] ?? ''
   const lead = head.length > width / 2 ? '' : head

@@ -29,7 +29,7 @@ export function taskPanel(task: Task, model: string, paint: ChalkInstance, colum
   return ['', ...lines.map(line => `${paint.cyan('┃')} ${line}`.trimEnd()), '']
 }
 
-/** What came of the run, where everything is, and what can be typed next. */
+/** The result of the run, where everything is, and what can be typed next. */
 export function endBlock(event: RunFinished, runId: string | null, run: RunMemory, paint: ChalkInstance, columns: number): string[] {
   const row = end(event.reason)
   const good = row.next === 'report'
@@ -65,7 +65,7 @@ export function endBlock(event: RunFinished, runId: string | null, run: RunMemor
   lines.push('')
   const arrow = paint.dim('→ ')
   if (row.advice !== '') lines.push(...hanging(arrow, wrapped(row.advice, columns - 4), 2))
-  // Commands are not wrapped: what the terminal breaks by itself can still be copied.
+  // Commands are not wrapped: a line that the terminal breaks by itself can still be copied.
   for (const command of nextCommands(event, runId, run)) lines.push(arrow + command)
   return ['', ...lines.map(line => `${bar} ${line}`.trimEnd()), '']
 }
@@ -91,7 +91,7 @@ function hanging(first: string, lines: string[], indent = 2): string[] {
   return lines.map((line, index) => (index === 0 ? first : ' '.repeat(indent)) + line)
 }
 
-/** Markdown's headings, emphasis and code marks taken off; the text stays. */
+/** Removes the marks of Markdown for headings, emphasis and code; the text stays. */
 function plainMarkdown(text: string): string {
   return text
     .replace(/^#{1,6} +/gm, '')

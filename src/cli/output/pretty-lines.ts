@@ -98,12 +98,12 @@ export function prettyLines(event: StampedEvent, run: RunMemory, paint: ChalkIns
   function marked(mark: string, text: string, right = ''): string[] {
     const lines = wrapped(oneLine(text), columns, '  ').map((line, index) => (index === 0 ? `${mark} ${line.trimStart()}` : line))
     if (right === '' || lines.length !== 1) return lines
-    // The time stands behind the text, not at the far edge: eyes need not travel.
+    // The time stands right behind the text, not at the far edge, so that eyes need not travel.
     return columnsOf(lines[0]!) + right.length + 2 <= columns ? [`${lines[0]}  ${paint.dim(right)}`] : lines
   }
 
   function dimPath(path: string): string[] {
-    // Never cut or wrapped with marks: a path is there to be copied. A terminal breaks it by itself.
+    // A path is there to be copied, so it is neither cut nor wrapped with marks. A terminal breaks it by itself.
     return [`  ${paint.dim(tilde(oneLine(path)))}`]
   }
 }

@@ -10,11 +10,11 @@ import type { Printer, PrinterOptions } from './printer-contract.ts'
 import { RunMemories } from './run-memory.ts'
 import { type OutputStream, openSink } from './sink.ts'
 
-/** Redraws per second are few: the terminal stays calm and the runner's CPU is for the agent. */
+/** The spinner redraws seldom, so that the terminal stays calm and the CPU is for the agent. */
 const WORKING = { interval: 120, frames: ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] }
 const RESTING = { interval: 1000, frames: ['·', ' '] }
 
-/** What the line at the bottom says; null for no line. */
+/** The content of the line at the bottom; null for no line. */
 interface Now {
   doing: string
   detail: string
@@ -59,12 +59,12 @@ export function openPretty(stream: OutputStream, options: PrinterOptions = {}, p
       spinner: style,
       color: now.resting ? 'gray' : 'cyan',
       discardStdin: false,
-      // To show it again, something would have to write at the exit of the process, to a terminal that may take nothing.
+      // A hidden cursor would have to be shown again at the exit of the process, on a terminal that may take nothing.
       hideCursor: false,
       isEnabled: true,
       suffixText: elapsed,
     })
-    // Room for the spinner's sign and the watch: a line that wraps would be drawn again and again.
+    // Leave room for the spinner's sign and the watch: a line that wraps would be drawn again and again.
     const room = sink.columns() - 13
     const doing = cut(now.doing, room)
     const left = room - columnsOf(doing) - 3
@@ -105,7 +105,7 @@ export function openPretty(stream: OutputStream, options: PrinterOptions = {}, p
   }
 }
 
-/** What is going on after this event. The watch runs from the start of the run, also for who comes to look later. */
+/** What is going on after this event. The watch runs from the start of the run, also for somebody who looks later. */
 function nextNow(now: Now | null, event: StampedEvent): Now | null {
   const going = (doing: string, detail = ''): Now => ({
     doing,

@@ -15,10 +15,10 @@ export interface Printer {
 
 /** How a printer is to behave on its stream. */
 export interface PrinterOptions {
-  /** Whether a live line tells what is going on; false for what has happened already. */
+  /** Whether a live line tells what is going on; false for events of the past. */
   live?: boolean
-  /** Nothing is left out for slow readers; for commands that print and end. */
+  /** Leaves nothing out for slow readers; for commands that print and end. */
   complete?: boolean
-  /** Whether it is told what the agent thinks and what its tools answer. */
+  /** Whether to show what the agent thinks and what its tools answer. */
   verbose?: boolean
 }

@@ -7,7 +7,7 @@ import { patientTerminal } from './terminal.ts'
 export type LogFormat = 'pretty' | 'plain' | 'json'
 export const LOG_FORMATS = ['auto', 'pretty', 'plain', 'json'] as const
 
-/** The format for a stream: what was asked for; for `auto` pretty on a terminal without NO_COLOR and CI, else plain. */
+/** The format for a stream: the requested one or, for `auto`, pretty on a terminal without NO_COLOR and CI, else plain. */
 export function chooseFormat(
   asked: (typeof LOG_FORMATS)[number],
   stream: { isTTY?: boolean },
@@ -21,7 +21,7 @@ function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== '0' && value !== 'false'
 }
 
-/** Opens a printer on a stream. Loads what the format needs and nothing else. Only one that is to be complete waits for a terminal. */
+/** Opens a printer on a stream. Loads what the format needs and nothing else. Only a `complete` printer waits for a terminal. */
 export async function openPrinter(format: LogFormat, stream: OutputStream, options: PrinterOptions = {}): Promise<Printer> {
   const terminal = options.complete ? null : patientTerminal(stream)
   if (terminal === null) return printerOn(format, stream, options)

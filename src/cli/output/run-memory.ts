@@ -2,7 +2,7 @@ import type { StampedEvent } from '../../core/event.ts'
 import type { WorkspaceRecord } from '../../core/run.ts'
 import type { Task } from '../../core/task.ts'
 
-/** What earlier events told of a run; later ones are shown with it. Everything may be unknown: a runner can start in the middle. */
+/** Facts from earlier events of a run that help to show later ones. Everything may be unknown: a runner can start in the middle. */
 export interface RunMemory {
   task: Task | null
   model: string | null

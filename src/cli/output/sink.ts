@@ -7,7 +7,7 @@ export interface Sink {
   write(text: string): void
   /** Width in columns, now. */
   columns(): number
-  /** Fires when nobody can read this any more (`| head`, a terminal that was closed). */
+  /** Fires when nobody can read the output any more (`| head`, a terminal that was closed). */
   readonly gone: AbortSignal
 }
 
@@ -20,13 +20,13 @@ export type OutputStream = NodeJS.WritableStream & {
   destroyed?: boolean
 }
 
-/** Bytes that wait for a full disk or a slow reader, at most; what comes beyond them is counted and left out. */
+/** The most bytes that wait for a full disk or a slow reader. Further lines are counted and left out. */
 const WAITING_BYTES = 1024 * 1024
 
 export interface SinkOptions {
   /** The line that tells how many lines are missing; '' when the format has no room for it. */
   missing?: (lines: number) => string
-  /** Nothing is ever left out, however slow the reader of a pipe: for commands that print and end. */
+  /** Leaves nothing out, however slow the reader of a pipe is; for commands that print and end. */
   complete?: boolean
   write?: (fd: number, bytes: Buffer) => number
 }
@@ -35,7 +35,7 @@ export interface SinkOptions {
 export function openSink(stream: OutputStream, options: SinkOptions = {}): Sink {
   const gone = new AbortController()
   holdSize(stream)
-  // Without a listener an EPIPE would be an uncaught exception. It stays: writes that are under way may still fail.
+  // Without a listener an EPIPE would be an uncaught exception. The listener stays, because writes that are under way may still fail.
   stream.on('error', () => gone.abort())
   stream.on('close', () => gone.abort())
   const missing = options.missing ?? (() => '')
@@ -96,7 +96,7 @@ function toFile(fd: number, missing: (lines: number) => string, write: (fd: numb
   function flush() {
     try {
       for (let next = waiting[0]; next; next = waiting[0]) {
-        // A disk that fills up takes a part of a write first; only the rest may be written later.
+        // A disk that fills up first takes a part of a write; only the rest may be written later.
         const taken = write(fd, next)
         bytes -= taken
         if (taken < next.length) waiting[0] = next.subarray(taken)

@@ -2,21 +2,21 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { clearLine, cursorTo, moveCursor } from 'node:readline'
 import { Writable } from 'node:stream'
 
-/** What a terminal has that does not say how large it is, or says 0, as under `script`, in some editors and in CI. */
+/** The assumed size of a terminal that does not tell its size, or says 0, as under `script`, in some editors and in CI. */
 const USUAL = { columns: 80, rows: 24 }
-/** Nothing can be laid out in less; what is more is no terminal's size. */
+/** The smallest size in which a layout is possible, and the largest that a terminal can really have. */
 const LEAST = { columns: 20, rows: 4 }
 const MOST = { columns: 1_000, rows: 1_000 }
 
-/** How wide or high a terminal is to be taken for, by what it says of itself. */
+/** The width or height to use for a terminal, from the size that it reports. */
 export function saneSize(of: 'columns' | 'rows', said: unknown): number {
   const usable = typeof said === 'number' && Number.isFinite(said) && said >= 1
   return usable ? Math.min(MOST[of], Math.max(LEAST[of], Math.floor(said))) : USUAL[of]
 }
 
 /**
- * Makes a terminal's stream tell a size that can be worked with, now and after each resize, to libraries too: some of them divide by it.
- * Does nothing with a stream that is no terminal.
+ * Makes a terminal's stream report a usable size, now and after each resize, also to libraries: some of them divide by it. Does nothing
+ * with a stream that is no terminal.
  */
 export function holdSize(stream: { isTTY?: boolean; columns?: number; rows?: number; getWindowSize?(): [number, number] }): void {
   if (!stream.isTTY) return
@@ -35,7 +35,7 @@ export function holdSize(stream: { isTTY?: boolean; columns?: number; rows?: num
   stream.getWindowSize = () => [saneSize('columns', stream.columns), saneSize('rows', stream.rows)]
 }
 
-/** How often a terminal that takes nothing is tried again, in milliseconds, and for how long at the end. */
+/** The time between two tries on a terminal that takes nothing, and the time for the last tries at the end. Milliseconds. */
 const AGAIN_MS = 50
 const LAST_MS = 1_000
 
@@ -46,7 +46,7 @@ type Terminal = NodeJS.WritableStream & { fd?: number; isTTY?: boolean; columns?
 interface PatientTerminal extends Writable {
   readonly isTTY: true
   readonly columns: number
-  /** Writes what still waits, as far as the terminal takes it within a second, and lets it go. */
+  /** Writes what still waits, as far as the terminal takes it within a second, and closes the descriptor. */
   finish(): void
 }
 
@@ -92,7 +92,7 @@ class Patient extends Writable implements PatientTerminal {
     done(error)
   }
 
-  /** As far as the terminal takes it; the rest later. */
+  /** Writes as much as the terminal takes, and the rest later. */
   #go(): void {
     const waiting = this.#waiting
     if (!waiting) return
@@ -121,7 +121,7 @@ class Patient extends Writable implements PatientTerminal {
     this.destroy()
   }
 
-  // What draws on terminals asks its stream for these.
+  // Libraries that draw on terminals call these on their stream.
   cursorTo = (x: number, y?: number) => cursorTo(this, x, y)
   moveCursor = (x: number, y: number) => moveCursor(this, x, y)
   clearLine = (direction: -1 | 0 | 1) => clearLine(this, direction)

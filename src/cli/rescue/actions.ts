@@ -23,7 +23,7 @@ export async function listKept(flags: Flags, io: CommandIo): Promise<void> {
   print(`${listLines(kept, Date.now(), columns, paint).join('\n')}\n`)
 }
 
-/** `rescue show WHAT`. Throws USAGE for what is not there, and for the patch of several pieces at once. */
+/** `rescue show WHAT`. Throws USAGE for a piece that is not there, and for the patch of several pieces at once. */
 export async function showKept(flags: Flags, io: CommandIo, what: string): Promise<void> {
   const { config, print, columns, paint } = await open(flags, io)
   const { work, pieces } = await openShelf(config)
@@ -50,7 +50,7 @@ export async function showKept(flags: Flags, io: CommandIo, what: string): Promi
   }
 }
 
-/** `rescue restore WHAT --branch NAME`. Throws USAGE when it is not clear what is meant, and for a branch that is there. */
+/** `rescue restore WHAT --branch NAME`. Throws USAGE when the word is ambiguous, and for a branch that exists. */
 export async function restoreKept(flags: Flags, io: CommandIo, what: string): Promise<void> {
   const { config, print, columns, paint } = await open(flags, io)
   const { work, pieces } = await openShelf(config)
@@ -65,7 +65,7 @@ export async function restoreKept(flags: Flags, io: CommandIo, what: string): Pr
   print(`${restoredLines(known, restored, columns, paint).join('\n')}\n`)
 }
 
-/** Of pieces that hold the same (a worktree, and the ref that was made of it) the first. */
+/** Leaves one piece, the first, of those that hold the same (a worktree, and the ref that was made of it). */
 async function different(work: KeptWork, pieces: KnownPiece[]): Promise<KnownPiece[]> {
   if (pieces.length < 2) return pieces
   const byTree = new Map<string, KnownPiece>()

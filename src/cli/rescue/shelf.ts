@@ -7,7 +7,7 @@ import { openRunFiles } from '../../system/run-files.ts'
 import { type KeptPiece, type KeptWork, openConfiguredKeptWork } from '../compose/kept-work.ts'
 import { findRun, type RunResult, runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
 
-/** A piece of kept work with what this machine knows of its run. */
+/** A piece of kept work with everything that this machine knows about its run. */
 export interface KnownPiece {
   piece: KeptPiece
   /** How a user names it: `run_…/1`, or a path. */

@@ -65,7 +65,7 @@ export function showLines(known: KnownPiece, content: KeptContent, now: number, 
   return lines
 }
 
-/** What was made, and how to go on. */
+/** Tells what was made, and how to go on. */
 export function restoredLines(
   known: KnownPiece,
   restored: { branch: string; sha: string; base: string; repo: string; remarks: string[] },
@@ -92,7 +92,7 @@ function headLines(known: KnownPiece, now: number, columns: number, paint: Chalk
   const facts = [stands(known), moment(known.at, now)]
   if (agentId) facts.push(agentId)
   if (reason) facts.push(Object.hasOwn(ENDS, reason) ? end(reason as EndReason).says : oneLine(reason, 64))
-  // Names are there to be copied: not wrapped.
+  // Names are there to be copied, so they are not wrapped.
   return [
     cut(`${paint.yellow('◆')} ${paint.bold(title)}`, columns),
     ...wrapped(facts.join(' · '), columns, '  ').map(line => paint.dim(line)),

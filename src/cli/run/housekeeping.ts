@@ -1,12 +1,12 @@
 import { removeOldGroups } from '../../children/groups.ts'
 import type { Values } from '../../config/schema.ts'
 
-/** How often it is looked whether somebody pruned lately. */
+/** How often the runner checks whether somebody has pruned lately, in milliseconds. */
 const LOOK_MS = 900_000
 
 /**
- * Deletes files of old runs, empty cgroups and halves of clones beside the work: now, and then about once an hour over all runners of the machine. `tell` gets what stands in
- * the way, each thing once. Returns how to end it; a deletion that is cut off is finished by the next runner.
+ * Deletes files of old runs, empty cgroups and halves of clones beside the work: now, and then about once an hour over all runners of the
+ * machine. `tell` gets each obstacle once. Returns a function that ends it; the next runner finishes a deletion that was cut off.
  */
 export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, tell: (message: string) => void): () => void {
   const limits = { olderThanMs: keepRunsDays * 86_400_000, bytes: keepRunsSize * 1024 ** 2 }

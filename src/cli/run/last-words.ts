@@ -2,8 +2,8 @@ import { asRunnerError } from '../../core/errors.ts'
 import type { RunnerEvent } from '../../core/event.ts'
 
 /**
- * A fault that nobody caught ends the process (see src/cli/program.ts); before, it is told where the runner tells everything else. The
- * lock file stays as it is and the agent lives on, so that the next start goes on with the task. Returns how to take it back.
+ * An uncaught fault ends the process (see src/cli/program.ts). Before that, this reports it where the runner reports everything else. The
+ * lock file stays as it is and the agent lives on, so that the next start goes on with the task. Returns a function that undoes it.
  */
 export function tellUncaught(emit: (event: RunnerEvent) => void): () => void {
   const last = (thrown: unknown) => {

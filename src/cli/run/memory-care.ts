@@ -6,9 +6,9 @@ import type { StampedEvent } from '../../core/event.ts'
 const EVERY = 10
 
 /**
- * Answers a reader of events that keeps the memory of a runner from growing. Each task leaves a little for the collector, which by itself
- * waits until the heap has grown: a runner that works for weeks would hold the memory of its busiest day. And V8 would make machine code of
- * ever more functions, for hundreds of tasks; what a runner does often is compiled by its tenth task, and the rest of its life is waiting.
+ * Returns a reader of events that keeps the memory of a runner from growing. Each task leaves some garbage, and the collector waits until
+ * the heap has grown, so a runner that works for weeks would keep the memory of its busiest day. V8 would also compile ever more
+ * functions to machine code, for hundreds of tasks; the code that a runner uses often is compiled by its tenth task.
  */
 export function careForMemory(): (event: StampedEvent) => void {
   setFlagsFromString('--expose-gc')

@@ -28,7 +28,7 @@ import { careForMemory } from './memory-care.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
 
-/** `run`: from flags to exit code. Nothing is touched before the configuration holds and the agent id is ours. */
+/** `run`: from flags to exit code. Nothing is touched before the configuration is valid and the agent id is ours. */
 export async function runAgent(flags: Record<string, unknown>): Promise<number> {
   requireRoom()
   reapAsInit()
@@ -42,7 +42,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   if (flags.json && config.values.logFormat !== 'auto' && config.values.logFormat !== 'json')
     throw new RunnerError('USAGE', `--json and --log-format ${config.values.logFormat} contradict each other`)
   const { home, repo, logFormat } = config.values
-  // For their refusals alone, as long as nothing is touched.
+  // Called only because they may refuse, while nothing is touched yet.
   findHooks(hookOptions(config))
   const agentCommand = await findAgentCommand(config, process.env)
   if (agentCommand === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
@@ -72,7 +72,7 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
       holds: guard.holds,
       askHookRefusal: interactive ? askHookRefusal(printer, stops.draining) : null,
     })
-    // A hook that belongs to no run outlives a runner that was killed.
+    // A hook that belongs to no run may have outlived a killed runner.
     if (guard.foundDead) await endLeftoverHooks(identity.id, home)
     guard.cleared()
     emit({

@@ -1,12 +1,12 @@
 import type { RunnerEvent } from '../../core/event.ts'
 import type { Stops } from '../../runner/shutdown.ts'
 
-/** Exit code of a process that its third request to end made leave at once, as a shell has it: 128 + SIGINT. */
+/** Exit code of a process that left at once at the third request to end, as in a shell: 128 + SIGINT. */
 export const LEFT = 130
 
 /**
- * Turns signals into requests to end: TERM and INT once, twice, three times; USR2 detaches. HUP ends like TERM, except when
- * it was ignored at the start, as under nohup, or when there is no terminal that could hang up. Returns how to take it back.
+ * Turns signals into requests to end: TERM and INT once, twice, three times; USR2 detaches. HUP ends like TERM, except when it was
+ * ignored at the start, as under nohup, or when there is no terminal that could hang up. Returns a function that undoes it.
  */
 export function listenToSignals(stops: Stops, emit: (event: RunnerEvent) => void): () => void {
   const messages = {

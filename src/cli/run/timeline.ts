@@ -3,8 +3,8 @@ import type { RunFiles } from '../../core/ports.ts'
 import { redactDocument } from '../../core/redaction.ts'
 
 /**
- * Stamps events, takes secrets out of them, and hands them to whoever shows them and, when they belong to a run, to the run's timeline on disk.
- * Numbers go on where the timeline stands. A disk that is full costs lines of the timeline, never the run.
+ * Stamps events, takes secrets out of them, and hands them to whoever shows them and, when they belong to a run, to the run's timeline on
+ * disk. Sequence numbers continue from the timeline on disk. A full disk costs lines of the timeline, never the run.
  */
 export function openTimeline(agentId: string, files: RunFiles, show: (event: StampedEvent) => void) {
   const next = new Map<string, number>()
@@ -22,7 +22,7 @@ export function openTimeline(agentId: string, files: RunFiles, show: (event: Sta
       broken = true
     }
     show(stamped)
-    // The numbers of runs that are over are not needed again.
+    // The sequence numbers of runs that are over are not needed again.
     if (event.type === 'run_finished' && next.size > 100) next.clear()
   }
 }

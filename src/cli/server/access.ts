@@ -5,15 +5,18 @@ import type { CommandIo } from '../command-io.ts'
 import { shownWord } from '../output/shown-word.ts'
 import { version } from '../version.ts'
 
-/** How the owner of a server that was just started comes in. */
+/** How the owner of a server that was just started gets in. */
 export interface Access {
-  /** The file with the owner's key; null where everybody on this machine may come in, or the file could not be written. */
+  /** The file with the owner's key; null where everybody on this machine may get in, or where the file could not be written. */
   file: string | null
-  /** The file goes with the server. */
+  /** Removes the file, which lasts as long as the server. */
   close(): void
 }
 
-/** Keeps the owner's key in the state folder for as long as the server runs. A folder that cannot be written to costs a warning: there are other keys. */
+/**
+ * Keeps the owner's key in the state folder for as long as the server runs. If the folder cannot be written to, it only warns: there are
+ * other keys.
+ */
 export function openAccess({ owner }: RunningServer, home: string, io: Pick<CommandIo, 'stderr'>): Access {
   if (!owner) return { file: null, close: () => {} }
   const { address, key } = owner
@@ -39,7 +42,7 @@ export function greeting({ url, owner }: RunningServer, { file }: Access, databa
   return `${lines.join('\n')}\n`
 }
 
-/** Whether what is printed goes where other users of the machine may read it: a file with such a mode, or the system's journal. */
+/** Whether other users of the machine may read what is printed: it goes to a file with such a mode, or to the system's journal. */
 function isReadByOthers(env: NodeJS.ProcessEnv): boolean {
   if (env.JOURNAL_STREAM) return true
   try {

@@ -15,14 +15,14 @@ export function databaseOf({ values }: Config, cwd: string): string {
 }
 
 /**
- * The path in a database URL of SQLite: `sqlite:///board.db` is a relative one, `sqlite:////srv/board.db` an absolute one, as in SQLAlchemy.
- * What is no URL is a path itself. Throws CONFIG_INVALID for other databases.
+ * The path in a database URL of SQLite: `sqlite:///board.db` is a relative one, `sqlite:////srv/board.db` an absolute one, as in
+ * SQLAlchemy. A value that is no URL is a path. Throws CONFIG_INVALID for other databases.
  */
 function fileOf(database: string): string {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(database) ?? []
   if (scheme === undefined || rest === undefined) return database
   const path = /^sqlite(\+\w+)?$/i.test(scheme) ? /^\/\/\/(.+)$/.exec(rest)?.[1] : undefined
-  // A URL may carry a password: its scheme alone is shown.
+  // A URL may contain a password, so only its scheme is shown.
   if (path === undefined)
     throw new RunnerError('CONFIG_INVALID', `database ${scheme}:…: expected postgres://…, sqlite:///path or the path of a SQLite file`)
   return path
@@ -32,7 +32,7 @@ function fileOf(database: string): string {
 export async function openConfiguredPlane(config: Config, io: Pick<CommandIo, 'cwd' | 'env' | 'stderr'>): Promise<ControlPlane> {
   if (config.values.database === null) {
     openHome(config.values.home, io)
-    // It is mostly the database of the user's own application, and nothing of ours is to be put in there by accident.
+    // It is mostly the database of the user's own application; nothing of ours must get in there by accident.
     if (io.env.DATABASE_URL) io.stderr.write('DATABASE_URL is not used; to use another database, say --database or HEADLESS_PM_DATABASE.\n')
   }
   return openControlPlane(databaseOf(config, io.cwd), { quota: config.values.storageQuota * 1024 * 1024 })

@@ -13,13 +13,13 @@ import { openConfiguredPlane } from './database.ts'
 
 type Flags = Record<string, unknown> & { json?: boolean; openToThisMachine?: boolean }
 
-/** `server`: serves until TERM or INT, and answers the exit code. */
+/** `server`: serves until TERM or INT, and returns the exit code. */
 export async function serve(flags: Flags, io: CommandIo): Promise<number> {
   requireRoom()
   reapAsInit()
   const config = await configToAct(flags, io, SERVER)
   const { home, host, port, corsOrigins, allowedHosts, publicUrl, trustProxy, rateLimit, keepEvents, keepLogs } = config.values
-  // From here on a signal ends us in good order.
+  // From here on a signal ends the server in good order.
   const user = endedByUser()
   const controlPlane = await openConfiguredPlane(config, io)
   try {

@@ -18,9 +18,9 @@ import { outageOf } from '../compose/outage-of.ts'
 import { type RunResult, runResult, storedRuns } from '../logs/stored-runs.ts'
 
 /**
- * How an agent stands. `idle`: its runner waits for tasks · `working` · `waiting`: for a usage limit or before another try ·
- * `orphaned`: its runner is dead, the agent works on under its supervisor · `interrupted`: both are dead, the next start of
- * the runner goes on · `unreadable`: its lock file cannot be read.
+ * The state of an agent. `idle`: its runner waits for tasks · `working` · `waiting`: for a usage limit or before another try ·
+ * `orphaned`: its runner is dead, the agent works on under its supervisor · `interrupted`: both are dead, the next start of the runner
+ * goes on · `unreadable`: its lock file cannot be read.
  */
 export type AgentState = 'idle' | 'working' | 'waiting' | 'orphaned' | 'interrupted' | 'unreadable'
 
@@ -47,7 +47,9 @@ export interface AgentStatus {
   workspace: string | null
   branch: string | null
   waiting_until: string | null
-  /** What stands in its way, or what it waits for, and what somebody can do about it; null for nothing, or when nobody must. */
+  /**
+   * What stands in its way, or what it waits for, and what somebody can do about it; null when there is nothing, or when nobody need act.
+   */
   waiting_for: string | null
   advice: string | null
   problem: string | null
@@ -63,11 +65,11 @@ export interface MachineStatus {
   kept: KeptWork[]
 }
 
-/** How many kept places are told of at most, the latest first. */
+/** How many kept places are shown at most, the latest first. */
 const KEPT = 20
 
 /**
- * Every agent of this machine, and the work that failed runs left. Only looks. `limitUntil`: when the usage limit of the account ends for
+ * Every agent of this machine, and the work that failed runs left. Only looks. `limitUntil`: when the account's usage limit ends for
  * which idle runners wait, in epoch milliseconds; null for none.
  */
 export function machineStatus(home: string, limitUntil: number | null): MachineStatus {
@@ -90,7 +92,7 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
   try {
     record = readLockFile(path)
   } catch (error) {
-    // Gone between listing and reading, or never there.
+    // The file disappeared between listing and reading, or was never there.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return holder ? idle(base, limitUntil, outageOf(home, id)) : null
     return { ...base, state: 'unreadable', lock_file: path, problem: (error as Error).message }
   }
@@ -102,7 +104,7 @@ function agentStatus(home: string, id: string, limitUntil: number | null): Agent
   const outage = holder ? outageOf(home, id) : null
   return {
     ...base,
-    // Also while it tries whether it is over.
+    // An obstacle is shown also while the runner tries whether it is over.
     ...(outage && keepsFromTasks(outage) ? obstacle(outage) : {}),
     state: holder ? (waitsUntil !== null ? 'waiting' : 'working') : supervisor === 'alive' ? 'orphaned' : 'interrupted',
     role: record.agent.role || base.role,
@@ -137,7 +139,7 @@ function waiting(until: number, why: Pick<Outage, 'reason' | 'said'> | null | un
 
 function obstacle(why: Pick<Outage, 'reason' | 'said'>): Pick<AgentStatus, 'waiting_for' | 'advice'> {
   const { surroundings, says } = end(why.reason)
-  // What an agent said itself is no cause.
+  // Words of an agent are no cause.
   const { message, advice = null } = surroundings === 'fail' ? outageWords(why) : { message: says }
   return { waiting_for: message, advice }
 }

@@ -43,13 +43,13 @@ export async function showStatus(request: StatusRequest, io: CommandIo, signal: 
     }
   } finally {
     if (!request.json) {
-      // What was on the screen last stays to be read.
+      // The last content of the screen stays readable.
       sink.write(`${BACK}${lines().join('\n')}\n`)
     }
   }
 }
 
-/** One full screen, drawn over the last one: clearing first would flicker. A line that wraps would push the first ones out. */
+/** One full screen, drawn over the last one, because clearing first would flicker. A line that wraps would push the first ones out. */
 function screen(lines: string[], columns: number, rows: number): string {
   const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…']
   return HOME + shown.map(line => `${cut(line, columns)}${PLAIN}${REST_OF_LINE}\r\n`).join('') + REST_OF_SCREEN

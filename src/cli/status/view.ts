@@ -53,7 +53,7 @@ function agentLines(agent: AgentStatus, now: number, columns: number, paint: Cha
     fact('attempts', `${agent.attempts}, supervisor ${agent.supervisor === 'none' ? 'not started' : agent.supervisor}`)
   fact('runner', runnerWords(agent, now))
   if (agent.lock_age_s !== null) fact('lock', `${duration(agent.lock_age_s * 1000)} old`)
-  // Paths and ids are there to be copied: not wrapped.
+  // Paths and ids are there to be copied, so they are not wrapped.
   const exact = (label: string, text: string) => lines.push(`  ${paint.dim(label.padEnd(11))} ${oneLine(text)}`)
   if (agent.problem && agent.lock_file) exact('lock file', agent.lock_file)
   if (agent.branch) exact('branch', agent.branch)

@@ -22,7 +22,7 @@ export interface BoardFlags {
   tracker?: string
 }
 
-/** What is wanted of the board. Only `add` makes one: where there is none, there is nothing to look at and nothing to change. */
+/** The purpose of opening the board. Only `add` makes a board: where there is none, there is nothing to look at and nothing to change. */
 export type BoardPurpose = 'look' | 'change' | 'add'
 
 /**
@@ -40,7 +40,7 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
   const file = boardFile(config.values.home)
   const look = purpose === 'look' || (purpose === 'change' && !existsSync(file))
   if (!look) openHome(config.values.home, io)
-  // Who only asks for the file's name loads no database.
+  // A caller that only asks for the file's name loads no database.
   const { openBoard } = await import('../../control-plane/board.ts')
   const board = await openBoard(file, { project: config.values.repo, look })
   try {
@@ -50,7 +50,7 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
   }
 }
 
-/** Where tasks come from is the question; --tracker answers it. */
+/** The configuration that says where tasks come from. */
 function configOf(flags: BoardFlags, io: CommandIo, purpose: BoardPurpose): Promise<Config> {
   if (flags.tracker !== undefined) return loadConfig({ flags: { ...flags }, env: io.env, cwd: io.cwd }, NOTHING)
   if (purpose === 'look') return configToLook({ ...flags }, io)

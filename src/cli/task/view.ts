@@ -7,7 +7,7 @@ import { columnsOf, cut, wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { saneSize } from '../output/terminal.ts'
 
-/** What was done to a task, in one line; the id stands alone between spaces, for scripts and double clicks. */
+/** Tells in one line what was done to a task. The id stands between spaces, for scripts and double clicks. */
 export function taskLine(what: string, task: BoardTask): string {
   return `${what} ${task.id} (${task.status}) ${oneLine(task.title, 200)}`
 }
@@ -19,7 +19,7 @@ export async function taskTable(tasks: BoardTask[], { stdout, env }: CommandIo):
   const rows = tasks.map(task => [task.id, statusWord(task), task.role, oneLine(task.title)])
   if (!stdout.isTTY) return rows.map(row => `${row.join('\t')}\n`).join('')
   const [{ default: Table }, paint] = await Promise.all([import('cli-table3'), paintFor(stdout, env)])
-  // The id is there to be copied, so the title gives way; on a narrow terminal it goes below the rest.
+  // The id is there to be copied, so the title is cut; on a narrow terminal it goes below the rest.
   const width = saneSize('columns', stdout.columns)
   const widths = [0, 1, 2].map(column => Math.max(...[head, ...rows].map(row => columnsOf(row[column] ?? ''))) + 2)
   const room = width - widths.reduce((sum, each) => sum + each, 0)
@@ -88,7 +88,7 @@ export async function taskPage(task: BoardTask & { history: HistoryEntry[] }, { 
   return `${lines.join('\n')}\n`
 }
 
-/** The status, and what keeps the task from being taken. */
+/** The status, and the reason why the task cannot be taken. */
 function statusWord(task: BoardTask): string {
   if (task.lockedBy) return `${task.status} (${oneLine(task.lockedBy)})`
   return task.blockedBy.length > 0 && task.status !== 'cancelled' ? `${task.status} (blocked)` : task.status

@@ -15,10 +15,10 @@ interface Flags {
   json?: boolean
 }
 
-/** Exit code of a person who says no. */
+/** Exit code when the person says no. */
 const DECLINED = 12
 
-/** `trust [PATH]`: records trust in a repository as it is, takes it back, or lists it. Answers the exit code. */
+/** `trust [PATH]`: records trust in a repository as it is, takes it back, or lists it. Returns the exit code. */
 export async function trust(flags: Flags, io: CommandIo, path: string | undefined): Promise<number> {
   if (flags.revoke && flags.list) throw new RunnerError('USAGE', '--revoke and --list exclude each other')
   const { config } = await readConfig({ flags: { home: flags.home, repo: path }, env: io.env, cwd: io.cwd })

@@ -14,7 +14,7 @@ export interface Check {
   refusal: { exitCode: number; advice: string; givesUp: string | null } | null
 }
 
-/** All conditions, in the order in which they are told. Decides from the facts alone. */
+/** All conditions, in the order in which they are printed. Decides from the facts alone. */
 export function checkAll(facts: UnlockFacts): Check[] {
   const { record, agentId } = facts
   const runner: Check = { name: 'runner', says: `none works for ${agentId}, and none starts meanwhile`, refusal: null }

@@ -12,7 +12,7 @@ import { askTracker, type CheckoutView, lookAt, type TrackerAnswer } from '../co
 import { attemptsOf } from '../logs/attempts-of.ts'
 import { runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
 
-/** What is known of a lock file before anything is done about it. */
+/** Everything that is known about a lock file before anything is done. */
 export interface UnlockFacts {
   agentId: string
   path: string
@@ -32,10 +32,10 @@ export async function gatherUnlockFacts(home: string, agentId: string, config: C
   const path = lockFilePath(home, agentId)
   if (!lstatSync(path, { throwIfNoEntry: false })) return null
   const { record, unreadable } = read(path, agentId)
-  // What lives under the id of a run that was never proven ours is another agent's.
+  // If the run was never proven ours, the processes with its id belong to another agent.
   const runIds = record ? (ownsRunId(record) ? [record.runId] : []) : possibleRuns(home, agentId, path)
   const runs = runIds.map(runId => {
-    // What a readable file does not have is another agent's, which has the run now or had it before.
+    // Attempts that a readable file does not list belong to another agent, which has the run now or had it before.
     const numbers = record ? record.attempts.map(({ number }) => number) : attemptsOf(home, runId)
     const attempt = numbers.at(-1) ?? null
     return { runId, attempt, processes: runProcesses(home, runId, attempt, agentId) }
@@ -64,8 +64,8 @@ function read(path: string, agentId: string): { record: RunRecord | null; unread
 }
 
 /**
- * The runs that a lock file may be about which cannot be read: the one whose id still stands in it, and those of the agent that have
- * neither ended nor another lock file.
+ * The runs that an unreadable lock file may be about: the one whose id it still contains, and those of the agent that have neither ended
+ * nor another lock file.
  */
 function possibleRuns(home: string, agentId: string, path: string): string[] {
   const files = openRunFiles(home)

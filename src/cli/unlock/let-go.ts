@@ -14,19 +14,19 @@ import { openTimeline } from '../run/timeline.ts'
 import { isReported } from './checks.ts'
 import type { UnlockFacts } from './facts.ts'
 
-/** What was done. */
+/** The result of letting go. */
 export interface LetGo extends SecuredWork {
   ended: number
-  /** `not_told`: it could not be, and that was accepted · `nothing`: there was nothing to tell. */
+  /** `not_told`: the tracker could not be told, and that was accepted · `nothing`: there was nothing to tell. */
   tracker: 'given_back' | 'not_ours' | 'not_told' | 'nothing'
   movedTo: string
   warnings: string[]
 }
 
 /**
- * Lets go of a lock file: processes first, then work, tracker, the result for people, and the file itself last, so that a death in between
- * leaves a run that can be continued or let go of again. `force`: what fails on the way is told and accepted; else it is thrown and the
- * lock file stays.
+ * Lets go of a lock file: processes first, then work, tracker, the result for people, and the file itself last, so that a death in
+ * between leaves a run that can be continued or let go of again. With `force`, a failure on the way is reported and accepted; without it,
+ * it is thrown and the lock file stays.
  */
 export async function letGo(facts: UnlockFacts, config: Config, force: boolean, signal: AbortSignal): Promise<LetGo> {
   const { home } = config.values
@@ -51,7 +51,7 @@ export async function letGo(facts: UnlockFacts, config: Config, force: boolean, 
   }
 }
 
-/** No death of a process is assumed: what lives is ended in order, then everything with the run's tag, until none is left. */
+/** Does not assume that a process is dead: it ends what lives in order, then everything with the run's tag, until none is left. */
 async function endProcesses({ runs, agentId }: UnlockFacts, { values }: Config): Promise<number> {
   const supervision = openSupervision({ home: values.home, agentId, self: selfCommand(), env: {}, killGraceMs: values.killGrace * 1000 })
   let ended = 0
@@ -72,7 +72,7 @@ async function giveBack({ tracker }: UnlockFacts, record: RunRecord, config: Con
   const note = writeNote(record, 'unlocked', { durationMs: Math.max(0, Date.now() - Date.parse(record.lockedAt)) || 0, text })
   const open = await openTracker(config)
   try {
-    // Also when nobody seems to hold it: an expired lock leaves a task under work that nobody would be given.
+    // Give it back even if nobody seems to hold it: with an expired lock the task would stay under work, and nobody would get it.
     const answer = await open.giveBack(record.agent, record.task, { note, runId: record.runId }, signal)
     return answer === 'reported' ? 'given_back' : tracker.holding === 'free' ? 'nothing' : 'not_ours'
   } finally {

@@ -16,8 +16,8 @@ import { checkLines, doneLines, givenUpLines, refusalLines, unlockDocument } fro
 type Flags = Record<string, unknown> & { force?: boolean; json?: boolean }
 
 /**
- * `unlock`: checks, and lets go of the agent's lock file when nothing can be lost by it, or with --force. Answers the exit code. Throws
- * USAGE for what is no agent id, and what fails on the way; the lock file is there then.
+ * `unlock`: checks, and lets go of the agent's lock file when nothing can be lost by it, or with --force. Returns the exit code. Throws
+ * USAGE for a word that is no agent id, and any failure on the way; then the lock file is still there.
  */
 export async function unlock(flags: Flags, io: CommandIo, agentId: string, signal: AbortSignal): Promise<number> {
   if (!AGENT_ID.test(agentId)) throw new RunnerError('USAGE', `${JSON.stringify(agentId.slice(0, 80))} is no agent id`)
@@ -37,7 +37,7 @@ export async function unlock(flags: Flags, io: CommandIo, agentId: string, signa
     tell([`${agentId} has no lock file: nothing is unfinished, and nothing was changed.`])
     return document(0, null, [], null)
   }
-  // Before the guard, which would make the folder and a file.
+  // Check this before taking the guard, which would make the folder and a file.
   if (!isThere(lockFilePath(home, agentId))) return nothing()
 
   let guard: AgentGuard

@@ -33,7 +33,7 @@ export function unlockDocument(agentId: string, exitCode: number, facts: UnlockF
   }
 }
 
-/** What it is about, and each check with its verdict. */
+/** The subject, and each check with its verdict. */
 export function checkLines(facts: UnlockFacts | null, checks: Check[], columns: number, paint: ChalkInstance): string[] {
   const lines = facts?.record ? [paint.bold(cut(oneLine(facts.record.task.title, 300), columns))] : []
   for (const { name, says, refusal } of checks) {
@@ -44,12 +44,12 @@ export function checkLines(facts: UnlockFacts | null, checks: Check[], columns: 
   return lines
 }
 
-/** Why nothing was done, and what can be. */
+/** Why nothing was done, and what can be done. */
 export function refusalLines(refused: Check[], agentId: string, columns: number, paint: ChalkInstance): string[] {
   const lines = ['', paint.red('Not unlocked; nothing was changed.')]
   for (const { refusal } of refused) lines.push(...hanging('→ ', refusal?.advice ?? '', columns))
   const losses = refused.map(({ refusal }) => refusal?.givesUp ?? null)
-  // Where --force would not help either, it is not offered.
+  // Do not offer --force where it would not help either.
   if (losses.every(loss => loss !== null)) {
     lines.push('', `${paint.dim('Or:')} agent-runner unlock ${agentId} --force`, ...wrapped('which gives up:', columns, '  '))
     for (const loss of losses) lines.push(...hanging('  - ', loss, columns))
@@ -57,7 +57,7 @@ export function refusalLines(refused: Check[], agentId: string, columns: number,
   return lines
 }
 
-/** What --force gives up, told before it is done. */
+/** Tells what --force gives up, before it is done. */
 export function givenUpLines(refused: Check[], columns: number, paint: ChalkInstance): string[] {
   return [
     '',
@@ -75,7 +75,7 @@ export function doneLines(done: LetGo, columns: number, paint: ChalkInstance): s
   if (done.tracker === 'given_back') say('the task was given back at the PM, with a note')
   if (done.tracker === 'not_ours') say('the task was no longer this agent’s at the PM; nothing was written there')
   for (const warning of done.warnings) lines.push(...hanging(`${paint.yellow('!')} `, oneLine(warning, 500), columns, 2))
-  // Places are there to be copied: not wrapped.
+  // Paths are there to be copied, so they are not wrapped.
   if (done.kept) lines.push(`${paint.green('✔')} the workspace stays: ${tilde(oneLine(done.kept))}`)
   lines.push(`${paint.green('✔')} the lock file is now ${tilde(done.movedTo)}`)
   return lines

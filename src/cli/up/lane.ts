@@ -13,7 +13,7 @@ import { openTimeline } from '../run/timeline.ts'
 import { version } from '../version.ts'
 
 export interface LaneOptions {
-  /** With the lane's own agent id and its role. */
+  /** The configuration, with the lane's own agent id and its role. */
   config: Config
   flags: Record<string, unknown>
   env: NodeJS.ProcessEnv
@@ -24,7 +24,10 @@ export interface LaneOptions {
   show(event: StampedEvent): void
 }
 
-/** The life of one lane: a runner with its own guard, journal and workspaces. Resolves with its exit code; throws what only a person can mend. */
+/**
+ * The life of one lane: a runner with its own guard, journal and workspaces. Resolves with its exit code; throws failures that only a
+ * person can mend.
+ */
 export async function runLane({ config, flags, env, cwd, plane, stops, show }: LaneOptions): Promise<number> {
   const { home, repo } = config.values
   const identity = agentIdentity(config)

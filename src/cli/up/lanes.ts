@@ -4,12 +4,18 @@ import { agentIdentity } from '../../config/identity.ts'
 import type { Lanes, Taking } from '../../control-plane/api/context.ts'
 import type { ControlPlane } from '../../control-plane/control-plane.ts'
 
-/** Who asks for the lanes: the machine itself, whose projects belong to no customer. Paths of a customer's projects are paths on its own machines. */
+/**
+ * The lanes ask in the name of the machine itself, whose projects belong to no customer. Paths of a customer's projects are paths on its
+ * own machines.
+ */
 const HERE = { customer: '', name: 'lanes' }
-/** How long a free lane may take to take a run, in milliseconds: it may just be ending another one, or be at its health check. */
+/** How long a free lane may need to take a run, in milliseconds: it may just be ending another one, or be at its health check. */
 const MOST_MS = 10_000
 
-/** The agent ids of the lanes, and what the server asks of them. A lane takes what waits by itself; so to take one now is to see it taken. */
+/**
+ * The agent ids of the lanes, and what the server asks of them. A lane takes waiting runs by itself, so "take now" only waits until it
+ * has happened.
+ */
 export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: ControlPlane): Lanes {
   const claimers = configs.map(config => ({ ...agentIdentity(config), labels: config.values.labels }))
 
@@ -22,7 +28,7 @@ export function lanesOf(configs: Config[], alive: ReadonlySet<string>, plane: Co
     return null
   }
 
-  /** What came of a run that was waiting; null as long as it is not known. */
+  /** The result for a run that was waiting; null as long as it is not known. */
   async function lookAt(runId: string, isLate: boolean): Promise<Taking | null> {
     const { status } = await plane.runs.get(HERE, runId)
     if (status === 'RUNNING') return { runId }

@@ -24,13 +24,13 @@ import { lanesOf } from './lanes.ts'
 
 type Flags = Record<string, unknown> & { lanes?: string; json?: boolean; openToThisMachine?: boolean }
 
-/** What runs are for when they do not say, so that the easy way works. */
+/** The role of runs that name none, so that the easy way works. */
 const ROLE = 'fullstack_dev'
 const MOST_LANES = 64
 
 /**
- * `up`: the server and its lanes, until all lanes are asked to end. Answers the exit code. A lane that cannot go on says why and the others go
- * on; when none is left, so ends the server.
+ * `up`: the server and its lanes, until all lanes are asked to end. Returns the exit code. A lane that cannot go on says why, and the
+ * others go on; when none is left, the server ends.
  */
 export async function up(flags: Flags, io: CommandIo): Promise<number> {
   requireRoom()

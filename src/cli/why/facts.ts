@@ -20,7 +20,7 @@ import { attemptsOf } from '../logs/attempts-of.ts'
 import { type RunResult, runResult } from '../logs/stored-runs.ts'
 import type { Subject } from './subject.ts'
 
-/** All that the answer is made of. Gathered once; the sentences are functions of it alone. */
+/** Everything that the answer is made of. It is gathered once; the sentences are functions of it alone. */
 export interface Facts extends Subject {
   /** Epoch milliseconds. */
   now: number
@@ -35,9 +35,9 @@ export interface Facts extends Subject {
   runner: GuardHolder | null
   /** When the next attempt may start, in epoch milliseconds; null for at once. */
   waitsUntil: number | null
-  /** When the usage limit of the account ends for which an idle runner waits, in epoch milliseconds; null for none. */
+  /** When the account's usage limit ends for which an idle runner waits, in epoch milliseconds; null for none. */
   limitUntil: number | null
-  /** What the agent met that is no task's fault, and has not got over; null for none. */
+  /** The outage that the agent has met and that is not over; null for none. */
   outage: Outage | null
   attempt: { number: number; state: AttemptState; deadlineAt: number | null } | null
   processes: RunProcesses
@@ -49,7 +49,7 @@ export interface Facts extends Subject {
   policy: Policy
 }
 
-/** Longest time for the tracker's answer: somebody waits for ours. */
+/** The longest time for the tracker's answer, because somebody waits for ours. Milliseconds. */
 const ANSWER_MS = 3_000
 
 /** Looks at everything and changes nothing. */
@@ -100,7 +100,7 @@ function taskOf(events: StampedEvent[]): Task | null {
   return taken?.type === 'task_taken' ? taken.task : null
 }
 
-/** Who asks about the task of a run that is over: its folder does not keep the agent's level. */
+/** The agent on whose behalf the tracker is asked about a run that is over: its folder does not keep the agent's level. */
 function asked(agentId: string, task: Task): AgentIdentity {
   return { id: agentId, role: task.role, level: task.seniority }
 }
@@ -109,7 +109,7 @@ function placeOf(record: RunRecord | null, result: RunResult | null, events: Sta
   if (record) return record.workspace ?? (record.inherited && { path: record.inherited.path, base: null, dirtyAtStart: [] })
   const ready = events.findLast(event => event.type === 'workspace_ready')
   const workspace = ready?.type === 'workspace_ready' ? ready.workspace : null
-  // In place the folder is the user's own again once the run is over.
+  // In place, the folder is the user's own again once the run is over.
   if (result?.kept) return { path: result.kept, base: workspace?.base ?? null, dirtyAtStart: [] }
   return workspace && workspace.kind !== 'in-place' && !result ? workspace : null
 }

@@ -9,10 +9,10 @@ export interface Happened {
   text: string
 }
 
-/** How many of the last events are told of; the beginning of the run and its last attempt's end come besides. */
+/** How many of the last events are shown, besides the beginning of the run and the end of its last attempt. */
 const LAST = 5
 
-/** What a reader wants to know of a run; all else is detail that `logs` shows. */
+/** The events that a reader wants to know; everything else is detail that `logs` shows. */
 const TOLD: ReadonlySet<RunnerEvent['type']> = new Set<RunnerEvent['type']>([
   'task_taken',
   'recovered',

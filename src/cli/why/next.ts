@@ -51,7 +51,7 @@ function unfinished(facts: Facts, record: RunRecord): Next[] {
   return said
 }
 
-/** What taking each step (again) comes to. */
+/** What each step does when it is taken (again). */
 const DOES: Record<StepName, string> = {
   claim: 'asks the PM whether the task is this agent’s, takes it if it is free, and lets go of it otherwise',
   preHook: 'runs the pre_task hook, which may refuse the task',
@@ -128,7 +128,7 @@ function beginning(session: 'first' | 'resume' | 'afresh', record: RunRecord, re
   return `starts a new session as attempt ${number}${why}; it is told what was done already`
 }
 
-/** What the run comes to for a reason that stands. */
+/** How the run ends for a final reason. */
 function conclusion(reason: EndReason): string {
   const { next: then, says } = end(reason)
   if (then === 'report') return 'collects what was done, and reports it'

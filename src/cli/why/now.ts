@@ -19,7 +19,7 @@ const HOLDING_WORDS: Record<Holding, string> = {
   gone: 'not known there any more',
 }
 
-/** What is true now of processes, lock, tracker and git. */
+/** The facts that are true now about processes, lock, tracker and git. */
 export function whatIsTrue(facts: Facts): True[] {
   const { agentId, task, checkout } = facts
   const all: True[] = []

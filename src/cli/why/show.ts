@@ -11,7 +11,7 @@ import { findQueued, queuedAnswer } from './queued.ts'
 import { chooseSubject, type Subject } from './subject.ts'
 import { type Answer, answerDocument, answerLines } from './view.ts'
 
-/** `why`: gathers the facts and says what they mean. Throws USAGE for a word that means nothing here. */
+/** `why`: gathers the facts and says what they mean. Throws USAGE for an unknown word. */
 export async function showWhy(flags: Record<string, unknown> & { json?: boolean }, io: CommandIo, what: string | null): Promise<void> {
   const config = await configToLook(flags, io)
   const sink = openSink(io.stdout, { complete: true })
@@ -29,7 +29,7 @@ async function findAnswer(config: Config, env: NodeJS.ProcessEnv, what: string |
   try {
     subject = chooseSubject(config.values.home, what, sharedLimit(config.values.home, env))
   } catch (error) {
-    // A task that nobody here has ever had in hand may still wait on the board.
+    // A task that nobody here has ever worked on may still wait on the board.
     const queued = what === null ? null : await findQueued(config, what)
     if (!queued) throw error
     return queuedAnswer(queued)

@@ -3,7 +3,7 @@ import { outageWait, outageWords } from '../../core/outage.ts'
 import { oneLine } from '../output/clean.ts'
 import type { Facts } from './facts.ts'
 
-/** How it stands, in a word for programs and a sentence for people. */
+/** The state, in a word for programs and a sentence for people. */
 export interface Standing {
   state: 'idle' | 'queued' | 'working' | 'waiting' | 'paused' | 'orphaned' | 'interrupted' | 'unreadable' | 'ended' | 'unknown'
   says: string

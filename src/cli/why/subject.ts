@@ -4,18 +4,19 @@ import { openRunFiles } from '../../system/run-files.ts'
 import { findRun, runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
 import { type AgentState, machineStatus } from '../status/machine-status.ts'
 
-/** What a question is about: an agent and one of its runs; either may be unknown. */
+/** The subject of a question: an agent and one of its runs; either may be unknown. */
 export interface Subject {
   agentId: string | null
   runId: string | null
 }
 
-/** What needs a person comes first. */
+/** The states in order of interest: those that need a person come first. */
 const INTEREST: AgentState[] = ['unreadable', 'interrupted', 'orphaned', 'waiting', 'working']
 
 /**
- * What a word means: an agent, or a run by its id, its agent or its task. Without a word the unfinished agent that needs attention most,
- * else one that waits for the usage limit (`limitUntil`, epoch milliseconds, null for none), else the newest run; null where nothing ever ran. Throws USAGE for a word that means nothing here.
+ * What a word means: an agent, or a run by its id, its agent or its task. Without a word it is the unfinished agent that needs attention
+ * most, else one that waits for the usage limit (`limitUntil`, epoch milliseconds, null for none), else the newest run; null where
+ * nothing ever ran. Throws USAGE for an unknown word.
  */
 export function chooseSubject(home: string, word: string | null, limitUntil: number | null): Subject | null {
   const { agents } = machineStatus(home, limitUntil)

@@ -8,7 +8,7 @@ import type { Next } from './next.ts'
 import type { True } from './now.ts'
 import type { Standing } from './standing.ts'
 
-/** All that `why` says. */
+/** Everything that `why` says. */
 export interface Answer {
   subject: { agent_id: string | null; run_id: string | null; task_id: string | null; task_title: string | null }
   standing: Standing
@@ -16,7 +16,7 @@ export interface Answer {
   now: True[]
   next: Next[]
   youCan: Advice[]
-  /** What programs want to read instead of sentences. */
+  /** The facts that programs want to read instead of sentences. */
   facts: Record<string, unknown>
 }
 
@@ -47,7 +47,7 @@ export function answerLines(answer: Answer, at: number, columns: number, paint: 
   const part = (heading: string, rows: [label: string, text: string][]) => {
     if (rows.length === 0) return
     const wide = Math.max(...rows.map(([label]) => label.length))
-    // On a narrow terminal a column of labels would leave no room for what they label.
+    // On a narrow terminal a column of labels would leave no room for the text.
     const beside = columns - wide - 4 >= 30
     lines.push('', paint.bold(heading))
     for (const [label, text] of rows) {
@@ -73,7 +73,7 @@ export function answerLines(answer: Answer, at: number, columns: number, paint: 
   if (youCan.length > 0) lines.push('', paint.bold('What you can do'))
   for (const { text, command } of youCan) {
     lines.push(...wrapped(capital(text), columns - 2).map(line => `  ${line}`))
-    // Commands are not wrapped: what the terminal breaks by itself can still be copied.
+    // Commands are not wrapped: a line that the terminal breaks by itself can still be copied.
     if (command !== null) lines.push(`    ${paint.cyan(command)}`)
   }
   return lines

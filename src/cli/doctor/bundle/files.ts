@@ -4,9 +4,9 @@ import { lastBytes } from '../../../system/file-chunks.ts'
 import type { Entry } from './tar.ts'
 import { withheld } from './withheld.ts'
 
-/** Of longer files only the end is taken. Bytes. */
+/** Only the end of longer files is taken. Bytes. */
 const LONGEST = 1024 * 1024
-/** So much more is read, so that a secret that begins before the cut is still known for one when secrets are taken out. */
+/** How much more is read, so that a secret that begins before the cut is still recognised when secrets are taken out. Bytes. */
 const MARGIN = 64 * 1024
 
 /** A document is taken whole or not at all. */
@@ -23,7 +23,7 @@ export function textEntry(path: string, source: string, redact: Redact): Entry |
   return { path, text: size > LONGEST ? cut(text, size) : text }
 }
 
-/** A JSON file without secrets and, unless `withWork`, without what was said in it. One that is no JSON is described. */
+/** A JSON file without secrets and, unless `withWork`, without spoken texts. A file that is no JSON is only described. */
 export function jsonEntry(path: string, source: string, redact: Redact, withWork: boolean): Entry | null {
   const size = sizeOf(source)
   if (size === null) return null
@@ -40,7 +40,7 @@ export function jsonLinesEntry(path: string, source: string, redact: Redact, wit
   const size = sizeOf(source)
   if (size === null) return null
   const lines = lastBytes(source, LONGEST + MARGIN).split('\n')
-  // The first one is cut.
+  // The first line is cut.
   if (size > LONGEST + MARGIN) lines.shift()
   let odd = 0
   const kept = lines.flatMap(line => {
@@ -61,7 +61,7 @@ export function documentEntry(path: string, value: unknown, redact: Redact, with
 
 function sizeOf(path: string): number | null {
   try {
-    // What a link points at is not ours to hand out.
+    // The target of a link is not ours to hand out.
     const entry = lstatSync(path)
     return entry.isFile() ? entry.size : null
   } catch {

@@ -10,7 +10,7 @@ import { runEntries } from './run-entries.ts'
 import { stateEntries } from './state-entries.ts'
 import type { Entry } from './tar.ts'
 
-/** What a bundle is made of. `config` is null when it cannot be loaded; `doctor` says why then. */
+/** The facts that a bundle is made of. `config` is null when it cannot be loaded; then `doctor` says why. */
 export interface Subject {
   home: string
   repo: string
@@ -20,9 +20,9 @@ export interface Subject {
   withWork: boolean
 }
 
-/** Names of the environment that matter to the runner, the agent and git. Only that they are set is told. */
+/** Environment variables that matter to the runner, the agent and git. The bundle tells only that they are set. */
 const TOLD = /^(HEADLESS_PM_|API_KEY|AGENT_RUNNER_|ANTHROPIC_|CLAUDE|AWS_|GIT_|NODE_|IS_SANDBOX|LANG$|LC_|TZ$|TERM$|CI$|\w*_proxy$)/i
-/** What looks like a secret beyond what the redactor takes for one; here it is better to take too much. */
+/** Further patterns of secrets, beyond those of the redactor; here it is better to take out too much. */
 const SUSPECT: [RegExp, string][] = [
   // As programs print their settings.
   [/(\b[A-Z0-9_]*(?:API_?KEY|TOKEN|SECRET|PASSWORD)\b\\?["']?\s*[=:]\s*\\?["']?)(?!\[redacted\])[^\s"',;\\]{6,}/g, '$1[redacted]'],
@@ -55,5 +55,5 @@ export async function gather(subject: Subject): Promise<Entry[]> {
   ]
 }
 
-/** Without what the process knows to be secret, what looks so, and what only may. */
+/** Removes known secrets, what looks like one, and what only may be one. */
 const redactMore: Redact = text => SUSPECT.reduce((clean, [pattern, put]) => clean.replace(pattern, put), redact(text))

@@ -11,7 +11,7 @@ import type { Entry } from './tar.ts'
 const RUNS = 10
 const ATTEMPTS = 10
 
-/** What the last runs and every unfinished one left: how they went, and with `withWork` also what was asked, said and changed. */
+/** The files of the last runs and of every unfinished one: how they went and, with `withWork`, what was asked, said and changed. */
 export function runEntries(home: string, redact: Redact, withWork: boolean): Entry[] {
   const runs = new Set([...unfinishedRuns(home).keys(), ...storedRuns(home).slice(0, RUNS)])
   return [...runs].flatMap(run => entriesOf(home, run, redact, withWork))
@@ -42,7 +42,7 @@ function entriesOf(home: string, run: string, redact: Redact, withWork: boolean)
   ].filter(entry => entry !== null)
 }
 
-/** What a hook printed that let its task pass is nobody's business; it may be the task. */
+/** The output of a hook that let its task pass is nobody's business; it may be the task. */
 function failedHookLogs(home: string, run: string): Set<string> {
   const events = openRunFiles(home).events(run)
   return new Set(events.flatMap(event => (event.type === 'hook_finished' && event.exitCode !== 0 ? basename(event.log) : [])))

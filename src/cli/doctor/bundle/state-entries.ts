@@ -8,7 +8,7 @@ import type { Entry } from './tar.ts'
 /** How many lines the listing has at most. */
 const LINES = 5_000
 
-/** What the state folder holds besides runs: lock files, limits, logs, the board's numbers, and a listing of it all. */
+/** Everything in the state folder besides runs: lock files, limits, logs, the board's numbers, and a listing. */
 export function stateEntries(home: string, redact: Redact, withWork: boolean): Entry[] {
   const all = paths(home)
   const lockFiles = all.filter(path => /^locks\/(released\/)?agent-.*(\.lock(\.unreadable-\d+)?|\.runner\.json)$/.test(path))
@@ -32,7 +32,7 @@ function board(home: string, redact: Redact): Entry | null {
   }
 }
 
-/** What is ours there; worktrees, hooks and what else a user keeps in it are only named. */
+/** The paths of our own files there. Worktrees, hooks and other things that a user keeps in it are only named. */
 function paths(home: string): string[] {
   const below = ['locks', 'limits', 'runs'].flatMap(folder => names(join(home, folder), true).map(name => `${folder}/${name}`))
   return [...names(home, false), ...below].sort()
@@ -49,7 +49,7 @@ function names(folder: string, recursive: boolean): string[] {
 function listing(home: string, all: string[]): string {
   const lines = ['', ...all].slice(0, LINES).map(path => {
     const entry = lstatSync(join(home, path), { throwIfNoEntry: false })
-    // It went while we looked.
+    // It disappeared while we looked.
     if (!entry) return `gone ${path}`
     const kind = entry.isDirectory() ? 'd' : entry.isFile() ? '-' : entry.isSymbolicLink() ? 'l' : '?'
     const mode = (entry.mode & 0o7777).toString(8).padStart(4, '0')

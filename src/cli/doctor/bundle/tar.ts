@@ -13,7 +13,7 @@ export function tar(entries: Entry[], at: Date): Buffer {
     const bytes = Buffer.from(text)
     return [header(path, bytes.length, at), bytes, Buffer.alloc(-bytes.length & (BLOCK - 1))]
   })
-  // Two empty blocks are the end.
+  // Two empty blocks mark the end.
   return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)])
 }
 
@@ -28,7 +28,7 @@ function header(path: string, size: number, at: Date): Buffer {
   block.write(octal(0, 7), 116)
   block.write(octal(size, 11), 124)
   block.write(octal(Math.floor(at.getTime() / 1000), 11), 136)
-  // The sum counts its own field as spaces.
+  // The checksum counts its own field as spaces.
   block.fill(' ', 148, 156)
   block.write('0', 156)
   block.write('ustar\u000000', 257)

@@ -1,6 +1,6 @@
 import type { EndReason } from '../../../core/ends.ts'
 
-/** Keys under which a task, an agent or a person speaks; what they say is not needed to find a fault of the runner. */
+/** Keys whose values come from a task, an agent or a person; they are not needed to find a fault of the runner. */
 const SPOKEN = new Set([
   'title',
   'task_title',
@@ -17,7 +17,7 @@ const SPOKEN = new Set([
   'diff',
 ])
 
-/** Ends of an attempt at which the last words are those of the CLI or the system, and say what went wrong. */
+/** Ends of an attempt whose text comes from the CLI or the system and says what went wrong. */
 const DIAGNOSTIC = new Set<unknown>([
   'account_blocked',
   'api_error',
@@ -40,13 +40,13 @@ const DIAGNOSTIC = new Set<unknown>([
   'usage_limit',
 ] satisfies EndReason[])
 
-/** A copy of a JSON value in which only the length is left of what was said in it, and all else is as it was. */
+/** A copy of a JSON value in which only the length is left of spoken texts. Everything else is as it was. */
 export function withheld(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withheld)
   if (typeof value !== 'object' || value === null) return value
   const { reason, type, exitCode } = value as Record<string, unknown>
   const diagnostic = DIAGNOSTIC.has(reason)
-  // A hook may print the task that it was told.
+  // A hook may print the task that it got.
   const idle = type === 'hook_finished' && exitCode === 0
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {

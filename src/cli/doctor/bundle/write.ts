@@ -10,12 +10,12 @@ import { type Entry, tar } from './tar.ts'
 
 type Flags = Record<string, unknown> & { bundle: string; withWork?: boolean; yes?: boolean; json?: boolean }
 
-/** Exit code of a person who says no. */
+/** Exit code when the person says no. */
 const DECLINED = 12
 
 /**
- * Lists on stderr what goes into the bundle, asks on a terminal, and writes it: a tar archive, packed with gzip, mode 0600. Answers the exit
- * code. Throws USAGE when the file is there already or cannot be made.
+ * Lists on stderr what goes into the bundle, asks on a terminal, and writes it: a tar archive, packed with gzip, mode 0600. Returns the
+ * exit code. Throws USAGE when the file is there already or cannot be made.
  */
 export async function writeBundle(flags: Flags, io: CommandIo, doctor: unknown): Promise<number> {
   const file = resolve(io.cwd, flags.bundle)
@@ -71,7 +71,7 @@ async function confirmed(file: string, io: CommandIo): Promise<boolean> {
 function write(path: string, bytes: Buffer): void {
   let file: number
   try {
-    // Not over a file that somebody made while we asked.
+    // Do not overwrite a file that somebody made while we asked.
     file = openSync(path, 'wx', 0o600)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw isThere(path)
