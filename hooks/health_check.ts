@@ -1,21 +1,21 @@
-import { get, type IncomingMessage } from 'node:http'
-import { type Finding, type HookInput, runAsProgram, verdict } from './document.ts'
+import type { IncomingMessage } from 'node:http'
+import { type Finding, type HookInput, type HookPlace, runAsProgram, verdict } from './document.ts'
 import { diskSpace, memory } from './machine.ts'
 
 const PATIENCE_MS = 5_000
 
 /** Every now and then: is there disk space and memory, does the PM answer? Exit code 0 when all is well, else 1. */
-export async function main(document: HookInput): Promise<number> {
-  const findings = [...diskSpace([process.cwd(), document.state_dir]), ...memory()]
-  if (document.tracker.name === 'headless-pm') findings.push(await reachable(document.tracker.url))
-  return verdict(findings)
+export async function main(document: HookInput, place: HookPlace): Promise<number> {
+  const findings = [...(await diskSpace([place.folder, document.state_dir], place)), ...memory(place)]
+  if (document.tracker.name === 'headless-pm') findings.push(await reachable(document.tracker.url, place))
+  return verdict(findings, place)
 }
 
 /** The PM's own health page needs no key. */
-async function reachable(base: string): Promise<Finding> {
+async function reachable(base: string, place: HookPlace): Promise<Finding> {
   try {
     const url = new URL('health', base.endsWith('/') ? base : `${base}/`)
-    const { status, text } = await page(url)
+    const { status, text } = await page(url, place)
     const state = stateIn(text)
     if (status === 200 && state === 'healthy') return { ok: true, says: `the PM answers at ${base}` }
     return {
@@ -29,13 +29,14 @@ async function reachable(base: string): Promise<Finding> {
   }
 }
 
-async function page(url: URL): Promise<{ status: number; text: string }> {
-  // Not fetch: loading it takes longer than the whole check.
-  const ask = url.protocol === 'https:' ? (await import('node:https')).get : get
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+async function page(url: URL, place: HookPlace): Promise<{ status: number; text: string }> {
+  // Not fetch: loading it takes longer than the whole check. And nothing before there is somebody to ask.
+  const { get } = await import(url.protocol === 'https:' ? 'node:https' : 'node:http')
+  const late = AbortSignal.timeout(PATIENCE_MS)
+  const signal = AbortSignal.any([late, place.signal])
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      ask(url, { signal, agent: false }, resolve).on('error', reject)
+      get(url, { signal, agent: false }, resolve).on('error', reject)
     })
     let text = ''
     for await (const chunk of response.setEncoding('utf8')) {
@@ -44,7 +45,7 @@ async function page(url: URL): Promise<{ status: number; text: string }> {
     }
     return { status: response.statusCode ?? 0, text }
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    throw late.aborted ? late.reason : error
   }
 }
 

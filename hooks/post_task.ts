@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { type HookInput, runAsProgram } from './document.ts'
+import { type HookInput, type HookPlace, runAsProgram } from './document.ts'
 
 /** How much of the end of the metrics is searched for a line of the same run. */
 const LOOK_BACK = 64 * 1024
@@ -10,14 +10,11 @@ const LOOK_BACK = 64 * 1024
  * several runners do not mix. After a crash the hook is called again for the same run; the line is there once all the same. A run that was
  * given back and taken again has a line for each end that it came to.
  */
-export async function main(document: HookInput): Promise<number> {
+export async function main(document: HookInput, { say }: HookPlace): Promise<number> {
   const { result, task } = document
-  if (!result) {
-    console.error('the document has no result: post_task is called after a task')
-    return 1
-  }
+  if (!result) throw new Error('the document has no result: post_task is called after a task')
   if (document.run_id === null) {
-    console.log('a trial outside of a run: nothing is noted')
+    say('a trial outside of a run: nothing is noted')
     return 0
   }
   mkdirSync(document.state_dir, { recursive: true, mode: 0o700 })
@@ -30,7 +27,7 @@ export async function main(document: HookInput): Promise<number> {
     const end = buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, from))
     const signs = [`"run_id":${JSON.stringify(document.run_id)}`, `"reason":${JSON.stringify(result.reason)}`]
     if (end.split('\n').some(line => signs.every(sign => line.includes(sign)))) {
-      console.log(`${path} has a line of this end already`)
+      say(`${path} has a line of this end already`)
       return 0
     }
     const line = JSON.stringify({
@@ -53,7 +50,7 @@ export async function main(document: HookInput): Promise<number> {
   } finally {
     closeSync(file)
   }
-  console.log(
+  say(
     `${task?.title ?? 'task'}: ${result.reason} after ${Math.round(result.duration_ms / 1000)} s, ${result.cost_usd.toFixed(2)} USD; noted in ${path}`,
   )
   return 0

@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { type Finding, type HookInput, runAsProgram, verdict } from './document.ts'
+import { type Finding, type HookInput, type HookPlace, runAsProgram, verdict } from './document.ts'
 import { diskSpace } from './machine.ts'
 
-const run = promisify(execFile)
-
 /** Before a task: is there disk space, can git work here, does the agent CLI answer? Exit code 0 when all is well, else 1. */
-export async function main(document: HookInput): Promise<number> {
-  const folder = document.workspace?.path ?? process.cwd()
-  const findings = await Promise.all([diskSpace([folder, document.state_dir]), gitState(document, folder), agentAnswers(document)])
-  return verdict(findings.flat())
+export async function main(document: HookInput, place: HookPlace): Promise<number> {
+  const disks = diskSpace([place.folder, document.state_dir], place)
+  const findings = await Promise.all([disks, gitState(document, place), agentAnswers(document, place)])
+  return verdict(findings.flat(), place)
 }
 
 const HALF_DONE: Record<string, string> = {
@@ -22,22 +18,19 @@ const HALF_DONE: Record<string, string> = {
   REVERT_HEAD: 'a revert',
 }
 
-async function gitState(document: HookInput, folder: string): Promise<Finding[]> {
-  let gitFolder: string
-  try {
-    gitFolder = (await run('git', ['rev-parse', '--absolute-git-dir'], { cwd: folder, timeout: 10_000 })).stdout.trim()
-  } catch (error) {
+async function gitState(document: HookInput, { folder, run, signal }: HookPlace): Promise<Finding[]> {
+  const { stdout, stderr, failure } = await run('git', ['rev-parse', '--absolute-git-dir'], 10_000)
+  if (failure) {
     // A folder without git is allowed; a repository that git refuses (owner, damage) is not.
     if (!hasRepository(folder)) return [{ ok: true, says: `${folder} is not a git repository: work is done in place, without a branch` }]
-    return [
-      { ok: false, says: `git does not work in ${folder}: ${((error as { stderr?: string }).stderr || (error as Error).message).trim()}` },
-    ]
+    return [{ ok: false, says: `git does not work in ${folder}: ${(stderr || failure.message).trim()}` }]
   }
+  const gitFolder = stdout.trim()
   const findings: Finding[] = []
   const halfDone = Object.keys(HALF_DONE).find(name => existsSync(join(gitFolder, name)))
   if (halfDone) findings.push({ ok: false, says: `${HALF_DONE[halfDone]} is going on in ${folder}: finish or abort it` })
   const lock = join(gitFolder, 'index.lock')
-  if (await staysLocked(lock))
+  if (await staysLocked(lock, signal))
     findings.push({ ok: false, says: `${lock} is there: a git command is at work, or was killed. When none runs, delete that file` })
   if (findings.length === 0) return [{ ok: true, says: `git works in ${folder}` }]
   // A major task works in a worktree with an index of its own, which this does not touch.
@@ -47,8 +40,8 @@ async function gitState(document: HookInput, folder: string): Promise<Finding[]>
 }
 
 /** Most git commands hold the lock for a moment only; 3 s tells them from one that was killed. */
-async function staysLocked(lock: string): Promise<boolean> {
-  for (const until = performance.now() + 3_000; existsSync(lock); ) {
+async function staysLocked(lock: string, signal: AbortSignal): Promise<boolean> {
+  for (const until = performance.now() + 3_000; existsSync(lock) && !signal.aborted; ) {
     if (performance.now() > until) return true
     await new Promise(resolve => setTimeout(resolve, 100))
   }
@@ -59,16 +52,12 @@ function hasRepository(folder: string): boolean {
   return existsSync(join(folder, '.git')) || (dirname(folder) !== folder && hasRepository(dirname(folder)))
 }
 
-async function agentAnswers(document: HookInput): Promise<Finding> {
-  const command = document.agent_command ?? process.env.HEADLESS_PM_CLAUDE_COMMAND ?? 'claude'
-  try {
-    const { stdout } = await run(command, ['--version'], { timeout: 10_000, killSignal: 'SIGKILL' })
-    return { ok: true, says: `the agent CLI answers: ${stdout.trim().split('\n', 1)[0]}` }
-  } catch (error) {
-    const { code, killed, stderr } = error as { code?: string | number; killed?: boolean; stderr?: string }
-    const why = code === 'ENOENT' ? 'it is not there' : killed ? 'no answer in 10 s' : stderr?.trim() || (error as Error).message
-    return { ok: false, says: `the agent CLI (${command} --version) does not answer: ${why}` }
-  }
+async function agentAnswers(document: HookInput, { env, run }: HookPlace): Promise<Finding> {
+  const command = document.agent_command ?? env.HEADLESS_PM_CLAUDE_COMMAND ?? 'claude'
+  const { stdout, stderr, failure } = await run(command, ['--version'], 10_000)
+  if (!failure) return { ok: true, says: `the agent CLI answers: ${stdout.trim().split('\n', 1)[0]}` }
+  const why = failure.missing ? 'it is not there' : failure.late ? 'no answer in 10 s' : stderr.trim() || failure.message
+  return { ok: false, says: `the agent CLI (${command} --version) does not answer: ${why}` }
 }
 
 if (import.meta.main) void runAsProgram(main)

@@ -4,7 +4,7 @@
  */
 /** Commands that end at once, or whose environment we have made. */
 const SHORT = new Set(
-  '-h --help -V --version help completion config init task status logs keys db supervise try-lock shipped-hook exec-module'.split(' '),
+  '-h --help -V --version help completion config init task status logs keys db supervise try-lock exec-module'.split(' '),
 )
 const [word = '', argument = ''] = process.argv.slice(2)
 
@@ -20,8 +20,7 @@ async function start(): Promise<void> {
     const { trySecond } = await import('../system/lock-trial.ts')
     process.exit(trySecond(argument))
   }
-  if (word === 'shipped-hook') return (await import('./hooks/shipped-hook.ts')).runShippedHook(argument)
-  if (word === 'exec-module') return (await import('./hooks/shipped-hook.ts')).execModule(argument)
+  if (word === 'exec-module') return (await import('./hooks/exec-module.ts')).execModule(argument)
   const { main } = await import('./program.ts')
   const flush = await main(process.argv)
   // The work is done, so a timer that a library left behind (simple-git's waits 2 s after each command) must keep nobody waiting. Output

@@ -26,8 +26,8 @@ export async function followAttempt(
   let told = eventsTold(attempt.number, record, context)
   if (told === null) {
     const { number, mode, model, sessionId, supervisor, directives } = attempt
-    const { deadlineMs } = attemptSpec(attempt, record, context)
     const pid = supervisor?.pid ?? null
+    const deadlineMs = deadlineOf(attempt, record, context)
     emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
   }
   // The supervisor's identity is in its own file too.
@@ -91,7 +91,7 @@ function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerC
   const { policy, files } = context
   const { plan } = record.task
   const agent = agentFor(attempt, record, context)
-  const deadlineMs = plan?.parts?.[attempt.part]?.timeoutMs ?? plan?.timeoutMs ?? policy.deadlineMs
+  const deadlineMs = deadlineOf(attempt, record, context)
   const isLast = attempt.part + 1 === partsOf(record)
   const budget = budgetUsd(record, policy)
   const cwd = record.workspace!.path
@@ -119,6 +119,11 @@ function attemptSpec(attempt: AttemptRecord, record: RunRecord, context: RunnerC
     resultGraceMs: policy.resultGraceMs,
     killGraceMs: policy.killGraceMs,
   }
+}
+
+/** How long an attempt may take, in milliseconds: what its part says, else its plan, else the configuration. */
+function deadlineOf(attempt: AttemptRecord, { task: { plan } }: RunRecord, { policy }: RunnerContext): number {
+  return plan?.parts?.[attempt.part]?.timeoutMs ?? plan?.timeoutMs ?? policy.deadlineMs
 }
 
 /** The file in the run's folder that holds an attempt's prompt. */

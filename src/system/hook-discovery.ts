@@ -18,9 +18,10 @@ export interface HookPlaces {
 export interface FoundHook {
   name: HookName
   origin: 'hooks-dir' | 'repository' | 'user' | 'shipped'
-  /** The file; for a shipped hook the command that runs it. */
+  /** The file; for a shipped hook, which has none, `built in`. */
   path: string
-  command: string[]
+  /** The words that start it; null for a shipped hook, which runs in this process. */
+  command: string[] | null
   /** How it is run, in words. */
   runs: string
   /** Why it cannot be run; null when it can. A hook that somebody wrote is never passed over in silence. */
@@ -55,8 +56,7 @@ export function findHook(name: HookName, places: HookPlaces): FoundHook {
       found.push({ name, origin, path, hides: [], ...ways, problem: places.refuses?.({ origin, path }) ?? ways.problem })
     }
   }
-  const command = [...places.self, 'shipped-hook', name]
-  found.push({ name, origin: 'shipped', path: command.join(' '), command, runs: 'as a part of this program', problem: null, hides: [] })
+  found.push({ name, origin: 'shipped', path: 'built in', command: null, runs: 'as a part of this program', problem: null, hides: [] })
   const [first, ...rest] = found as [FoundHook, ...FoundHook[]]
   return { ...first, hides: rest.filter(hook => hook.origin !== 'shipped').map(hook => hook.path) }
 }

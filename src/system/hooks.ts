@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { runGroup } from '../children/groups.ts'
 import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
-import type { HookDocument, HookResult, Hooks } from '../core/ports.ts'
+import type { HookDocument, HookName, HookResult, Hooks } from '../core/ports.ts'
 import { redact } from '../core/redaction.ts'
+import { type BuiltInHook, runBuiltInHook } from './built-in-hook.ts'
 import { replaceFile } from './durable-file.ts'
 import { type FoundHook, findHook, type HookPlaces } from './hook-discovery.ts'
 import type { HookWire } from './hook-document.ts'
@@ -14,6 +15,8 @@ import { AGENT_TAG, agentTag, endTagged, RUN_TAG } from './processes.ts'
 export interface HookOptions extends HookPlaces {
   timeoutMs: number
   killGraceMs: number
+  /** Our own hook of a name, which counts where nobody wrote one. */
+  builtIn(name: HookName): Promise<BuiltInHook>
   /** Settings that hooks read from their environment; they go before what stands in ours. */
   env?: Record<string, string>
 }
@@ -85,20 +88,27 @@ async function call(
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
   const owner = agentTag(document.agent.id, options.home)
   const tags = document.run_id ? { [RUN_TAG]: document.run_id, [AGENT_TAG]: owner } : {}
+  const set = { ...options.env, ...tags, [OWNER_TAG]: owner, AGENT_RUNNER_HOOK: hook.name }
+  const { timeoutMs } = options
+  const killGraceMs = () => (soon?.signal.aborted ? Math.min(soon.graceMs, options.killGraceMs) : options.killGraceMs)
+  const end = soon ? AbortSignal.any([signal, soon.signal]) : signal
+  if (hook.command === null) {
+    rmSync(logFile, { force: true })
+    const builtIn = await options.builtIn(hook.name)
+    return runBuiltInHook(builtIn, { document: toWire(document), folder: cwd, set, logFile, timeoutMs, graceMs: options.killGraceMs }, end)
+  }
   return runHookProcess(
     {
       id: callId(),
       command: hook.command,
       cwd,
       group: document.run_id ? runGroup(document.run_id, owner) : null,
-      set: { ...options.env, ...tags, [OWNER_TAG]: owner, AGENT_RUNNER_HOOK: hook.name },
+      set,
       input: `${JSON.stringify(toWire(document))}\n`,
-      logFile,
-      timeoutMs: options.timeoutMs,
-      killGraceMs: () => (soon?.signal.aborted ? Math.min(soon.graceMs, options.killGraceMs) : options.killGraceMs),
+      ...{ logFile, timeoutMs, killGraceMs },
       logBytes: LOG_BYTES,
     },
-    soon ? AbortSignal.any([signal, soon.signal]) : signal,
+    end,
   )
 }
 

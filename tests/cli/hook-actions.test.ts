@@ -1,6 +1,7 @@
 import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { builtInHook } from '../../src/cli/compose/built-in-hooks.ts'
 import { listHooks, printHookSchema, runHook } from '../../src/cli/hooks/actions.ts'
 import { HOOKS, type HookName } from '../../src/core/ports.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
@@ -12,7 +13,7 @@ function house(files: Record<string, string>) {
   const repo = gitRepo({ a: 'a' }, join(folder, 'repo'))
   writeFiles(folder, files)
   const options = {
-    ...{ hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: 20_000, killGraceMs: 100, self: PROGRAM },
+    ...{ hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: 20_000, killGraceMs: 100, self: PROGRAM, builtIn: builtInHook },
     agent: { id: 'dev_001', role: 'backend_dev', level: 'senior' as const },
     tracker: { name: 'embedded', url: 'board' },
     modelFor: () => 'sonnet',
@@ -42,7 +43,7 @@ test('the list shows each hook, where it is from, how it is run and what it hide
   expect(printed).toContain(join(repo, 'hooks/pre_task.py'))
   expect(printed).toContain("from the repository's hooks/, run by python3")
   expect(printed).toContain(`hides ${join(folder, 'home/hooks/pre_task.sh')}`)
-  expect(printed).toMatch(/health_check .*shipped-hook health_check\n +shipped, run as a part/)
+  expect(printed).toMatch(/health_check +built in\n +shipped, run as a part/)
 })
 
 test('a hook that cannot be run is shown and makes the list end with 1; --json says the same', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { groupPlace, groupsIn, removeGroup, runGroup } from '../../src/children/groups.ts'
 import { startChild } from '../../src/children/start.ts'
+import { builtInHook } from '../../src/cli/compose/built-in-hooks.ts'
 import { newRunId } from '../../src/core/ids.ts'
 import { openHooks } from '../../src/system/hooks.ts'
 import { agentTag, endTagged, identify, isAlive, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
@@ -100,7 +101,7 @@ test.runIf(groups).for(['pre_task', 'health_check'] as const)('what a %s hook le
   const home = tempFolder()
   const file = join(home, 'pid')
   agentProgram(home, ESCAPES[0]![1](file), name)
-  const hooks = openHooks({ hooksDir: home, repo: home, home, timeoutMs: 60_000, killGraceMs: 100, self: [] })
+  const hooks = openHooks({ hooksDir: home, repo: home, home, timeoutMs: 60_000, killGraceMs: 100, self: [], builtIn: builtInHook })
   const runId = name === 'health_check' ? null : newRunId()
   const result = await hooks.run(name, hookDocument({ event: name, run_id: runId }), join(home, 'hook.log'), never)
   expect(result).toMatchObject({ ok: true })

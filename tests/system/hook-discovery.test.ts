@@ -31,7 +31,8 @@ test('the first of --hooks-dir, repository, user and shipped wins, and says whom
   expect(seen).toEqual(['hooks-dir', 'repository', 'user'])
   expect(findHook('pre_task', places)).toMatchObject({
     origin: 'shipped',
-    command: [...PROGRAM, 'shipped-hook', 'pre_task'],
+    path: 'built in',
+    command: null,
     problem: null,
     hides: [],
   })

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { builtInHook } from '../../src/cli/compose/built-in-hooks.ts'
 import type { HookDocument, HookName } from '../../src/core/ports.ts'
 import { endLeftoverHooks, type HookOptions, openHooks } from '../../src/system/hooks.ts'
 import { processRow } from '../../src/system/process-table.ts'
-import { writeFiles } from '../support/git-repo.ts'
+import { git, writeFiles } from '../support/git-repo.ts'
 import { hookDocument, hookTask, PROGRAM } from '../support/hook-document.ts'
 import { FAR_MS, patience } from '../support/patience.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -19,7 +20,10 @@ function house(files: Record<string, string>, changes: Partial<HookOptions> = {}
   mkdirSync(repo)
   writeFiles(join(repo, 'hooks'), files)
   for (const name of Object.keys(files)) chmodSync(join(repo, 'hooks', name), 0o755)
-  const options = { hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: FAR_MS, killGraceMs: 300, self: PROGRAM, ...changes }
+  const options = {
+    ...{ hooksDir: null, repo, home: join(folder, 'home'), timeoutMs: FAR_MS, killGraceMs: 300, self: PROGRAM, builtIn: builtInHook },
+    ...changes,
+  }
   const log = join(folder, 'logs', 'hook.log')
   const call = (document: Partial<HookDocument> = {}, name: HookName = 'pre_task', signal = new AbortController().signal) =>
     openHooks(options).run(name, hookDocument({ event: name, ...document }), log, signal)
@@ -254,11 +258,60 @@ test('the message is the end of the output, without colours and control characte
   expect(message).toMatch(/\n5000\nred {2}bell\nlast$/)
 })
 
-test('where nobody wrote a hook, the shipped one is run', async () => {
-  const { call, folder } = house({})
+test('where nobody wrote a hook, the shipped one is run, in this process, and its log is as that of any', async () => {
+  const { call, folder, log } = house({})
   const result = await call({ state_dir: join(folder, 'state') }, 'health_check')
-  expect(result).toMatchObject({ ok: true, exitCode: 0, path: [...PROGRAM, 'shipped-hook', 'health_check'].join(' ') })
+  expect(result).toMatchObject({ ok: true, exitCode: 0, path: 'built in', log })
   expect(result.message).toContain('MB free')
+  expect(read(log)).toBe(`${result.message}\n`)
+  expect(statSync(log).mode & 0o777).toBe(0o600)
+})
+
+test('each shipped hook does its work when it is built in', async () => {
+  const { folder, repo, call } = house({})
+  git(repo, 'init', '-q')
+  const before = await call()
+  expect(before.message).toMatch(/^ok: \d+ MB free .*\nok: git works in .*\nok: the agent CLI answers: v\d+/)
+  const ended = { reason: 'completed', duration_ms: 1, cost_usd: 0, commits: [] } as unknown as HookDocument['result']
+  const after = await call({ state_dir: join(folder, 'state'), result: ended }, 'post_task')
+  expect(after).toMatchObject({ ok: true, message: expect.stringContaining('noted in') })
+  expect(JSON.parse(read(join(folder, 'state/metrics.jsonl')))).toMatchObject({ run_id: 'run_01hooktest', reason: 'completed' })
+})
+
+test('a shipped hook goes by the settings of hooks, and a failure of its own is its last line', async () => {
+  const { call } = house({}, { env: { AGENT_RUNNER_MIN_FREE_MB: '999999999' } })
+  const full = await call({}, 'health_check')
+  expect(full).toMatchObject({ ok: false, exitCode: 1, message: expect.stringMatching(/NOT ok: only \d+ MB free/) })
+  const odd = house({}, { env: { AGENT_RUNNER_MIN_FREE_MB: 'plenty' } })
+  const failed = await odd.call({}, 'health_check')
+  expect(failed).toMatchObject({ ok: false, message: 'AGENT_RUNNER_MIN_FREE_MB is "plenty": it must be a number of megabytes' })
+})
+
+/** An agent CLI that tells its pid and does not answer. */
+function silentCli(folder: string): string {
+  const cli = join(folder, 'cli')
+  writeFiles(folder, { cli: '#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 3600\n' })
+  chmodSync(cli, 0o755)
+  return cli
+}
+
+test('a shipped hook that takes too long is stopped, with the programs that it started', async () => {
+  const { folder, call } = house({}, { timeoutMs: 1_000 })
+  const cli = silentCli(folder)
+  const result = await call({ agent_command: cli })
+  expect(result).toMatchObject({ ok: false, timedOut: true, message: expect.stringContaining('did not end within 1 s') })
+  expect(isGone(read(`${cli}.pid`).trim())).toBe(true)
+})
+
+test('a shipped hook is stopped when its runner ends, with the programs that it started', async () => {
+  const { folder, call } = house({})
+  const cli = silentCli(folder)
+  const stop = new AbortController()
+  const running = call({ agent_command: cli }, 'pre_task', stop.signal)
+  const pid = await waitFor('the CLI to start', () => (existsSync(`${cli}.pid`) ? read(`${cli}.pid`).trim() : null))
+  stop.abort()
+  await expect(running).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(isGone(pid)).toBe(true)
 })
 
 test('hooks of a killed runner are ended at the next start, those of other agents and homes are not', async () => {

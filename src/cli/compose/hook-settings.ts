@@ -11,6 +11,7 @@ import type { HookOptions } from '../../system/hooks.ts'
 import { selfCommand } from '../../system/self.ts'
 import type { HookFacts } from '../hooks/actions.ts'
 import { boardFile } from '../task/embedded-board.ts'
+import { builtInHook } from './built-in-hooks.ts'
 
 /** Where hooks are and how long they may take, from the configuration. */
 export function hookOptions({ values, sources }: Config): HookOptions {
@@ -21,7 +22,7 @@ export function hookOptions({ values, sources }: Config): HookOptions {
   // A folder that the user named is the user's, wherever it is.
   const isOurs = (origin: FoundHook['origin']) => origin === 'user' || (origin === 'hooks-dir' && !isOfRepository(sources.hooksDir))
   const refuses: HookOptions['refuses'] = ({ origin, path }) => (isOurs(origin) ? null : refusalNow(home, repo, [dirname(path)]))
-  return { env, hooksDir, repo, home, refuses, ...times, self: selfCommand() }
+  return { env, hooksDir, repo, home, refuses, ...times, self: selfCommand(), builtIn: builtInHook }
 }
 
 /** The facts for a hook that is called by hand, from the configuration; the agent is `trial` where none is configured. */

@@ -1,22 +1,5 @@
 import { runMain } from 'node:module'
 import { resolve } from 'node:path'
-import { RunnerError } from '../../core/errors.ts'
-
-/**
- * The hidden command `shipped-hook NAME`: runs a hook that is part of this program, by the contract of every hook. Throws
- * USAGE for a name that we do not ship.
- */
-export async function runShippedHook(name: string): Promise<void> {
-  const { runAsProgram } = await import('../../../hooks/document.ts')
-  await runAsProgram((await shipped(name)).main)
-}
-
-async function shipped(name: string) {
-  if (name === 'pre_task') return import('../../../hooks/pre_task.ts')
-  if (name === 'post_task') return import('../../../hooks/post_task.ts')
-  if (name === 'health_check') return import('../../../hooks/health_check.ts')
-  throw new RunnerError('USAGE', `no hook named ${name} is shipped`)
-}
 
 /**
  * The hidden command `exec-module FILE`: runs a JavaScript or TypeScript file as `node FILE` would, on the runtime inside the
