@@ -120,17 +120,17 @@ async function tellStash(place: Place, before: string[], now: string[]): Promise
 async function tellRefs(place: Place, own: (string | null)[], others: OtherRuns, { before, refs }: Look): Promise<string[]> {
   const isOthers = (ref: string) =>
     ref.startsWith(HEADS) && (own.includes(ref.slice(HEADS.length)) || others.branches.has(ref.slice(HEADS.length)))
-  const asHeads = (branches: Record<string, string>) =>
-    Object.fromEntries(Object.entries(branches).map(([name, sha]) => [HEADS + name, sha]))
-  const were = { ...asHeads(before.branches), ...before.tags }
-  const are = { ...asHeads(refs.branches), ...(before.tags && refs.tags) }
-  const changed = Object.entries(were).filter(([ref, sha]) => are[ref] !== sha && !isOthers(ref))
+  const all = ({ branches, tags = {} }: Pick<Picture, 'branches' | 'tags'>) =>
+    new Map([...Object.entries(branches).map(([name, sha]) => [HEADS + name, sha] as const), ...Object.entries(tags)])
+  const were = all(before)
+  const are = all({ branches: refs.branches, tags: before.tags && refs.tags })
+  const changed = [...were].filter(([ref, sha]) => are.get(ref) !== sha && !isOthers(ref))
   const shas = [...new Set(changed.map(([, sha]) => sha))]
   const kept = await keepUnlessPublic(place.git, place.request.runId, shas)
-  const remarks = changed.slice(0, MOST_REFS).map(([ref, sha]) => changeSays(ref, sha, are[ref], kept.get(sha)))
+  const remarks = changed.slice(0, MOST_REFS).map(([ref, sha]) => changeSays(ref, sha, are.get(ref), kept.get(sha)))
   const more = changed.slice(MOST_REFS).map(([ref]) => ref)
   if (more.length > 0) remarks.push(`${more.length} more moved or were deleted while the agent worked: ${somePaths(more.map(shown))}.`)
-  const made = Object.keys(are).filter(ref => !(ref in were) && !isOthers(ref))
+  const made = [...are.keys()].filter(ref => !were.has(ref) && !isOthers(ref))
   const kinds = { branches: 'refs/heads/', tags: 'refs/tags/', replacements: 'refs/replace/' }
   for (const [kind, folder] of Object.entries(kinds)) {
     const names = made.filter(ref => ref.startsWith(folder)).map(ref => ref.slice(folder.length))

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { runNow } from '../../children/run-now.ts'
-import { waitingAt, waitingAtTop, waitingIn } from '../../files/waiting-files.ts'
+import { waitingAt, waitingAtTop, waitingForIndex } from '../../files/waiting-files.ts'
 
 /*
  * When its agent reads a file, the CLI takes up the skills of each folder between that and the checkout, but for what git ignores. So git is asked, which need not walk
@@ -17,7 +17,7 @@ const LOOK_MS = 60_000
 export function skillFoldersBelow(checkout: string): string[] | string {
   const dotGit = join(checkout, '.git')
   if (!existsSync(dotGit)) return []
-  const waiting = waitingAt(dotGit) ?? waitingIn(dotGit) ?? waitingAtTop(checkout)
+  const waiting = waitingAt(dotGit) ?? waitingForIndex(dotGit) ?? waitingAtTop(checkout)
   if (waiting !== null) return waiting
   const own = list(checkout, '--cached', '--others', '--exclude-standard')
   // What submodules hold came with the branch, too.
