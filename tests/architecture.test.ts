@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+import { writeFiles } from './support/git-repo.ts'
+import { tempFolder } from './support/temp.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const CONFIG = join(ROOT, '.dependency-cruiser.cjs')
+
+interface Report {
+  summary: { violations: { from: string; rule: { name: string } }[] }
+}
+
+/** For each rule a file that breaks it, and what that file imports: a file of the same tree, or a package. */
+const VIOLATIONS: Record<string, [file: string, imported: string]> = {
+  'no-circles': ['src/core/here.ts', 'src/core/there.ts'],
+  resolvable: ['src/core/lost.ts', 'src/core/nowhere.ts'],
+  'layer core': ['src/core/a.ts', 'src/files/b.ts'],
+  'layer children': ['src/children/a.ts', 'src/system/b.ts'],
+  'layer files': ['src/files/a.ts', 'src/children/b.ts'],
+  'layer config': ['src/config/a.ts', 'src/system/b.ts'],
+  'layer system': ['src/system/a.ts', 'src/runner/b.ts'],
+  'layer agents': ['src/agents/a.ts', 'src/workspaces/b.ts'],
+  'layer workspaces': ['src/workspaces/a.ts', 'src/config/b.ts'],
+  'layer control-plane': ['src/control-plane/a.ts', 'src/trackers/b.ts'],
+  'layer trackers': ['src/trackers/a.ts', 'src/agents/b.ts'],
+  'layer runner': ['src/runner/a.ts', 'src/system/b.ts'],
+  'layer cli': ['src/cli/a.ts', 'src/trackers/b.ts'],
+  'a-layer-for-each-file': ['src/elsewhere/a.ts', 'src/core/b.ts'],
+  'one-door-for-children': ['src/cli/child.ts', 'node:child_process'],
+  'core-does-no-io': ['src/runner/io.ts', 'node:fs'],
+  'runner-uses-no-library': ['src/runner/library.ts', 'node_modules/zod/index.js'],
+  'hooks-stand-alone': ['hooks/post_task.ts', 'src/core/b.ts'],
+  'hooks-are-known-to-commands-alone': ['src/system/hook.ts', 'hooks/pre_task.ts'],
+  'no-tests-in-the-product': ['src/core/test.ts', 'tests/support/temp.ts'],
+  'libraries of cli': ['src/core/colours.ts', 'chalk'],
+  'libraries of config': ['src/cli/yaml.ts', 'yaml'],
+  'libraries of trackers': ['src/cli/http.ts', 'undici'],
+  'libraries of control-plane/api': ['src/control-plane/server.ts', 'fastify'],
+  'libraries of control-plane': ['src/cli/database.ts', 'kysely'],
+  'libraries of children': ['src/cli/git.ts', 'simple-git'],
+}
+
+/** A tree with every violation and with what the files import. */
+function lawlessTree(): string {
+  const folder = tempFolder()
+  const files: Record<string, string> = { 'src/core/there.ts': `import './here.ts'\n` }
+  for (const [file, imported] of Object.values(VIOLATIONS)) {
+    const inTree = imported.includes('/') && !imported.startsWith('node:')
+    if (inTree && imported !== 'src/core/nowhere.ts') files[imported] ??= 'export const there = 1\n'
+    files[file] = `import '${inTree ? relative(dirname(file), imported).replace(/^(?!\.)/, './') : imported}'\n`
+  }
+  writeFiles(folder, files)
+  return folder
+}
+
+test('each rule on what may import what finds the file that breaks it', () => {
+  const cwd = lawlessTree()
+  const program = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs')
+  const { stdout } = spawnSync(process.execPath, [program, 'src', 'hooks', '--config', CONFIG, '--output-type', 'json'], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 1e8,
+  })
+  const found = (JSON.parse(stdout) as Report).summary.violations.map(({ from, rule }) => `${rule.name}: ${from}`)
+  for (const [name, [file]] of Object.entries(VIOLATIONS)) expect(found).toContain(`${name}: ${file}`)
+})
+
+test('there is a violation for each rule', () => {
+  const { forbidden } = createRequire(import.meta.url)(CONFIG) as { forbidden: { name: string }[] }
+  expect(Object.keys(VIOLATIONS).toSorted()).toEqual(forbidden.map(rule => rule.name).toSorted())
+})
