@@ -6,7 +6,7 @@ import { homeFolder } from '../children/home-folder.ts'
 import { readJson } from '../core/json.ts'
 import { claudeConfigDir } from './claude-transcript.ts'
 
-/** Who is asked, where that is not the login's own place. */
+/** The variables that name another place than that of the login for requests. */
 const PLACES = [
   'ANTHROPIC_BASE_URL',
   'CLAUDE_CODE_USE_BEDROCK',
@@ -17,15 +17,15 @@ const PLACES = [
   'ANTHROPIC_VERTEX_PROJECT_ID',
   'ANTHROPIC_FOUNDRY_RESOURCE',
 ]
-/** What goes before the login of the CLI, in its order (2.1.329). */
+/** The variables that override the login of the CLI, in its order (2.1.329). */
 const KEYS = ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN']
 const LARGEST = 64 * 1024 ** 2
 
 const settings = z.object({ oauthAccount: z.object({ accountUuid: z.string().min(1), organizationUuid: z.string().catch('') }) })
 
 /**
- * The account of the CLI in this environment as a short hash: of a key or token where one is set, else of the account that is logged in,
- * else of where the login is kept. Never throws.
+ * The account of the CLI in this environment as a short hash: of the key or token where one is set, else of the account that is logged
+ * in, else of the place of the login. Never throws.
  */
 export function claudeAccount(env: NodeJS.ProcessEnv): string {
   const key = KEYS.find(name => env[name])

@@ -14,7 +14,7 @@ export interface Refusal {
   text: string
 }
 
-/** A row fits when all that it names does. What it means for task and runner stands in `core/ends.ts`, under its reason. */
+/** A row matches when everything that it names matches. The table in `core/ends.ts` says what its reason means for task and runner. */
 interface Cause {
   reason: EndReason
   where?: Refusal['where']
@@ -56,12 +56,12 @@ const TOO_LARGE = /request too large \(max|request_too_large|request exceeds the
 const MALFORMED =
   /tool use concurrency|tool_use.*tool_result|could not process (?:image|pdf)|image (?:exceeds|dimensions)|\bmessages(?:\.\d+|: (?:roles|final|at least))/i
 
-/** So much of a text's beginning and of its end is looked at: some rows take the square of its length, and a refusal is short. */
+/** How much of a text's beginning and of its end is searched: some rows take quadratic time, and a refusal is short. */
 const LOOKED_AT = 4_000
 
 /**
- * Why the CLI or the model API refused, as one table: the first row that fits. Nothing else decides by a wording. A refusal that no row
- * knows is of the surroundings, and never charged to the task.
+ * Why the CLI or the model API refused, as one table; the first row that matches counts. Nothing else decides by a wording. A refusal
+ * that no row knows counts as one of the surroundings, and is never charged to the task.
  */
 const CAUSES: readonly Cause[] = [
   // The session, and what was said in it.
@@ -103,7 +103,7 @@ const CAUSES: readonly Cause[] = [
   { reason: 'api_error', text: /overloaded|internal server error|server-side issue|bad gateway|service unavailable|gateway time-?out/i },
 ]
 
-/** Why; null when what was said is no refusal of anybody. */
+/** The reason; null when the text is no refusal. */
 export function causeOf(refusal: Refusal): EndReason | null {
   const looked = { ...refusal, text: edges(refusal.text) }
   const known = CAUSES.find(cause => fits(cause, looked))

@@ -7,7 +7,7 @@ import { resetTimeIn } from './claude-reset-time.ts'
 import type { ClaudeResult } from './claude-stream.ts'
 import { cut } from './claude-words.ts'
 
-/** All that is known of an attempt when it has ended. */
+/** Everything that is known about an attempt when it has ended. */
 export interface Evidence {
   /** How the attempt began: in a new session, or in one in which something was said before. */
   mode: AttemptPlan['mode']
@@ -54,8 +54,8 @@ export function verdictJsonSchema(): string {
 }
 
 /**
- * Whether a result line is the word of the CLI: it ended by itself, with 0 after a success, or our supervisor ended it, since it is known to
- * hang after its result. After a signal that we did not send, anybody may have written the line.
+ * Whether a result line comes from the CLI: either the CLI ended by itself, with 0 after a success, or our supervisor ended it, since it
+ * is known to hang after its result. After a signal that we did not send, anybody may have written the line.
  */
 export function isItsWord(result: ClaudeResult, exit: ExitRecord): boolean {
   if (exit.cause !== null) return exit.cause !== 'start_failed' && exit.cause !== 'no_room'
@@ -90,7 +90,7 @@ export function classify(evidence: Evidence): Outcome {
     return failed(exit.cause === 'deadline' ? 'timed_out' : 'silent', said)
   }
   if (exit.cause === 'stopped') return failed('stopped', said)
-  // Behind its first tool call its complaints may be about anything.
+  // After its first tool call, its complaints may be about anything.
   const refused =
     evidence.toolCalls > 0 ? null : causeOf({ where: 'stderr', status: null, error: '', terminal: '', opening: false, text: stderr })
   if (refused) return failed(refused, lastLines(stderr))
@@ -98,7 +98,7 @@ export function classify(evidence: Evidence): Outcome {
   const how = exit.signal ? `ended by ${exit.signal}` : `exit code ${exit.code ?? 'unknown'}`
   const why = [`The CLI ended without a result (${how}).`, lastLines(stderr)].join('\n')
   if (wasKilled(exit)) return failed('killed', why)
-  // The task has not come to the model yet.
+  // The task has not reached the model yet.
   return failed(evidence.begun || exit.signal !== null ? 'crashed' : 'no_start', why)
 }
 
@@ -111,7 +111,7 @@ function finished(result: ClaudeResult, { verdict, verdictAsked, lastText, toolC
   const text = cut((result.result || lastText).trim(), 8_000)
   const parsed = verdictSchema.safeParse(verdict).data ?? null
   if (!parsed) {
-    // Taking silence for "pass" would let unchecked work through.
+    // To take silence for "pass" would let unchecked work through.
     if (verdictAsked) return { reason: 'crashed', text: `No verdict was given.\n${text}`, verdict: null, resetsAt: null }
     const reason = text === '' && toolCalls === 0 ? 'said_nothing' : 'completed'
     return { reason, text, verdict: null, resetsAt: null }
@@ -120,7 +120,7 @@ function finished(result: ClaudeResult, { verdict, verdictAsked, lastText, toolC
   return { reason: reasons[parsed.outcome], text: cut(parsed.summary, 8_000), verdict: parsed, resetsAt: null }
 }
 
-/** What a result line with an error says for certain; null when only that something went wrong. */
+/** The reason that a result line with an error gives for certain; null when it only says that something went wrong. */
 function errorReason(result: ClaudeResult, { apiError: error, mode, turns }: Evidence, text: string): EndReason | null {
   if (result.subtype === 'error_max_budget_usd') return 'over_budget'
   if (result.subtype === 'error_max_turns') return 'turns_spent'
@@ -128,7 +128,7 @@ function errorReason(result: ClaudeResult, { apiError: error, mode, turns }: Evi
   return causeOf({ where: 'result', status: result.api_error_status, error, terminal: result.terminal_reason, opening, text })
 }
 
-/** Whether the CLI was waiting for the model API when it was ended; silence of an agent at work is its own. */
+/** Whether the CLI was waiting for the model API when it was ended. The silence of an agent at work is its own fault. */
 function unanswered({ begun, turns, retrying }: Evidence, cause: 'deadline' | 'silent'): EndReason | null {
   if (retrying !== undefined) return retrying === null ? 'api_unreachable' : 'api_error'
   return begun && turns === 0 && cause === 'silent' ? 'api_unreachable' : null
@@ -137,7 +137,7 @@ function unanswered({ begun, turns, retrying }: Evidence, cause: 'deadline' | 's
 /** Ended by a signal with which a person, the system or its memory guard ends a process; a crash of the CLI has others. */
 function wasKilled(exit: ExitRecord): boolean {
   if (exit.signal !== null) return ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'].includes(exit.signal)
-  // Nothing is known of the end when the machine or supervisor went with it.
+  // Nothing is known about the end when the machine or supervisor died with it.
   if (exit.code === null) return true
   return [129, 130, 131, 137, 143].includes(exit.code)
 }

@@ -11,7 +11,7 @@ const PRICES: readonly { name: string; input: number; output: number; cacheRead:
   { name: 'fable', input: 10, output: 50, cacheRead: 0.25, cacheWrite: 12.5 },
 ]
 
-/** What these tokens cost at least. A model of another name is reckoned as the cheapest. */
+/** The least that these tokens cost. An unknown model counts as the cheapest. */
 export function leastCostUsd(tokens: Tokens, model: string): number {
   const price = PRICES.find(({ name }) => model.includes(name)) ?? PRICES[0]!
   const { input, output, cacheRead, cacheWrite } = tokens

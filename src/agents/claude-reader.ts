@@ -6,12 +6,12 @@ import { leastCostUsd } from './claude-prices.ts'
 import { type ClaudeBlock, type ClaudeLine, type ClaudeResult, type ClaudeUsage, claudeLines, parseClaudeLine } from './claude-stream.ts'
 import { AT_LENGTH, atLength, cut, mainArgument, resultText } from './claude-words.ts'
 
-/** How many messages are remembered so that each is counted once; its lines lie close together. */
+/** How many messages are remembered, so that each is counted once. The lines of a message are close together. */
 const REMEMBERED = 64
 
-/** Calls without an answer are remembered up to so many; nobody calls more at once. */
+/** How many calls without an answer are remembered; no agent makes more at once. */
 const OPEN_CALLS = 1_000
-/** Denied calls that are told by name. */
+/** How many denied calls are named. */
 const DENIED_TOLD = 5
 
 /** A limit's window that is named after a model: `seven_day_opus`, but not `seven_day`. */
@@ -19,7 +19,7 @@ const MODEL_WINDOW = /_(?:hour|day|week|month)_[a-z]/
 
 /** Reads one attempt of the `claude` CLI. Its memory does not grow with the length of the stream. */
 export class ClaudeReader implements AttemptReader {
-  /** As the first line of the CLI tells it, which stands there before anything of the task has run. */
+  /** The session id from the CLI's first line, which is written before anything of the task has run. */
   #sessionId: string | null = null
   #model: string | null = null
   #verdictAsked = false
@@ -35,7 +35,7 @@ export class ClaudeReader implements AttemptReader {
   #retrying: number | null | undefined
   /** Counted from the messages, for an attempt that ends without a result. */
   #seen = { turns: 0, tokens: none() }
-  /** Counted by the CLI; added up, for it writes one result per turn that it was woken for. */
+  /** Counted by the CLI and added up, because it writes one result per turn. */
   #told = { turns: 0, costUsd: 0, tokens: none() }
   #messages = new Map<string, ClaudeUsage>()
 
@@ -61,7 +61,7 @@ export class ClaudeReader implements AttemptReader {
         for (const block of line.message.content) if (block.type === 'tool_result') this.#open.delete(block.tool_use_id)
         return line.message.content.flatMap(block => resultEvents(block, this.#verbose))
       case 'rate_limit_event':
-        // A limit that lets work through again is none.
+        // A limit that lets work through again counts no more.
         this.#resetsAt = line.rate_limit_info.status === 'rejected' ? milliseconds(line.rate_limit_info.resetsAt) : null
         this.#ofModelAlone = MODEL_WINDOW.test(line.rate_limit_info.rateLimitType)
         return []
@@ -72,8 +72,8 @@ export class ClaudeReader implements AttemptReader {
   }
 
   /**
-   * What the attempt came to. Without a result line that counts, tokens and cost are what the messages showed, without most of the output:
-   * the least that it can have been.
+   * The end of the attempt. Without a valid result line, tokens and cost come from the messages, which lack most of the output, so they
+   * are a lower bound.
    */
   end(exit: ExitRecord, stderr: string): AttemptEnd {
     const result = this.#result && isItsWord(this.#result, exit) ? this.#result : null
@@ -140,7 +140,7 @@ export class ClaudeReader implements AttemptReader {
         const used = { type: 'tool_used', id: block.id, tool: block.name, argument: mainArgument(block.input) } as const
         return [this.#verbose ? { ...used, input: atLength(block.input) } : used]
       }
-      // What sub-agents say to themselves is not the agent's word; their tools are told, because they change things.
+      // Texts of sub-agents are not the agent's words; their tools are reported, because they change things.
       if (!mine) return []
       if (block.type === 'thinking' && block.thinking)
         return [{ type: 'agent_thinking', text: cut(block.thinking, this.#verbose ? AT_LENGTH : 2_000) }]
@@ -166,7 +166,7 @@ export class ClaudeReader implements AttemptReader {
     tokens.cacheWrite += usage.cache_creation_input_tokens - (before?.cache_creation_input_tokens ?? 0)
   }
 
-  /** A result is the last word of a turn: what is followed by more was none, or was that of an earlier turn. */
+  /** A result is the last word of a turn. One that is followed by more output was none, or belonged to an earlier turn. */
   #goesOn(): void {
     this.#result = null
     this.#verdict = undefined

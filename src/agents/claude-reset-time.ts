@@ -3,7 +3,7 @@ const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** What begins the time in a text: `resets …`, `will reset at …`, `regain access on …`, `try again in …`. */
+/** The words before the time in a text: `resets …`, `will reset at …`, `regain access on …`, `try again in …`. */
 const BEGINS = /\b(?:resets?|regain access|try again|available again|resumes?)\b:?(?: (?:at|on|in|after|again))*/i
 const CLOCK = /(\d{1,2})(?::(\d{2}))?(?::\d{2})? ?([ap])\.?m\b\.?|(\d{1,2}):(\d{2})(?::\d{2})?/i
 const ISO_DATE = /(\d{4})-(\d{2})-(\d{2})/
@@ -15,16 +15,16 @@ const SPAN =
 const ZONE = /\(([^)]+)\)|\b(?:UTC|GMT)\b|\dZ\b/
 
 /**
- * When a usage limit ends, from the CLI's text, in any of the wordings that were seen: `… resets 8pm (Europe/Berlin)`, `… resets Nov 24, 8pm
- * (UTC)`, `… will reset at 3pm`, `… regain access on 2026-12-01 at 00:00 UTC`, `… resets in 2h 5m`, `…|1795227165`. Without a place it is the
- * time here. Epoch milliseconds, the first such time after `now`; null when the text names none, or a place that is not known.
+ * When a usage limit ends, from the CLI's text, in any of the wordings that were seen: `… resets 8pm (Europe/Berlin)`, `… resets Nov 24,
+ * 8pm (UTC)`, `… will reset at 3pm`, `… regain access on 2026-12-01 at 00:00 UTC`, `… resets in 2h 5m`, `…|1795227165`. Without a time
+ * zone it is local time. Epoch milliseconds, the first such time after `now`; null when the text names no time, or an unknown time zone.
  */
 export function resetTimeIn(text: string, now: number): number | null {
   const stamp = /\|(\d{10})(\d{3})?\b/.exec(text)
   if (stamp) return Number(stamp[1]) * 1000
   const begins = BEGINS.exec(text)
   if (!begins || Number.isNaN(now)) return null
-  // The time stands close behind; further on may be others.
+  // The time stands close behind; other times may come later.
   const said = text.slice(begins.index + begins[0].length, begins.index + begins[0].length + 60)
   return afterSpan(said, now) ?? atTime(said, now)
 }

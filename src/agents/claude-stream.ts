@@ -17,7 +17,7 @@ let built: ReturnType<typeof build> | undefined
 
 function build() {
   const text = z.string().catch('')
-  /** Sums and counts: what is less than nothing, or endless, is none of them. */
+  /** Sums and counts: negative and infinite numbers count as none. */
   const number = z.number().nonnegative().catch(0)
 
   const usage = z
@@ -44,7 +44,7 @@ function build() {
     z.object({ type: z.literal('other') }),
   ])
 
-  /** Blocks of kinds that we do not know are passed over, not the whole line. */
+  /** Skip blocks of unknown kinds, not the whole line. */
   const blocks = z
     .array(block.catch({ type: 'other' }))
     .or(z.string().transform(said => [{ type: 'text' as const, text: said }]))
@@ -91,7 +91,7 @@ function build() {
       usage,
       /** Over the whole session: a resumed one brings what its earlier processes used. */
       modelUsage: modelUsage.catch({}),
-      /** Of this process alone, since its last result line. The only one that may be added up over attempts. */
+      /** The cost of this process alone, since its last result line. Only this may be added up over attempts. */
       model_usage_since_last_result: modelUsage.nullable().catch(null),
       structured_output: z.unknown().optional(),
     }),
@@ -106,11 +106,11 @@ export type ClaudeBlock = z.output<Schemas['block']>
 export type ClaudeResult = Extract<ClaudeLine, { type: 'result' }>
 export type ClaudeUsage = z.output<Schemas['usage']>
 
-/** To compile the schemas takes as long as to read so many lines without. */
+/** Compiling the schemas takes as long as reading this many lines without. */
 const WORTH_COMPILING = 200
 let read = 0
 
-/** One stdout line as what it says; null for everything that is not understood. Never throws. */
+/** The message in one stdout line; null for lines that are not understood. Never throws. */
 export function parseClaudeLine(source: string): ClaudeLine | null {
   if (!source.trimStart().startsWith('{')) return null
   try {

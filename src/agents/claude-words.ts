@@ -15,7 +15,7 @@ const MAIN_ARGUMENTS = [
   'prompt',
 ]
 
-/** As much of a text is told when somebody wants to read all of it. Characters. */
+/** How much of a text is shown when somebody wants to read all of it. Characters. */
 export const AT_LENGTH = 20_000
 
 /** The main argument of a tool call on one line: the command of Bash, the path of Write, the pattern of Grep; '' when there is none. */
@@ -25,7 +25,7 @@ export function mainArgument(input: Record<string, unknown>): string {
   return cut(oneLine(String(value ?? '')), 300)
 }
 
-/** A tool's input with as much of its texts as is told at length; what is behind that is left out. */
+/** A tool's input, with each text cut to what is shown at length. */
 export function atLength(input: Record<string, unknown>): Record<string, unknown> {
   let left = AT_LENGTH
   const within = (value: unknown): unknown => {
@@ -65,6 +65,6 @@ export function cut(text: string, size: number): string {
 }
 
 function oneLine(text: string): string {
-  // Before it is cut: half a secret is known for none.
+  // Redact it before it is cut, since half a secret is not recognised.
   return redact(text.slice(0, 8_000)).replace(/\s+/g, ' ').trim()
 }

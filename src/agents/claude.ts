@@ -24,8 +24,8 @@ export interface ClaudeOptions {
 }
 
 /**
- * Tools that would wake the session after its last word. Nobody is there to wait for them: the attempt ends with its
- * result, and the model is better told so than cut off.
+ * Tools that would wake the session after its last word. Nobody waits for them: the attempt ends with its result, and it is better to
+ * tell the model so than to cut it off.
  */
 const TOOLS_OF_LATER = ['CronCreate', 'CronDelete', 'CronList', 'Monitor', 'ScheduleWakeup']
 
@@ -60,7 +60,7 @@ function ensureThere({ command, refuse }: ClaudeOptions): void {
 function commandOf(plan: AttemptPlan, { command, extraArgs, permissionMode, leavesOut, refuse }: ClaudeOptions): Command {
   if (command === null) throw new RunnerError('AGENT_CLI_MISSING', 'the claude CLI was not found on PATH or in the usual places')
   refuse?.()
-  // In one word, so that a name from outside can never be an option.
+  // Pass it in one word, so that a name from outside can never be an option.
   const args = ['-p', '--output-format', 'stream-json', '--verbose', `--model=${plan.model}`]
   args.push(plan.mode === 'fresh' ? '--session-id' : '--resume', plan.sessionId)
   if (plan.dryRun) args.push('--permission-mode', 'plan')

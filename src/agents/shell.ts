@@ -5,14 +5,14 @@ import type { Agent, AttemptReader, ExitRecord } from '../core/ports.ts'
 /** Lines of output that are told as events, and how long one is; the whole output is in the attempt's folder. */
 const TOLD = 1_000
 const LINE = 2_000
-/** What is done instead of the command in a dry run. */
+/** The command that runs instead in a dry run. */
 const ONLY_SAY = 'echo "This would be run:"; cat'
-/** The last lines of output that say what came of the command. */
+/** How many of the last lines of output go into the result of the command. */
 const LAST = 20
 
 /**
  * A shell command of a workflow or pipeline, run as an attempt is. The command comes in on stdin, so it stands in no argument list. Its
- * exit code is its outcome. In a dry run it is only shown. A command that was cut off is run again, so it should bear that.
+ * exit code is its outcome. In a dry run it is only shown. A command that was cut off is run again, so it must be repeatable.
  */
 export function openShell(): Agent {
   return {

@@ -11,12 +11,12 @@ export interface GitQuestion {
   /** Our environment, as in `startChild`. */
   ours?: NodeJS.ProcessEnv
   set?: Entries
-  /** Longest time without a word of it, in milliseconds. */
+  /** The longest time without output, in milliseconds. */
   timeoutMs: number
   signal?: AbortSignal | undefined
 }
 
-/** An object that a partial clone lacks is not fetched, which would start what the repository names. */
+/** Do not fetch an object that a partial clone lacks: that would start a program that the repository names. */
 const NO_FETCH = { GIT_ALLOW_PROTOCOL: '' }
 
 /**
@@ -29,7 +29,7 @@ export async function askGit({ need, cwd = process.cwd(), ours = process.env, se
   const env = childEnvironment(need, ours, { ...set, ...NO_FETCH })
   return simpleGit({
     baseDir: cwd,
-    // What it is wary of is in our lists on purpose, or ours.
+    // The variables that simple-git warns of are in our lists on purpose, or ours.
     allowEnvironment: Object.keys(env),
     unsafe: {
       allowUnsafeAskPass: true,
@@ -39,9 +39,9 @@ export async function askGit({ need, cwd = process.cwd(), ours = process.env, se
       allowUnsafeSshCommand: true,
     },
     timeout: { block: timeoutMs },
-    // No timer is left behind.
+    // Leave no timer behind.
     completion: { onClose: true, onExit: false },
-    // By default one that was killed, or failed without a word, would count as a success.
+    // By default a git that was killed, or failed without output, would count as a success.
     errors: (error, { exitCode, stdErr, stdOut }) =>
       error ?? (exitCode === 0 ? undefined : Buffer.concat([Buffer.from(`git ended with ${exitCode}: `), ...stdErr, ...stdOut])),
     ...(signal && { abort: signal }),

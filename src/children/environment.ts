@@ -7,9 +7,9 @@ export type { Need } from './needs.ts'
 export type Entries = Readonly<Record<string, string | null | undefined>>
 
 /**
- * The environment of a child: of ours only what a program of its kind needs (see `needs.ts`) and what the user passes on by name, then the
- * entries that keep it from asking anybody, then `set`. What says where a repository is, switches a debugger on, preloads code or tells of
- * an outer session of an agent is in no list, and secrets are in none but those that the program itself logs in with.
+ * The environment of a child: from ours only what a program of its kind needs (see `needs.ts`) and what the user passes on by name, then
+ * the entries that keep it from asking anybody, then `set`. Variables that say where a repository is, switch a debugger on, preload code
+ * or tell of an outer session of an agent are in no list. The only secrets in a list are those with which the program itself logs in.
  */
 export function childEnvironment(need: Need, ours: NodeJS.ProcessEnv, set: Entries = {}): Record<string, string> {
   const env: Record<string, string> = {}
@@ -21,7 +21,7 @@ export function childEnvironment(need: Need, ours: NodeJS.ProcessEnv, set: Entri
   return env
 }
 
-/** The names of ours that no child of a kind gets. */
+/** The names of our variables that no child of a kind gets. */
 export function keptBack(need: Need, ours: NodeJS.ProcessEnv): string[] {
   return Object.entries(ours).flatMap(([name, value = '']) => (goesTo(need, name, value, ours) ? [] : [name]))
 }
@@ -33,7 +33,10 @@ function goesTo(need: Need, name: string, value: string, ours: NodeJS.ProcessEnv
   return NAMES[need].some(group => (group.when?.(ours) ?? true) && group.fits(name) && (group.secrets === true || !isSecret(name, value)))
 }
 
-/** Not even when the user says so: where a repository is, and the keys with which this program itself logs in. */
+/**
+ * Names that are not passed on even when the user asks for it: where a repository is, and the keys with which this program itself logs
+ * in.
+ */
 const NEVER =
   /^(GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|IMPLICIT_WORK_TREE|GRAFT_FILE|SHALLOW_FILE|INTERNAL_\w+|QUARANTINE_PATH|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_(KEY|VALUE)_\d+|CEILING_DIRECTORIES)|HEADLESS_PM_\w*KEY|API_KEY_HEADLESS_PM|AGENT_RUNNER_RUN_(ID|AGENT))$/
 
@@ -44,10 +47,13 @@ interface Passed {
 
 let passed: readonly Passed[] = []
 
-/** How one entry of the user's list is written: a name, one with `*` at its end, or that for one kind of child: `hook:SLACK_*`. */
+/** The form of an entry in the user's list: a name, a name with `*` at its end, or either of them for one kind of child: `hook:SLACK_*`. */
 export const PASSED = /^(?:(agent|command|hook|git|probe):)?([A-Za-z_][A-Za-z0-9_]*\*?|\*)$/
 
-/** What this process passes on from now on, beside what children need. With `*` secrets stay behind; named in full they go. */
+/**
+ * Sets what this process passes on from now on, besides what children need. An entry with `*` leaves secrets out; a secret named in full
+ * is passed on.
+ */
 export function passOn(entries: readonly string[]): void {
   passed = entries.flatMap(entry => {
     const [, need, name = ''] = PASSED.exec(entry) ?? []

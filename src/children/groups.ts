@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /*
- * What holds the processes of a run together on Linux besides the marks in their environment: a cgroup. Whatever a member starts is a
- * member, whether it forks twice, begins a session, drops its environment or becomes another user. A group's name says whose it is, so
- * its members are found by /proc/PID/cgroup, wherever the group was made and by whichever runner. No controller is used, only membership.
+ * A cgroup holds the processes of a run together on Linux, besides the marks in their environment. Whatever a member starts is a member,
+ * even if it forks twice, begins a session, drops its environment or becomes another user. A group's name says whose it is, so its
+ * members are found by /proc/PID/cgroup, wherever the group was made and by whichever runner. No controller is used, only membership.
  */
 
 /** The folder for our groups in the cgroup in which we were started. */
@@ -18,7 +18,7 @@ const LEAVING = 40
 /** The name of the group of a run, as it is worked on for an agent (a value of `agentTag`). */
 export const runGroup = (runId: string, agent: string) => `${plain(runId)}.${hash(agent)}`
 
-/** Whether a group is that of a run, for whomever. */
+/** Whether a group belongs to a run, whichever agent it works for. */
 export const isGroupOfRun = (group: string, runId: string) => group.startsWith(`${plain(runId)}.`)
 
 /** The name of the group of one call of a hook. */
@@ -30,7 +30,10 @@ export function groupsIn(text: string): string[] {
   return text.split('\n').flatMap(line => (line.includes(marker) ? line.slice(line.indexOf(marker) + 1).split('/') : []))
 }
 
-/** Makes a group, one below the other as named, and answers the file that takes its members; null where there are no groups. */
+/**
+ * Makes groups, one below the other as named, and returns the file that takes the members of the last one; null where there are no
+ * groups.
+ */
 export function openGroup(names: readonly string[]): string | null {
   const place = groupPlace()
   if (place === null) return null
@@ -43,7 +46,7 @@ export function openGroup(names: readonly string[]): string | null {
   }
 }
 
-/** Makes this process a member, and so all that it starts. False where there are no groups. Takes some milliseconds. */
+/** Makes this process a member, and with it everything that it starts. False where there are no groups. Takes some milliseconds. */
 export function enterGroup(names: readonly string[]): boolean {
   for (let tries = 0; tries < 3; tries++) {
     const members = openGroup(names)
@@ -59,8 +62,8 @@ export function enterGroup(names: readonly string[]): boolean {
 }
 
 /**
- * The script with which a shell enters a group and becomes the program: what that starts in its first moment is a member too. The group may
- * have been removed meanwhile, since it had no members.
+ * The script with which a shell enters a group and becomes the program, so that what the program starts in its first moment is a member
+ * too. The group may have been removed meanwhile, since it had no members.
  */
 export const ENTER = 'echo 0 2>/dev/null >"$0" || { mkdir -p "$(dirname "$0")" && echo 0 >"$0"; } 2>/dev/null; exec "$@"'
 
@@ -70,7 +73,7 @@ export function removeEmptyGroup(names: readonly string[]): void {
   if (place !== null) removeBelow(join(place, ...names))
 }
 
-/** Removes a group that is there and has neither members nor groups below it; answers whether it was so. */
+/** Removes a group that is there and has neither members nor groups below it; returns whether it did. */
 export function endedGroup(names: readonly string[]): boolean {
   const place = groupPlace()
   if (place === null) return false
@@ -82,14 +85,17 @@ export function endedGroup(names: readonly string[]): boolean {
   }
 }
 
-/** Removes a group and those below it, as far as they have no members. Who has just ended counts for a moment longer, which is waited for. */
+/**
+ * Removes a group and those below it, as far as they have no members. A process that has just ended counts for a moment longer; this
+ * waits for it.
+ */
 export async function removeGroup(names: readonly string[]): Promise<void> {
   const place = groupPlace()
   if (place === null) return
   for (let tries = 0; !removeBelow(join(place, ...names)) && tries < LEAVING; tries++) await delay(5)
 }
 
-/** Removes the groups without members that killed runners left where we make ours. */
+/** Removes the empty groups that killed runners have left in the place where we make ours. */
 export function removeOldGroups(): void {
   const place = groupPlace()
   if (place === null) return
@@ -99,7 +105,7 @@ export function removeOldGroups(): void {
   }
 }
 
-/** Whether it is gone, and all below it; else it has members. */
+/** Removes a group with everything below it and returns whether it is gone; otherwise it has members. */
 function removeBelow(folder: string): boolean {
   for (const one of foldersIn(folder)) removeBelow(one)
   try {
@@ -118,7 +124,7 @@ function foldersIn(folder: string): string[] {
   }
 }
 
-/** Where this process makes its groups; null where the system has none, or does not let this user. */
+/** Where this process makes its groups; null where the system has none, or does not allow it to this user. */
 export function groupPlace(): string | null {
   found ??= { place: process.platform === 'linux' ? findPlace() : null }
   return found.place
@@ -135,7 +141,7 @@ function findPlace(): string | null {
     const place = join(own, FOLDER)
     try {
       mkdirSync(place, { recursive: true })
-      // Who may not take us out of our own cannot put a member in either.
+      // If we may not leave our own cgroup, we cannot put a member into another one either.
       if (writable(join(own, 'cgroup.procs')) && writable(join(place, 'cgroup.procs'))) return place
     } catch {
       // The next one.
@@ -179,7 +185,7 @@ function ownCgroup(hierarchy: string): string | null {
 /** A name that a folder may have. */
 const plain = (text: string) => (/^[\w-]{1,120}$/.test(text) ? text : `x${hash(text)}`)
 
-/** FNV-1a in 64 bits, for names alone: to load a library of hashes takes longer than a hook. */
+/** FNV-1a in 64 bits. It is used for names alone, because loading a library of hashes takes longer than a hook. */
 function hash(text: string): string {
   let value = 0xcbf29ce484222325n
   for (const byte of Buffer.from(text)) value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n)

@@ -1,7 +1,9 @@
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute } from 'node:path'
 
-/** The user's home folder: HOME where that is an absolute path, else what the system's list of users says; null where neither names one. */
+/**
+ * The user's home folder: HOME where that is an absolute path, else the one in the system's list of users; null where neither names one.
+ */
 export function homeFolder(): string | null {
   return [homedir, () => userInfo().homedir].map(answer).find(isAbsolute) ?? null
 }

@@ -1,10 +1,10 @@
 /**
- * For what a program is started: an agent's CLI, a command of a plan, a hook of ours, git (with its hooks, filters and helpers), a question
- * to a program (its version), or a part of this program.
+ * The purpose for which a program is started: an agent's CLI, a command of a plan, a hook of ours, git (with its hooks, filters and
+ * helpers), a question to a program (its version), or a part of this program.
  */
 export type Need = 'agent' | 'command' | 'hook' | 'git' | 'probe' | 'own'
 
-/** Names that belong together. Secrets among them go on only where the group says so. */
+/** Names that belong together. Secrets among them are passed on only where the group says so. */
 export interface Group {
   fits(name: string): boolean
   secrets?: true
@@ -12,7 +12,7 @@ export interface Group {
   when?(ours: NodeJS.ProcessEnv): boolean
 }
 
-/** A group from names; one with `*` at its end means all that begin so. */
+/** Makes a group from names; a name with `*` at its end stands for all that begin like it. */
 function names(text: string, more: Omit<Group, 'fits'> = {}): Group {
   const words = text.trim().split(/\s+/)
   const exact = new Set(words.filter(word => !word.endsWith('*')))
@@ -31,7 +31,7 @@ const NETWORK = names(
   { secrets: true },
 )
 
-/** Where tools of development are and keep their things. */
+/** Where development tools are, and where they keep their files. */
 const TOOLS = names(
   `JAVA_HOME JDK_HOME MAVEN_* M2_HOME GRADLE_* ANT_HOME SDKMAN_* KOTLIN_HOME ANDROID_* GOPATH GOROOT GOBIN GOCACHE GOMODCACHE GOFLAGS GOPROXY
    GOSUMDB GOPRIVATE GONOPROXY GONOSUMDB GOTOOLCHAIN GOOS GOARCH GOTMPDIR GOENV GOEXPERIMENT GOWORK CGO_* CARGO_* RUSTUP_* RUST_* RUSTFLAGS
@@ -44,13 +44,13 @@ const TOOLS = names(
    HOMEBREW_* NIX_* LOCALE_ARCHIVE GUIX_* DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT CONTAINER_HOST KUBECONFIG PRE_COMMIT_HOME HUSKY GIT_LFS_*`,
 )
 
-/** What a user's own git goes by, and what it signs with. The agent of ssh and gpg holds keys and gives none away. */
+/** What a user's own git reads, and what it signs with. The agents of ssh and gpg hold keys and give none away. */
 const GIT = names(
   `GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM GIT_SSH GIT_SSH_COMMAND GIT_SSH_VARIANT GIT_SSL_NO_VERIFY GIT_SSL_VERSION
    SSH_AUTH_SOCK SSH_AGENT_PID GNUPGHOME GPG_AGENT_INFO EMAIL`,
 )
 
-/** What the agent's CLI is set up and logs in with. */
+/** The set-up and the login of the agent's CLI. */
 const CLAUDE = names(
   `ANTHROPIC_* CLAUDE_* API_TIMEOUT_MS BASH_DEFAULT_TIMEOUT_MS BASH_MAX_* MAX_THINKING_TOKENS MAX_MCP_OUTPUT_TOKENS MCP_* DISABLE_* ENABLE_*
    FORCE_AUTOUPDATE_PLUGINS USE_BUILTIN_RIPGREP SLASH_COMMAND_TOOL_CHAR_BUDGET TASK_MAX_OUTPUT_LENGTH IS_SANDBOX OTEL_* VERTEX_REGION_*
@@ -60,14 +60,14 @@ const CLAUDE = names(
 
 const isOn = (value: string | undefined) => value !== undefined && value !== '' && value !== '0' && value !== 'false'
 
-/** The clouds whose models the CLI was told to use; else their logins are none of its business. */
+/** The clouds whose models the CLI was told to use. Without that, their logins are none of its business. */
 const CLOUDS = [
   names('AWS_*', { secrets: true, when: ours => isOn(ours.CLAUDE_CODE_USE_BEDROCK) }),
   names('GOOGLE_* GCLOUD_* CLOUDSDK_*', { secrets: true, when: ours => isOn(ours.CLAUDE_CODE_USE_VERTEX) }),
   names('AZURE_*', { secrets: true, when: ours => isOn(ours.CLAUDE_CODE_USE_FOUNDRY) }),
 ]
 
-/** Settings of this program, which its hooks may go by; their keys are secrets. */
+/** Settings of this program, which its hooks may read; the keys among them are secrets. */
 const OURS = names('HEADLESS_PM_* AGENT_RUNNER_*')
 
 /** What each kind of child gets of our environment. */
@@ -80,7 +80,10 @@ export const NAMES: Readonly<Record<Need, readonly Group[]>> = {
   own: [BASE, names('NODE_COMPILE_CACHE')],
 }
 
-/** What an outer session of an agent tells its children about itself. A user's own settings (login, provider, limits) are not among them. */
+/**
+ * Variables by which an outer session of an agent tells its children about itself. A user's own settings (login, provider, limits) are
+ * not among them.
+ */
 export const OUTER_SESSION =
   /^(AI_AGENT|CLAUDECODE|CLAUDE_(EFFORT|PID|ENV_FILE|(PROJECT|PLUGIN|AGENT_SDK|SESSION|REMOTE)_.*)|CLAUDE_CODE_(EXECPATH|SSE_PORT|TASK_LIST_ID|(ENTRYPOINT|SESSION|CHILD|MESSAGING|REMOTE).*))$/
 

@@ -10,7 +10,10 @@ interface NowCall extends ChildCall {
 /** The most that is read of what a program prints, in bytes. */
 const MOST_BYTES = 2 ** 30
 
-/** Runs a program to its end as `runChild` does, and holds this process up meanwhile: for the quickest, and for tests of this program alone. */
+/**
+ * Runs a program to its end as `runChild` does, but blocks this process meanwhile. Only for the quickest programs, and for tests of this
+ * program.
+ */
 export function runNow({ need, file, args, cwd, ours = process.env, set, input, timeoutMs }: NowCall): SpawnSyncReturns<Buffer> {
   const stdio: SpawnSyncOptions['stdio'] = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe']
   const env = childEnvironment(need, ours, set)

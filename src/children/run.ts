@@ -10,7 +10,7 @@ export interface RunCall extends ChildCall {
   mostBytes?: number | undefined
   /** How long its group has between TERM and KILL when it is stopped, in milliseconds. */
   graceMs: number
-  /** Stops it when nobody wants it any more. */
+  /** Stops the program when nobody wants it any more. */
   signal?: AbortSignal | undefined
   /** The grace when it is `signal` that stops it; left out: `graceMs`. */
   hurryMs?: number | undefined
@@ -30,16 +30,16 @@ export interface RunEnd {
   startError: NodeJS.ErrnoException | null
 }
 
-/** What a child left behind may hold its output for so long, in milliseconds, before we go on without the rest. */
+/** How long processes that a child left behind may hold its output, in milliseconds, before we go on without the rest. */
 const HELD_MS = 2_000
-/** So much of stderr is kept. */
+/** How much of stderr is kept. */
 const SAID_BYTES = 1024 * 1024
-/** Timers count no further. */
+/** The longest time that a timer can count. */
 const LONGEST_MS = 2 ** 31 - 1
 
 const NOTHING: RunEnd = { stdout: Buffer.alloc(0), stderr: '', code: null, stopped: null, startError: null }
 
-/** Runs a program to its end and answers what it printed. What it leaves behind when it ends by itself lives on. Never rejects. */
+/** Runs a program to its end and returns what it printed. Processes that it leaves behind live on when it ends by itself. Never rejects. */
 export async function runChild(call: RunCall): Promise<RunEnd> {
   const { signal, timeoutMs, graceMs, hurryMs = graceMs } = call
   const { promise, resolve } = Promise.withResolvers<RunEnd>()
@@ -50,7 +50,7 @@ export async function runChild(call: RunCall): Promise<RunEnd> {
     const { child, end } = await start(call)
     end.then(resolve)
     child.nodeChildProcess.once('exit', () => later(HELD_MS, () => letGo(child)))
-    // One that is stuck in the kernel does not die of it.
+    // A program that is stuck in the kernel does not die of it.
     const killed = (stopped: Stopped, ms: number) => {
       child.kill('SIGKILL')
       later(ms, () => resolve({ ...NOTHING, stopped }))
@@ -105,7 +105,7 @@ async function start(call: RunCall) {
   })
   const end = child.then((result): RunEnd => {
     const stopped = result.isCanceled ? 'aborted' : result.timedOut ? 'late' : result.isMaxBuffer ? 'enough' : null
-    // Not its hooks and helpers any more once it was stopped.
+    // Once it was stopped, do not wait for its hooks and helpers any more.
     if (stopped) child.kill('SIGKILL')
     return {
       stdout: Buffer.from(result.stdout ?? []),

@@ -8,17 +8,17 @@ export interface ChildCall {
   file: string
   args: readonly string[]
   cwd?: string | undefined
-  /** Our environment, of which it gets what its kind needs; left out: this process's. */
+  /** The environment from which it gets what its kind needs; left out: this process's own. */
   ours?: NodeJS.ProcessEnv
   /** What it gets besides. */
   set?: Entries
-  /** The groups (see `groups.ts`), one in the other, that hold it and all that it starts, where the system has them. */
+  /** The groups (see `groups.ts`), one in the other, that hold it and everything that it starts, where the system has groups. */
   hold?: readonly string[] | undefined
 }
 
 /**
- * What is started for a call: in a session and process group of its own, so that it has no terminal to ask on and is ended as a whole, with
- * the environment that its kind needs. It outlives this process.
+ * What to spawn for a program: it gets a session and process group of its own, so that it has no terminal to ask on and can be ended as a
+ * whole, and the environment that its kind needs. It outlives this process.
  */
 export function commandOf({ need, file, args, cwd, ours = process.env, set, hold }: ChildCall) {
   const options = { ...(cwd !== undefined && { cwd }), env: childEnvironment(need, ours, set), detached: true }

@@ -11,14 +11,15 @@ const CHUNK = 64 * 1024
 const HUGE = 256 * 1024 ** 2
 
 /**
- * Reads a file that somebody else may have put there, up to `most` bytes. What is no file (a pipe, a device, a socket, a link to nowhere) is
- * not opened, and no read waits for more or goes on without end, as some of the system's own files would. Throws what the system says.
+ * Reads a file that somebody else may have put there, up to `most` bytes. It opens nothing that is no file (a pipe, a device, a socket, a
+ * link to nowhere), and no read waits for more or goes on without end, as with some of the system's own files. Throws what the system
+ * says.
  */
 export function readPlainFile(path: string, most: number): PlainFile {
   const entry = look(path)
   if ('is' in entry) return entry
   if (entry.size > most) return { is: 'large', size: entry.size }
-  // It may have been exchanged since; so nothing is waited for, and what was opened is looked at again.
+  // It may have been exchanged since, so open it without waiting, and look again at what was opened.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   try {
     const opened = fstatSync(file)
@@ -30,7 +31,10 @@ export function readPlainFile(path: string, most: number): PlainFile {
   }
 }
 
-/** What stands in a file that somebody else may have put there; null where there is none, or no file, or a huge one. Throws as `readPlainFile`. */
+/**
+ * The content of a file that somebody else may have put there; null where there is none, no file, or a huge one. Throws as
+ * `readPlainFile`.
+ */
 export function plainBytes(path: string): Buffer | null {
   const read = readPlainFile(path, HUGE)
   return read.is === 'file' ? read.bytes : null
@@ -54,7 +58,7 @@ function look(path: string): Stats | Exclude<PlainFile, { is: 'file' }> {
   }
 }
 
-/** What something is that is no file, in words. */
+/** The kind of a thing that is no file, in words. */
 export function kindOf(entry: Stats | Dirent): string {
   if (entry.isDirectory()) return 'a folder'
   if (entry.isFIFO()) return 'a named pipe'

@@ -3,17 +3,20 @@ import { join } from 'node:path'
 import { kindOf } from './plain-file.ts'
 
 /*
- * Git opens the files of its folder, and those that say what it passes over, whatever they are: at a named pipe or a device in the place of one it would wait
- * for what never comes. So it is not run where one is.
+ * Git opens the files of its folder, and its ignore and attribute files, whatever they are. At a named pipe or a device in place of one
+ * it would wait for ever. So git is not run where there is one.
  */
 
-/** The folders of a git folder whose files each command may open. Objects are too many to be looked at; there a time limit must do. */
+/** The folders of a git folder whose files any command may open. Objects are too many to look at; there a time limit must do. */
 const FOLDERS = ['', 'info', 'objects/info']
 const TREES = ['refs', 'logs']
 /** What git reads at the top of a checkout. */
 const AT_TOP = ['.gitattributes', '.gitignore', '.gitmodules']
 
-/** Says which file of a git folder would have git wait for ever; null when none would. `except`: names that are put right before git works there. */
+/**
+ * Says which file of a git folder would make git wait for ever; null when none would. `except`: names that are repaired before git works
+ * there.
+ */
 export function waitingIn(gitDir: string, except: string[] = []): string | null {
   return waitingAmong(
     [...FOLDERS, ...TREES]
@@ -51,7 +54,7 @@ function statOf(path: string): Stats | null {
   }
 }
 
-/** A socket is none: git cannot open it, and its own daemon has one there. */
+/** A socket does not count: git cannot open it, and its own daemon has one there. */
 const isEndless = (entry: Dirent | Stats) => entry.isFIFO() || entry.isCharacterDevice() || entry.isBlockDevice()
 
 /** What a folder holds, with `deep` in its folders too, that is neither file nor folder. Not by `recursive` of Node, which takes ten times as long for a thousand refs. */

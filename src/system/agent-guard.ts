@@ -19,12 +19,12 @@ export interface GuardHolder {
 }
 
 export interface AgentGuard {
-  /** The last holder died without letting go, so what belongs to no run (a hook between tasks) may still live. */
+  /** The last holder died without releasing the guard, so a process that belongs to no run (a hook between tasks) may still live. */
   readonly foundDead: boolean
-  /** Says that this is dealt with; until then it is passed on to the next holder. */
+  /** Says that leftovers are dealt with; until then the next holder learns of them too. */
   cleared(): void
   release(): void
-  /** Whether what is held is still what others would find; false once its file was removed or replaced. */
+  /** Whether others would still find the lock that we hold; false once its file was removed or replaced. */
   holds(): boolean
 }
 
@@ -44,7 +44,7 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   removeLeftovers(holderPath(home, agentId))
   const foundDead = existsSync(holderPath(home, agentId))
   let mark = foundDead
-  // Read only while the lock is held, so never after another boot.
+  // It is read only while the lock is held, so never after another boot.
   replaceFile(holderPath(home, agentId), JSON.stringify(holder), 'kill or none')
   const own = statSync(guardPath(home, agentId))
   const holds = () => {
@@ -57,7 +57,7 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
       mark = false
     },
     release() {
-      // Where the guard was replaced, another has written itself down.
+      // If the guard was replaced, another runner has recorded itself.
       if (!mark && holds()) rmSync(holderPath(home, agentId), { force: true })
       lock.release()
     },

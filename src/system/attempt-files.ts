@@ -20,7 +20,7 @@ export const ATTEMPT_FILES = {
 export interface StartedRecord {
   version: 1
   supervisor: ProcessIdentity
-  /** Null while the agent is being started: from then on this attempt is never started again. */
+  /** Null while the agent is being started. From this record on, the attempt is never started again. */
   agent: ProcessIdentity | null
   startedAt: string
   /** Milliseconds since boot. */
@@ -59,7 +59,10 @@ export function readAttemptFile(folder: string, name: 'spec' | 'started' | 'exit
   })
 }
 
-/** What a reader of those files answers, for who only looks or lets go: null with the problem when they are damaged or newer than this program. */
+/**
+ * The result of reading those files, for callers that only look or let go: null with the problem when the files are damaged or newer than
+ * this program.
+ */
 export function unlessDamaged<T>(read: () => T): { value: T | null; problem: string | null } {
   try {
     return { value: read(), problem: null }
@@ -71,7 +74,7 @@ export function unlessDamaged<T>(read: () => T): { value: T | null; problem: str
 
 const VERSION = 1
 
-/** The document in a file; null when it is none, or no file at all. */
+/** The document in a file; null when it holds none, or is no file at all. */
 function parsed(path: string): Document | null {
   try {
     const document = readJson(readFileSync(path, 'utf8'))
@@ -88,7 +91,10 @@ const isText = (value: unknown) => typeof value === 'string'
 const isNumber = (value: unknown) => typeof value === 'number'
 const isProcess = (value: unknown) => isDocument(value) && isText(value.bootId) && isNumber(value.pid) && isText(value.start)
 
-/** What of each file is relied on. By hand: a supervisor starts without the library that would say it, and a start reads them every millisecond. */
+/**
+ * The fields of each file that we rely on. They are checked by hand: a supervisor starts without the schema library, and a start reads
+ * the files every millisecond.
+ */
 const SHAPES: Record<'spec' | 'started' | 'exit', (document: Document) => boolean> = {
   spec: ({ runId, command, cwd, promptFile, deadlineMs, silentAfterMs, resultGraceMs, killGraceMs }) =>
     [runId, cwd, promptFile].every(isText) &&

@@ -7,13 +7,13 @@ import { anchored, waitOf } from '../core/wait.ts'
 import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
 
 const LARGEST = 64 * 1024
-/** More tasks are not remembered by name; that there are several is what counts. */
+/** How many tasks are remembered by name. More are not needed: it matters only that there are several. */
 const TASKS = 20
 const SAID = 500
-/** After a day without another one, they say nothing of what is now. */
+/** After a day without another one, old ends say nothing about the present. */
 const FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
 
-/** Made when there is a file to read, which is seldom. */
+/** The schema is made when there is a file to read, which is seldom. */
 const note = () =>
   z.object({
     version: z.literal(1),
@@ -26,7 +26,7 @@ const note = () =>
     noted: z.object({ at: z.number(), boot: z.string(), uptime: z.number() }),
   })
 
-/** The outage that an agent met, as a file of the state folder, so that it outlives its runner. A file that is broken is as good as none. */
+/** The outage that an agent has met, as a file of the state folder, so that it outlives its runner. A broken file counts as none. */
 export function openBreaker({ home, agentId, clock }: { home: string; agentId: string; clock: Clock }): Breaker {
   const folder = join(home, 'outages')
   const path = join(folder, `${agentId}.json`)
@@ -35,7 +35,7 @@ export function openBreaker({ home, agentId, clock }: { home: string; agentId: s
   function current(): Outage | null {
     const text = readNote(path)
     if (text === null) return null
-    // What was noted before a reboot is measured by the wall clock once.
+    // A wait that was noted before a reboot is measured by the wall clock once.
     if (known?.text !== text) known = { text, outage: parsed(text, clock) }
     return known.outage
   }

@@ -39,7 +39,7 @@ export interface BuiltInCall {
   graceMs: number
 }
 
-/** Timers count no further. */
+/** The longest time that a timer can count. */
 const LONGEST_MS = 2 ** 31 - 1
 
 /**

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../core/ports.ts'
 import { bootId } from './process-table.ts'
 
-/** A timer stands still while the machine is asleep, so a long wait looks at the time so often, in milliseconds. */
+/** How often a long wait looks at the time, in milliseconds, because a timer stands still while the machine is asleep. */
 const PIECE_MS = 5_000
 
 /** The machine's clock. `uptime` counts from boot, suspend included, and does not follow jumps of the wall clock; waits are over by it. */

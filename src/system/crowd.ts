@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { runNow } from '../children/run-now.ts'
 
-/** More agents than this at once are mostly left over, or more than a machine carries. */
+/** More agents than this at once are mostly leftovers, or too many for the machine. */
 const MANY = 10
 
 /** Linux keeps this many characters of a program's name. */
 const NAME_LENGTH = 15
 
-/** What is to be said of the agents that run on this machine, of whomever they are; null when they are not many. */
+/** A warning about the agents that run on this machine, whoever started them; null when they are not many. */
 export function crowd(command: string, count = (name: string) => countNamed(name)): string | null {
   const name = basename(command)
   const agents = count(name)

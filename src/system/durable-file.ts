@@ -2,10 +2,10 @@ import { closeSync, fsync, fsyncSync, mkdirSync, openSync, readdirSync, renameSy
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Replaces a file so that a kill or a crash at any moment leaves the old or the new text, never a part: a temporary file
- * beside it, fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then. `survives`: where what is
- * new means nothing after the next boot, `kill` is enough; a power cut then leaves the old file or the new one (`or none`: perhaps one that is
- * empty, for what is not even read then).
+ * Replaces a file so that a kill or a crash at any moment leaves the old or the new text, never a part: a temporary file beside it,
+ * fsync, rename, fsync of the folder. Mode 0600. Throws what the disk says; the old file is whole then. `survives`: `kill` is enough for
+ * a content that means nothing after the next boot; a power cut then leaves the old file or the new one (`or none`: perhaps an empty one,
+ * for files that are not even read then).
  */
 export function replaceFile(path: string, text: string, survives: 'power cut' | 'kill' | 'kill or none' = 'power cut'): void {
   const temporary = temporaryName(path)
@@ -57,9 +57,9 @@ export function removeLeftoversBelow(folder: string): void {
     if (LEFTOVER.test(basename(name))) rmSync(join(folder, name), { force: true })
 }
 
-/** A name beside a file for what is not yet to be found under its own. What stays of it after a kill is a leftover. */
+/** A name beside a file, for content that must not be found under the file's own name yet. After a kill it is a leftover. */
 export function temporaryName(path: string): string {
-  // Not by node:crypto: to load it takes a supervisor longer than all the rest.
+  // Without node:crypto, because loading it takes a supervisor longer than everything else.
   const random = Math.floor(Math.random() * 2 ** 32)
   return join(dirname(path), `.${basename(path)}.${process.pid}.${random.toString(16).padStart(8, '0')}.tmp`)
 }
@@ -73,10 +73,10 @@ export function privateFolder(path: string): string {
   return path
 }
 
-/** Has a folder brought to the disk beside other work. */
+/** Brings a folder to the disk while other work goes on. */
 export class SyncBeside {
   readonly #path: string
-  /** The file descriptor of the one that is under way. */
+  /** The file descriptor of the fsync that is under way. */
   #open: number | null = null
 
   constructor(path: string) {
@@ -88,12 +88,12 @@ export class SyncBeside {
     this.#open = folder
     fsync(folder, error => {
       closeSync(folder)
-      // One that failed is made up for by the next `finish`, which says why.
+      // The next `finish` repeats a failed fsync, and says why it failed.
       if (!error && this.#open === folder) this.#open = null
     })
   }
 
-  /** Returns when what was begun is on the disk. Throws what the disk says. */
+  /** Returns when the folder is on the disk. Throws what the disk says. */
   finish(): void {
     if (this.#open === null) return
     syncFolder(this.#path)

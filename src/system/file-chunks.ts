@@ -3,9 +3,9 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 const CHUNK = 256 * 1024
 
 /**
- * Hands over what stands in a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call, and about `most`
- * bytes in all. Returns the offset behind the last byte read; what is not there, or no regular file, has none. What is written meanwhile is left for
- * the next call: a writer that is faster than its reader would keep it here for ever.
+ * Hands over the content of a file from `offset` on, in pieces of at most 256 KiB that are valid only during the call, and about `most`
+ * bytes in all. Returns the offset behind the last byte read. A missing or irregular file has no content. Bytes that are written
+ * meanwhile are left for the next call: a writer that is faster than its reader would keep it here for ever.
  */
 export function readChunks(path: string, offset: number, onChunk: (chunk: Buffer) => void, most = Number.POSITIVE_INFINITY): number {
   const size = fileSize(path)

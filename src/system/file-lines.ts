@@ -11,7 +11,7 @@ export class FileLines {
   #length = 0
   #watcher: FSWatcher | null = null
   #wake: (() => void) | null = null
-  /** Something changed since the last read; kept so that a change just before a wait is not slept through. */
+  /** Whether something changed since the last read, so that no wait sleeps through a change just before it. */
   #changed = false
 
   /** `folder` is watched for changes, of this file and of those beside it. */
@@ -21,7 +21,7 @@ export class FileLines {
   }
 
   /**
-   * Hands over every complete line that has been written since the last call, or about `most` bytes of them. Answers how many bytes it
+   * Hands over every complete line that has been written since the last call, or about `most` bytes of them. Returns how many bytes it
    * has read.
    */
   read(onLine: (line: string) => void, most?: number): number {
@@ -31,7 +31,7 @@ export class FileLines {
     return this.#offset - before
   }
 
-  /** Hands over what stands after the last newline, if anything: the file will not grow any more. */
+  /** Hands over the text after the last newline, if any: the file will not grow any more. */
   rest(onLine: (line: string) => void): void {
     const line = this.#take()
     if (line) onLine(line)
@@ -45,7 +45,7 @@ export class FileLines {
           this.#changed = true
           this.#wake?.()
         }).on('error', () => {})
-        // What changed between the last read and now has told nobody: it is looked at again.
+        // A change between the last read and now has told nobody, so look again.
         return Promise.resolve()
       }
     } catch {
@@ -93,7 +93,7 @@ export class FileLines {
   }
 
   #keep(part: Buffer): void {
-    // A longer line is handed over cut: an agent that floods its output must not fill our memory.
+    // A longer line is cut: an agent that floods its output must not fill our memory.
     const room = LIMITS.agentLine.most - this.#length
     if (part.length === 0 || room <= 0) return
     // A copy: the chunk is used again.

@@ -6,13 +6,13 @@ import { readLockFile } from './lock-file.ts'
 /** Which runs nobody may delete, as far as the lock files tell. */
 export interface HeldRuns {
   ids: Set<string>
-  /** A lock file that cannot be read: it may mean any run. Null when all can be read. */
+  /** A lock file that cannot be read, so that it may name any run. Null when all can be read. */
   unclear: string | null
-  /** A lock file that was put away names no run: it may mean any that has not ended. */
+  /** Whether a lock file that was put away names no run: it may be about any run that has not ended. */
   unended: boolean
 }
 
-/** A run id, wherever it stands: prefix and UUIDv7, as TypeIDs are. */
+/** A run id anywhere in a text: prefix and UUIDv7, as in all TypeIDs. */
 const RUN_ID = /run_[0-9a-z]{26}/g
 const LONGEST = 1024 * 1024
 
@@ -42,7 +42,7 @@ function inUse(path: string, held: HeldRuns): void {
   }
 }
 
-/** Nobody goes on with it, but a person may want to know what it was about: even broken, it may name its run. */
+/** Nobody goes on with such a file, but a person may want to know what it was about. Even a broken one may name its run. */
 function putAway(path: string, held: HeldRuns): void {
   const found = lstatSync(path, { throwIfNoEntry: false })?.isFile() ? (lastBytes(path, LONGEST).match(RUN_ID) ?? []) : []
   for (const id of found) held.ids.add(id)

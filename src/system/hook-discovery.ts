@@ -11,7 +11,7 @@ export interface HookPlaces {
   /** The state folder; its `hooks/` is the user's. */
   home: string
   self: string[]
-  /** Why a hook must not be run, whatever it is: its repository is not trusted. Asked again at each call. */
+  /** Why no hook may be run: its repository is not trusted. It is asked again at each call. */
   refuses?: (hook: { origin: FoundHook['origin']; path: string }) => string | null
 }
 
@@ -24,7 +24,7 @@ export interface FoundHook {
   command: string[] | null
   /** How it is run, in words. */
   runs: string
-  /** Why it cannot be run; null when it can. A hook that somebody wrote is never passed over in silence. */
+  /** Why it cannot be run; null when it can. A hook that somebody wrote is never skipped in silence. */
   problem: string | null
   /** Hooks of the same name that this one hides. */
   hides: string[]
@@ -85,7 +85,7 @@ function waysToRun(path: string, suffix: string, self: string[]): Pick<FoundHook
   const executable = isExecutable(path)
   const script = ['.js', '.mjs', '.ts'].includes(suffix)
   const asksForNode = shebang !== null && /^\/usr\/bin\/env\s+node$/.test(shebang)
-  // The machine may have no Node or an old one, so "just node" means the one that this program runs on.
+  // The machine may have no Node or an old one, so plain `node` means the one that this program runs on.
   if (script ? shebang === null || asksForNode : asksForNode && executable)
     return { command: [...runtime(self), path], runs: "by the runner's own Node.js", problem: null }
   if (executable && shebang !== null) return { command: [path], runs: 'directly', problem: missingOf(shebang.split(/\s+/)) }
@@ -114,7 +114,7 @@ function shebangOf(path: string): string | null {
   }
 }
 
-/** What keeps an interpreter from being started: it, or what `env` shall start, is not there. */
+/** Why an interpreter cannot be started: it, or the program that `env` is to start, is not there. */
 function missingOf([first = '', ...rest]: string[]): string | null {
   const asked = basename(first) === 'env' ? rest.find(word => !word.startsWith('-') && !word.includes('=')) : undefined
   const missing = [first, asked].find(program => program && !canStart(program))

@@ -5,7 +5,7 @@ import { callGroup, endedGroup, removeEmptyGroup, removeGroup } from '../childre
 import { signalGroup, startChild } from '../children/start.ts'
 import { CALL_TAG, endTagged } from './processes.ts'
 
-/** How often output size and deadline are looked at. An exit is noticed at once. */
+/** How often output size and deadline are checked. An exit is noticed at once. */
 const LOOK_MS = 50
 /** How long a killed process may take to go before we stop waiting for it (stuck in the kernel, or of another user). */
 const STUCK_MS = 5_000
@@ -17,7 +17,7 @@ export interface HookCall {
   cwd: string
   /** The group of its run; null for a hook of no run. */
   group: string | null
-  /** What of its environment says where and for what it is called. */
+  /** The part of its environment that says where and for what it is called. */
   set: Entries
   /** All of stdin. */
   input: string
@@ -37,7 +37,7 @@ export interface HookExit {
   ended: 'timeout' | 'flood' | 'aborted' | null
   /** Why it could not be started; null when it was. */
   startError: NodeJS.ErrnoException | null
-  /** It, or something it started, did not go, not even by KILL. */
+  /** The hook, or something that it started, did not end, not even by KILL. */
   stuck: boolean
 }
 
@@ -53,9 +53,9 @@ export async function runHookProcess(call: HookCall, signal: AbortSignal): Promi
     if (started instanceof Error) return { code: null, signal: null, ended: null, startError: started, stuck: false }
     const exit = await watch(started, call, output, signal)
     if (exit.startError) return exit
-    // Not only after a kill: what a hook forked must not work on, hold files or fill the log once its turn is over.
+    // Do this not only after a kill: processes that a hook forked must not work on, hold files or fill the log once it has ended.
     signalGroup(started, 'SIGKILL')
-    // Its group has held whatever it started; without one, or with a member left, all processes are looked through.
+    // The hook's group has held whatever it started. Without a group, or with a member left, look through all processes.
     if (!endedGroup(groupsOf(call))) await endLeft(call, exit)
     if (call.group !== null) removeEmptyGroup([call.group])
     if (fstatSync(output).size > call.logBytes) ftruncateSync(output, call.logBytes)

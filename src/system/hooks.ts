@@ -17,7 +17,7 @@ export interface HookOptions extends HookPlaces {
   killGraceMs: number
   /** Our own hook of a name, which counts where nobody wrote one. */
   builtIn(name: HookName): Promise<BuiltInHook>
-  /** Settings that hooks read from their environment; they go before what stands in ours. */
+  /** Settings that hooks read from their environment; they override those in ours. */
   env?: Record<string, string>
 }
 
@@ -29,9 +29,9 @@ const MESSAGE_LINES = 20
 const MESSAGE_BYTES = 4096
 
 /**
- * The hooks of a repository and a user, looked up anew at each call, so that they can be changed while the runner works.
- * Throws USAGE when the folder of --hooks-dir is not there. `run` throws nothing but ABORTED, and SYSTEM_SHORT where the
- * system has no room for it: all else that keeps a hook from running makes it fail, with the reason as its message. `logFile` is replaced and holds one call.
+ * The hooks of a repository and a user, looked up anew at each call, so that they can be changed while the runner works. Throws USAGE
+ * when the folder of --hooks-dir is not there. `run` throws only ABORTED, and SYSTEM_SHORT where the system has no room for it; any other
+ * reason why a hook cannot run makes it fail, with the reason as its message. `logFile` is replaced and holds one call.
  */
 export function openHooks(options: HookOptions): Hooks {
   findHook('pre_task', options)
@@ -117,7 +117,7 @@ let calls = 0
 /** Unique for each call on this machine. Not by node:crypto: to load it takes longer than a hook. */
 const callId = () => `${process.pid}-${Date.now().toString(36)}-${Math.floor(Math.random() * 2 ** 32).toString(36)}-${++calls}`
 
-/** The document as it stands on the wire: snake_case throughout. */
+/** The document as hooks read it: snake_case throughout. */
 function toWire({ task, ...document }: HookDocument): HookWire {
   const { result } = document
   const flat = {
@@ -134,7 +134,7 @@ function toWire({ task, ...document }: HookDocument): HookWire {
   return { ...document, ...flat, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
 }
 
-/** What to tell people: what it said last, headed by how it ended where that is not plain. */
+/** The message for people: the hook's last words, with how it ended before them where that is not clear. */
 function words(exit: HookExit, hook: FoundHook, timeoutMs: number, said: string): string {
   const how =
     exit.startError !== null
@@ -158,11 +158,14 @@ function startWords(error: NodeJS.ErrnoException): string {
   return error.message
 }
 
-/** A hook may print what it was called with, or a tool of its own a password. While it runs its log is as it prints. */
+/**
+ * Takes secrets out of a hook's log: the hook may print what it was called with, or a tool of its own may print a password. While the
+ * hook runs, its log is as it prints it.
+ */
 function redactLog(logFile: string): void {
   const text = readFileSync(logFile, 'utf8')
   const clean = redact(text)
-  // A new file: what the hook left behind may still write to the old one.
+  // Write a new file, since processes that the hook left behind may still write to the old one.
   if (clean !== text) replaceFile(logFile, clean)
 }
 
@@ -173,7 +176,7 @@ function lastLines(logFile: string): string {
     const bytes = Buffer.alloc(MESSAGE_BYTES)
     const text = bytes.toString('utf8', 0, readSync(file, bytes, 0, MESSAGE_BYTES, from))
     const lines = stripVTControlCharacters(text).split(/[\r\n]+/)
-    // The first line is a part of one when the text was cut before it.
+    // The first line is only a part when the text was cut before it.
     if (from > 0 && lines.length > 1) lines.shift()
     const printable = lines.map(line => line.replace(/\p{Cc}/gu, ' ').trimEnd()).filter(line => line.trim() !== '')
     return printable.slice(-MESSAGE_LINES).join('\n')

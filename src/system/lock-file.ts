@@ -25,14 +25,14 @@ export function openJournal(home: string, agentId: string): Journal {
         if (record.agent.id !== agentId) throw new RunnerError('LOCK_FILE_UNREADABLE', `it belongs to the agent ${record.agent.id}`)
         return { record, setAside: null }
       } catch (error) {
-        // Only a file that was read and understood to be bad goes out of the way; a disk that fails now may be well again later.
+        // Move only a file that was read and is known to be bad; a disk that fails now may work again later.
         if (!(error instanceof RunnerError)) throw cannotRead(path, error as Error)
         return { record: null, setAside: setAside(path, error) }
       }
     },
     save(record, durable = 'before') {
       const text = `${JSON.stringify(encodeLockFile(record), null, 2)}\n`
-      // The one before must not be lost together with this one.
+      // The record before must not be lost together with this one.
       folder.finish()
       replaceFile(path, text, durable === 'before' ? 'power cut' : 'kill')
       if (durable === 'beside') folder.begin()
@@ -59,7 +59,7 @@ function sharedWith(home: string, agentId: string, runId: string): RunRecord | n
 /** The run that a lock file tells of. Throws LOCK_FILE_UNREADABLE with the reason; never changes the file. */
 export function readLockFile(path: string): RunRecord {
   const entry = lstatSync(path)
-  // A link may point at anything, and a file that others can write may tell us to touch anything.
+  // A link may point anywhere, and a file that others can write may make us touch anything.
   if (!entry.isFile()) throw new RunnerError('LOCK_FILE_UNREADABLE', 'it is not a regular file')
   if (process.getuid && entry.uid !== process.getuid() && process.getuid() !== 0)
     throw new RunnerError('LOCK_FILE_UNREADABLE', 'it belongs to another user')
@@ -73,8 +73,8 @@ function cannotRead(path: string, error: Error): RunnerError {
 }
 
 /**
- * Moves an agent's lock file to `locks/released/`, whatever is in it, and answers where it is now. Durable: after a power cut it is in one
- * place or the other. Only for who holds the agent's guard.
+ * Moves an agent's lock file to `locks/released/`, whatever is in it, and returns where it is now. Durable: after a power cut it is in
+ * one place or the other. Only for callers that hold the agent's guard.
  */
 export function releaseLockFile(home: string, agentId: string): string {
   const path = lockFilePath(home, agentId)

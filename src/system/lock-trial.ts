@@ -40,7 +40,7 @@ export function tryLocks(folder: string, self: string[]): LockTrial {
   }
 }
 
-/** The second process: answers with which code it is to exit. Throws STATE_UNUSABLE where the disk cannot lock. */
+/** The second process: returns the code with which it is to exit. Throws STATE_UNUSABLE where the disk cannot lock. */
 export function trySecond(path: string): number {
   const lock = takeLock(path, 0)
   lock?.release()

@@ -5,14 +5,14 @@ import { privateFolder, temporaryName } from './durable-file.ts'
 const NAME = /^[0-9a-f]{32}$/
 
 /**
- * The name under which a control plane knows this state folder, made at random when it is asked for first: two machines whose runners bear
- * the same agent id have different ones, and a restart has the same. Any number of processes may ask at once.
+ * The name under which a control plane knows this state folder. It is made at random when it is first needed: two machines whose runners
+ * have the same agent id have different names, and a restart has the same. Any number of processes may ask at once.
  */
 export function machineName(home: string): string {
   const path = join(privateFolder(home), 'machine')
   const known = read(path)
   if (known !== null && NAME.test(known)) return known
-  // One that is no name is of no use to anybody.
+  // A file that holds no name is of no use to anybody.
   if (known !== null) rmSync(path, { force: true })
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   const name = Buffer.from(bytes).toString('hex')

@@ -4,12 +4,12 @@ import { basename, join } from 'node:path'
 import { readJson } from '../core/json.ts'
 import { heldRuns } from './held-runs.ts'
 
-/** From this size on the file of metrics begins anew; the one before it is kept beside it. */
+/** At this size the file of metrics begins anew; the old one is kept beside it. */
 const METRICS_BYTES = 8 * 1024 ** 2
 
 /**
- * Deletes what lies in the state folder beside the runs and is old: lock files that `unlock` moved away, once they and the worktree that
- * they name are gone for long, and metrics. Losing a race against another process that does the same is no fault.
+ * Deletes old files of the state folder that belong to no run: metrics, and lock files that `unlock` moved away, once they are old and
+ * the worktree that they name is gone. Losing a race against another process that does the same is no fault.
  */
 export function pruneOldFiles(home: string, olderThanMs: number, now: number): void {
   const isOld = (path: string) => {
@@ -23,7 +23,7 @@ export function pruneOldFiles(home: string, olderThanMs: number, now: number): v
   }
   const [metrics, before] = [join(home, 'metrics.jsonl'), join(home, 'metrics.1.jsonl')]
   for (const path of [metrics, before]) if (isOld(path)) rmSync(path, { force: true })
-  // Renamed, not rewritten: a hook that has it open just now appends its line all the same.
+  // Rename it instead of rewriting it: a hook that has it open just now can still append its line.
   if ((lstatSync(metrics, { throwIfNoEntry: false })?.size ?? 0) > METRICS_BYTES) renameSync(metrics, before)
 }
 
@@ -33,15 +33,15 @@ function namesWork(path: string): boolean {
     const { worktree_path: worktree } = readJson(readFileSync(path, 'utf8'))
     return typeof worktree === 'string' && existsSync(worktree)
   } catch {
-    // What it was about is for a person to find out.
+    // A person has to find out what it was about.
     return true
   }
 }
 
-/** Where a clone is made, and where it goes before it is deleted: never anybody's work. */
+/** The names that a clone has while it is made, and before it is deleted. They never hold anybody's work. */
 const HALF_CLONE = /^\.(?:making|going)-(run_[0-9a-z]{26})$/
 
-/** Deletes what kills have left of clones that were made or deleted, of runs that no lock file names any more. */
+/** Deletes what kills have left of clones that were being made or deleted, for runs that no lock file names any more. */
 export async function pruneHalfClones(home: string): Promise<void> {
   const folders = (path: string) =>
     existsSync(path)

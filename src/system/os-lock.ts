@@ -7,13 +7,13 @@ export interface OsLock {
   release(): void
 }
 
-/** Holds on to them: the collector would close, and so release, one whose taker forgot it. */
+/** Keeps references: the garbage collector would close, and so release, a lock that its owner has forgotten. */
 const held = new Set<DatabaseSync>()
 
 /**
- * Takes the lock that the file stands for, or answers null when another process holds it. It is an exclusive SQLite
- * transaction on a file that stays empty: portable, not inherited by children, and free at once after KILL.
- * `waitMs`: how long a short holder (somebody looking) is waited for. Throws STATE_UNUSABLE where the disk cannot lock.
+ * Takes the lock that the file stands for, or returns null when another process holds it. It is an exclusive SQLite transaction on a file
+ * that stays empty: portable, not inherited by children, and free at once after KILL. `waitMs`: how long to wait for a short holder
+ * (somebody who only looks). Throws STATE_UNUSABLE where the disk cannot lock.
  */
 export function takeLock(path: string, waitMs = 250): OsLock | null {
   let database: DatabaseSync
@@ -39,7 +39,7 @@ export function takeLock(path: string, waitMs = 250): OsLock | null {
   }
 }
 
-/** Whether some process holds the lock now. A look; it holds nothing up for longer than the look takes. */
+/** Whether some process holds the lock now. It delays nobody for longer than the look takes. */
 export function isLocked(path: string): boolean {
   if (!existsSync(path)) return false
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 })

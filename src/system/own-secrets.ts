@@ -12,9 +12,9 @@ interface Secrets {
 
 /**
  * Takes keys, tokens and passwords out of what the system shows of this process: every process of the same user can read the environment
- * that it was started with, and everybody its arguments, as long as it lives. For this program they stay where they were. On Linux they are
- * overwritten where they stand; where that is not allowed, or elsewhere, the program is started once more in the same process, without them. Where a
- * process cannot be replaced either (see `canHideSecrets`) they stay. Without a secret nothing is done.
+ * that it was started with, and everybody its arguments, as long as it lives. This program itself still finds them. On Linux they are
+ * overwritten in memory; where that is not allowed, or on other systems, the program is started once more in the same process, without
+ * them. Where a process cannot be replaced either (see `canHideSecrets`) they stay. Without a secret nothing is done.
  */
 export function hideOwnSecrets(): void {
   if (process.env[AT] !== undefined) {
@@ -27,7 +27,7 @@ export function hideOwnSecrets(): void {
   startAgain(secrets)
 }
 
-/** Overwrites the secrets in the memory that the system shows, and answers whether it shows none any more. */
+/** Overwrites the secrets in the memory that the system shows, and returns whether it shows none any more. */
 function overwrite(secrets: Secrets): boolean {
   if (process.platform !== 'linux') return false
   let memory: number | null = null
@@ -60,7 +60,7 @@ interface Entry {
   bytes: Buffer
 }
 
-/** What stands between the NULs of a piece of this process's memory. */
+/** The texts between the NULs in a piece of this process's memory. */
 function entriesAt(memory: number, start: number, end: number): Entry[] {
   const all = Buffer.alloc(end - start)
   if (readSync(memory, all, 0, all.length, start) < all.length) throw new Error('the memory could not be read')
@@ -83,9 +83,9 @@ function nameOf({ bytes }: Entry): string {
   return text.slice(0, text.indexOf('='))
 }
 
-/** Where the second start finds what the first one took out: a file descriptor. */
+/** The file descriptor on which the second start finds what the first one took out. */
 const AT = 'AGENT_RUNNER_SECRETS_AT'
-/** What the shell in between holds for a moment. */
+/** The variable that the shell in between holds for a moment. */
 const HELD = 'AGENT_RUNNER_SECRETS'
 
 /**
@@ -99,7 +99,7 @@ unset ${HELD}
 export ${AT}=9
 exec "$@"`
 
-/** Only returns by throwing, and then the secrets are still where they were. */
+/** Returns only by throwing, and then the secrets are still where they were. */
 function startAgain(secrets: Secrets): void {
   const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in secrets.env)))
   const args = process.argv.slice(2).map((arg, n) => (n in secrets.args ? MASK : arg))

@@ -12,7 +12,7 @@ const BEGINNING = 'Authorization: Bearer '
  */
 export const ownersKeyFile = (home: string, address: string) => join(home, 'servers', address)
 
-/** Keeps the key for the owner's own programs, and answers the file. Throws what the disk says. */
+/** Keeps the key for the owner's own programs, and returns the file. Throws what the disk says. */
 export function keepOwnersKey(home: string, address: string, key: string): string {
   privateFolder(join(home, 'servers'))
   const file = ownersKeyFile(home, address)

@@ -7,16 +7,16 @@ import { privateFolder, removeFile, replaceFile } from './durable-file.ts'
 
 /** How often a task is given back before it is parked instead. */
 const GIVE_BACKS = 3
-/** After a day without one, what made an agent give a task back has most likely changed. */
+/** After a day without a give-back, its reason has most likely changed. */
 const FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
 const LARGEST = 256 * 1024
 
-/** Made when there is a file to read, which is seldom. */
+/** The schema is made when there is a file to read, which is seldom. */
 const given = () => z.object({ version: z.literal(1), tasks: z.record(z.string(), z.array(z.iso.datetime())) })
 
 /**
- * What an agent gave back, as a file of the state folder, so that neither a restart nor a loop around `--single-task` hands a task that cannot
- * be done round for ever. `tracker` keeps the tasks of two trackers apart. A file that is broken is as good as none.
+ * The tasks that an agent gave back, as a file of the state folder, so that neither a restart nor a loop around `--single-task` takes an
+ * impossible task for ever. `tracker` keeps the tasks of two trackers apart. A broken file counts as none.
  */
 export function openPatience(options: { home: string; agentId: string; tracker: string; now: () => number }): Patience {
   const { home, agentId, tracker, now } = options

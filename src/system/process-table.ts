@@ -19,7 +19,7 @@ export function bootId(): string {
 }
 let known: string | undefined
 
-/** What a program of the system prints, untranslated. Throws when it fails. */
+/** The untranslated output of a program of the system. Throws when the program fails. */
 function printedBy(file: string, args: string[]): string {
   const { status, stdout, error } = runNow({ need: 'probe', file, args, set: { LC_ALL: 'C' } })
   if (status !== 0) throw error ?? new Error(`${file} ended with ${status}`)
@@ -48,17 +48,17 @@ export function processRows(): ProcessRow[] {
   return rows
 }
 
-/** Only names of ours are looked for, so only they are remembered. */
+/** Only our own names are looked for, so only they are remembered. */
 const OUR_NAMES = 'AGENT_RUNNER_'
-/** A process that is younger may still be about to replace its program, and with it its environment. In seconds. */
+/** A process younger than this may still be about to replace its program, and with it its environment. In seconds. */
 const SETTLED = 2
 const settled = new Map<string, string>()
 const settledGroups = new Map<string, string[]>()
 
 /**
- * Whether the process was started with `entry` (NAME=value, a name of ours) in its environment. Processes of other users cannot be
- * read and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed.
- * `now`: seconds since boot, for who asks of many.
+ * Whether the process was started with `entry` (NAME=value, a name of ours) in its environment. Processes of other users cannot be read
+ * and answer false. Elsewhere than on Linux `ps -E` is read, which shows less: there a process that changed its title is missed. `now`:
+ * seconds since boot, for callers that ask about many processes.
  */
 export function startedWith(row: ProcessRow, entry: string, now = uptime()): boolean {
   return oursOf(row, now).includes(`\0${entry}\0`)
@@ -70,7 +70,10 @@ export function startedAs(row: ProcessRow, name: string, now: number): string | 
   return after === undefined ? null : after.slice(0, after.indexOf('\0'))
 }
 
-/** The names of our groups that a process is in (see `groups.ts`). Told of those of other users too, and of those that dropped their environment. */
+/**
+ * The names of our groups that a process is in (see `groups.ts`), also for processes of other users and for those that dropped their
+ * environment.
+ */
 export function groupsOf({ pid, start }: ProcessRow, now = uptime()): string[] {
   if (process.platform !== 'linux') return []
   const key = `${pid}:${start}`
@@ -89,7 +92,7 @@ export function groupsOf({ pid, start }: ProcessRow, now = uptime()): string[] {
   return groups
 }
 
-/** What of its environment has a name of ours, each between two zero bytes. */
+/** The entries of its environment that have one of our names, each between two zero bytes. */
 function oursOf({ pid, start }: ProcessRow, now: number): string {
   const key = `${pid}:${start}`
   const known = settled.get(key)
@@ -99,7 +102,7 @@ function oursOf({ pid, start }: ProcessRow, now: number): string {
     .split('\0')
     .filter(line => line.startsWith(OUR_NAMES))
     .join('\0')}\0`
-  // What shows no environment at all is replacing its program just now.
+  // A process that shows no environment at all is replacing its program just now.
   if (environment !== '' && Number(start) / 100 < now - SETTLED) {
     if (settled.size > 10_000) settled.clear()
     settled.set(key, ours)
@@ -123,7 +126,7 @@ const KERNEL_THREAD = 0x00200000
 
 function linuxRow(pid: number): ProcessRow | null {
   try {
-    // As UTF-8, which Node reads in one call into the system; what of a name is none does not matter here.
+    // Read it as UTF-8, for which Node needs one system call; invalid bytes in a name do not matter here.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may itself hold spaces and parentheses: count fields after the last one. proc(5).
     const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20)

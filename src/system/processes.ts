@@ -8,13 +8,13 @@ import { bootId, groupsOf, type ProcessRow, processRow, processRows, startedAs, 
 
 /** The environment name that marks every process of a run, with the run id as its value. */
 export const RUN_TAG = 'AGENT_RUNNER_RUN_ID'
-/** The one that says for which agent it works in the run: one agent after another may have a run under the same id. */
+/** The name that says for which agent it works in the run: one agent after another may have a run under the same id. */
 export const AGENT_TAG = 'AGENT_RUNNER_RUN_AGENT'
 
 /** The environment name that marks every process of one hook call. */
 export const CALL_TAG = 'AGENT_RUNNER_HOOK_ID'
 
-/** The value of that one for an agent of a state folder, by whatever path the folder is named. */
+/** The value of that entry for an agent of a state folder, whichever path names the folder. */
 export function agentTag(agentId: string, home: string): string {
   try {
     return agentMark(agentId, realpathSync.native(home))
@@ -51,13 +51,13 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
  * another agent.
  */
 export function taggedProcesses(name: string, value: string, agent?: string): ProcessRow[] {
-  // Before the rows are read: a process that has begun since is taken for younger, never for older.
+  // Read the clock before the rows, so that a process that has begun since is taken for younger, never for older.
   const now = uptime()
   const rows = processRows()
   const found = new Map<number, ProcessRow>()
   const isAnothers = (row: ProcessRow) => {
     const tag = agent === undefined ? null : startedAs(row, AGENT_TAG, now)
-    // The agent id alone is how an older program has marked its own.
+    // An older program has marked its processes with the agent id alone.
     return tag !== null && tag !== agent && !agent?.startsWith(`${tag}@`)
   }
   const isHeld = (group: string) =>
@@ -86,7 +86,7 @@ export async function endTagged(name: string, value: string, graceMs: number, ag
   const ended = new Set<string>()
   for (let waited = 0, round = 0, seen = false; ; round++) {
     const alive = taggedProcesses(name, value, agent)
-    // A process that is replacing its program shows no environment for a moment, so after a find one look is no proof.
+    // A process that is replacing its program shows no environment for a moment, so one look is no proof after something was found.
     if (alive.length === 0 && !seen) return ended.size
     seen = alive.length > 0
     const kill = waited >= graceMs

@@ -16,13 +16,13 @@ export interface PruneLimits {
 export interface Pruned {
   /** The ids of the runs that were deleted, the one that ended first at the head. */
   runs: string[]
-  /** Why nothing was deleted, or not all that should have been; null when all went well. */
+  /** Why nothing, or not everything, was deleted; null when all went well. */
   problem: string | null
 }
 
 const RUN_ID = /^run_[0-9a-z]{26}$/
 const TRASH = '.trash-'
-/** Its time of change is when somebody pruned last. */
+/** The time of its last change is the time of the last pruning. */
 const STAMP = '.pruned'
 const EVERY_MS = 3_600_000
 
@@ -30,7 +30,7 @@ const EVERY_MS = 3_600_000
 export async function pruneWhenDue(home: string, limits: PruneLimits, now = Date.now()): Promise<Pruned | null> {
   const stamp = join(home, 'runs', STAMP)
   const last = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs
-  // A stamp from the future is one of a wrong clock.
+  // A time in the future comes from a wrong clock.
   if (last !== undefined && last <= now && now - last < EVERY_MS) return null
   pruneOldFiles(home, limits.olderThanMs, now)
   const pruned = await pruneRuns(home, limits, now)
@@ -112,12 +112,12 @@ function isHeld(run: Stored, held: HeldRuns): boolean {
     const { kept } = readJson(run.result)
     return typeof kept === 'string' && lstatSync(kept, { throwIfNoEntry: false }) !== undefined
   } catch {
-    // Better a few files too many than the trace of work that is still somewhere.
+    // Better keep a few files too many than lose the trace of work that is still somewhere.
     return true
   }
 }
 
-/** First out of sight, as one step, so that nobody finds half a run. */
+/** Moves it out of sight first, in one step, so that nobody finds half a run. */
 async function remove(folder: string, id: string): Promise<void> {
   const trash = join(folder, `${TRASH}${id}-${process.pid}`)
   await rename(join(folder, id), trash)

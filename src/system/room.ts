@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { RunnerError } from '../core/errors.ts'
 
-/** What a runner with its hooks, git, supervisor and agent CLI needs at least: with less, one of them fails somewhere on the way. */
+/** The least that a runner with its hooks, git, supervisor and agent CLI needs: with less, one of them fails somewhere on the way. */
 const NEEDS = [
   { limit: 'Max open files', least: 64, noun: 'open files' },
   { limit: 'Max processes', least: 64, noun: 'processes and threads' },
 ]
 
 /**
- * Ends a start that has no room before anything is begun. Throws SYSTEM_SHORT. Known on Linux alone, where root has no limit of processes.
- * That others of the user take up the room is not known before it happens.
+ * Ends a start that has no room, before anything is begun. Throws SYSTEM_SHORT. The limits are known on Linux alone, where root has no
+ * limit of processes. It cannot foresee that other programs of the user take up the room.
  */
 export function requireRoom(limits = ownLimits(), isRoot = process.geteuid?.() === 0): void {
   for (const { limit, least, noun } of NEEDS) {

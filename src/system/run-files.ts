@@ -45,7 +45,7 @@ export function openRunFiles(home: string): RunFiles {
   }
 }
 
-/** Only whole lines count: the last one may be in the making. */
+/** Only whole lines count, since the last one may be incomplete. */
 function eventsFrom(path: string, offset: number, most: { events: number; bytes: number }): { events: StampedEvent[]; end: number } {
   const events: StampedEvent[] = []
   let end = offset
@@ -78,7 +78,7 @@ function eventsFrom(path: string, offset: number, most: { events: number; bytes:
   return { events, end }
 }
 
-/** So much of the file is read at once. Bytes. */
+/** How much of the file is read at once. Bytes. */
 const STEP = 256 * 1024
 
 function parsed(line: string): StampedEvent | null {
@@ -89,7 +89,7 @@ function parsed(line: string): StampedEvent | null {
   }
 }
 
-/** The events in a file, oldest first. A line that a kill cut is passed over; what is no file has none. */
+/** The events in a file, oldest first. Skips a line that a kill has cut; where there is no file, there are no events. */
 function readEvents(path: string): StampedEvent[] {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return []
   return readFileSync(path, 'utf8')

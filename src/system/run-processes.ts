@@ -1,19 +1,19 @@
 import { attemptFolder, readAttemptFile, unlessDamaged } from './attempt-files.ts'
 import { agentTag, isAlive, RUN_TAG, taggedProcesses } from './processes.ts'
 
-/** What lives of a run now, by pid. */
+/** The processes of a run that live now, by pid. */
 export interface RunProcesses {
   /** The last attempt's supervisor and agent; null when they do not live, or there is no attempt. */
   supervisor: number | null
   agent: number | null
-  /** All others that carry the run's tag, or descend from what does. */
+  /** All others that carry the run's tag, or descend from a process that does. */
   others: number[]
 }
 
 /** The processes of a run that live now; `attempt` is the number of its last one. With `agentId` not those of another agent. Only looks. */
 export function runProcesses(home: string, runId: string, attempt: number | null, agentId?: string): RunProcesses {
   const folder = attempt === null ? null : attemptFolder(home, runId, attempt)
-  // Who is to let go of a run whose files are damaged finds what lives of it by its tag.
+  // When the files of a run are damaged, its processes can still be found by their tag.
   const started = folder === null ? null : unlessDamaged(() => readAttemptFile(folder, 'started')).value
   const supervisor = started && isAlive(started.supervisor) ? started.supervisor.pid : null
   const agent = started?.agent && isAlive(started.agent) ? started.agent.pid : null

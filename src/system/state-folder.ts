@@ -10,7 +10,7 @@ export interface StateFolderLook {
   refusal: string | null
   /** Its folders that others can write to, with their modes. */
   loose: { path: string; mode: number }[]
-  /** The kind of file system, where locks are not to be trusted untried; null on an ordinary disk. */
+  /** The kind of file system, where locks must be tried before they are trusted; null on an ordinary disk. */
   foreign: string | null
 }
 
@@ -32,9 +32,9 @@ const FOREIGN = new Map([
 ])
 
 /**
- * Makes the state folder usable and private. Answers what had to be changed, one sentence each. Throws STATE_UNUSABLE, with the
- * reason, for what is no folder, is read-only or full, belongs to somebody else, can be written by others, or cannot lock. `self` starts
- * this program; it is used only on the `untrusted` file systems, where locks must be tried.
+ * Makes the state folder usable and private. Returns what had to be changed, one sentence each. Throws STATE_UNUSABLE, with the reason,
+ * for what is no folder, is read-only or full, belongs to somebody else, can be written by others, or cannot lock. `self` starts this
+ * program; it is used only on the `untrusted` file systems, where locks must be tried.
  */
 export function openStateFolder(home: string, self: string[], untrusted: ReadonlyMap<number, string> = FOREIGN): string[] {
   try {
@@ -74,8 +74,9 @@ export function lookAtStateFolder(home: string, untrusted: ReadonlyMap<number, s
 }
 
 /**
- * Makes a private folder with all that is missing above it, and answers the topmost one that was made; null when it was there. One by
- * one, because Node's own recursive way never ends where a file system says that nothing is there and lets nothing be made (/proc).
+ * Makes a private folder with everything that is missing above it, and returns the topmost one that was made; null when it was there. It
+ * makes them one by one, because Node's own recursive way never ends on a file system that shows nothing and lets nothing be made
+ * (/proc).
  */
 export function makeFolder(path: string): string | null {
   if (existsSync(path)) return null
@@ -98,7 +99,7 @@ const foldersOf = (home: string) => [home, join(home, 'locks'), join(home, 'runs
 
 function refusalOf(path: string, entry: { uid: number; isDirectory(): boolean }): string | null {
   if (!entry.isDirectory()) return `the state folder cannot be used: ${path} is not a folder`
-  // Not even for root: the files that it makes there would lock out the user to whom the folder belongs.
+  // This holds even for root: files that root makes there would lock out the user to whom the folder belongs.
   if (process.getuid && entry.uid !== process.getuid())
     return `the state folder cannot be used: ${path} belongs to another user (uid ${entry.uid})`
   try {
@@ -109,7 +110,7 @@ function refusalOf(path: string, entry: { uid: number; isDirectory(): boolean })
   }
 }
 
-/** What keeps a state folder that is not there from being made. */
+/** Why a missing state folder cannot be made. */
 function cannotMake(home: string, there: string): string | null {
   try {
     accessSync(there, constants.W_OK | constants.X_OK)
@@ -124,7 +125,7 @@ function whyClosed(error: unknown): string | undefined {
   return code === 'EROFS' ? 'is on a read-only file system' : code === 'EACCES' ? 'cannot be written to' : code
 }
 
-/** The very first thing that a runner does is to write; better to say why it cannot than to fail at it. */
+/** The first thing that a runner does is to write; it is better to say why it cannot than to fail at it. */
 function fullness(home: string): string | null {
   const { bavail, bfree, blocks, files, ffree } = statfsSync(home)
   const free = process.getuid?.() === 0 ? bfree : bavail

@@ -15,8 +15,8 @@ interface Ffi {
 
 /**
  * Makes this process the parent of every orphan among its descendants, as init would be: a daemon of the agent's, however it was started,
- * is found below it as long as it lives. Null where the system or this Node cannot do that. Else a function that lets go of orphans that
- * have ended; `ours` is the child that somebody else waits for.
+ * is found below it as long as it lives. Null where the system or this Node cannot do that. Otherwise it returns a function that collects
+ * orphans that have ended; `ours` is the child that somebody else waits for.
  */
 export function adoptOrphans(): ((ours: number) => void) | null {
   const native = functionsOfTheSystem()
@@ -26,12 +26,12 @@ export function adoptOrphans(): ((ours: number) => void) | null {
   }
 }
 
-/** How long a child that has ended may wait for its own parent's code before it is taken for an orphan. */
+/** How long an ended child may wait to be collected by Node before it is taken for an orphan. */
 const REAP_EVERY_MS = 2_000
 
 /**
- * As the first process of a container all orphans are this one's, and those that have ended stay as zombies until it lets go of them. Does
- * so from now on, with what Node has not asked for between two looks. Does nothing in any other process.
+ * Collects orphans from now on when this is the first process of a container: there all orphans are its children, and stay as zombies
+ * until it collects them. It takes those that Node has not collected between two looks. Does nothing in any other process.
  */
 export function reapAsInit(pid = process.pid): void {
   const native = pid === 1 ? functionsOfTheSystem() : null

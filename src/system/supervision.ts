@@ -19,17 +19,17 @@ import { ReadySupervisor } from './supervisor-process.ts'
 const START_MS = 30_000
 /** How long past the deadline a supervisor is trusted to act; then the runner ends the tree itself. */
 const OVERDUE_MS = 15_000
-/** Two looks further apart than this: we stood still, or the machine was asleep, and so perhaps did the supervisor. Milliseconds. */
+/** If two looks are further apart than this, we stood still or the machine was asleep, and perhaps the supervisor too. Milliseconds. */
 const STOOD_STILL_MS = 5_000
-/** How long a supervisor that is about to go is waited for before it is made to. */
+/** How long to wait for a supervisor that is about to end, before it is killed. */
 const LEAVING_MS = 500
-/** So much output is read before signals, heartbeats and the clock get their turn. */
+/** How much output is read before signals, heartbeats and the clock get their turn. */
 const TURN_BYTES = 2 * 1024 * 1024
 
-/** How an attempt stands. Only looks. */
+/** The state of an attempt. Only looks. */
 export function attemptState(home: string, runId: string, attempt: number): AttemptState {
   const folder = attemptFolder(home, runId, attempt)
-  // In this order: a supervisor that is only now starting, or ending, must not look like one that was killed.
+  // Keep this order: a supervisor that is just starting or ending must not look like one that was killed.
   const started = readAttemptFile(folder, 'started')
   const alive = isLocked(join(folder, ATTEMPT_FILES.lock))
   const exit = readAttemptFile(folder, 'exit')
@@ -44,7 +44,7 @@ export interface SupervisionOptions {
   agentId: string
   /** Starts this program. */
   self: string[]
-  /** Our environment; what of it agents see follows from their need. */
+  /** Our environment. What agents see of it follows from their need. */
   env: NodeJS.ProcessEnv
   killGraceMs: number
 }
@@ -61,7 +61,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
 
   async function start(spec: AttemptSpec): Promise<ProcessIdentity | null> {
     const folder = privateFolder(folderOf(spec.runId, spec.attempt))
-    // Written anew at each start, and after the next boot there is no supervisor to read it.
+    // It is written anew at each start, and after the next boot there is no supervisor to read it.
     replaceFile(join(folder, ATTEMPT_FILES.spec), JSON.stringify(spec), 'kill')
     const launch = launchOf(spec.runId)
     const waiting = ready.get(spec.runId)
@@ -72,7 +72,8 @@ export function openSupervision(options: SupervisionOptions): Supervision {
     }
     const another = () => new ReadySupervisor(launch).take(told)!
     let supervisor = waiting?.take(told) ?? null
-    // One that died before it took over has left no record, so another may start the attempt; it will find one if there is one.
+    // A supervisor that died before it took over has left no record, so another may start the attempt. If there is a record, the next one
+    // finds it.
     let spare = supervisor !== null
     supervisor ??= another()
     for (let waited = 0; waited < START_MS; ) {
@@ -155,7 +156,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
     const asked = systemClock.uptime()
     if (supervisor && signalProcess(supervisor, 'SIGTERM'))
       for (let ms = 0; ms < options.killGraceMs + 5_000 && isAlive(supervisor); ms = systemClock.uptime() - asked) {
-        // Not the supervisor, which knows the longer grace alone: it still has to write down how the agent ended.
+        // Do not signal the supervisor, which only knows the longer grace: it still has to record how the agent ended.
         if (ms >= graceMs)
           for (const row of taggedProcesses(RUN_TAG, runId, owner)) if (row.pid !== supervisor.pid) signalProcess(row, 'SIGKILL')
         await delay(25)
@@ -167,7 +168,7 @@ export function openSupervision(options: SupervisionOptions): Supervision {
   async function sweep(runId: string): Promise<number> {
     const supervisor = leaving.get(runId)
     leaving.delete(runId)
-    // It has written its last record and is ending what its agent left, and then itself: quicker than to be asked for it.
+    // It has written its last record, and now ends what its agent left and then itself. Waiting is quicker than asking it.
     for (let waited = 0; supervisor && waited < LEAVING_MS && isAlive(supervisor); waited++) await delay(1)
     const ended = await endTagged(RUN_TAG, runId, options.killGraceMs + 3_000, owner)
     await removeGroup([runGroup(runId, owner)])
@@ -179,14 +180,14 @@ export function openSupervision(options: SupervisionOptions): Supervision {
       try {
         if (!ready.has(runId)) ready.set(runId, new ReadySupervisor(launchOf(runId)))
       } catch {
-        // It saves time and is not needed: what is wrong is met, and told, by the start.
+        // This only saves time. If something is wrong, the start meets it and reports it.
       }
     },
     unready(runId) {
       const waiting = ready.get(runId)
       ready.delete(runId)
       waiting?.dismiss()
-      // It was a member, and the first.
+      // It was a member of the group, and the first one.
       if (waiting) void removeGroup([runGroup(runId, owner)])
     },
     start,

@@ -7,7 +7,7 @@ import { privateFolder, temporaryName } from './durable-file.ts'
 import { AGENT_TAG, agentTag, RUN_TAG } from './processes.ts'
 import { runFolder } from './run-files.ts'
 
-/** What starts a supervisor: the words of this program, our environment, the run that it is for, and for whom. */
+/** What a supervisor needs to start: the command of this program, our environment, the run, and the agent that it works for. */
 export interface SupervisorLaunch {
   home: string
   self: string[]
@@ -33,7 +33,10 @@ export class SupervisorProcess {
   }
 }
 
-/** What a supervisor is told: the folder of its attempt, and the environment of the agent. It stands on no disk, and in no environment. */
+/**
+ * What a supervisor is told: the folder of its attempt, and the environment of the agent. This is written to no disk and to no
+ * environment.
+ */
 export interface Told {
   folder: string
   env: Record<string, string>
@@ -51,7 +54,7 @@ export class ReadySupervisor {
 
   constructor(launch: SupervisorLaunch) {
     const folder = privateFolder(runFolder(launch.home, launch.runId))
-    // A name that the end of the run tidies away, should this process die before it has another.
+    // This name is removed at the end of the run, in case this process dies before it gives the file another one.
     this.#log = temporaryName(join(folder, ATTEMPT_FILES.log))
     const log = openSync(this.#log, 'ax', 0o600)
     try {
@@ -65,7 +68,7 @@ export class ReadySupervisor {
     ;(this.#child.stdin as { unref?(): void } | null)?.unref?.()
   }
 
-  /** Makes it the supervisor of an attempt; null when it does not live any more. */
+  /** Makes it the supervisor of an attempt; null when it has died. */
   take(told: Told): SupervisorProcess | null {
     if (this.#process.failure !== null) {
       this.dismiss()

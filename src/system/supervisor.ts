@@ -23,13 +23,13 @@ import type { Told } from './supervisor-process.ts'
  *   start → lock → intent (started.json, agent null) → agent started (started.json) → exit → exit.json → tree ended
  */
 
-/** How often files, clock and processes are looked at. */
+/** How often files, clock and processes are checked. */
 const TICK_MS = 500
 /** Two looks further apart than this, in seconds: the supervisor stood still, or the machine was asleep. */
 const STOOD_STILL_S = 2
-/** So much output is read at once. */
+/** How much output is read at once. */
 const TURN_BYTES = 2 * 1024 * 1024
-/** Processor use below this share of one core counts as idle: an agent that waits for ever still has timers. */
+/** Processor use below this share of one core counts as idle, because an agent that waits for ever still has timers. */
 const IDLE_SHARE = 0.02
 
 /** The processor time of the agent's tree as it was at the last look. */
@@ -48,7 +48,7 @@ const UNSEEN = { ticks: 0, pids: '', use: null }
  * agent's environment, is told on stdin; when that ends first, there is nothing to do.
  */
 export async function supervise(): Promise<number> {
-  // While there is time for it: whatever the agent starts is held by the group of the run.
+  // Enter the group of the run while there is time for it, so that it holds whatever the agent starts.
   enterGroup([runGroup(process.env[RUN_TAG] ?? '', process.env[AGENT_TAG] ?? '')])
   const told = toldOnStdin()
   if (told === null) return 0
@@ -68,7 +68,7 @@ export async function supervise(): Promise<number> {
     startedAt: new Date().toISOString(),
     startedUptime: uptime() * 1000,
   }
-  // The first record says for good that the attempt was started. Whose pid the agent has means nothing after the next boot.
+  // The first record says for good that the attempt was started. The agent's pid means nothing after the next boot.
   const record = (survives: 'power cut' | 'kill') => replaceFile(join(folder, ATTEMPT_FILES.started), JSON.stringify(started), survives)
   record('power cut')
 
@@ -80,7 +80,7 @@ export async function supervise(): Promise<number> {
     endedAt: new Date().toISOString(),
     durationMs: Math.round(uptime() * 1000 - started.startedUptime),
   }
-  // Nobody else knows how it ended: a disk that is full is waited for. Who waits for us knows the deadline and ends us after it.
+  // Nobody else knows how the agent ended, so wait for a full disk. The runner that waits for us knows the deadline and ends us after it.
   try {
     while (!kept(() => replaceFile(join(folder, ATTEMPT_FILES.exit), JSON.stringify(exit)))) await delay(TICK_MS)
   } finally {
@@ -91,7 +91,7 @@ export async function supervise(): Promise<number> {
   return 0
 }
 
-/** The first line of stdin. Blocks, and takes no signal of its own: whoever waits has nothing to look after. */
+/** The first line of stdin. It blocks and handles no signal, because there is nothing to look after yet. */
 function toldOnStdin(): Told | null {
   let text = ''
   for (const piece = Buffer.alloc(65_536); !text.endsWith('\n'); ) {
@@ -102,7 +102,7 @@ function toldOnStdin(): Told | null {
   return JSON.parse(Buffer.from(text, 'latin1').toString())
 }
 
-/** Whether it could be written now; false while the disk is full. Throws what will not pass by itself (the folder is gone). */
+/** Whether it could be written now; false while the disk is full. Throws failures that do not pass by themselves (the folder is gone). */
 function kept(write: () => void): boolean {
   try {
     write()
@@ -124,7 +124,7 @@ class Watch {
   readonly #started: StartedRecord
   readonly #record: () => void
   readonly #lines: FileLines
-  /** The agent's, as long as its exit is waited for. */
+  /** The agent's process, until its exit is known. */
   #pid = 0
   #cause: ExitRecord['cause'] = null
   /** The agent is in started.json; a disk that was full keeps it out for a while. */
@@ -145,7 +145,7 @@ class Watch {
 
   run(): Promise<HowItEnded> {
     return new Promise(resolve => {
-      // Before the agent is on record, since a stop may follow the record at once.
+      // Do this before the agent is on record, since a stop may follow the record at once.
       process.on('SIGTERM', () => this.#end('stopped'))
       let child: ChildProcess
       try {
@@ -172,7 +172,7 @@ class Watch {
 
   #spawn(): ChildProcess {
     const { command, cwd, promptFile } = this.#spec
-    // One by one: where there is no room for all, those that were opened leave theirs to the record of the end.
+    // Close them one by one: where there was no room for all files, those that were opened leave theirs to the record of the end.
     const stdio: number[] = []
     try {
       stdio.push(openSync(promptFile, 'r'))
@@ -195,8 +195,8 @@ class Watch {
   }
 
   /**
-   * Whether nobody was watching since the last look. Then the agent may have stood still as well, so that time is no silence of its; and
-   * that it has ended meanwhile is heard before anything is decided. A deadline that passed stays passed.
+   * Whether nobody was watching since the last look. Then the agent may have stood still too, so this time does not count as its silence;
+   * and if it has ended meanwhile, that is heard before anything is decided. A deadline that has passed stays passed.
    */
   #stoodStill(now: number): boolean {
     const away = now - this.#lookedAt
@@ -213,7 +213,7 @@ class Watch {
     const { deadlineMs, resultGraceMs, silentAfterMs } = this.#spec
     if (now * 1000 - this.#started.startedUptime >= deadlineMs) return 'deadline'
     const bytes = this.#lines.read(line => {
-      // What is followed by more was not the last word, or not its own.
+      // A result that is followed by more output was not the last word, or not the agent's own.
       if (this.#spec.resultLine) this.#resultAt = isResult(line, this.#spec.resultLine) ? (this.#resultAt ?? now) : null
     }, TURN_BYTES)
     if (bytes > 0) this.#activeAt = now
@@ -254,7 +254,7 @@ function notStarted(error: Error): HowItEnded {
   return { code: null, signal: null, cause: isShortage(error) ? 'no_room' : 'start_failed', message: error.message }
 }
 
-/** The words may also stand deep in a tool's input, so they only say that a closer look is worth it. */
+/** The words may also occur deep in a tool's input, so they only say that a closer look is worth it. */
 function isResult(line: string, { key, value }: ResultLine): boolean {
   if (!line.includes(`"${value}"`)) return false
   try {

@@ -20,15 +20,16 @@ const note = z.object({
 
 /**
  * The account's usage limit as a file of the state folder, so that it outlives its runner. The file is read anew each time, and so is the
- * account, which a person may change to get on. A note that is broken, over, or cannot be true is as good as none: the account tells again.
+ * account, which a person may change to go on. A note that is broken, over, or cannot be true counts as none: the account will tell
+ * again.
  */
 export function openUsageLimit({ home, account, clock }: { home: string; account: () => string; clock: Clock }): UsageLimit {
   const folder = join(home, 'limits')
   const path = () => join(folder, `${account()}.json`)
-  // A note from before a reboot is measured by the wall clock once, and not again after somebody has set it.
+  // A note from before a reboot is measured by the wall clock once, so that setting the clock later changes nothing.
   let known: { text: string; wait: Wait } | null = null
   const until = () => {
-    // To find out the account takes longer.
+    // Look at the file first: finding out the account takes longer.
     if (!existsSync(folder)) return null
     const text = readNote(path())
     if (text === null) return null

@@ -1,6 +1,6 @@
 import type { AnswerTimes } from '../core/ports.ts'
 
-/** Counts how long a server takes to answer. What waits for something to happen is not counted. */
+/** Measures how long a server takes to answer. Requests that wait for something to happen do not count. */
 export class AnswerClock {
   #requests = 0
   #failed = 0
@@ -23,7 +23,7 @@ export class AnswerClock {
     }
   }
 
-  /** What was counted since it was taken last. */
+  /** The counts since the last call. */
   take(): AnswerTimes {
     const requests = this.#requests
     const meanMs = requests === 0 ? 0 : Math.round(this.#totalMs / requests)

@@ -11,8 +11,9 @@ import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from './control
 const HERE = { customer: '', name: 'lanes' }
 
 /**
- * A control plane in this very process as a tracker, for the tasks of all projects of this machine. What is taken is held by a lease, as by
- * a runner elsewhere: others that share the database take over when this process is gone for long. The control plane stays its owner's.
+ * A control plane in this process as a tracker, for the tasks of all projects of this machine. A taken task is held by a lease, as by a
+ * runner elsewhere: others that share the database take over when this process is gone for long. The caller keeps and closes the control
+ * plane.
  */
 export function openBeside(plane: ControlPlane, here: { machine: string; labels?: readonly string[] }): Tracker {
   const holders = openHolders(holdingsIn(plane, here), here.machine)

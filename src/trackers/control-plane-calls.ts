@@ -16,7 +16,7 @@ interface Asked {
 /** The calls of a control plane's API, whose answers are parsed. */
 export type ControlPlaneCalls = ReturnType<typeof openCalls>
 
-/** Those calls at a server. What is not there any more is LEASE_LOST too. */
+/** Those calls at a server. A task that is gone means LEASE_LOST too. */
 export function openCalls(options: Pick<TrackerHttpOptions, 'url' | 'key' | 'requestTimeoutMs'>) {
   const http = openTrackerHttp({
     ...options,

@@ -4,14 +4,14 @@ import type { AgentIdentity, Task } from '../core/task.ts'
 /** A lease is over after 90 s of silence; three beats fit into it. In milliseconds. */
 export const HEARTBEAT_MS = 30_000
 
-/** By what a holder proves itself with every write. */
+/** The data by which a holder proves itself with every write. */
 export interface HeldRun {
   agentId: string
   runId: string
   epoch: number
 }
 
-/** What a control plane tells of who holds what. */
+/** Where the leases come from: a control plane says who holds what. */
 export interface HoldingSource {
   run(runId: string, signal: AbortSignal): Promise<{ agentId: string | null; epoch: number; machine: string | null }>
   task(taskId: string, signal: AbortSignal): Promise<{ runId: string | null; lockedBy: string | null }>
@@ -57,7 +57,7 @@ export function openHolders(source: HoldingSource, machine: string) {
 
     async claim(agent: AgentIdentity, task: Task, runId: string, signal: AbortSignal): Promise<'ours' | 'taken'> {
       const epoch = await source.claim(agent, task.id, runId, signal)
-      // One runner holds one task at a time; what it held before is over.
+      // One runner holds one task at a time, so what it held before is over.
       byRun.clear()
       runOfTask.clear()
       if (epoch === null) return 'taken'
@@ -70,7 +70,7 @@ export function openHolders(source: HoldingSource, machine: string) {
 
 const isLost = (error: unknown) => error instanceof RunnerError && error.kind === 'lost'
 
-/** What the act answers, or `lost` when it fails because somebody else holds the run now. */
+/** The result of the act, or `lost` when it fails because somebody else holds the run now. */
 export async function orLost<T>(act: () => Promise<T>): Promise<T | 'lost'> {
   try {
     return await act()

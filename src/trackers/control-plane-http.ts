@@ -18,18 +18,18 @@ export interface ControlPlaneHttpOptions {
   requestTimeoutMs: number
   /** The project whose tasks are taken: its name, or the path that it has at the server. */
   project: string
-  /** The name of this machine, by which two that bear one agent id are told apart. */
+  /** The name of this machine, which tells apart two machines with the same agent id. */
   machine: string
   /** What the runner has that tasks may ask for. */
   labels?: readonly string[]
 }
 
-/** One poll waits at most so long at the server, in seconds. */
+/** The longest time that one poll waits at the server, in seconds. */
 const LONGEST_POLL = 30
 
 /**
- * A control plane's server as a tracker, for runners elsewhere. What is taken is held by a lease, whose number goes along with every
- * write: after another has taken over, nothing that is said here changes anything. Opens no connection before the first call. Throws
+ * A control plane's server as a tracker, for runners elsewhere. A taken task is held by a lease, whose number goes along with every
+ * write: after another runner has taken over, no write from here changes anything. Opens no connection before the first call. Throws
  * CONFIG_INVALID for an unusable URL.
  */
 export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker {
@@ -43,7 +43,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     return (await calls.get(path, holdingAnswer, { query: { ...who(agent), machine }, signal })).holding
   }
 
-  /** One heartbeat: renews the lease, and hears what is wished. */
+  /** One heartbeat: renews the lease, and receives what somebody wants of the run. */
   async function beat(
     agent: AgentIdentity,
     task: Task,
@@ -121,7 +121,7 @@ export function openControlPlaneHttp(options: ControlPlaneHttpOptions): Tracker 
     mirror: {
       async publish(agent, runId, events, signal) {
         const held = await holders.ofRun(agent, runId, signal)
-        // The route is a task's, but what is meant is said by the run and its epoch.
+        // The route belongs to a task, but the run and its epoch say which claim is meant.
         const path = `/api/v1/tasks/${encodeURIComponent(runId)}/logs`
         await calls.post(path, logAnswer, { body: { ...wordsOf(held), events }, signal })
       },

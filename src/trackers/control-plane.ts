@@ -6,8 +6,8 @@ import type { Wish } from '../core/run.ts'
 import type { Task } from '../core/task.ts'
 
 /**
- * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; a
- * board that is handed in stays its owner's. A lock has no expiry here: the agent's lock file on the same machine says who holds what.
+ * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; the caller
+ * keeps and closes a board that is handed in. A lock has no expiry here: the agent's lock file on the same machine says who holds what.
  */
 export function openEmbedded(where: Board | string, options: BoardOptions = {}): Tracker {
   let opening: Promise<Board> | undefined
@@ -17,7 +17,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     if (typeof where !== 'string') return where
     opening ??= import('../control-plane/board.ts').then(({ openBoard }) => openBoard(where, options))
     return opening.catch(error => {
-      // What was in the way may be gone at the next call.
+      // The obstacle may be gone at the next call.
       opening = undefined
       throw error
     })
@@ -66,7 +66,7 @@ async function waited<T>(
 ): Promise<T | null> {
   const until = performance.now() + seconds * 1_000
   for (;;) {
-    // Taken before the look: a change in between is then seen by the next one.
+    // Take the mark before the look, so that the next look sees a change in between.
     const mark = board.mark()
     const found = await look()
     if (found) return found

@@ -8,16 +8,16 @@ import { foundStatus, standing, type WireTask } from './headless-pm-wire.ts'
 const LEAST_SETTLING_MS = 20
 const MOST_SETTLING_MS = 2_000
 
-/** What holds a task at the server, and what only looks so. */
+/** Which locks hold a task at the server, and which only look as if they did. */
 export interface HeadlessPmClaims {
   /**
-   * Takes a task: look, lock, let it settle, read back, mark under work, and read the holder once more from that answer.
-   * The server's lock checks and then writes, so of two that lock at once both are told yes and the last write stays. Whoever
-   * checked before our write has written soon after it, at the latest after about as long as a lock call takes: hence the
-   * wait of twice our own call before reading back. `seenFree`: a moment ago it was, so the first look is left out.
+   * Takes a task: look, lock, let it settle, read back, mark under work, and read the holder once more from that answer. The server's
+   * lock checks and then writes, so of two that lock at once both are told yes and the last write stays. Whoever checked before our write
+   * has written soon after it, at the latest after about as long as a lock call takes: hence the wait of twice our own call before
+   * reading back. `seenFree`: the task was free a moment ago, so the first look is left out.
    */
   claim(agent: AgentIdentity, task: Task, signal: AbortSignal, seenFree?: boolean): Promise<'ours' | 'taken'>
-  /** How the task of the list stands with regard to the agent; a lock that was left over on a finished task is opened. */
+  /** The state of a listed task from the agent's point of view; opens a lock that was left over on a finished task. */
   stands(agent: AgentIdentity, task: Task, wire: WireTask | null, signal: AbortSignal): Promise<Holding>
 }
 
@@ -71,14 +71,15 @@ export function headlessPmClaims(tasks: HeadlessPmTasks): HeadlessPmClaims {
       const settlingMs = Math.min(MOST_SETTLING_MS, Math.max(LEAST_SETTLING_MS, 2 * (performance.now() - began)))
       if (answer === 'locked') await delay(settlingMs, undefined, { signal })
       const after = await tasks.find(task, found, signal)
-      // Locked a moment ago, and open now: the list is an old one. To believe it would leave our lock on the task for good.
+      // We locked it a moment ago, and the list shows it open, so the list is old. To believe it would leave our lock on the task for
+      // good.
       if (after?.status === found && !after.locked_by)
         throw new RunnerError('TRACKER_CONFUSED', `the PM server's list does not show the lock on task ${task.id}`)
       if (after?.locked_by !== agent.id) return 'taken'
-      // Under work already: its lock had expired. Or it was finished between our look and our lock.
+      // It is under work already because its lock had expired, or it was finished between our look and our lock.
       if (after.status !== found) return (await stands(agent, task, after, signal)) === 'ours' ? 'ours' : 'taken'
     }
-    // At once, since the lock of a task that leaves `created` by another way never opens. Without notes: they would be replaced.
+    // Do this at once, since the lock of a task that leaves `created` in another way never opens. Send no notes: they would be replaced.
     const written = await tasks.write(agent, task, { status: 'under_work' }, signal)
     if (written === null || written === 'unknown_status' || written.locked_by !== agent.id) return 'taken'
     proven = nameOf(agent, task)

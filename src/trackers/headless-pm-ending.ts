@@ -6,10 +6,10 @@ import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
 import type { WireTask } from './headless-pm-wire.ts'
 
 /**
- * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what
- * is there goes along; a comment beside it could appear twice. `fallback` is written when the server has no such status.
- * The server writes whatever it is told, with no condition: who takes the task, or writes on it, between our last look and this write is
- * overwritten. Their words of a status write stay in the server's change log, and what they do next finds the task finished.
+ * Ends a run at the server: status, note and open lock in one write, once. The status write replaces the notes, so what is there goes
+ * along; a comment beside it could appear twice. `fallback` is written when the server has no such status. The server writes whatever it
+ * is told, without any condition: if somebody takes the task or writes on it between our last look and this write, that is overwritten.
+ * The notes of their status write stay in the server's change log, and their next call finds the task finished.
  */
 export async function endTask(
   tasks: HeadlessPmTasks,
@@ -37,7 +37,7 @@ export async function endTask(
     if (stands !== 'free') return stands === 'ours' ? seen : null
     if (seen.status !== 'under_work' && seen.locked_by !== agent.id) return null
     if ((await claims.claim(agent, task, signal)) !== 'ours') return null
-    // To take it again lasts a while: what was written on it meanwhile goes along too.
+    // Taking it again lasts a while, so notes that were written meanwhile go along too.
     return await tasks.find(task, 'under_work', signal)
   }
 

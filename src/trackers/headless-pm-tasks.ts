@@ -30,7 +30,7 @@ export interface HeadlessPmTasks {
   changes(signal: AbortSignal): Promise<WireChange[]>
 }
 
-/** What a server says to a path that it does not have. */
+/** The answer of a server to an unknown path. */
 export const NO_SUCH_PATH = [404, 405]
 
 /** Throws TRACKER_CONFUSED when a path that every Headless PM server has is not there: something else answers at the address. */
@@ -58,7 +58,7 @@ export function headlessPmTasks(http: TrackerHttp, connectionType: string): Head
     }
     if (reply.status === 422) throw http.refusal(reply)
     refuseStranger(http, '/register', reply)
-    // A proxy that says 200 by itself has registered nobody.
+    // A proxy that answers 200 by itself has registered nobody.
     understood(wireRegistered, reply.body)
   }
 

@@ -22,9 +22,9 @@ export interface HeadlessPmOptions {
 
 /** How often to look at a server that answers at once although we asked it to wait. The server itself looks as often. */
 const LOOK_EVERY_MS = 5_000
-/** How long what a look showed is believed by the claim that follows it. */
+/** How long a claim believes the look before it. */
 const SEEN_MS = 1_000
-/** Handed to nobody by any version of the server; those that do not know `pending` know it. */
+/** A status in which no version of the server hands a task to anybody. Servers that do not know `pending` know this one. */
 const PARKED_ON_OLD_SERVERS = 'evaluation'
 
 /** The PM API of Headless PM as a tracker. Opens no connection before the first call. Throws CONFIG_INVALID for an unusable URL. */

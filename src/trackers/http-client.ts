@@ -20,11 +20,11 @@ export interface TrackerRequest {
   query?: Record<string, string>
   /** JSON, or plain text. */
   body?: Record<string, unknown> | string
-  /** Statuses that are answers to the caller and no failures. */
+  /** Statuses that the caller takes as answers and not as failures. */
   accept?: number[]
   /** Milliseconds for the whole exchange; left out: the configured ones. */
   timeoutMs?: number
-  /** It is held open until something happens, so its time says nothing of the server. */
+  /** The request is held open until something happens, so its time says nothing about the server. */
   waits?: boolean
   signal: AbortSignal
 }
@@ -34,7 +34,7 @@ export interface TrackerHttp {
   readonly url: string
   /** One exchange. Throws ABORTED, TRACKER_UNREACHABLE, TRACKER_UNAUTHORISED, TRACKER_CONFUSED or TRACKER_REFUSED; never retries. */
   call(request: TrackerRequest): Promise<TrackerReply>
-  /** How the server has answered since this was asked last. */
+  /** How the server has answered since the last call. */
   answerTimes(): AnswerTimes
   /** The error that says in the server's words why it refused. */
   refusal(reply: TrackerReply): RunnerError
@@ -43,7 +43,7 @@ export interface TrackerHttp {
 
 export interface TrackerHttpOptions {
   url: string
-  /** A function is asked at each exchange, for a key that changes. */
+  /** A function is called for each exchange, for a key that changes. */
   key: string | null | (() => string | null)
   /** Milliseconds for one exchange that does not say otherwise. */
   requestTimeoutMs: number
@@ -93,7 +93,10 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   }
   const withoutKey = (text: string) => (lastKey ? text.replaceAll(lastKey, '***') : text)
 
-  /** One exchange; another one with the key of now, when that changed since: the server has just started again, and refused the old one. */
+  /**
+   * One exchange, and another one with the present key when the key has changed meanwhile: the server has just started again and refused
+   * the old key.
+   */
   async function exchangeWithKey(request: TrackerRequest) {
     const key = keyNow()
     const answer = await exchange(request, key)
@@ -235,7 +238,7 @@ function contentType(body: TrackerRequest['body']): Record<string, string> {
 
 /** The body as the schema reads it; TRACKER_CONFUSED names the first place that does not fit. */
 export function understood<T>(server: string, schema: z.ZodType<T>, body: unknown): T {
-  // To compile a schema takes longer than to read what a tracker says in an hour.
+  // Compiling a schema takes longer than reading everything that a tracker says in an hour.
   const result = schema.safeParse(body, { jitless: true, error: whatIsWanted })
   if (result.success) return result.data
   const issue = result.error.issues[0]
