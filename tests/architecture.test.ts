@@ -16,9 +16,10 @@ interface Report {
 const VIOLATIONS: Record<string, [file: string, imported: string]> = {
   'no-circles': ['src/core/here.ts', 'src/core/there.ts'],
   resolvable: ['src/core/lost.ts', 'src/core/nowhere.ts'],
-  'layer core': ['src/core/a.ts', 'src/files/b.ts'],
+  'layer core': ['src/core/a.ts', 'src/git/b.ts'],
   'layer children': ['src/children/a.ts', 'src/system/b.ts'],
   'layer files': ['src/files/a.ts', 'src/children/b.ts'],
+  'layer git': ['src/git/a.ts', 'src/workspaces/b.ts'],
   'layer config': ['src/config/a.ts', 'src/system/b.ts'],
   'layer system': ['src/system/a.ts', 'src/runner/b.ts'],
   'layer agents': ['src/agents/a.ts', 'src/workspaces/b.ts'],

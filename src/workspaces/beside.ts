@@ -1,14 +1,14 @@
 import type { WorkspaceRecord } from '../core/run.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import { branchAt, realPath, worktreesIn } from '../git/checkout/worktree-list.ts'
+import { type RefPicture, readRefs } from '../git/refs/ref-picture.ts'
 import { tellWorktrees } from './further-worktrees.ts'
 import { type OtherRuns, otherRuns } from './other-runs.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout } from './picture.ts'
 import type { Place } from './place.ts'
-import { type RefPicture, readRefs } from './ref-picture.ts'
 import { keepCommit, keepUnlessPublic } from './rescue.ts'
 import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
 import { keepStashed } from './stashed-work.ts'
-import { somePaths } from './users-paths.ts'
-import { branchAt, realPath, worktreesIn } from './worktree-list.ts'
 
 const HEADS = 'refs/heads/'
 /** So many changes of refs are told one by one. */

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Base, baseOf } from './base-commit.ts'
+import { branchAt, type ListedWorktree, listWorktrees, realPath } from '../git/checkout/worktree-list.ts'
+import { type Base, baseOf } from '../git/refs/base-commit.ts'
+import { inTheWay, type KnownRefs, knownRefs } from '../git/refs/refs.ts'
+import { inOrder } from '../git/refs/remotes.ts'
 import { branchesFor, branchFault, isPlainBranch, quoted } from './names.ts'
 import type { Place } from './place.ts'
-import { inTheWay, type KnownRefs, knownRefs } from './refs.ts'
-import { inOrder } from './remotes.ts'
-import { branchAt, type ListedWorktree, listWorktrees, realPath } from './worktree-list.ts'
 
 /** On which branch a task's work goes, and from where. */
 export interface BranchChoice {

@@ -1,12 +1,12 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
-import { type Git, openGit } from './git.ts'
+import { readStatus, type Status } from '../git/checkout/status.ts'
+import { type Git, openGit } from '../git/git.ts'
+import { findRepository, gitFolderOf, type Repository, unfinishedOperation } from '../git/repository.ts'
 import { steeringOf } from './put-back.ts'
-import { findRepository, gitFolderOf, type Repository, unfinishedOperation } from './repository.ts'
 import { listRescued } from './rescue.ts'
 import { replacedIn } from './seal.ts'
-import { readStatus, type Status } from './status.ts'
 import { usersPaths } from './users-paths.ts'
 
 /** Longest time for one git command that only looks, in milliseconds. */

@@ -1,17 +1,17 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { somePaths } from '../core/text/some-paths.ts'
 import { plainText } from '../files/plain-file.ts'
-import { isAncestor } from './commits.ts'
-import type { Git } from './git.ts'
+import { listWorktrees } from '../git/checkout/worktree-list.ts'
+import type { Git } from '../git/git.ts'
+import { isAncestor } from '../git/refs/commits.ts'
+import { readRefs } from '../git/refs/ref-picture.ts'
+import { refTips } from '../git/refs/refs.ts'
 import { quoted } from './names.ts'
 import type { Place } from './place.ts'
-import { readRefs } from './ref-picture.ts'
-import { refTips } from './refs.ts'
 import { isHeld, keepCommit, safeRun } from './rescue.ts'
 import { keepStashed } from './stashed-work.ts'
-import { somePaths } from './users-paths.ts'
-import { listWorktrees } from './worktree-list.ts'
 
 /*
  * How the work of a clone comes into the user's repository. Both sides' refs were the same once; what the clone has changed since is the

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { plainText } from '../files/plain-file.ts'
-import type { Repository } from './repository.ts'
+import type { Repository } from '../git/repository.ts'
 
 /** Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
 export function excludeFolder(repository: Repository, folder: string): void {

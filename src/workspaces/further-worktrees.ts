@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { somePaths } from '../core/text/some-paths.ts'
 import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
+import { readStatus } from '../git/checkout/status.ts'
+import { realPath, worktreesIn } from '../git/checkout/worktree-list.ts'
+import { asGitFailure } from '../git/failures.ts'
+import { commonOf, gitFolderOf } from '../git/repository.ts'
 import { keepLooseCommits } from './checkout-state.ts'
-import { asGitFailure } from './failures.ts'
 import { keepCheckout } from './keep-checkout.ts'
 import { gitAt, type Place } from './place.ts'
-import { commonOf, gitFolderOf } from './repository.ts'
-import { readStatus } from './status.ts'
-import { somePaths } from './users-paths.ts'
-import { realPath, worktreesIn } from './worktree-list.ts'
 
 type Worktree = ReturnType<typeof worktreesIn>[number]
 

@@ -2,8 +2,8 @@ import type { Stats } from 'node:fs'
 import { constants, lstatSync } from 'node:fs'
 import { access, lstat, readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { fileAt, textOf } from './file-names.ts'
-import { somePaths } from './users-paths.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import { fileAt, textOf } from '../git/file-names.ts'
 
 /*
  * What git's status passes over: files that are ignored, and what is inside of repositories that lie in the checkout. Deletion does not

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Git } from './git.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import type { Status } from '../git/checkout/status.ts'
+import type { Git } from '../git/git.ts'
+import { identityEnv } from '../git/identity.ts'
+import { unfinishedOperation } from '../git/repository.ts'
+import { dropPrivateIndex, type Snapshot, takeSnapshot } from '../git/trees/snapshot.ts'
 import { hiddenFiles } from './hidden-files.ts'
-import { identityEnv } from './identity.ts'
 import { gitAt, type Place } from './place.ts'
-import { unfinishedOperation } from './repository.ts'
 import { rescueTree, safeRun } from './rescue.ts'
-import { dropPrivateIndex, type Snapshot, takeSnapshot } from './snapshot.ts'
-import type { Status } from './status.ts'
 import { nestedWork, strayLinks, submodulePaths, untrackedRepositories } from './submodules.ts'
-import { somePaths } from './users-paths.ts'
 
 /** What was put under `refs/agent-runner/` of a checkout that may go. */
 export interface KeptCheckout {

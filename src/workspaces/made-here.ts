@@ -1,6 +1,6 @@
-import { isAncestor, treeIfAny, treeOf } from './commits.ts'
-import type { Git } from './git.ts'
-import { type TreeChange, treeChanges, treesChanges } from './trees.ts'
+import type { Git } from '../git/git.ts'
+import { isAncestor, treeIfAny, treeOf } from '../git/refs/commits.ts'
+import { type TreeChange, treeChanges, treesChanges } from '../git/trees/trees.ts'
 
 /** Where commits may be that hold the user's uncommitted changes. */
 export interface Beside {

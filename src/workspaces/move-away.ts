@@ -1,13 +1,13 @@
-import type { Git } from './git.ts'
-import { identityEnv } from './identity.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import type { Status } from '../git/checkout/status.ts'
+import type { Git } from '../git/git.ts'
+import { identityEnv } from '../git/identity.ts'
+import { restorePaths } from '../git/trees/restore.ts'
+import { dropPrivateIndex, takeSnapshot } from '../git/trees/snapshot.ts'
+import { emptyTree, treeChanges } from '../git/trees/trees.ts'
 import type { Place } from './place.ts'
 import { rescueTree, safeRun } from './rescue.ts'
-import { restorePaths } from './restore.ts'
-import { dropPrivateIndex, takeSnapshot } from './snapshot.ts'
-import type { Status } from './status.ts'
 import { untrackedRepositories } from './submodules.ts'
-import { emptyTree, treeChanges } from './trees.ts'
-import { somePaths } from './users-paths.ts'
 
 /**
  * Moves what is uncommitted in the repository's own checkout, of the paths that `isToGo` names, to `refs/agent-runner/`. `why` begins the

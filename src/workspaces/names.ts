@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Git } from './git.ts'
+import type { Git } from '../git/git.ts'
 
 /*
  * The one place that makes names of what others wrote: task ids and branches are data, and become parts of paths, refs and

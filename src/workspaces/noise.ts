@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { lstat, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileAt } from './file-names.ts'
-import type { Git } from './git.ts'
+import type { Status } from '../git/checkout/status.ts'
+import { fileAt } from '../git/file-names.ts'
+import type { Git } from '../git/git.ts'
 import { stampAt } from './hidden-files.ts'
-import type { Status } from './status.ts'
 
 /** More files, or larger ones, are taken for changed when git says so. */
 const MOST_FILES = 20_000

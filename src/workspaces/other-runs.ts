@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, rmSync, statSync } from 'node:fs'
 import { plainText } from '../files/plain-file.ts'
+import { realPath } from '../git/checkout/worktree-list.ts'
 import { readIntents } from './intent.ts'
 import { otherPictures, othersFileOf } from './picture.ts'
 import type { Place } from './place.ts'
 import { RunPlace } from './run-files.ts'
 import { sealedPlaces } from './seal.ts'
-import { realPath } from './worktree-list.ts'
 
 /** Folders and branches that other runs have, or had while this one worked: what happens there is theirs. */
 export interface OtherRuns {

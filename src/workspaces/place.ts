@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
 import type { WorkspaceRequest } from '../core/ports.ts'
-import type { Git } from './git.ts'
+import type { Git } from '../git/git.ts'
+import type { Repository } from '../git/repository.ts'
 import type { WorkspaceOptions } from './options.ts'
-import type { Repository } from './repository.ts'
 
 /** All that one call about one run needs. */
 export interface Place {

@@ -2,8 +2,8 @@ import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { plainBytes } from '../files/plain-file.ts'
-import { bytesOf, textOf } from './file-names.ts'
-import { type Git, openGit } from './git.ts'
+import { bytesOf, textOf } from '../git/file-names.ts'
+import { type Git, openGit } from '../git/git.ts'
 import { changePicture, pictureAt } from './picture.ts'
 import { settingsIn, unlike } from './shared-files.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { WorkReport, WorkspaceRecord } from '../core/run.ts'
-import { branchTip } from './base-commit.ts'
+import { branchTip } from '../git/refs/base-commit.ts'
 import type { Place } from './place.ts'
 import { listRescued } from './rescue.ts'
 import { putAside, type Replaced } from './seal.ts'

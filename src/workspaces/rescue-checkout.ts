@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { RunnerError } from '../core/errors.ts'
+import { identityEnv } from '../git/identity.ts'
+import { unfinishedOperation } from '../git/repository.ts'
+import { dropPrivateIndex } from '../git/trees/snapshot.ts'
 import { openCheckout } from './checkout.ts'
 import { keepLooseCommits } from './checkout-state.ts'
-import { identityEnv } from './identity.ts'
 import { pictureOf } from './keep-checkout.ts'
-import { unfinishedOperation } from './repository.ts'
 import { listRescued, rescueTree, safeRun } from './rescue.ts'
-import { dropPrivateIndex } from './snapshot.ts'
 
 /**
  * Puts what is in a worktree and in no commit of a branch under `refs/agent-runner/`, and leaves the worktree as it is. Answers with the

@@ -1,7 +1,7 @@
-import type { Git } from './git.ts'
+import type { Git } from '../git/git.ts'
+import { isNoRef } from '../git/refs/ref-picture.ts'
+import { treeChanges } from '../git/trees/trees.ts'
 import type { Place } from './place.ts'
-import { isNoRef } from './ref-picture.ts'
-import { treeChanges } from './trees.ts'
 
 /** A commit under `refs/agent-runner/{run}/` that holds work which is on no branch. */
 export interface Rescued {

@@ -1,11 +1,11 @@
-import { treeOf } from './commits.ts'
-import type { Git } from './git.ts'
+import type { Git } from '../git/git.ts'
+import { treeOf } from '../git/refs/commits.ts'
+import { mergedFile } from '../git/trees/merged-file.ts'
+import { dropPrivateIndex, privateIndex } from '../git/trees/snapshot.ts'
+import { indexInfo, type TreeChange, treeChanges } from '../git/trees/trees.ts'
 import { type Beside, type Made, replacedBy, type Users } from './made-here.ts'
-import { mergedFile } from './merged-file.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
-import { dropPrivateIndex, privateIndex } from './snapshot.ts'
-import { indexInfo, type TreeChange, treeChanges } from './trees.ts'
 
 /** Amended, rebased and reset commits of before that are looked for, at the most. */
 const MOST_REPLACED = 50

@@ -4,9 +4,9 @@ import { dirname, join, resolve } from 'node:path'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
 import { plainText } from '../files/plain-file.ts'
 import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
-import { commonOf, gitFolderOf, PUT_ASIDE } from './repository.ts'
+import { realPath } from '../git/checkout/worktree-list.ts'
+import { commonOf, gitFolderOf, PUT_ASIDE } from '../git/repository.ts'
 import { RunPlace, runFile, runsWith } from './run-files.ts'
-import { realPath } from './worktree-list.ts'
 
 /*
  * By what a workspace is known again after an agent had it. A git folder that the agent put in its place may make git run anything, so it is

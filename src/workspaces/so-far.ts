@@ -1,14 +1,14 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
-import { PATCH } from './changes.ts'
-import { readIndex } from './index-flags.ts'
-import { entered, leavingOut } from './links.ts'
+import { readIndex } from '../git/checkout/index-flags.ts'
+import { entered, leavingOut } from '../git/checkout/links.ts'
+import { adminFolders } from '../git/checkout/worktree-list.ts'
+import { PATCH } from '../git/trees/changes.ts'
+import { dropPrivateIndex, privateIndex } from '../git/trees/snapshot.ts'
+import { emptyTree } from '../git/trees/trees.ts'
 import { gitAt, type Place } from './place.ts'
 import { safeRun } from './rescue.ts'
-import { dropPrivateIndex, privateIndex } from './snapshot.ts'
-import { emptyTree } from './trees.ts'
-import { adminFolders } from './worktree-list.ts'
 
 const NAMED = ['--pathspec-from-file=-', '--pathspec-file-nul']
 

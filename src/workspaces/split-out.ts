@@ -1,13 +1,13 @@
 import { shellWord } from '../core/text/shell-word.ts'
-import { branchTip } from './base-commit.ts'
-import type { Git } from './git.ts'
-import { clearRefLock } from './git-at-work.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import type { Git } from '../git/git.ts'
+import { clearRefLock } from '../git/git-at-work.ts'
+import { branchTip } from '../git/refs/base-commit.ts'
 import { type Beside, type Made, madeSince, stoodAt, usersIn } from './made-here.ts'
 import { noteInPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { keepCommit } from './rescue.ts'
 import { rewrite } from './rewrite.ts'
-import { somePaths } from './users-paths.ts'
 
 /** More commits are not written anew. */
 const MOST = 200

@@ -1,7 +1,7 @@
-import { identityEnv } from './identity.ts'
+import { identityEnv } from '../git/identity.ts'
+import { dropPrivateIndex, privateIndex } from '../git/trees/snapshot.ts'
 import type { Place } from './place.ts'
 import { rescueTree, safeRun } from './rescue.ts'
-import { dropPrivateIndex, privateIndex } from './snapshot.ts'
 
 /** More entries than these are left to `git stash` alone. */
 const MOST = 20

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { redact } from '../core/redaction.ts'
-import { lookInto } from './foreign.ts'
-import type { Git } from './git.ts'
+import { somePaths } from '../core/text/some-paths.ts'
+import { lookInto } from '../git/checkout/foreign.ts'
+import { readStatus, type Status } from '../git/checkout/status.ts'
+import type { Git } from '../git/git.ts'
 import { hiddenFiles } from './hidden-files.ts'
-import { readStatus, type Status } from './status.ts'
-import { somePaths } from './users-paths.ts'
 
 /** Fetches the submodules that are not there yet; those that are stay as they are. Answers with what went wrong, else null. */
 export async function initSubmodules(git: Git): Promise<string | null> {

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
+import { adminFolders } from '../git/checkout/worktree-list.ts'
+import { dropPrivateIndex } from '../git/trees/snapshot.ts'
 import { dropIntent } from './intent.ts'
 import { noteForOthers } from './other-runs.ts'
 import { dropPicture } from './picture.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
 import { dropSeal, isSealedByOther } from './seal.ts'
-import { dropPrivateIndex } from './snapshot.ts'
 import { lookOf } from './so-far.ts'
-import { adminFolders } from './worktree-list.ts'
 
 /**
  * Removes what a run keeps in the git folders, also what a kill left of it. Who has lost the run to another agent removes nothing: both have it under one

@@ -18,9 +18,3 @@ export function placesOf(paths: string[]): string[] {
   const tops = [...new Set(exact.map(path => path.split('/', 1)[0]!))]
   return isFew(tops) ? tops : []
 }
-
-/** A few paths for a sentence: `a, b, c and 4 more`. */
-export function somePaths(paths: string[], most = 3): string {
-  const shown = paths.slice(0, most).join(', ').toWellFormed()
-  return paths.length > most ? `${shown} and ${paths.length - most} more` : shown
-}

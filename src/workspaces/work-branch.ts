@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { plainText } from '../files/plain-file.ts'
-import { branchTip } from './base-commit.ts'
-import { isAncestor } from './commits.ts'
-import type { Git } from './git.ts'
+import type { Status } from '../git/checkout/status.ts'
+import { listWorktrees } from '../git/checkout/worktree-list.ts'
+import type { Git } from '../git/git.ts'
+import { branchTip } from '../git/refs/base-commit.ts'
+import { isAncestor } from '../git/refs/commits.ts'
+import { unfinishedOperation } from '../git/repository.ts'
 import { readPicture } from './picture.ts'
 import type { Place } from './place.ts'
-import { unfinishedOperation } from './repository.ts'
-import type { Status } from './status.ts'
-import { listWorktrees } from './worktree-list.ts'
 
 /*
  * Which branch a run's work is on. What is told of the work goes by the answer: the branch that is named holds every commit that is counted.

@@ -1,8 +1,8 @@
 import { LIMITS } from '../core/limits.ts'
 import { changeTotals, type WorkReport } from '../core/run.ts'
-import { changedFile } from './changes.ts'
-import type { Git } from './git.ts'
-import { emptyTree, rawAndLines } from './trees.ts'
+import type { Git } from '../git/git.ts'
+import { changedFile } from '../git/trees/changes.ts'
+import { emptyTree, rawAndLines } from '../git/trees/trees.ts'
 
 /** What was done, with what its kind of workspace needs to know besides. */
 export type CollectedWork = Omit<WorkReport, 'rescued'> & {

@@ -1,11 +1,11 @@
 import { accessSync, constants, existsSync, lstatSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import type { Git } from './git.ts'
-import { readIndex } from './index-flags.ts'
+import { readIndex } from '../git/checkout/index-flags.ts'
+import { realPath } from '../git/checkout/worktree-list.ts'
+import type { Git } from '../git/git.ts'
+import type { Repository } from '../git/repository.ts'
 import { folderOf } from './names.ts'
 import type { Place } from './place.ts'
-import type { Repository } from './repository.ts'
-import { realPath } from './worktree-list.ts'
 
 /** The folder of a repository's worktrees in the state folder. */
 const worktreesInState = (state: string, { commonDir, root }: Repository) => join(state, 'worktrees', folderOf(commonDir, root))

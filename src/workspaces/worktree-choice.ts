@@ -1,13 +1,13 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import { baseOf, branchTip } from './base-commit.ts'
+import { adminFolders, isForeign, type ListedWorktree, realPath } from '../git/checkout/worktree-list.ts'
+import { baseOf, branchTip } from '../git/refs/base-commit.ts'
 import { chooseBranch, type Surroundings, surroundingsOf } from './branch-choice.ts'
 import { type Intent, readIntent } from './intent.ts'
 import { branchesFor, foldersFor, isBranchFor } from './names.ts'
 import type { Place } from './place.ts'
 import { withUsableBase } from './worktree-base.ts'
-import { adminFolders, isForeign, type ListedWorktree, realPath } from './worktree-list.ts'
 
 /** Which worktree a run is to have. */
 export interface WorktreeChoice extends Intent {

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { adminFolders, completeAdminFolders } from '../../src/workspaces/worktree-list.ts'
+import { adminFolders, completeAdminFolders } from '../../src/git/checkout/worktree-list.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { gitStarts } from '../support/git-starts.ts'
 import { tempFolder } from '../support/temp.ts'

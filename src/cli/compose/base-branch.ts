@@ -9,9 +9,9 @@ import { RunnerError } from '../../core/errors.ts'
 export async function refuseMissingBaseBranch({ values, sources }: Config): Promise<void> {
   const { baseBranch, repo } = values
   if (baseBranch === null) return
-  const { openGit } = await import('../../workspaces/git.ts')
-  const { findRepository } = await import('../../workspaces/repository.ts')
-  const { configuredBase } = await import('../../workspaces/base-commit.ts')
+  const { openGit } = await import('../../git/git.ts')
+  const { findRepository } = await import('../../git/repository.ts')
+  const { configuredBase } = await import('../../git/refs/base-commit.ts')
   const git = openGit(repo, { timeoutMs: 60_000 })
   const isThere = async () => (await findRepository(git)) === null || (await configuredBase(git, baseBranch)) !== null
   if (await isThere().catch(() => true)) return

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { plainText } from '../files/plain-file.ts'
-import type { Git } from './git.ts'
-import { gitFolderOf, PUT_ASIDE, type Repository, refsAreFiles } from './repository.ts'
+import { plainText } from '../../files/plain-file.ts'
+import type { Git } from '../git.ts'
+import { gitFolderOf, PUT_ASIDE, type Repository, refsAreFiles } from '../repository.ts'
 
 /** A checkout of the repository, as git lists it. */
 export interface ListedWorktree {

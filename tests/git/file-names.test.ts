@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bytesOf, textOf } from '../../src/workspaces/file-names.ts'
+import { bytesOf, textOf } from '../../src/git/file-names.ts'
 
 /** Pieces of characters, and bytes that are in none. */
 const pieces = ['a', '\0', 'ä', '€', '😀']

@@ -1,5 +1,5 @@
-import type { Git } from './git.ts'
-import { emptyTree } from './trees.ts'
+import type { Git } from '../git.ts'
+import { emptyTree } from '../trees/trees.ts'
 
 /** The tree of a commit; without a commit it is the empty one. */
 export async function treeOf(git: Git, commit: string | null): Promise<string> {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
-import type { Git } from './git.ts'
-import { commonOf, gitFolderOf } from './repository.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { waitingAtTop, waitingIn } from '../../files/waiting-files.ts'
+import type { Git } from '../git.ts'
+import { commonOf, gitFolderOf } from '../repository.ts'
 
 /*
  * Repositories that lie in a checkout are anybody's: an agent may have made them, with settings that have git run a program. The runner looks into them by this

@@ -1,9 +1,9 @@
 import { copyFileSync, lstatSync, mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fileAt } from './file-names.ts'
-import type { Git } from './git.ts'
-import { gitFolderOf } from './repository.ts'
+import { fileAt } from '../file-names.ts'
+import type { Git } from '../git.ts'
+import { gitFolderOf } from '../repository.ts'
 
 /*
  * A path of the index may bear a flag by which git takes its file for unchanged without looking: assume-unchanged and skip-worktree

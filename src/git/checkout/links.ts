@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Git } from './git.ts'
+import type { Git } from '../git.ts'
 
 /*
  * `git add` and `git diff` look into each repository that the index has a link to, by a git that goes by the settings there, which are the agent's. So

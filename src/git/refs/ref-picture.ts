@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { plainText } from '../files/plain-file.ts'
-import type { Git } from './git.ts'
-import { type Repository, refsAreFiles } from './repository.ts'
+import { plainText } from '../../files/plain-file.ts'
+import type { Git } from '../git.ts'
+import { type Repository, refsAreFiles } from '../repository.ts'
 
 /** Where the branches of a repository stand, and what is in `git stash`, the latest first. */
 export interface RefPicture {

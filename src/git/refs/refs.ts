@@ -1,4 +1,4 @@
-import type { Git } from './git.ts'
+import type { Git } from '../git.ts'
 import { type Remotes, readRemotes } from './remotes.ts'
 
 /** What a repository has of some branches, here and at its remotes as they were fetched last. */

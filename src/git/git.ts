@@ -3,7 +3,7 @@ import { runGroup } from '../children/groups.ts'
 import { runChild } from '../children/run.ts'
 import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
 import { bytesOf, textOf } from './file-names.ts'
-import { isNoRoom, noRoom } from './room.ts'
+import { isNoRoom, noRoom } from './full-disk.ts'
 
 /** How one git command is run. */
 export interface GitCall {

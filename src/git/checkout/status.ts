@@ -1,6 +1,6 @@
-import type { Git } from './git.ts'
+import { somePaths } from '../../core/text/some-paths.ts'
+import type { Git } from '../git.ts'
 import { type IndexFacts, readIndex, withoutFlags } from './index-flags.ts'
-import { somePaths } from './users-paths.ts'
 
 export interface StatusEntry {
   path: string

@@ -1,8 +1,8 @@
 import { lstatSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileAt } from './file-names.ts'
-import type { Git } from './git.ts'
-import { unfinishedOperation } from './repository.ts'
+import { fileAt } from '../file-names.ts'
+import type { Git } from '../git.ts'
+import { unfinishedOperation } from '../repository.ts'
 import { indexInfo, type TreeChange } from './trees.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Git } from './git.ts'
+import type { Git } from '../git.ts'
 
 /** The remotes of a repository, as its configuration names them. */
 export interface Remotes {

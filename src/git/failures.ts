@@ -1,5 +1,5 @@
 import { asRunnerError, RunnerError } from '../core/errors.ts'
-import { isNoRoom, noRoom } from './room.ts'
+import { isNoRoom, noRoom } from './full-disk.ts'
 
 /** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */
 export function asGitFailure(failure: unknown): RunnerError {

@@ -1,5 +1,5 @@
-import { RunnerError } from '../core/errors.ts'
-import type { Git } from './git.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { Git } from '../git.ts'
 import { type KnownRefs, knownRefs, refTips } from './refs.ts'
 import { inOrder } from './remotes.ts'
 

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import type { Git, GitCall } from './git.ts'
-import { copyIndex, liftFlags, readIndex } from './index-flags.ts'
-import { entered, leavingOut } from './links.ts'
-import { isNoRoom } from './room.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { copyIndex, liftFlags, readIndex } from '../checkout/index-flags.ts'
+import { entered, leavingOut } from '../checkout/links.ts'
+import { isNoRoom } from '../full-disk.ts'
+import type { Git, GitCall } from '../git.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
 export interface Snapshot {

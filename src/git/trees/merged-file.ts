@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Git } from './git.ts'
+import type { Git } from '../git.ts'
 
 /**
  * Merges three versions of a file (blobs: one, the one that both come from, the other) and answers the blob of the outcome; null where their changes

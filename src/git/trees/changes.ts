@@ -1,5 +1,5 @@
-import type { ChangedFile } from '../core/run.ts'
-import type { Git } from './git.ts'
+import type { ChangedFile } from '../../core/run.ts'
+import type { Git } from '../git.ts'
 
 /** A diff that can be applied: whole names, binary files too, nothing of the user's own tools in between. */
 export const PATCH = [
