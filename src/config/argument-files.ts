@@ -1,10 +1,10 @@
-/** Arguments of the agent CLI that name files: settings, servers, agents, plugins and prompts, from which it runs commands or learns what to do. */
+/**
+ * Arguments of the agent CLI that name files (settings, servers, agents, plugins and prompts) from which it runs commands or learns what
+ * to do.
+ */
 const NAMES_FILES = /^--(?:mcp-config|settings|agents|plugin-dir|(?:append-)?system-prompt-file)$/
 
-/**
- * Arguments with the files that they name as absolute paths: the CLI works in a checkout of any branch, and would take from there what a
- * relative name leads to.
- */
+/** Makes the files that arguments name absolute: the CLI works in a checkout of any branch, and would look there for a relative name. */
 export function withAbsoluteFiles(words: string[], absolute: (path: string) => string): string[] {
   const file = (word: string) => (word === '' || /^\s*[{[]/.test(word) ? word : absolute(word))
   let names = false

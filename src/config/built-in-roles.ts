@@ -83,7 +83,7 @@ Your field is a feature from the database to the screen.
   ],
 }
 
-/** Instructions for a role that has none of its own: written for it when it is a known one, else general. */
+/** Instructions for a role that has no file: special ones for a known role, else general ones. */
 export function builtInRole(role: string): string {
   const [title, text] = Object.hasOwn(SPECIFIC, role) ? SPECIFIC[role]! : [`the ${role.replace(/[_-]+/g, ' ')} of a team`, DEVELOPER]
   return `You are ${title}.\n\n${EVERYONE}\n\n${text}\n`

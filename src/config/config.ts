@@ -11,6 +11,6 @@ export interface Config {
   /** The settings of the repository that do not count, because the user has not trusted it, or because no repository may say them. */
   leftOut: { key: Key; source: Source }[]
   files: { project: string | null; dotenv: string | null; user: string }
-  /** What was passed over, though it is not as it should be: one sentence each. */
+  /** What was ignored although it is not as it should be: one sentence each. */
   warnings: string[]
 }

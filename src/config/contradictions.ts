@@ -2,10 +2,7 @@ import type { Config } from './config.ts'
 import { type Key, setting } from './schema.ts'
 import { type Problem, sayProblem } from './source.ts'
 
-/**
- * Settings that cannot both be meant. Only what is given at the same place contradicts: a flag that overrides what a file says is
- * the very purpose of flags.
- */
+/** Settings that contradict each other. Only values from the same place can: a flag is there to override what a file says. */
 export function contradictions({ values, sources }: Pick<Config, 'values' | 'sources'>): Problem[] {
   const problems: Problem[] = []
   const forPm = ['apiUrl'] as const satisfies Key[]

@@ -18,7 +18,7 @@ import { readTrust } from './trust/store.ts'
 import { readUserFile, userFilePath } from './user-file.ts'
 
 export interface ConfigInput {
-  /** By commander's attribute names; others than settings are passed over. */
+  /** By commander's attribute names; names that are no settings are ignored. */
   flags: Record<string, unknown>
   env: NodeJS.ProcessEnv
   cwd: string
@@ -31,22 +31,22 @@ export interface ConfigInput {
  */
 export async function loadConfig(input: ConfigInput, uses: Uses = EVERYTHING): Promise<Config> {
   const { config, problems } = await readConfig(input)
-  // First: a bad value in an untrusted repository is nobody's to mend.
+  // Check trust first: nobody has to mend a bad value in an untrusted repository.
   refuseUntrusted(config, uses)
   refuse(problems)
   return config
 }
 
 /**
- * The same for a command that only looks: what an untrusted repository says does not count, and `leftOut` tells of it. With what is wrong
- * beside it, for who shows a configuration; the default stands in for a bad value. Throws USAGE for a wrong flag.
+ * The same for a command that only looks: what an untrusted repository says does not count, and `leftOut` tells of it. Mistakes are
+ * returned too, for commands that show a configuration; the default replaces a bad value. Throws USAGE for a wrong flag.
  */
 export async function readConfig(input: ConfigInput): Promise<{ config: Config; problems: Problem[] }> {
   const { z } = await import('./zod.ts')
   const problems: Problem[] = []
   keepSecret(secretsOf(input.env))
   const { repo, home, bases, flags } = await settlePlaces(z, input, problems)
-  // It is the application's file, and may be a pipe of a password manager: nobody could mend that for us.
+  // `.env` belongs to the application, and may be a pipe of a password manager: nobody could change that for us.
   const unread: Problem[] = []
   const dotenv = await readDotEnv(join(bases.repo, '.env'), unread)
   const project = await readProjectFile(findProjectFile(bases.repo), problems)
@@ -88,14 +88,14 @@ export async function readConfig(input: ConfigInput): Promise<{ config: Config; 
   return { config, problems }
 }
 
-/** Those that do not count too: another command may show the file. */
+/** This includes secrets that do not count here, since another command may show the file. */
 const secretsOfLayer = (found: Layer): string[] =>
   [...found].flatMap(([key, { raw }]) => (typeof raw !== 'string' ? [] : setting(key).secret ? [raw] : secretsInUrls(raw)))
 
-/** Whether a value stands in a file that a repository brings along. */
+/** Whether a value comes from a file of a repository. */
 export const isOfRepository = ({ kind }: Source) => kind === 'dotenv' || kind === 'project'
 
-/** Only where things are; for what must also work while the rest of the configuration is wrong. Same errors as `loadConfig`. */
+/** Reads only the places, for commands that must work while the rest of the configuration is wrong. Same errors as `loadConfig`. */
 export async function loadPlaces(input: ConfigInput): Promise<{ repo: string; home: string; project: string | null }> {
   const problems: Problem[] = []
   const { bases } = await settlePlaces((await import('./zod.ts')).z, input, problems)
@@ -103,7 +103,7 @@ export async function loadPlaces(input: ConfigInput): Promise<{ repo: string; ho
   return { repo: bases.repo, home: bases.home, project: findProjectFile(bases.repo) }
 }
 
-/** The two places come first, since the files are found by them; so no file of the repository can name them. */
+/** The two places come first, because they lead to the files. So no file of the repository can name them. */
 async function settlePlaces(z: Z, input: ConfigInput, problems: Problem[]) {
   const flags = fromFlags(input.flags)
   const layers = [flags, fromEnvironment(input.env, null)]

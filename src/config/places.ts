@@ -5,7 +5,7 @@ import { RunnerError } from '../core/errors.ts'
 import type { Setting } from './setting.ts'
 import type { Source } from './source.ts'
 
-/** The folder that a relative path counts from: where it was written. */
+/** The folder that a relative path is relative to: the place where it was written. */
 export interface Bases {
   cwd: string
   repo: string

@@ -16,7 +16,7 @@ export function findProjectFile(repo: string): string | null {
   return filesIn(repo)[0] ?? null
 }
 
-/** In a sentence, which of a repository's files of settings counts for nothing because another does; null where there are not several. */
+/** A sentence that names the settings file of a repository that is ignored because of another one; null where there are not several. */
 export function tellPassedOver(repo: string): string | null {
   const [first, ...others] = filesIn(repo)
   return others.length > 0 ? `${others.join(', ')}: is passed over, because ${first} is there too; leave one of them` : null

@@ -7,7 +7,7 @@ export function remoteSecrets(repo: string): string[] {
   try {
     return secretsInUrls(plainText(join(repo, '.git', 'config')) ?? '')
   } catch {
-    // A worktree, or no repository: in its URLs they are known by their look.
+    // It is a worktree, or no repository: then secrets in URLs are recognised by their form.
     return []
   }
 }

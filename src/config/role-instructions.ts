@@ -12,7 +12,7 @@ function roleFolders({ values }: Pick<Config, 'values'>): string[] {
   const inRepository = ['', 'headless_pm', 'agents', 'agents/client'].flatMap(folder => {
     const base = join(values.repo, folder)
     const named = ['team_roles', 'agent_instructions'].map(name => join(base, name))
-    // The bare folder comes last, and not the repository's root: `qa.md` there may be anything.
+    // The plain folder comes last. The repository's root is left out: `qa.md` there may be anything.
     return folder === '' ? named : [...named, base]
   })
   const given = values.roleInstructionsDir === null ? [] : [values.roleInstructionsDir]
@@ -20,8 +20,8 @@ function roleFolders({ values }: Pick<Config, 'values'>): string[] {
 }
 
 /**
- * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but
- * is no file, cannot be read, is too large, or is named in the repository and lies outside it: links in a clone are the word of whoever wrote it.
+ * A role's instructions and the file they are from; null for the built-in text. Throws CONFIG_INVALID when a file is there but is no
+ * file, cannot be read, is too large, or is named in the repository and lies outside it: whoever wrote a clone also chose its links.
  */
 export function roleInstructions(config: Pick<Config, 'values'>, role: string): { text: string; path: string | null } {
   if (!ROLE.test(role)) throw new RunnerError('USAGE', `${JSON.stringify(role)} is not a role's name`)

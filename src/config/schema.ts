@@ -47,7 +47,7 @@ export function isKey(name: string): name is Key {
   return Object.hasOwn(SETTINGS, name)
 }
 
-/** What the flags that commander has read say of a setting; undefined when they do not. */
+/** The value that commander's flags give to a setting; undefined when they give none. */
 export function flagValue(key: Key, flags: Record<string, unknown>): unknown {
   const value = flags[flagAttribute(key) ?? '']
   const { flagMeans } = setting(key)

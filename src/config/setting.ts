@@ -6,23 +6,26 @@ export type Z = typeof import('./zod.ts').z
 export type Kind = 'text' | 'path' | 'command' | 'number' | 'choice' | 'list' | 'arguments' | 'record'
 
 /**
- * What the files of a repository (agent-runner.yaml, .env) may say of a setting to a user who has not trusted them:
- * `free` anything, since it only shapes the work · `inside` a path inside the repository · `no-more` a number that is not above what counts
- * without them · `{ free: […] }` these values, which are the careful ones · `trusted` nothing: it says where keys go, what is executed, what
- * others may reach, or where state lives and how long · `never` nothing, trusted or not, and no other file either: it says where the files are.
+ * What the files of a repository (agent-runner.yaml, .env) may set without the user's trust: `free` anything, since it only shapes the
+ * work · `inside` a path inside the repository · `no-more` a number not above the one that counts without them · `{ free: […] }` these
+ * values, which are the careful ones · `trusted` nothing: it says where keys go, what is executed, what others may reach, or where state
+ * lives and how long · `never` nothing, trusted or not, and no other file either: it says where the files are.
  */
 export type TrustLevel = 'free' | 'inside' | 'no-more' | 'trusted' | 'never' | { free: readonly string[] }
 
 /** One row of the table of settings. Options, environment, files, README, `config` and `doctor` all derive from it. */
 export interface Setting {
   kind: Kind
-  /** The flag with its placeholder, as commander reads it; null when only files and the environment carry it. */
+  /** The flag with its placeholder, as commander reads it; null when only files and the environment have it. */
   flag: string | null
-  /** What a flag without a value (`--no-…`) means. */
+  /** The value of a flag without a value (`--no-…`). */
   flagMeans?: string
   /** Environment names; the first that is set wins. */
   env: readonly string[]
-  /** Names that other programs use for the same. Only the real environment is asked: a repository's .env has them for its own application. */
+  /**
+   * Names that other programs use for the same. They count only in the real environment: a repository's .env has them for its own
+   * application.
+   */
   sharedEnv?: readonly string[]
   /** Null means: not set. */
   default: unknown
@@ -52,7 +55,7 @@ const amount = <const U extends string>(unit: U, least: number, most: number) =>
     schema: (z: Z) => between(z, least, most, `expected a number of ${unit} from ${least} to ${most}`),
   }) as const
 
-/** A duration in seconds, at least a tenth of one, so that nothing spins. */
+/** A duration in seconds, at least a tenth of one, so that no loop spins. */
 export const seconds = amount('seconds', 0.1, MONTH)
 /** A duration in seconds that may be none. */
 export const grace = amount('seconds', 0, 3600)
@@ -78,7 +81,7 @@ export const text = {
       .min(1, { error: TEXT })
       .regex(/^[^\0\uFFFD]*$/, { error: PLAIN }),
 } as const
-/** A path; `~/` is the user's home, and a relative one counts from where it was written. */
+/** A path; `~/` is the user's home, and a relative path is relative to the place where it was written. */
 export const path = { ...text, kind: 'path' } as const
 
 /** Text of a given form. */

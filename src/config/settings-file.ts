@@ -3,7 +3,7 @@ import { flagName, isKey, KEYS, type Key, setting } from './schema.ts'
 import { envNames } from './setting.ts'
 import { type Found, type Problem, type Source, sayProblem } from './source.ts'
 
-/** The settings that a file's mapping carries. Groups may be nested (`models: {junior: …}`) or dotted. Unknown keys are problems. */
+/** The settings in a file's mapping. Groups may be nested (`models: {junior: …}`) or dotted. Unknown keys are problems. */
 export function fromMapping(
   mapping: unknown,
   file: { kind: 'project' | 'user'; path: string; lineOf: (path: string[]) => number | null },
@@ -22,7 +22,7 @@ export function fromMapping(
       for (const [part, inner] of Object.entries(value)) visit(inner, [...at, part])
     } else {
       const near = KEYS.find(key => envNames(setting(key)).includes(name)) ?? nearest(name, KEYS)
-      // Without the value: of a misspelt apiKye it would be a secret.
+      // Leave the value out: for a misspelt `apiKye` it would be a secret.
       problems.push(
         sayProblem(
           source(at),

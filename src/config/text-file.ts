@@ -11,7 +11,7 @@ export interface ReadFile {
 }
 
 /**
- * A file's text and bytes; null when there is none. Something else of that name is a problem: somebody may rely on what it should say. But
+ * A file's text and bytes; null when there is none. Anything else of that name is a problem, since somebody may rely on its content. But
  * `.env` is a folder in many Python projects.
  */
 export function readTextFile(path: string, kind: SourceKind, problems: Problem[]): ReadFile | null {
@@ -25,7 +25,7 @@ export function readTextFile(path: string, kind: SourceKind, problems: Problem[]
     if (read.is === 'large') return problem(`is larger than ${limitWords('settingsFile')}`)
     if (read.is !== 'file') return problem(read.says)
     const text = read.bytes.toString('utf8').replace(/^\uFEFF/, '')
-    // Before it is parsed: a message about what is wrong with it may quote it.
+    // Do this before it is parsed, because a message about a mistake may quote it.
     keepSecret(secretsOfFile(text))
     return { path, bytes: read.bytes, text }
   } catch (thrown) {

@@ -3,7 +3,7 @@ import { sayWhere } from './source.ts'
 
 export type TrackerName = 'headless-pm' | 'control-plane' | 'embedded'
 
-/** Which tracker a configuration means, and why, in words that end a sentence. `auto` goes by what server is configured. */
+/** Which tracker a configuration means, and why, in words that end a sentence. `auto` depends on the configured server. */
 export function trackerChoice({ values, sources }: Config): { tracker: TrackerName; because: string } {
   if (values.tracker !== 'auto') return { tracker: values.tracker, because: `chosen by ${sayWhere(sources.tracker)}` }
   if (values.server !== null) return { tracker: 'control-plane', because: `configured by ${sayWhere(sources.server)}` }

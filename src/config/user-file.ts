@@ -51,7 +51,7 @@ export async function unsetInUserFile(home: string, key: string): Promise<boolea
 }
 
 async function withFile<T>(home: string, change: (file: Conf) => T): Promise<T> {
-  // As it is loaded, it asks for a home folder that it does not use here; this process may have none.
+  // While it loads, the library asks for a home folder that it does not use here; this process may have none.
   if (homeFolder() === null) process.env.HOME = home
   const { default: Conf } = await import('conf')
   try {

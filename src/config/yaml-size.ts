@@ -4,7 +4,7 @@ import { LIMITS, limitWords } from '../core/limits.ts'
 const MOST_ENTRIES = 5_000
 
 /**
- * What makes YAML too much to be given to its parser, found in one walk over the text; null when nothing does. Levels are opened by brackets, by
+ * Why a YAML text is too much for its parser, found in one walk over the text; null when it is not. Levels are opened by brackets, by
  * several list signs on one line, and by lines that are indented more than those before them.
  */
 export function beyondLimits(text: string): string | null {

@@ -1,7 +1,7 @@
 import { asRunnerError, RunnerError } from '../core/errors.ts'
 import { isNoRoom, noRoom } from './full-disk.ts'
 
-/** What went wrong as a RunnerError; what the file system refuses to us counts like what it refuses to git. */
+/** Makes a RunnerError of a failure; a refusal of the file system to us counts like one to git. */
 export function asGitFailure(failure: unknown): RunnerError {
   const { code, message } = failure as NodeJS.ErrnoException
   if (!(failure instanceof RunnerError) && isNoRoom(failure)) return noRoom(message, failure)

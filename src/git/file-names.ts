@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer'
  * (PEP 383), so that every name comes back to git and to the file system as it was.
  */
 
-/** So few are decoded one by one. */
+/** Up to this many names are decoded one by one. */
 const FEW = 64
 
 /** Bytes of git as text that can be turned back. */
@@ -17,7 +17,7 @@ export function textOf(bytes: Buffer): string {
   return textOf(bytes.subarray(0, middle)) + textOf(bytes.subarray(middle))
 }
 
-/** A place at or close before `at` that is inside of no character; those have no more than four bytes. */
+/** A place at or close before `at` that is not inside a character, which has at most four bytes. */
 function beforeCharacter(bytes: Buffer, at: number): number {
   for (let place = at; place > at - 4; place--) if ((bytes[place]! & 0xc0) !== 0x80) return place
   return at

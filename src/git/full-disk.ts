@@ -1,6 +1,6 @@
 import { RunnerError } from '../core/errors.ts'
 
-/** What git says of a full disk; its words are untranslated here, and its exit code is that of every other failure. */
+/** git's words for a full disk. They are untranslated here, and its exit code is that of every other failure. */
 const SAID = /No space left on device|Disk quota exceeded/
 
 /** Whether a failure is that of a disk without room: no fault of the task, and over when somebody makes room. */

@@ -66,7 +66,7 @@ async function clearLock(lock: string, checkout: string, isAt: typeof standsIn, 
     const seen = stamp(lock)
     const young = seen !== null && Date.now() - seen.mtimeMs < 60_000
     if (gitAtWork(checkout, { files: [lock], unseen: young ? 0 : null, isAt }) === null) {
-      // The same file as before the look around: nobody has taken the lock meanwhile.
+      // It is the same file as before the search, so nobody has taken the lock meanwhile.
       const now = stamp(lock)
       if (seen && now && seen.ino === now.ino && seen.mtimeMs === now.mtimeMs) rmSync(lock, { force: true })
     } else if (performance.now() > until) return

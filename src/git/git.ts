@@ -65,13 +65,13 @@ export interface GitOptions {
   run?: { runId: string; agentTag: string }
   timeoutMs: number
   env?: Record<string, string>
-  /** Fires when nobody wants to wait any more: slow commands are stopped, and no other is started. */
+  /** Fires when nobody wants to wait any more: slow commands are stopped, and no further one is started. */
   hurry?: AbortSignal
 }
 
-/** How long a command that was stopped has, with all that its hooks started, to end in order before it is killed, in milliseconds. */
+/** How long a stopped command, with everything that its hooks started, has to end in order before it is killed, in milliseconds. */
 const GRACE_MS = 5_000
-/** The same for who is in a hurry. */
+/** The same when somebody is in a hurry. */
 const HURRY_MS = 300
 
 const readable = (bytes: Buffer) => new TextDecoder().decode(bytes)
@@ -92,7 +92,7 @@ export function openGit(cwd: string, options: GitOptions): Git {
       file: 'git',
       args: [...[...CONFIG, ...(call.config ?? [])].flatMap(entry => ['-c', entry]), ...args],
       cwd,
-      // Only then, since to enter a group takes longer than most commands do.
+      // Do this only then, because entering a group takes longer than most commands.
       hold: run && call.hooks ? [runGroup(run.runId, run.agentTag)] : undefined,
       set: { ...FIXED, ...options.env, ...call.env, ...tags },
       input: call.input === undefined ? undefined : bytesOf(call.input),

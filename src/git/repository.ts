@@ -58,7 +58,7 @@ function refuseWaiting(folder: string): void {
   if (waiting) throw new RunnerError('GIT_FAILED', `${waiting}, and git would wait for it for ever`)
 }
 
-/** What git said before, by folder; asked again when the folders no longer say the same. */
+/** Earlier answers of git, by folder; git is asked again when the folders have changed. */
 const found = new Map<string, Repository>()
 
 function isStill({ root, gitDir, commonDir }: Repository, folder: string): boolean {
@@ -74,7 +74,7 @@ function looksLikeRepository(folder: string): boolean {
   }
 }
 
-/** Where a `.git` that was found in the place of ours goes, so that nobody's git takes it for a repository. */
+/** The name for a `.git` that was found in the place of ours, so that no git takes it for a repository. */
 export const PUT_ASIDE = '.git.replaced'
 
 /** The folder's git folder as its `.git` says, without asking git; null when there is none. */

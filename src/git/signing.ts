@@ -9,8 +9,8 @@ export interface Signing {
 }
 
 /**
- * Whether commits can be signed as `commit.gpgSign` says: found by signing one that nobody will see, without a terminal and in bounded
- * time. A key that is missing or asks for its passphrase must not cost the work.
+ * Whether commits can be signed as `commit.gpgSign` says. It signs one that nobody will see, without a terminal and in bounded time: a
+ * key that is missing or asks for its passphrase must not cost the work.
  */
 export async function signingOf(git: Git, tree: string, env: Record<string, string>): Promise<Signing> {
   // The last is our own, which keeps all other commands from signing.

@@ -10,7 +10,7 @@ import type { Place } from './place.ts'
 import { prepareWorktree } from './worktree.ts'
 import { chooseWorktree } from './worktree-choice.ts'
 
-/** A place of work that is planned; nothing is there yet. */
+/** A planned workspace; nothing is there yet. */
 export interface Planned {
   kind: 'worktree' | 'clone'
   path: string
@@ -20,8 +20,8 @@ export interface Planned {
 }
 
 /**
- * A place of its own for a task: a worktree, else, where git cannot make one and `onWorktreeFailure` says so, a clone. What the run, or a failed
- * one of the task, has begun as a clone goes on as one. Throws GIT_FAILED with what was in the way of both.
+ * Makes a separate workspace for a task: a worktree or, where git cannot make one and `onWorktreeFailure` says so, a clone. A clone that
+ * this run, or a failed run of the task, has begun is continued. Throws GIT_FAILED with the reasons against both.
  */
 export async function prepareApart(place: Place, hurry?: AbortSignal): Promise<WorkspaceRecord> {
   const mayClone = place.options.onWorktreeFailure === 'clone' && place.state !== null

@@ -11,10 +11,10 @@ import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
 import { keepStashed } from './stashed-work.ts'
 
 const HEADS = 'refs/heads/'
-/** So many changes of refs are told one by one. */
+/** How many changes of refs are named one by one. */
 const MOST_REFS = 10
 
-/** A repository as it stands after the agent, beside the agent's own checkout. */
+/** The repository after the agent, except the agent's own checkout. */
 export interface Look {
   before: Picture
   refs: RefPicture
@@ -22,7 +22,7 @@ export interface Look {
   shared: SharedFiles
 }
 
-/** Looks at all that the run's picture shows; null when there is none. Changes nothing. */
+/** Looks at everything that the run's picture shows; null when there is none. Changes nothing. */
 export async function lookBeside(place: Place): Promise<Look | null> {
   const before = readPicture(place)
   if (before === null) return null
@@ -38,8 +38,9 @@ export async function lookBeside(place: Place): Promise<Look | null> {
 }
 
 /**
- * What the run did beside its branch, as sentences: what is in `git stash`, other branches, tags and worktrees, files in the main checkout, settings and
- * hooks of the repository. What of it may get lost is put under `refs/agent-runner/`. Repeating it says and keeps the same.
+ * What the run did outside its branch, as sentences: entries of `git stash`, other branches, tags and worktrees, files in the main
+ * checkout, settings and hooks of the repository. Work that could get lost is put under `refs/agent-runner/`. Repeating it says and keeps
+ * the same.
  */
 export async function tellBeside(place: Place, workspace: WorkspaceRecord, branch: string | null, look: Look): Promise<string[]> {
   const { git, repository } = place
@@ -73,7 +74,7 @@ export async function tellBeside(place: Place, workspace: WorkspaceRecord, branc
 /** The paths that are not as they were: in the picture and no longer, or in it and different, or new. */
 export function changedPaths(before: CheckoutPicture, now: CheckoutPicture): string[] {
   const gone = (from: Record<string, string>, to: Record<string, string>) => Object.keys(from).filter(path => !(path in to))
-  // What a commit took up is no longer a change.
+  // A change that a commit has taken up is no longer one.
   const undone = before.head === now.head ? gone(before.changed, now.changed) : []
   return [
     ...new Set([
@@ -85,13 +86,13 @@ export function changedPaths(before: CheckoutPicture, now: CheckoutPicture): str
   ]
 }
 
-/** Who works in place at this moment may be a runner of an older version. */
+/** A runner of an older version may work in place at this moment. */
 function withInPlace({ repository, options }: Place, others: OtherRuns): OtherRuns {
   const branch = options.inPlaceHeldBy?.(repository.root) ? branchAt(repository.gitDir) : null
   return branch === null ? others : { ...others, branches: new Set([...others.branches, branch]) }
 }
 
-/** Worktrees that came or went, but for those of this run and of others. */
+/** Worktrees that came or went, except those of this run and of others. */
 async function tellFurther(place: Place, workspace: WorkspaceRecord, before: string[] | undefined, others: OtherRuns): Promise<string[]> {
   if (before === undefined) return []
   const known = new Set([...before, ...others.paths, realPath(workspace.path)])
@@ -116,7 +117,7 @@ async function tellStash(place: Place, before: string[], now: string[]): Promise
   return remarks
 }
 
-/** Branches, tags and replacements that came, moved or went, but for the branches of this run and of others. */
+/** Branches, tags and replacements that came, moved or went, except the branches of this run and of others. */
 async function tellRefs(place: Place, own: (string | null)[], others: OtherRuns, { before, refs }: Look): Promise<string[]> {
   const isOthers = (ref: string) =>
     ref.startsWith(HEADS) && (own.includes(ref.slice(HEADS.length)) || others.branches.has(ref.slice(HEADS.length)))

@@ -14,7 +14,7 @@ export interface BranchChoice {
   base: string | null
   /** The branch is there already, here or at a remote. */
   continued: boolean
-  /** Names to take when git refuses the branch all the same. */
+  /** Names to try when git refuses the branch all the same. */
   otherNames: string[]
   /** A path whose folder is gone but which git still holds for this branch. */
   vanished: string | null
@@ -22,7 +22,7 @@ export interface BranchChoice {
   remarks: string[]
 }
 
-/** What a choice looks at. */
+/** The facts for a choice. */
 export interface Surroundings {
   worktrees: ListedWorktree[]
   refs: KnownRefs
@@ -30,7 +30,7 @@ export interface Surroundings {
   fault: string | null
 }
 
-/** Looks at all that a choice needs, side by side and once, since each question is a process. */
+/** Collects everything that a choice needs, at the same time and once, since each question is a process. */
 export async function surroundingsOf({ git, repository, options, request: { task, runId } }: Place): Promise<Surroundings> {
   const own = branchesFor(task.id, runId)
   const bases = [branchAt(repository.gitDir), options.baseBranch].filter((name): name is string => name !== null && isPlainBranch(name))
@@ -44,8 +44,8 @@ export async function surroundingsOf({ git, repository, options, request: { task
 }
 
 /**
- * Chooses the branch for a workspace at `path`: the one that the task names, else one of ours. A name that is none, that means something else to
- * git, that is checked out elsewhere or that all work starts from leads to a name of ours, never to less isolation.
+ * Chooses the branch for a workspace at `path`: the one that the task names, else one of ours. If that name is invalid, means something
+ * else to git, is checked out elsewhere, or is the branch from which all work starts, the choice is a name of ours, never less isolation.
  */
 export async function chooseBranch(place: Place, around: Surroundings, path: string): Promise<BranchChoice> {
   const { git, request, repository, options } = place
@@ -66,7 +66,7 @@ export async function chooseBranch(place: Place, around: Surroundings, path: str
     const tip = tipOf(refs, branch, here?.branch ?? null)
     const obstacle = await obstacleTo(branch)
     if (obstacle !== null) {
-      // Of our own names, what is in the way of the first is in the way of the next too.
+      // What stands in the way of the first of our names stands in the way of the next too.
       if (index <= names.indexOf(own[0])) remarks.push(obstacle)
       if (branch === named) from = tip
       continue
@@ -80,7 +80,7 @@ export async function chooseBranch(place: Place, around: Surroundings, path: str
     const { commit, remark } = await base()
     return { branch, base: commit, continued: false, otherNames, vanished, remarks: remark ? [...remarks, remark] : remarks }
   }
-  // Somebody has all of them; git will say what it thinks of the last.
+  // All of them are taken; git will refuse the last one with a reason.
   const branch = own.at(-1)!
   return { branch, base: from ?? (await base()).commit, continued: false, otherNames: [], vanished: null, remarks }
 

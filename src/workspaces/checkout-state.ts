@@ -21,8 +21,8 @@ function lastSeen(gitDir: string): string | null {
 }
 
 /**
- * Reads a checkout, without what only looks changed (`before`: what was changed before the agent began), and gives a branch that was deleted under it back, at the commit that the checkout last stood at: a commit
- * without it would have no history.
+ * Reads a checkout, without files that only look changed (`before`: changes from before the agent began). Restores a branch that was
+ * deleted under it, at the commit where the checkout last stood: without it a commit would have no history.
  */
 export async function readCheckout(
   git: Git,
@@ -41,8 +41,8 @@ export async function readCheckout(
 }
 
 /**
- * Gives commits of a checkout that no branch holds a ref of their own: a detached HEAD, the last commit before the branch was moved
- * away, a start that is no longer part of the history. Answers with the refs.
+ * Gives a ref to commits of a checkout that no branch holds: a detached HEAD, the last commit before the branch was moved away, a start
+ * that is no longer part of the history. Returns the refs.
  */
 export async function keepLooseCommits(
   git: Git,

@@ -12,7 +12,7 @@ import { usersPaths } from './users-paths.ts'
 /** Longest time for one git command that only looks, in milliseconds. */
 const LOOK_MS = 30_000
 
-/** How a place of work stands, for people. */
+/** The state of a workspace, for people. */
 export interface CheckoutView {
   path: string
   /** `none`: the folder is gone · `folder`: it is there and no git checkout · `unreadable`: git refuses it, see `problem`. */
@@ -29,7 +29,7 @@ export interface CheckoutView {
   problem: string | null
 }
 
-/** Looks at a run's place of work and changes nothing. Never throws: what goes wrong is told in `problem`. */
+/** Looks at a run's workspace and changes nothing. Never throws: `problem` says what went wrong. */
 export async function lookAtCheckout(
   path: string,
   run: { runId: string; base: string | null; dirtyAtStart: string[]; workspace: WorkspaceRecord | null },

@@ -13,18 +13,18 @@ import { safeRun } from './rescue.ts'
 import { PATIENCE_MS } from './worktree-repair.ts'
 
 /*
- * How a clone comes into being: beside its place, under a name that says so, and by one rename it is there. So what stands in its place
- * is whole, and what a kill leaves beside it is nobody's work.
+ * A clone is made beside its place, under a name that says so, and appears there by one rename. So a clone in its place is whole, and
+ * what a kill leaves beside it holds nobody's work.
  */
 
-/** Says in a clone's git folder that it is one of ours, and of which repository. */
+/** The setting in a clone's git folder that says that it is ours, and from which repository. */
 const MARK = 'agent-runner-clone.json'
 const Mark = z.object({ version: z.literal(1), source: z.string() })
 
-/** Its own settings only: those of the repository come with the include, as they would in a worktree. */
+/** Only the clone's own settings: those of the repository come with the include, as in a worktree. */
 const SETTINGS = ['core.bare=false', 'core.logAllRefUpdates=true', 'core.sparseCheckout=false']
 
-/** Where a run's clone is made, and where it goes before it is deleted. */
+/** The places where a run's clone is made, and where it goes before it is deleted. */
 export const halfMade = (path: string, runId: string) => join(dirname(path), `.making-${safeRun(runId)}`)
 export const halfGone = (path: string, runId: string) => join(dirname(path), `.going-${safeRun(runId)}`)
 
@@ -41,7 +41,7 @@ export function sourceOf(path: string): string | null {
   }
 }
 
-/** Makes the clone that was chosen. Answers what a person should know. Repeating it after a kill begins anew. */
+/** Makes the chosen clone. Returns what a person should know. Repeating it after a kill begins anew. */
 export async function makeClone(place: Place, choice: Intent): Promise<string[]> {
   const { repository, request, git } = place
   const making = halfMade(choice.path, request.runId)
@@ -75,7 +75,7 @@ async function copyRepository(git: Git, commonDir: string, gitDir: string): Prom
     await clone('--local')
   } catch (failure) {
     if (isNoRoom(failure)) throw failure
-    // Git copies no folder of objects in which there is a link; over its protocol it does.
+    // git copies no folder of objects that contains a link; over its protocol it does.
     rmSync(gitDir, { recursive: true, force: true, maxRetries: 3 })
     await clone('--no-local')
   }
@@ -86,7 +86,7 @@ async function takeSettings(git: Git, commonDir: string, gitDir: string): Promis
   const file = join(gitDir, 'config')
   await git.ask(['config', '--file', file, '--remove-section', 'remote.origin'])
   const own = plainText(file) ?? ''
-  // First, so that what the clone says of itself comes later and counts.
+  // Put it first, so that the clone's own settings come later and count.
   writeFileSync(file, `[include]\n\tpath = "${join(commonDir, 'config').replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"\n${own}`)
   for (const line of SETTINGS) await git.run(['config', '--file', file, ...line.split('=')])
   if ((await git.ask(['config', '--get', 'core.hooksPath'])) === null)
@@ -96,7 +96,7 @@ async function takeSettings(git: Git, commonDir: string, gitDir: string): Promis
     if (existsSync(join(commonDir, 'info', name))) copyFileSync(join(commonDir, 'info', name), join(gitDir, 'info', name))
 }
 
-/** What the runner keeps for people, and the user's stash, are no part of the work. */
+/** Refs that the runner keeps for people, and the user's stash, are no part of the work. */
 async function dropOurRefs(git: Git): Promise<void> {
   const refs = (await git.run(['for-each-ref', '--format=delete %(refname)', 'refs/agent-runner/', 'refs/stash'])).trim()
   if (refs) await git.run(['update-ref', '--stdin'], { input: `${refs}\n` })

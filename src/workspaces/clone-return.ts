@@ -14,15 +14,15 @@ import { isHeld, keepCommit, safeRun } from './rescue.ts'
 import { keepStashed } from './stashed-work.ts'
 
 /*
- * How the work of a clone comes into the user's repository. Both sides' refs were the same once; what the clone has changed since is the
- * agent's. What is new gets the name that it has in the clone. What is there already is moved only where nobody else has moved it; else
- * the commits are kept under refs/agent-runner/.
+ * This brings the work of a clone into the user's repository. The refs of both sides were once the same; what the clone has changed since
+ * comes from the agent. A new ref gets the name that it has in the clone. An existing ref is moved only where nobody else has moved it;
+ * otherwise the commits are kept under refs/agent-runner/.
  */
 
 /** The refs as both sides last knew them. */
 const KNOWN = 'agent-runner-known-refs'
 
-/** So many entries of the stash at once. */
+/** How many entries of the stash are handled at once. */
 const SOME = 20
 
 type Refs = Map<string, string>
@@ -36,8 +36,8 @@ export async function noteKnown(at: Git, gitDir: string, seen?: Refs): Promise<v
 }
 
 /**
- * Brings all that the agent has committed in a clone into the repository, and proves that it is whole there. Answers what a person should know. Throws
- * GIT_FAILED when that cannot be done; all is still in the clone then. Repeating it changes nothing.
+ * Brings everything that the agent has committed in a clone into the repository, and proves that it is whole there. Returns what a person
+ * should know. Throws GIT_FAILED when that cannot be done; then everything is still in the clone. Repeating it changes nothing.
  */
 export async function bringBack(place: Place, at: Git, gitDir: string, workspace: WorkspaceRecord): Promise<string[]> {
   const { git } = place
@@ -73,12 +73,12 @@ export async function bringBack(place: Place, at: Git, gitDir: string, workspace
       )
     }
   }
-  // What was read above and no more: what was committed since has not been brought back.
+  // Compare with what was read above: later commits have not been brought back.
   await noteKnown(at, gitDir, seen)
   return remarks
 }
 
-/** Whether the clone has nothing that the repository has not: what the end of a clone waits for. */
+/** Whether the repository has everything that the clone has. A clone is removed only then. */
 export async function isBroughtBack(place: Place, at: Git, gitDir: string): Promise<boolean> {
   const known = readKnown(gitDir)
   for (const [ref, sha] of await allRefs(at)) {

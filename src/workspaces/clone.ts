@@ -31,7 +31,7 @@ export interface CloneChoice extends Intent {
   otherNames: string[]
 }
 
-/** Whether a task that failed before has left a clone, in which it goes on. */
+/** Whether an earlier failed run of the task has left a clone in which it can go on. */
 export function hasClone(place: Place): boolean {
   const { state, repository, request } = place
   if (state === null) return false
@@ -39,8 +39,8 @@ export function hasClone(place: Place): boolean {
 }
 
 /**
- * Chooses path, branch and start of a task's clone; touches nothing. What the run has begun already is chosen again. `why` says what kept it
- * from being a worktree.
+ * Chooses path, branch and start of a task's clone; touches nothing. A clone that the run has begun is chosen again. `why` says why it is
+ * no worktree.
  */
 export async function chooseClone(place: Place, why: string): Promise<CloneChoice> {
   const { state, repository, request, git } = place
@@ -94,7 +94,7 @@ async function makeUnderSomeName(place: Place, choice: CloneChoice): Promise<voi
     const there = await branchTip(git, `refs/heads/${branch}`)
     if (base !== null && !there) {
       try {
-        // The name is taken at once, so that no other run takes it; and git says now whether there can be such a branch.
+        // Take the name at once, so that no other run takes it, and so that git says now whether such a branch is possible.
         await git.run(['update-ref', `refs/heads/${branch}`, base, '0'.repeat(base.length)])
       } catch (failure) {
         refusal ??= failure
@@ -116,7 +116,7 @@ async function makeUnderSomeName(place: Place, choice: CloneChoice): Promise<voi
   throw refusal
 }
 
-/** A clone that was left goes on from what its branch has become in the repository meanwhile, where that is more. */
+/** A clone that was left continues from the branch in the repository, where that has more commits by now. */
 async function catchUp(place: Place, { path, branch }: CloneChoice): Promise<void> {
   const at = gitAt(place, path)
   await clearStaleLocks(join(path, '.git'), path)
@@ -146,7 +146,10 @@ export async function collectClone(place: Place, workspace: WorkspaceRecord, suc
   return { ...report, branch: null, remarks: [...remarks, `In the repository the branch ${report.branch} does not hold these commits.`] }
 }
 
-/** Puts all that is only in a clone into the repository, and leaves the clone as it is. Answers what cannot be kept that way, or null. */
+/**
+ * Puts everything that is only in a clone into the repository, and leaves the clone as it is. Returns what cannot be kept that way, or
+ * null.
+ */
 export async function secureClone(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   const { path } = workspace
   const gitDir = join(path, '.git')
@@ -160,7 +163,10 @@ export async function secureClone(place: Place, workspace: WorkspaceRecord): Pro
   return hasWorktrees(gitDir) ? 'it has worktrees of its own' : null
 }
 
-/** Removes a clone when nothing in it can be lost. Answers why it stays, or null when it is gone. Repeating an interrupted removal ends it. */
+/**
+ * Removes a clone when nothing in it can be lost. Returns why it stays, or null when it is gone. Repeating an interrupted removal
+ * completes it.
+ */
 export async function removeClone(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   const { path } = workspace
   const { runId } = place.request
@@ -170,7 +176,7 @@ export async function removeClone(place: Place, workspace: WorkspaceRecord): Pro
   if (!isCloneOf(path, place)) return 'it is no clone of the repository any more'
   const obstacle = await secureClone(place, workspace)
   if (obstacle !== null) return obstacle
-  // By one step: half a clone is never taken for a whole one.
+  // Rename it in one step, so that half a clone is never taken for a whole one.
   renameSync(path, going)
   rmSync(going, { recursive: true, force: true, maxRetries: 3 })
   return null

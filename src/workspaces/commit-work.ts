@@ -26,21 +26,22 @@ export interface CommitPlace {
   status: Status
   /** The user's own changed paths: never committed. */
   dirtyAtStart: string[]
-  /** What had been changed before the agent began, by path and stamp; not committed while it is so. */
+  /** Changes from before the agent began, by path and stamp; not committed while they are the same. */
   before: Record<string, string>
 }
 
 /**
- * Commits on the current HEAD all that is uncommitted, but for the user's own paths, and answers with remarks. The picture to be committed is made
- * in a private index, so what the user has staged stays staged and uncommitted. When it cannot be committed (a conflict, git
- * fails), it is kept under `refs/agent-runner/` instead. Throws on a full disk: it can be committed later. Repeating it after an interruption ends in the same state.
+ * Commits everything uncommitted on the current HEAD, except the user's own paths, and returns remarks. The tree is made in a private
+ * index, so what the user has staged stays staged and uncommitted. When it cannot be committed (a conflict, a failing git), it is kept
+ * under `refs/agent-runner/` instead. Throws on a full disk: it can be committed later. Repeating it after an interruption ends in the
+ * same state.
  */
 export async function commitWork(place: CommitPlace, runId: string, task: Task, options: WorkspaceOptions): Promise<string[]> {
   const { git, gitDir, status } = place
   const run = safeRun(runId)
   const remarks: string[] = []
   if (status.entries.length === 0) {
-    // A commit that was cut off at its very end has left its index.
+    // A commit that was interrupted at its very end has left its index.
     dropPrivateIndex(gitDir, run)
     return remarks
   }
@@ -77,7 +78,7 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
       const signing = await signingOf(git, tree, env)
       if (signing.remark) remarks.push(signing.remark)
       remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage, sign: signing.config })))
-      // With nothing left out, the private index is what the checkout's own one has to become, but for flags.
+      // With nothing left out, the checkout's own index has to become the private one, except for flags.
       if (left.length === 0 && !snapshot.flags && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
     }
     await followHead(git, isUsers)
@@ -93,7 +94,10 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   return remarks
 }
 
-/** The changes that are not the agent's to commit: the user's, what only looks changed, what was there before, and repositories of their own. */
+/**
+ * Changes that are not committed for the agent: the user's, files that only look changed, changes from before, and repositories of their
+ * own.
+ */
 async function notToCommit({ git, dirtyAtStart, before }: CommitPlace, changes: TreeChange[]): Promise<TreeChange[]> {
   const isUsers = usersPaths(dirtyAtStart)
   const submodules = changes.some(isLink) ? await submodulePaths(git) : new Set()
@@ -116,7 +120,7 @@ async function notToCommit({ git, dirtyAtStart, before }: CommitPlace, changes: 
 
 const isLink = (change: TreeChange) => change.now?.mode === '160000'
 
-/** How a commit is made of a tree that stands in the private index; `restage` puts the checkout as it is by then there and answers with its tree. */
+/** How to commit the tree in the private index; `restage` takes the checkout into it once more and returns the new tree. */
 interface Making {
   message: string
   tree: string
@@ -141,17 +145,17 @@ async function commit(git: Git, head: string | null, env: Record<string, string>
   const refusal = await attempt()
   if (refusal === null) return []
   if (await isMade()) return [`A hook failed after the commit: ${refusal}`]
-  // A hook that mends files and then refuses, as formatters do, is content with what it has mended.
+  // A hook that changes files and then refuses, as formatters do, accepts its own changes.
   if ((await restage()) !== tree && ((await attempt()) === null || (await isMade())))
     return ["The repository's hooks changed files before the commit; it has them as the hooks left them."]
-  // A hook that refuses must not cost the work. Without its folder no hook runs (--no-verify leaves some).
+  // A refusing hook must not cost the work. Without its folder no hook runs (--no-verify leaves some).
   await git.run(['read-tree', tree], { env })
   const failure = await attempt(['core.hooksPath=/dev/null'], ['--no-verify'])
   if (failure !== null) throw new RunnerError('GIT_FAILED', failure)
   return [`The repository's hooks refused the commit, so it was made without them: ${refusal}`]
 }
 
-/** Puts a finished index in the place of the checkout's own, by git's own protocol: who has the lock may. False when it is taken. */
+/** Replaces the checkout's index by a finished one, by git's own protocol: whoever has the lock may do so. False when the lock is taken. */
 function replaceIndex(gitDir: string, index: string): boolean {
   const lock = join(gitDir, 'index.lock')
   try {

@@ -3,7 +3,10 @@ import { dirname, join, relative, sep } from 'node:path'
 import { plainText } from '../files/plain-file.ts'
 import type { Repository } from '../git/repository.ts'
 
-/** Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Twice is the same as once. */
+/**
+ * Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Calling it twice is the same as
+ * once.
+ */
 export function excludeFolder(repository: Repository, folder: string): void {
   const path = relative(repository.root, folder)
   if (repository.bare || path === '' || path === '..' || path.startsWith(`..${sep}`) || path.startsWith(sep)) return

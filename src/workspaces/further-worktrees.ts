@@ -12,7 +12,7 @@ import { gitAt, type Place } from './place.ts'
 
 type Worktree = ReturnType<typeof worktreesIn>[number]
 
-/** More of them are named, and not looked into. */
+/** Worktrees beyond this number are named, but not looked into. */
 const MOST = 10
 
 /**
@@ -32,7 +32,7 @@ const shown = ({ path, branch }: Worktree) => `${path} (${branch === null ? 'on 
 
 async function contentOf(place: Place, { path, admin }: Worktree): Promise<string> {
   if (!existsSync(path)) return ', and its folder is gone'
-  // Settings of its own, or a `.git` that leads elsewhere, would run what the agent likes.
+  // Settings of its own, or a `.git` that leads elsewhere, could run any program of the agent's.
   const isOurs = gitFolderOf(path) === realPath(admin) && commonOf(admin) === place.repository.commonDir
   const waiting = waitingIn(admin) ?? waitingAtTop(path)
   if (waiting !== null) return `, and was not looked into: ${waiting}`

@@ -17,15 +17,16 @@ import { usersPaths } from './users-paths.ts'
 
 /** A path of the user that is not as it was before the agent began (`before`). */
 interface Touched extends TreeChange {
-  /** It is as before the user's change, or as it was staged, or gone: that counts as wiped, also when it was deleted on purpose. */
+  /** It is as before the user's change, or as it was staged, or gone. That counts as wiped, even if it was deleted on purpose. */
   wiped: boolean
   /** A commit of the run has it otherwise than the commit that the work began on. */
   inCommit: boolean
 }
 
 /**
- * Puts back those of the user's uncommitted changes that were deleted or reverted while the agent worked (`git reset --hard`, `git clean`, `rm` …),
- * where nothing is in the way, and stages again what was staged. What the agent has made of them stays. Tells both. Repeating it ends it.
+ * Restores the user's uncommitted changes that were deleted or reverted while the agent worked (`git reset --hard`, `git clean`, `rm` …),
+ * where nothing is in the way, and stages again what was staged. Files that the agent has changed stay. Reports both. Repeating it
+ * completes it.
  */
 export async function giveBack(place: Place, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
   const { staged = [], intended = [] } = readPicture(place) ?? {}
@@ -82,7 +83,7 @@ async function tellRenamed(place: Place, { base, startTree, dirtyAtStart, path }
   return moved.length > 0 ? [`What you had not committed was committed under another name: ${somePaths(moved)}.`] : []
 }
 
-/** So many are written one by one. */
+/** How many files are written one by one. */
 const MOST_SINGLE = 500
 const QUIET = { throwIfNoEntry: false } as const
 
@@ -101,7 +102,7 @@ export async function touchedPaths(place: Place, workspace: WorkspaceRecord, sta
   const base = workspace.base ?? empty
   try {
     const files = of(await treeChanges(git, base, startTree)).filter(({ path, now }) => now && isFileAt(root, path))
-    // What the agent made ignored is there all the same.
+    // Files that the agent made ignored are still there.
     const hidden = files.map(({ path }) => path)
     const { tree } = await takeSnapshot(git, gitDir, run, { repositories: untrackedRepositories(status), hidden })
     const changed = of(await treeChanges(git, startTree, tree))
@@ -154,7 +155,7 @@ function isThere(top: string, path: string): boolean {
 async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, paths: Touched[]): Promise<void> {
   const { gitDir } = place.repository
   const git = gitAt(place, top)
-  // What is here is in HEAD, or was staged: there it stays.
+  // What is here is in HEAD, or was staged; it stays there.
   for (const { path, now } of paths) if (now && isFileAt(top, path)) removeFile(top, path)
   const back = paths.filter(({ path, before }) => before && isWayFree(top, path) && !lstatSync(fileAt(top, path), QUIET))
   if (back.length === 0) return
@@ -166,9 +167,9 @@ async function putBack(place: Place, { startTree, path: top }: WorkspaceRecord, 
     await git.run(['read-tree', startTree!], { env })
     const write = async (some: Touched[]) =>
       await git.ask(['checkout-index', '-q', '-z', '--stdin'], { env, input: some.map(({ path }) => `${path}\0`).join(''), slow: true })
-    // At one that cannot be written git ends.
+    // git ends at the first file that cannot be written.
     if ((await write(back)) === null) for (const one of back.slice(0, MOST_SINGLE)) if (!isThere(top, one.path)) await write([one])
-    // Git knows nothing of who may read a file; the picture does.
+    // git does not know who may read a file; the picture does.
     for (const { path, before } of back) {
       const mode = Number.parseInt(stamps[path] ?? '', 8) & 0o777
       if (mode !== 0 && before?.mode.startsWith('100') && isFileAt(top, path)) chmodSync(fileAt(top, path), mode)

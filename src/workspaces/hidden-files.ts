@@ -6,8 +6,8 @@ import { somePaths } from '../core/text/some-paths.ts'
 import { fileAt, textOf } from '../git/file-names.ts'
 
 /*
- * What git's status passes over: files that are ignored, and what is inside of repositories that lie in the checkout. Deletion does not
- * pass over them.
+ * Files that git's status does not show: ignored files, and the content of repositories inside the checkout. Deletion would remove them
+ * all the same.
  */
 
 /** Folders that a build or a package manager makes again. One that bears a `CACHEDIR.TAG` counts too. */
@@ -17,7 +17,7 @@ const CACHE_FOLDERS = new Set(
 )
 const CACHE_FILE = /\.(?:pyc|pyo|o|obj|class|tsbuildinfo)$|^(?:\.DS_Store|Thumbs\.db|\.eslintcache|\.stylelintcache)$/
 
-/** More than this is not put into the repository; then the folder stays as it is. */
+/** If there is more than this, nothing is put into the repository, and the folder stays as it is. */
 const MOST_FILES = 10_000
 const MOST_BYTES = 256 * 1024 ** 2
 
@@ -52,7 +52,7 @@ export async function hiddenFiles(
       if (path.endsWith('/')) await enter(path)
       else await take(path, await lstat(fileAt(top, path)))
     } catch (failure) {
-      // What went away since it was listed is lost by nobody's deletion of ours.
+      // A file that disappeared since it was listed is not lost by our deletion.
       const { code } = failure as NodeJS.ErrnoException
       if (code !== 'ENOENT' && code !== 'ENOTDIR') found.incomplete = `${somePaths([path])} cannot be read (${code})`
     }

@@ -13,8 +13,9 @@ import { startRef } from './rescue.ts'
 import { usersPaths } from './users-paths.ts'
 
 /**
- * Lets go of the repository's checkout. After a failure, or when a merge or the like is left unfinished, the agent's uncommitted changes move to `refs/agent-runner/`; its commits stay on
- * the branch, and the user's own paths are never touched. A checkout that is clean goes back to the branch that it was on.
+ * Releases the repository's checkout. After a failure, or when a merge or the like is unfinished, the agent's uncommitted changes move to
+ * `refs/agent-runner/`; its commits stay on the branch, and the user's own paths are never touched. A clean checkout goes back to the
+ * branch that it was on.
  */
 export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, success: boolean): Promise<void> {
   const { repository, request, options } = place
@@ -30,7 +31,7 @@ export async function cleanupInPlace(place: Place, workspace: WorkspaceRecord, s
   const isUsers = usersPaths(workspace.dirtyAtStart)
   if (!asItIs) {
     const isAgents = (path: string) => !isUsers(path) && !path.endsWith('/')
-    // Without the agent's own .gitignore there may be files to see that it had hidden: hence more than once.
+    // Do this more than once: without the agent's own .gitignore, files that it had hidden may appear.
     for (let round = 0; round < 3 && after.entries.some(entry => isAgents(entry.path)); round++) {
       await moveAway(place, git, after, isAgents, 'Left uncommitted by')
       after = (await readCheckout(git, repository.gitDir, workspace)).status

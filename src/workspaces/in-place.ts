@@ -35,7 +35,7 @@ export async function obstacleInPlace(place: Place, status: Status): Promise<str
   if (held !== null) return `the agent ${held} works in place in ${repository.root}`
   const operation = unfinishedOperation(repository.gitDir)
   if (operation) return `a ${operation} is unfinished in ${repository.root}; end it first`
-  // What the user has hidden from git on purpose is to stay uncommitted, and is in nobody's way.
+  // Files that the user has hidden from git on purpose must stay uncommitted, and are in nobody's way.
   const shown = status.entries.filter(entry => !entry.hidden && !entry.path.endsWith('/'))
   const dirty = usersChanges(place, { ...status, entries: shown })
   if (dirty.length === 0 || options.dirtyInPlace === 'allow') return null
@@ -140,7 +140,7 @@ export async function collectInPlace(place: Place, workspace: WorkspaceRecord, s
   return { ...report, remarks: [...remarks, ...report.remarks] }
 }
 
-/** Commits what is the agent's, and moves away what is left of it then: the next task would refuse it as dirt. */
+/** Commits the agent's changes, and moves away what is left of them: the next task would refuse the checkout as dirty. */
 async function commitAgents(place: Place, git: Git, workspace: WorkspaceRecord, status: Status): Promise<string[]> {
   const { repository, options, request } = place
   const { gitDir } = repository

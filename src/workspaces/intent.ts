@@ -14,7 +14,10 @@ const Intent = z.object({
   remark: z.string().nullable(),
 })
 
-/** What a run is about to make. Written before git begins, so that a repeat after a kill makes the same and knows its own. */
+/**
+ * What a run is about to make. It is written before git begins, so that a repetition after a kill makes the same and recognises its own
+ * work.
+ */
 export type Intent = z.infer<typeof Intent>
 
 const fileOf = (commonDir: string, runId: string) => runFile(commonDir, runId, '.json')

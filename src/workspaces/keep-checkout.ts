@@ -26,8 +26,8 @@ export interface KeptCheckout {
 }
 
 /**
- * A picture of a checkout that stays, with the files of repositories inside that hold work of their own. What is ignored is not in it. Their
- * history, and what was too much, is told in `incomplete`.
+ * A picture of a checkout that stays, with the files of repositories inside that hold work of their own, but without ignored files.
+ * `incomplete` names their history and what was too large.
  */
 export async function pictureOf(git: Git, gitDir: string, run: string, status: Status): Promise<Snapshot> {
   const untracked = untrackedRepositories(status)
@@ -40,8 +40,8 @@ export async function pictureOf(git: Git, gitDir: string, run: string, status: S
 }
 
 /**
- * Puts all that would be lost with a checkout's folder under `refs/agent-runner/`: what is uncommitted, what is ignored but for build caches
- * and what `isKnown` says was there before, and the files of repositories inside.
+ * Puts everything that would be lost with a checkout's folder under `refs/agent-runner/`: uncommitted files, ignored files except build
+ * caches and those that `isKnown` says were there before, and the files of repositories inside.
  */
 export async function keepCheckout(
   place: Place,
@@ -62,7 +62,7 @@ export async function keepCheckout(
   const submodules = repositories.length > 0 ? await submodulePaths(git) : new Set()
   const [withWork, passedOver] = [new Set(nested), new Set(ignored.repositories)]
   const plain = repositories.filter(one => !withWork.has(one) && !submodules.has(one))
-  // A clone that has nothing of its own can be had again. A submodule stays a link, and its folder stays.
+  // A clone without work of its own can be made again. A submodule stays a link, and its folder stays.
   const strange = nested.filter(one => !submodules.has(one) && !passedOver.has(one))
   const inside = await hiddenFiles(
     path,

@@ -11,7 +11,7 @@ export interface KeptRef {
   /** Epoch milliseconds at which it was kept. */
   at: number
   subject: string
-  /** What its changes are counted from: the last commit before it that is on a branch, or a tree without files. */
+  /** The start of its changes: the last commit before it that is on a branch, or a tree without files. */
   base: string
   /** The commits that are on no branch; 0 when all are. */
   commits: number
@@ -40,7 +40,7 @@ const linesOf = (output: string) => output.split('\n').filter(Boolean)
 async function keptRef(git: AskedGit, line: string): Promise<KeptRef | null> {
   const [ref = '', sha = '', at = '', subject = ''] = line.split('\0')
   const runId = /^refs\/agent-runner\/([^/]+)\/[^/]+$/.exec(ref)?.[1]
-  // Somebody else's idea of a name, or no commit: not ours to explain.
+  // The name is not one of ours, or it is no commit.
   if (!runId || at === '') return null
   const own = await ownCommits(git, sha)
   const held = own.length > 0 ? [] : await branchesWith(git, sha)

@@ -96,7 +96,7 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
     if (!existsSync(piece.cloneOf)) throw new RunnerError('USAGE', `${piece.path} is a clone of ${piece.cloneOf}, which is gone`)
     const root = basename(piece.cloneOf) === '.git' ? dirname(piece.cloneOf) : piece.cloneOf
     const source = start.at(root)
-    // Only what a ref names is given out.
+    // git gives out only what a ref names.
     const ref = `refs/agent-runner-restore/${process.pid}`
     await git.run(['update-ref', ref, sha])
     try {
@@ -147,7 +147,7 @@ export async function openKeptWork(options: KeptWorkOptions): Promise<KeptWork> 
         throw new RunnerError('USAGE', `the branch ${branch} is there already; nothing was changed`, {
           advice: 'Name one that is not there.',
         })
-      // The zeros say: only if it is not there yet.
+      // The zeros mean: only if it does not exist yet.
       await git.run(['update-ref', '-m', 'agent-runner: rescue restore', `refs/heads/${branch}`, sha, '0'.repeat(sha.length)])
       const remarks = incomplete ? [`Not everything could be read, so it is not in the branch: ${incomplete}.`] : []
       remarks.push(...(await deadLinks(git, base, sha)))

@@ -50,7 +50,7 @@ export function pathsInState(state: string): string[] {
   return found.filter(path => !isHalf(path)).map(realPath)
 }
 
-/** How the worktree or clone at a path stands; null when nothing is there. Throws nothing. */
+/** The state of the worktree or clone at a path; null when nothing is there. Never throws. */
 export async function readLeft(path: string, timeoutMs: number): Promise<LeftWorktree | null> {
   const folder = statSync(path, { throwIfNoEntry: false })
   if (!folder?.isDirectory()) return null
@@ -96,7 +96,7 @@ export async function commitOfCheckout(
   const base = status.head ?? (await emptyTree(git))
   if (status.entries.length === 0 && (await strayLinks(git, status)).length === 0)
     return status.head === null ? null : { git, sha: status.head, base, incomplete: null }
-  // A name of this process's own, since a runner may take a picture of the same checkout.
+  // Use a name of this process's own, since a runner may take a picture of the same checkout.
   const index = `rescue-${process.pid}`
   try {
     const { tree, incomplete } = await pictureOf(git, repository.gitDir, index, status)

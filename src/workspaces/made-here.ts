@@ -14,15 +14,15 @@ export interface Beside {
   places: string[]
   /** The tree of the checkout before the agent began. */
   startTree: string
-  /** What of the user's paths was staged by then. */
+  /** The user's staged paths at that time. */
   staged: TreeChange[]
 }
 
-/** What a commit has otherwise than the base, and must not have. */
+/** A difference between a commit and the base that the commit must not have. */
 export interface Users extends TreeChange {
-  /** Somebody else has part in it: it is not just what was uncommitted. */
+  /** Somebody else changed it too: it is not just what was uncommitted. */
   mixed: boolean
-  /** Something that is not the user's is in the place of what was there before: it cannot be taken out. */
+  /** Something that is not the user's has replaced the former content, so it cannot be taken out. */
   stays: boolean
 }
 
@@ -42,7 +42,7 @@ export async function stoodAt(git: Git): Promise<string[]> {
   return [...new Set([...(head ?? '').split('\n'), ...(log ?? '').split('\n')].filter(Boolean))]
 }
 
-/** The commits up to `tips` that were not there before, oldest first; `more` are passed over with all before them. */
+/** The commits up to `tips` that were not there before, oldest first; `more` of them, the oldest, are left out. */
 export async function madeSince({ git, base, known }: Beside, tips: string[], more: string[] = []): Promise<Made[]> {
   if (tips.length === 0) return []
   const not = [...(base ? [base] : []), ...known].map(sha => `^${sha}\n`)
@@ -50,7 +50,7 @@ export async function madeSince({ git, base, known }: Beside, tips: string[], mo
   return made(await git.run(args, { input: [...tips.map(sha => `${sha}\n`), ...not].join('') }))
 }
 
-/** The commits up to `base` that `tips` have no more: amended, rebased or reset away. */
+/** The commits up to `base` that `tips` no longer have: amended, rebased or reset away. */
 export async function replacedBy({ git, base }: Beside, tips: string[], most: number): Promise<Made[]> {
   if (base === null || tips.length === 0) return []
   return made(await git.run(['rev-list', `--max-count=${most}`, '--format=%H %T %P', base, ...tips.map(sha => `^${sha}`), '--']))
@@ -64,26 +64,26 @@ function made(lines: string): Made[] {
 }
 
 /**
- * What of the user's paths each commit has otherwise than `base` and must not have: content that was uncommitted before, and what was made of it. What
- * comes from commits of others (a branch that was merged, those that were there before and were rebased) is theirs.
+ * For each commit, the user's paths that differ from `base` and must not: content that was uncommitted before, and what was made of it.
+ * Content from commits of others (a merged branch, earlier commits that were rebased) belongs to them.
  */
 export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<string, Users[]>> {
   const { git, base, isUsers, places } = beside
   const found = new Map<string, Users[]>()
   if (commits.length === 0) return found
   const from = await treeOf(git, base)
-  // Of a long history that was pulled, only what concerns the user.
+  // Of a long history that was pulled, look only at what concerns the user.
   const changes = await treesChanges(git, from, [...new Set(commits.map(({ tree }) => tree))], places)
   const users = (tree: string) => (changes.get(tree) ?? []).filter(({ path }) => isUsers(path))
   if (commits.every(({ tree }) => users(tree).length === 0)) return found
   const uncommitted = contents([...(await treeChanges(git, from, beside.startTree)), ...beside.staged], isUsers)
   const isUncommitted = (change: TreeChange) => uncommitted.has(contentOf(change))
-  // What a remote has came from there, unless it has just what was uncommitted.
+  // A commit on a remote came from there, unless it contains exactly what was uncommitted.
   const shas = commits.map(({ sha }) => sha)
   const own = new Set((await madeSince(beside, shas, ['--not', '--remotes'])).map(({ sha }) => sha))
   const isOwn = ({ sha, tree }: Made) => own.has(sha) || users(tree).some(change => change.now && isUncommitted(change))
   const { others, past } = await committed(beside, from, commits, isOwn)
-  // A history of its own (`checkout --orphan`, what `git stash -u` keeps apart) has deleted nothing of what it never had.
+  // A separate history (`checkout --orphan`, the third parent of `git stash -u`) has deleted nothing, since it never had the files.
   const orphans = new Set<string>()
   const outs: { sha: string; tree: string; out: TreeChange[] }[] = []
   for (const one of commits) {

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Git } from '../git/git.ts'
 
 /*
- * The one place that makes names of what others wrote: task ids and branches are data, and become parts of paths, refs and
- * file names only by what stands here.
+ * The only place that makes names from texts of others: task ids and branches are data, and become parts of paths, refs and file names
+ * only by these functions.
  */
 
 /** Some file systems take no longer names; git adds `.lock` to the last part. */
 const LONGEST_PART = 200
 const LONGEST_BRANCH = 240
-/** Of an id: the search for the dashes at its end takes the square of its length. */
+/** The longest id: the search for the dashes at its end takes quadratic time. */
 const LONGEST_LOOKED_AT = 1_000
 
 /**
@@ -39,7 +39,7 @@ export function folderOf(path: string, repositoryPath = path): string {
   return `${last.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 40) || 'repository'}-${shortHash(path, 10)}`
 }
 
-/** The names under which a task's work may go, the first is the best: the later ones are for when git or somebody else stands in the way. */
+/** The branch names for a task's work, the best first: the later ones are for the case that git or somebody else stands in the way. */
 export function branchesFor(taskId: string, runId: string): [string, ...string[]] {
   const id = safeTaskId(taskId)
   const short = shortRun(runId)

@@ -19,8 +19,9 @@ interface Suspect {
 }
 
 /**
- * The checkout's status without what only looks changed: files that are, byte by byte, what a checkout of the index would write (line endings
- * or filters that do not fit what was committed once), and what `before`, by path and stamp, had found there and nobody touched since.
+ * The checkout's status without files that only look changed: those that are, byte by byte, what a checkout of the index would write
+ * (line endings or filters that do not fit what was once committed), and those that `before` names by path and stamp and nobody has
+ * touched since.
  */
 export async function withoutNoise(git: Git, status: Status, before: Record<string, string> = {}): Promise<Status> {
   if (status.entries.length === 0) return status
@@ -38,7 +39,7 @@ export function isUntouched(top: string, path: string, before: Record<string, st
   return before[path] !== undefined && before[path] === stampAt(top, path)
 }
 
-/** Those of the suspects that are as a checkout would write them. Whoever changes `.gitattributes` means the change. */
+/** The suspects that are as a checkout would write them. A change of `.gitattributes` is always meant. */
 export async function noiseAmong(git: Git, suspects: Suspect[], changed: string[]): Promise<Set<string>> {
   if (suspects.length === 0 || suspects.length > MOST_FILES || changed.some(path => basename(path) === '.gitattributes')) return new Set()
   const noise = new Set<string>()

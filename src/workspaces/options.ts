@@ -4,7 +4,7 @@ export interface WorkspaceOptions {
   repo: string
   /** Where worktrees go; relative to the repository's top; null for `.worktrees`. */
   worktreeBase: string | null
-  /** The program's own state folder: inside the checkout it is nobody's change, and kept out of git. Null when there is none. */
+  /** The program's own state folder. Inside the checkout it counts as no change, and is kept out of git. Null when there is none. */
   stateFolder: string | null
   /** The branch that new work starts from; null for the repository's default branch, else the current one. */
   baseBranch: string | null
@@ -19,7 +19,7 @@ export interface WorkspaceOptions {
   /** Size at which a diff is cut, in bytes of UTF-8. */
   diffBytes: number
   warn: (message: string) => void
-  /** Answers the id of another agent that works in place in this repository now; null when it is free. */
+  /** Returns the id of another agent that works in place in this repository now; null when it is free. */
   inPlaceHeldBy?: (repo: string) => string | null
   /** Longest time for one git command that writes, in milliseconds; 300,000 when left out. Reading gets at most a minute. */
   gitTimeoutMs?: number

@@ -7,13 +7,13 @@ import type { Place } from './place.ts'
 import { RunPlace } from './run-files.ts'
 import { sealedPlaces } from './seal.ts'
 
-/** Folders and branches that other runs have, or had while this one worked: what happens there is theirs. */
+/** Folders and branches that other runs have, or had while this one worked. Changes there are theirs. */
 export interface OtherRuns {
   paths: Set<string>
   branches: Set<string>
 }
 
-/** Reads them: of runs that are not over by their intents and seals, of the others by what they noted at their end. */
+/** Reads them: from intents and seals for runs that are not over, and for the others from what they noted at their end. */
 export function otherRuns({ repository, request }: Place): OtherRuns {
   const { commonDir } = repository
   const places = [...readIntents(commonDir, request.runId), ...sealedPlaces(commonDir, request.runId), ...noted(commonDir, request.runId)]
@@ -29,14 +29,14 @@ const mayGrow = (file: string) => {
   return entry === undefined || (entry.isFile() && entry.size <= MOST_BYTES)
 }
 
-/** Notes for all runs that go on where one worked that is ending, before its own traces go. */
+/** Notes for all runs that go on where the ending run worked, before its own files are removed. */
 export function noteForOthers(commonDir: string, runId: string, { path, branch }: RunPlace): void {
   for (const { picture, others } of otherPictures(commonDir, runId)) {
-    // The picture of a run that never came back is not written to for ever.
+    // Stop writing to the picture of a run that never came back.
     if (!mayGrow(others)) continue
-    // Begun anew, so that a line that a kill or a full disk has cut takes none with it.
+    // Begin on a new line, so that a line that a kill or a full disk has cut spoils no other.
     appendFileSync(others, `\n${JSON.stringify({ path, branch })}\n`)
-    // That run has ended meanwhile, and reads no more.
+    // That run has ended meanwhile, and no longer reads.
     if (!existsSync(picture)) rmSync(others, { force: true })
   }
 }

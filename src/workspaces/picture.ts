@@ -59,7 +59,7 @@ const Picture = z.object({
   putBack: z.array(z.string()).optional(),
 })
 
-/** A repository as it stood before the agent began: what is not in it, or is not the same, came while the agent worked. */
+/** A repository as it was before the agent began: anything that is not in it, or that differs, came while the agent worked. */
 export type Picture = z.infer<typeof Picture>
 export type CheckoutPicture = z.infer<typeof Checkout>
 
@@ -80,7 +80,7 @@ export function pictureAt(commonDir: string, runId: string): Picture | null {
   }
 }
 
-/** What held commits before the agent began: they are not the run's. Null where the picture does not show it all. */
+/** The refs that held commits before the agent began, which are not the run's. Null where the picture does not show all of them. */
 export function knownCommits({ branches, tags, stash }: Picture): string[] | null {
   return tags === undefined ? null : [...new Set([...Object.values(branches), ...Object.values(tags), ...stash])]
 }
@@ -91,7 +91,10 @@ export function changePicture(commonDir: string, runId: string, change: (picture
   if (picture) write(fileIn(commonDir, runId), change(picture))
 }
 
-/** Has the report say a sentence (in the place of another), also when a kill comes before it. Answers with it where there is no picture to keep it. */
+/**
+ * Makes the report contain a sentence (instead of another one), even if a kill comes before the report. Returns the sentence where there
+ * is no picture to keep it.
+ */
 export function noteInPicture({ repository, request }: Place, sentence: string | null, instead?: string): string[] {
   const said = sentence === null ? [] : [sentence]
   if (pictureAt(repository.commonDir, request.runId) === null) return said
@@ -107,7 +110,7 @@ function write(file: string, picture: Picture): void {
   renameSync(`${file}.new`, file)
 }
 
-/** Answers of an ignored file of the workspace, by its stamp, whether it was there before the agent began and is as it was. */
+/** Returns, for an ignored file of the workspace and its stamp, whether it was there before the agent began and is unchanged. */
 export function knownBefore(place: Place): (path: string, stamp: string) => boolean {
   const before = readPicture(place)?.workspace?.ignored ?? {}
   return (path, stamp) => before[path] === stamp
@@ -137,13 +140,13 @@ type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'intended' | 'f
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
- * Who gives it to `takePicture` spares its time.
+ * Pass the result to `takePicture` to save its time.
  */
 export async function lookAround(place: Place, inPlace = false): Promise<Around | null> {
   if (readPicture(place) !== null) return null
   const { repository, git } = place
   const [main, refs, shared] = await Promise.all([
-    // Where git cannot tell (a filter is missing), that is no fault of the task.
+    // If git cannot tell (a filter is missing), the task is not to blame.
     inPlace || repository.bare ? null : seeCheckout(place, repository.root).catch(() => null),
     readRefs(git, repository),
     readShared(repository),
@@ -152,8 +155,9 @@ export async function lookAround(place: Place, inPlace = false): Promise<Around 
 }
 
 /**
- * Takes the run's picture before the agent begins, and keeps it in the git folder. One that is there stays. It outlives every kill; without
- * one, after a power cut, all that is in the workspace counts as the run's. `status`: the workspace's, for who has just read it.
+ * Takes the run's picture before the agent begins, and keeps it in the git folder. An existing one stays. It survives every kill; without
+ * one, after a power cut, everything in the workspace counts as the run's. `status`: the workspace's status, if the caller has just read
+ * it.
  */
 export async function takePicture(place: Place, workspace: WorkspaceRecord, around: Around | null, status?: Status): Promise<void> {
   if (around === null) return
@@ -170,7 +174,7 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
   })
 }
 
-/** Those of a clone, and of one checkout alone; what all checkouts share stands with what is shared. */
+/** The settings of a clone, and of one checkout alone. Settings of all checkouts are among the shared files. */
 function furtherSettings({ repository }: Place, { path }: WorkspaceRecord): Record<string, string | null> {
   const own = gitFolderOf(path)
   const folders = [...new Set([repository.commonDir, ...(own ? [own] : [])])]
@@ -185,7 +189,8 @@ function furtherSettings({ repository }: Place, { path }: WorkspaceRecord): Reco
 async function seeWorkspace(place: Place, { path, kind }: WorkspaceRecord, status?: Status): Promise<CheckoutPicture | null> {
   const { repository, request } = place
   if (kind === 'in-place') return await seeCheckout(place, path, status)
-  // In a worktree that somebody worked in before, all that is not committed is work. So it is in a new one in which nobody but git has been.
+  // In a worktree in which somebody worked before, everything uncommitted is work. The same holds for a new one in which only git has
+  // written.
   const isNew = readIntent(repository.commonDir, request.runId)?.path === path
   return isNew && mayBeTouched(repository, path) ? await seeCheckout(place, path) : null
 }
@@ -195,7 +200,7 @@ function mayBeTouched({ hooks, commonDir }: Repository, path: string): boolean {
   return existsSync(join(hooks, 'post-checkout')) || existsSync(join(path, '.gitmodules')) || statSync(path).dev !== statSync(commonDir).dev
 }
 
-/** What of a checkout is not in its HEAD. Build caches, and more than some ten thousand ignored files, are passed over. */
+/** The content of a checkout that is not in its HEAD. Build caches, and ignored files beyond some ten thousand, are left out. */
 export async function seeCheckout(place: Place, path: string, known?: Status): Promise<CheckoutPicture> {
   const status = known ?? (await readStatus(gitAt(place, path), { ignored: true }))
   const ours = ownFolders(place)

@@ -17,13 +17,13 @@ export interface Place {
   baseRemark: string | null
   /** The program's own state folder, or null. */
   state: string | null
-  /** Who has the run: the agent id, with its state folder. */
+  /** The agent that has the run: its id and its state folder. */
   holder: string
 }
 
 /**
- * Git in a checkout, that never looks above it: a worktree inside the repository that has lost its `.git` must not be taken for the
- * user's own checkout.
+ * Git in a checkout that never looks above it: a worktree inside the repository that has lost its `.git` must not be taken for the user's
+ * own checkout.
  */
 export function gitAt(place: Place, checkout: string): Git {
   return place.git.at(checkout, { GIT_CEILING_DIRECTORIES: dirname(checkout) })

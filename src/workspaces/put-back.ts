@@ -8,11 +8,12 @@ import { changePicture, pictureAt } from './picture.ts'
 import { settingsIn, unlike } from './shared-files.ts'
 
 /*
- * Settings steer every git in a repository, the runner's own too: where its files are, what is included, and which programs run. What the agent has set is
- * put back before any git works there, and told. What git itself writes of branches, submodules and new remotes stays.
+ * Settings control every git in a repository, also the runner's: where its files are, what is included, and which programs run. What the
+ * agent has changed is restored before any git works there, and reported. Settings that git itself writes for branches, submodules and
+ * new remotes stay.
  */
 
-/** So many settings are put back one by one; more are put back with the whole file. */
+/** How many settings are restored one by one; more are restored with the whole file. */
 const MOST = 100
 const LOOK_MS = 60_000
 
@@ -51,7 +52,7 @@ async function steered(workspace: WorkspaceRecord, runId: string): Promise<Steer
   const before = { ...picture.settings, [join(common, 'config')]: picture.shared.config }
   const found: Steered[] = []
   for (const [file, text] of Object.entries(before)) {
-    // With its folder, all that it steered is gone.
+    // Its folder is gone, and everything that it controlled.
     if (!existsSync(join(file, '..')) || isSame(file, text)) continue
     const names = await steering(text ?? '', file)
     if (names === null || names.length > 0) found.push({ file, before: text, names })

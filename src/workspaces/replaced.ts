@@ -8,8 +8,8 @@ import { dropTraces } from './traces.ts'
 import { readWork } from './work-report.ts'
 
 /*
- * The end of a run whose workspace, or repository, is not the one any more: nothing of it is run, committed or deleted. `open` opens the repository; it is
- * not called where that one is in doubt.
+ * The end of a run whose workspace or repository was exchanged: nothing of it is run, committed or deleted. `open` opens the repository;
+ * it is not called where the repository itself is in doubt.
  */
 
 type Open = () => Promise<Place | null>
@@ -33,7 +33,7 @@ export async function collectReplaced(open: Open, workspace: WorkspaceRecord, re
   return { ...nothing, ...work, branch: tip && branch, rescued: await refsOf(place), remarks: [...remarks, ...work.remarks] }
 }
 
-/** Lets go of it, and leaves all where it is. */
+/** Releases the workspace, and leaves everything where it is. */
 export async function leaveReplaced(open: Open, workspace: WorkspaceRecord, replaced: Replaced) {
   putAside(workspace)
   const kept = workspace.kind !== 'in-place' && existsSync(workspace.path) ? workspace.path : null

@@ -9,8 +9,9 @@ import { pictureOf } from './keep-checkout.ts'
 import { listRescued, rescueTree, safeRun } from './rescue.ts'
 
 /**
- * Puts what is in a worktree and in no commit of a branch under `refs/agent-runner/`, and leaves the worktree as it is. Answers with the
- * run's refs; none when there is no checkout. Repeating it adds nothing. Throws GIT_FAILED when not all could be kept; it is still there then.
+ * Puts work of a worktree that is in no commit of a branch under `refs/agent-runner/`, and leaves the worktree as it is. Returns the
+ * run's refs; none when there is no checkout. Repeating it adds nothing. Throws GIT_FAILED when something could not be kept; then it is
+ * still in the worktree.
  */
 export async function rescueCheckout(
   path: string,

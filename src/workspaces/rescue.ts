@@ -31,8 +31,8 @@ export async function listRescued(git: Git, runId: string): Promise<Rescued[]> {
 let count = 0
 
 /**
- * Does some work, and answers what is kept for the run when it is done. git is asked beside the work where something may be kept already, and
- * again only when the work has kept something. The work may take no ref away.
+ * Does some work, and returns what is kept for the run when it is done. Where something may be kept already, git is asked during the
+ * work, and again only when the work has kept something. The work must not remove refs.
  */
 export async function listedBeside<T>(
   { git, repository, request: { runId } }: Place,
@@ -40,7 +40,7 @@ export async function listedBeside<T>(
 ): Promise<{ done: T; rescued: Rescued[] }> {
   const before = count
   const asked = isNoRef(repository, `refs/agent-runner/${safeRun(runId)}`).then(none => (none ? [] : listRescued(git, runId)))
-  // When the work fails too, its failure is the one that is told.
+  // When the work fails too, its failure is the one to report.
   asked.catch(() => {})
   const done = await work()
   return { done, rescued: count === before ? await asked : await listRescued(git, runId) }
@@ -78,7 +78,7 @@ async function keepAll(git: Git, runId: string, shas: string[]): Promise<Map<str
       await git.run(['update-ref', '-m', 'agent-runner: rescue', '--stdin'], { input })
       return new Map([...refs, ...made])
     } catch (failure) {
-      // A number may be blocked by the lock of a git that was killed.
+      // The lock of a killed git may block a number.
       if (first >= next + 3) throw failure
     }
   }

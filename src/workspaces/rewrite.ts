@@ -7,16 +7,16 @@ import { type Beside, type Made, replacedBy, type Users } from './made-here.ts'
 import type { Place } from './place.ts'
 import { safeRun } from './rescue.ts'
 
-/** Amended, rebased and reset commits of before that are looked for, at the most. */
+/** How many earlier commits that were amended, rebased or reset are looked for at most. */
 const MOST_REPLACED = 50
 
-/** More versions of files are not merged. */
+/** How many versions of files are merged at most. */
 const MOST_MERGED = 500
 
 export interface Rewritten {
   /**
-   * What each commit has become: itself where nothing had to change, the commit before it where it held nothing else (null for none), an old commit
-   * where it is what that one was.
+   * The new commit for each commit: itself where nothing had to change, the commit before it where it held nothing else (null for none),
+   * or an old commit that it now equals.
    */
   became: Map<string, string | null>
   /** The files whose other changes went too, since they could not be told apart from the user's. */
@@ -24,8 +24,8 @@ export interface Rewritten {
 }
 
 /**
- * Writes commits anew, oldest first, each without what `out` names of it. Of a file that somebody else changed too, that part stays, where it can be
- * told apart.
+ * Writes commits anew, oldest first, each without the changes that `out` names for it. In a file that somebody else changed too, that
+ * part stays, where it can be told apart.
  */
 export async function rewrite(
   beside: Beside,
@@ -87,7 +87,10 @@ export async function rewrite(
 
 const isFile = (side: TreeChange['now'] | undefined): side is { mode: string; sha: string } => side?.mode.startsWith('100') === true
 
-/** Answers how a file of the user was before the agent began; undefined where something else of it was staged: then a commit may have either. */
+/**
+ * Returns how a file of the user was before the agent began; undefined where another version of it was staged, since a commit may have
+ * either.
+ */
 async function startsOf({ git, base, startTree, staged }: Beside): Promise<(path: string) => TreeChange['now'] | undefined> {
   const starts = new Map((await treeChanges(git, await treeOf(git, base), startTree)).map(({ path, now }) => [path, now]))
   for (const { path, now } of staged) if (now?.sha !== starts.get(path)?.sha) starts.delete(path)

@@ -4,7 +4,8 @@ import * as z from 'zod'
 import { safeRun } from './rescue.ts'
 
 /*
- * What a run keeps in a git folder while it goes on: files of one name, each kind with an ending of its own. By them runs know of each other.
+ * The files that a run keeps in a git folder while it goes on: one name, and an ending for each kind. By these files runs know of each
+ * other.
  */
 
 type Ending = '.json' | '.seal' | '.before.json'

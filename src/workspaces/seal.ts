@@ -9,8 +9,8 @@ import { commonOf, gitFolderOf, PUT_ASIDE } from '../git/repository.ts'
 import { RunPlace, runFile, runsWith } from './run-files.ts'
 
 /*
- * By what a workspace is known again after an agent had it. A git folder that the agent put in its place may make git run anything, so it is
- * looked at without git, and git never works in one that is not known.
+ * A seal identifies a workspace after an agent has worked in it. A git folder that the agent put in its place may make git run anything,
+ * so the check runs no git, and git never works in an unknown workspace.
  */
 
 /** What was exchanged. */
@@ -22,8 +22,8 @@ export interface Replaced {
 const sealIn = (gitDir: string, runId: string) => runFile(gitDir, runId, '.seal')
 
 /**
- * The same workspace with its seal, which stands in its git folder too. One that the run has set already stays, with another `holder` where
- * another agent has the run now.
+ * The same workspace with its seal, which is also written into its git folder. A seal that the run has set before stays, with another
+ * `holder` if another agent has the run now.
  */
 export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: string, holder: string): WorkspaceRecord {
   const text = readSeal(commonDir, runId)?.text ?? randomUUID()
@@ -36,7 +36,7 @@ export function sealed(workspace: WorkspaceRecord, commonDir: string, runId: str
   }
 }
 
-/** Whether another agent has sealed the run's workspace since: then what the run keeps in the git folders is that one's. */
+/** Whether another agent has sealed the run's workspace since: then the run's files in the git folders belong to that agent. */
 export function isSealedByOther(commonDir: string, runId: string, holder: string): boolean {
   const there = readSeal(commonDir, runId)
   return there !== null && there.holder !== holder
@@ -49,9 +49,9 @@ export function dropSeal(workspace: WorkspaceRecord | null, commonDir: string, r
 }
 
 /**
- * What is no longer the repository or workspace in which the work began; null when all is, also where the folder is gone. Nothing is
- * run. A workspace that an older version has prepared has no seal and is taken as it is. `broken`: the seal may be gone already, by a clean-up that
- * was interrupted; then the numbers of the folders must do.
+ * What was exchanged: the repository or the workspace in which the work began. Null when both are the same, also where the folder is
+ * gone. It runs nothing. A workspace that an older version has prepared has no seal and is taken as it is. `broken`: the seal may be gone
+ * already, by a clean-up that was interrupted; then the numbers of the folders must do.
  */
 export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = false): Replaced | null {
   const { seal, path } = workspace
@@ -76,7 +76,7 @@ export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = f
   return { what: workspace.kind === 'in-place' ? 'repository' : 'workspace', says: fault }
 }
 
-/** Puts a workspace's foreign `.git` aside, and answers where it is now; null when there is none. */
+/** Puts a workspace's foreign `.git` aside, and returns where it is now; null when there is none. */
 export function putAside({ path, kind }: WorkspaceRecord): string | null {
   const aside = join(path, PUT_ASIDE)
   if (kind === 'in-place' || !existsSync(path)) return null

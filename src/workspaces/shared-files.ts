@@ -10,10 +10,10 @@ import type { Repository } from '../git/repository.ts'
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
 const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']
 
-/** Of a larger one its size must do. */
+/** For a larger file its size must do. */
 const MOST_BYTES = 64 * 1024 ** 2
 
-/** What steers git in all checkouts of a repository. */
+/** The files that control git in all checkouts of a repository. */
 export interface SharedFiles {
   /** The text of its configuration. */
   config: string
@@ -45,7 +45,7 @@ function fingerprint(file: string): string | null {
   }
 }
 
-/** The names of what is not as it was. What git itself writes of branches and submodules is no change. */
+/** The names of what has changed. Settings that git itself writes for branches and submodules do not count. */
 export async function sharedChanges(git: Git, before: SharedFiles, now: SharedFiles): Promise<string[]> {
   const names = [...new Set([...Object.keys(before.files), ...Object.keys(now.files)])]
   const changed = names.filter(name => before.files[name] !== now.files[name])

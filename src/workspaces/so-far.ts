@@ -12,7 +12,7 @@ import { safeRun } from './rescue.ts'
 
 const NAMED = ['--pathspec-from-file=-', '--pathspec-file-nul']
 
-/** The name of the private index by which a run is looked at while it works. */
+/** The name of the private index for looking at a run while it works. */
 export const lookOf = (runId: string) => `${safeRun(runId)}-look`
 
 /**
@@ -21,7 +21,7 @@ export const lookOf = (runId: string) => `${safeRun(runId)}-look`
  */
 export async function diffSoFar(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   const { path, kind, startTree, base } = workspace
-  // By its own git folder, whatever the agent has made of the file that leads there.
+  // Use its own git folder, whatever the agent has made of the file that leads there.
   const folder = gitFolderOf(place, kind, path)
   if (!folder || !existsSync(path) || !existsSync(join(folder, 'index'))) return null
   const name = lookOf(place.request.runId)

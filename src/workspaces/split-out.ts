@@ -9,7 +9,7 @@ import type { Place } from './place.ts'
 import { keepCommit } from './rescue.ts'
 import { rewrite } from './rewrite.ts'
 
-/** More commits are not written anew. */
+/** How many commits are written anew at most. */
 const MOST = 200
 
 /** A ref that has commits which are to be made again. */
@@ -21,10 +21,10 @@ interface Holder {
 }
 
 /**
- * Takes the user's uncommitted changes out of the commits that were made beside them in the same checkout, on any branch: an agent that says
- * `git add -A`, or a hook that does, commits them too. The commits are written anew without them, those that held nothing else go, and so does an
- * amended commit that is then what it was; no file is touched. How they were is kept under `refs/agent-runner/`. Where somebody else has the commits
- * already, it only says so. Answers with remarks.
+ * Takes the user's uncommitted changes out of the commits that were made in the same checkout, on any branch: `git add -A` of an agent or
+ * a hook commits them too. The commits are written anew without them. Commits that held nothing else go, and so does an amended commit
+ * that then equals the old one; no file is touched. The old commits are kept under `refs/agent-runner/`. Where somebody else has the
+ * commits already, it only says so. Returns remarks.
  */
 export async function splitOutUsers(place: Place, beside: Beside): Promise<string[]> {
   const { git } = beside
@@ -77,7 +77,7 @@ export async function splitOutUsers(place: Place, beside: Beside): Promise<strin
   return [...remarks, ...stay]
 }
 
-/** How many commits (oldest first) are others when changes are taken out of some: those, and all after them. */
+/** How many commits (oldest first) change when changes are taken out of some: those, and all after them. */
 function remade(commits: Made[], out: Map<string, unknown[]>): number {
   const others = new Set<string>()
   for (const { sha, parents } of commits) if (out.get(sha)?.length || parents.some(parent => others.has(parent))) others.add(sha)

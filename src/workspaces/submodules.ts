@@ -7,14 +7,14 @@ import { readStatus, type Status } from '../git/checkout/status.ts'
 import type { Git } from '../git/git.ts'
 import { hiddenFiles } from './hidden-files.ts'
 
-/** Fetches the submodules that are not there yet; those that are stay as they are. Answers with what went wrong, else null. */
+/** Fetches missing submodules; existing ones stay as they are. Returns what went wrong, else null. */
 export async function initSubmodules(git: Git): Promise<string | null> {
   if (!existsSync(join(git.cwd, '.gitmodules'))) return null
   try {
     const missing = (await git.run(['submodule', 'status'])).split('\n').filter(line => line.startsWith('-'))
     if (missing.length === 0) return null
     const paths = missing.map(line => line.slice(line.indexOf(' ') + 1))
-    // Whether local paths may be cloned (`protocol.file.allow`) is for the user's own configuration to say.
+    // The user's own configuration decides whether local paths may be cloned (`protocol.file.allow`).
     await git.run(['submodule', 'update', '--init', '--recursive', '--', ...paths], { hooks: true, env: { GIT_LITERAL_PATHSPECS: '1' } })
     return null
   } catch (failure) {
@@ -50,8 +50,8 @@ export async function submodulePaths(git: Git): Promise<Set<string>> {
 }
 
 /**
- * Those of the repositories inside a checkout that hold work of their own, which no commit of the outer one keeps: uncommitted changes, files
- * that they ignore, or commits that are on no remote. They would go with the worktree.
+ * The repositories inside a checkout that hold work which no commit of the outer one keeps: uncommitted changes, ignored files, or
+ * commits that are on no remote. They would go with the worktree.
  */
 export async function nestedWork(git: Git, repositories: string[]): Promise<string[]> {
   const found: string[] = []
@@ -73,7 +73,7 @@ export async function withSources(git: Git, repositories: string[]): Promise<str
   )
 }
 
-/** What cannot be looked into counts as work. */
+/** A repository that cannot be read counts as work. */
 async function hasWork(outer: Git, folder: string): Promise<boolean> {
   try {
     const git = await lookInto(outer, folder)
@@ -81,7 +81,7 @@ async function hasWork(outer: Git, folder: string): Promise<boolean> {
     if (status.entries.length > 0 || status.head === null) return true
     const { files, incomplete } = await hiddenFiles(git.cwd, status.ignored)
     if (files.size > 0 || incomplete) return true
-    // The logs know what was stashed, tagged or left on no branch too.
+    // The logs also know what was stashed, tagged or left on no branch.
     const own = await git.run(['rev-list', '-n1', 'HEAD', '--branches', '--reflog', '--not', '--remotes'])
     return own.trim() !== '' || (await nestedWork(git, status.links)).length > 0
   } catch {

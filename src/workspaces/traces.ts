@@ -11,8 +11,8 @@ import { dropSeal, isSealedByOther } from './seal.ts'
 import { lookOf } from './so-far.ts'
 
 /**
- * Removes what a run keeps in the git folders, also what a kill left of it. Who has lost the run to another agent removes nothing: both have it under one
- * id, and it is the other's now.
+ * Removes the files that a run keeps in the git folders, also those that a kill left. If the run was lost to another agent, it removes
+ * nothing: both have it under one id, and the files now belong to the other.
  */
 export function dropTraces(place: Place, workspace: WorkspaceRecord | null): void {
   const { repository, request, holder } = place

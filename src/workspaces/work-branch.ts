@@ -10,9 +10,7 @@ import { unfinishedOperation } from '../git/repository.ts'
 import { readPicture } from './picture.ts'
 import type { Place } from './place.ts'
 
-/*
- * Which branch a run's work is on. What is told of the work goes by the answer: the branch that is named holds every commit that is counted.
- */
+/* Finds the branch that a run's work is on. Reports rely on it: the branch that is named holds every commit that is counted. */
 
 /** Where a checkout's HEAD is. */
 export type Standing = Pick<Status, 'head' | 'branch'>
@@ -73,7 +71,7 @@ async function isOwnCommit(place: Place, git: Git, gitDir: string, own: string |
   const before = Object.values(readPicture(place)?.branches ?? {})
   const input = [head, ...new Set(before.map(sha => `^${sha}`))].map(line => `${line}\n`).join('')
   if ((await git.run(['rev-list', '-n1', '--ignore-missing', '--stdin'], { input })).trim() === '') return false
-  // What was pushed since is on a remote too.
+  // Commits that were pushed since are on a remote too.
   if (isCommittedHere(gitDir, head)) return true
   const ours = [own, branch].filter(name => name !== null).map(name => `--exclude=${name}`)
   return (await git.run(['rev-list', '-n1', head, '--not', '--remotes', ...ours, '--branches', '--'])).trim() !== ''

@@ -11,7 +11,7 @@ export type CollectedWork = Omit<WorkReport, 'rescued'> & {
 }
 
 const MOST_COMMITS = 500
-/** Some people write the whole story into the first line. Characters. */
+/** The longest subject of a commit, in characters: some people write the whole story into the first line. */
 const MOST_SUBJECT = 300
 
 /** Files larger than this are shown as binary: a diff is for people. */

@@ -59,7 +59,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
         try {
           return sealedIn(place, await prepareInPlace(place, null))
         } catch (failure) {
-          // Another agent may have come in between: then the task gets a worktree, as if that one had been there before.
+          // Another agent may have been quicker: then the task gets a worktree, as if that agent had been there before.
           wish = wishFor(place)
           if (!wish.apart) throw failure
         }
@@ -98,7 +98,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
       const collect = { worktree: collectWorktree, clone: collectClone, 'in-place': collectInPlace }[workspace.kind]
       const listed = await listedBeside(place, async () => {
         const collecting = collect(place, workspace, success)
-        // A clone brings its branches into the repository, in place branches may be written anew; what it then looks like is to be told.
+        // A clone brings its branches into the repository, and in place branches may be written anew. The report tells the state after
+        // that.
         if (workspace.kind !== 'worktree') await collecting
         const [{ links: _, ...work }, look] = await Promise.all([collecting, lookBeside(place)])
         const beside = look ? await tellBeside(place, workspace, work.branch, look) : []
@@ -184,7 +185,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     return await open(request, workspace.repo)
   }
 
-  /** Whether the task is to have a place of its own, and why when it did not ask for one. */
+  /** Whether the task gets a separate workspace, and why if it did not ask for one. */
   function wishFor(place: Place): { apart: boolean; reason: string | null } {
     if (place.request.task.complexity === 'major') return { apart: true, reason: null }
     const { inherited } = place.request
@@ -224,7 +225,7 @@ function sealedIn({ repository, request, holder }: Place, workspace: WorkspaceRe
   return sealed(workspace, repository.commonDir, request.runId, holder)
 }
 
-/** Removes a worktree or clone; answers why it stays, or null. A full disk, a git that fails: the work is where it was, and stays there. */
+/** Removes a worktree or clone; returns why it stays, or null. On a full disk, or when git fails, the work stays where it was. */
 async function takeAway(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   try {
     return await (workspace.kind === 'clone' ? removeClone(place, workspace) : removeWorktree(place, workspace))

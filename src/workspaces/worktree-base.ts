@@ -35,7 +35,7 @@ async function baseFault(git: Git, repository: Repository, configured: string): 
   return faultOnDisk(configured)
 }
 
-/** What the repository brings along must not decide where agents work: no link of its own is followed, no folder of its own is hidden from git. */
+/** The repository's content must not decide where agents work: no link of its own is followed, no folder of its own is hidden from git. */
 async function faultWithin(git: Git, root: string, within: string): Promise<string | null> {
   const parts = within.split(sep)
   const above = parts.map((_, index) => join(root, ...parts.slice(0, index + 1)))
@@ -55,7 +55,7 @@ async function faultWithin(git: Git, root: string, within: string): Promise<stri
   return inside ? `${inside} is a file of the repository` : null
 }
 
-/** Only looks: what the disk refuses later is told then. */
+/** Only looks; if the disk refuses later, that is reported then. */
 function faultOnDisk(configured: string): string | null {
   const entry = statSync(configured, { throwIfNoEntry: false })
   if (!entry && lstatSync(configured, { throwIfNoEntry: false })) return 'it is a link to nowhere'

@@ -9,7 +9,7 @@ import { branchesFor, foldersFor, isBranchFor } from './names.ts'
 import type { Place } from './place.ts'
 import { withUsableBase } from './worktree-base.ts'
 
-/** Which worktree a run is to have. */
+/** The worktree that a run gets. */
 export interface WorktreeChoice extends Intent {
   base: string
   /** The worktree is there and goes on as it is. */
@@ -19,9 +19,9 @@ export interface WorktreeChoice extends Intent {
 }
 
 /**
- * Chooses path, branch and start of a task's worktree; touches nothing. What the run has begun already is chosen again. A worktree
- * of this task is continued, a branch that is in use elsewhere is left alone and continued under a name of ours. Answers with
- * the place too, which has a base in which worktrees can be made.
+ * Chooses path, branch and start of a task's worktree; touches nothing. A worktree that the run has begun is chosen again. A worktree of
+ * this task is continued; a branch in use elsewhere is left alone and continued under a name of ours. Also returns the place, with a base
+ * in which worktrees can be made.
  */
 export async function chooseWorktree(configured: Place): Promise<{ choice: WorktreeChoice; place: Place }> {
   const [place, around] = await Promise.all([withUsableBase(configured), surroundingsOf(configured)])
@@ -70,7 +70,7 @@ function stand(commonDir: string, path: string, worktrees: ListedWorktree[]): 'f
   if (admins.length > 0) {
     if (isForeign(path, admins)) return null
     if (folder?.isDirectory() && admins.some(admin => existsSync(join(admin, 'index')))) return listed ?? null
-    // A locked one whose folder is away may be on a disk that comes back.
+    // A locked worktree whose folder is missing may be on a disk that comes back.
     if (!folder && listed?.lock && listed.lock !== 'initializing') return null
     return 'unfinished'
   }

@@ -13,8 +13,8 @@ import { gitAt, type Place } from './place.ts'
 import { GOING, mendWorktree, readLock, unfinishedLink, wholeWorktree } from './worktree-repair.ts'
 
 /**
- * Removes a worktree when nothing in it can be lost; its branch stays. What is uncommitted, ignored or on no branch is rescued first; build
- * caches go with it. Answers why it stays, or null when it is gone. Repeating an interrupted removal ends it.
+ * Removes a worktree when nothing in it can be lost; its branch stays. Work that is uncommitted, ignored or on no branch is rescued
+ * first; build caches go with the worktree. Returns why it stays, or null when it is gone. Repeating an interrupted removal completes it.
  */
 export async function removeWorktree(place: Place, workspace: WorkspaceRecord): Promise<string | null> {
   const { git, repository } = place
@@ -58,7 +58,7 @@ export async function removeWorktree(place: Place, workspace: WorkspaceRecord): 
   return existsSync(path) ? 'git could not delete all of it' : null
 }
 
-/** Puts all that would be lost under `refs/agent-runner/`. Answers what cannot be kept that way, or null. */
+/** Puts everything that would be lost under `refs/agent-runner/`. Returns what cannot be kept that way, or null. */
 export async function keepAll(place: Place, git: Git, gitDir: string, workspace: WorkspaceRecord, status: Status): Promise<string | null> {
   const operation = unfinishedOperation(gitDir)
   const { obstacle } = await keepCheckout(place, gitDir, workspace.path, status, knownBefore(place))

@@ -17,7 +17,7 @@ import { isHeld, keepCommit, rescueTree, safeRun } from './rescue.ts'
 /** File in a worktree's git folder that says: it is being removed, so a file that is missing is not one that the agent deleted. */
 export const GOING = 'agent-runner-removing'
 
-/** How long a git of an earlier life is waited for, in milliseconds. */
+/** How long to wait for a git of an earlier runner, in milliseconds. */
 export const PATIENCE_MS = 30_000
 
 /**
@@ -43,7 +43,7 @@ function mayLink(path: string): boolean {
   return !entry || (entry.isFile() && entry.size === 0)
 }
 
-/** Where a worktree's `.git` comes into being: beside the worktree, where it is nobody's work if a kill leaves it. */
+/** Where a worktree's `.git` is written first: beside the worktree, where it is nobody's work if a kill leaves it. */
 export const unfinishedLink = (path: string) => `${path}.git.new`
 
 function linkTo(path: string, admin: string): void {

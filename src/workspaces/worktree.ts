@@ -33,7 +33,7 @@ export async function prepareWorktree(configured: Place): Promise<WorkspaceRecor
   around.catch(() => {})
   if (choice.vanished) await mendWorktree(place, choice.vanished, choice.base)
   const initializing = adminFolders(repository.commonDir, choice.path).some(admin => readLock(admin) === 'initializing')
-  // Its files are there, but a git of an earlier life may still run the post-checkout hook.
+  // Its files are there, but a git of an earlier runner may still run the post-checkout hook.
   if (choice.there && initializing) await waitForGit(choice.path, PATIENCE_MS)
   if (!choice.there || !(await wholeWorktree(place, choice.path))) await addUnderSomeName(place, choice)
   const trouble = await initSubmodules(gitAt(place, choice.path))
@@ -45,7 +45,7 @@ export async function prepareWorktree(configured: Place): Promise<WorkspaceRecor
   return workspace
 }
 
-/** Tries the chosen branch name, then ours; changes the choice to what came of it. */
+/** Tries the chosen branch name, then ours; updates the choice with the result. */
 async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<void> {
   const { git, options, request, repository } = place
   let refusal: unknown
@@ -57,7 +57,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
     }
     const { path, branch, base, continued, remark } = choice
     writeIntent(repository.commonDir, request.runId, { kind: 'worktree', path, branch, base, continued, remark })
-    // The answer of git comes while is looked for what is in the way.
+    // Wait for git's answer while looking for what is in the way.
     const tip = async () => ((await isNoRef(repository, `refs/heads/${branch}`)) ? null : await branchTip(git, `refs/heads/${branch}`))
     const [whole, there] = await Promise.all([mendWorktree(place, path, base), tip()])
     if (whole) return
@@ -67,7 +67,7 @@ async function addUnderSomeName(place: Place, choice: WorktreeChoice): Promise<v
       await git.run(['worktree', 'add', '--quiet', ...what], { slow: true, hooks: hasHooks(repository) })
       return
     } catch (failure) {
-      // Another name finds no more room. The intent stays, for the repeat to know its own.
+      // Another name finds no more room. The intent stays, so that the repetition recognises its own work.
       if (isNoRoom(failure)) throw failure
       // A post-checkout hook that fails, or hangs until it is stopped, comes after a worktree that is whole.
       if (adminFolders(repository.commonDir, path).length > 0 && (await mendWorktree(place, path, base))) {
@@ -110,7 +110,7 @@ export async function collectCheckout(
   const { options, request } = place
   const before = changedBefore(place)
   const { status, remarks } = await readCheckout(at, gitDir, workspace, before)
-  // Those that were there with a change before the agent began stay.
+  // Files that were changed before the agent began stay.
   await liftFlags(
     at,
     status.flagged.filter(({ path }) => !(path in before)),

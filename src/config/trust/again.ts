@@ -3,8 +3,8 @@ import { differences, hashesOf } from './fingerprint.ts'
 import { readTrust } from './store.ts'
 
 /**
- * Why files and folders that a repository would have run must not be run at this moment; null when they may. Looked at each time before they
- * are run: the user may have trusted them meanwhile, and an agent at work may have changed them. What is not there counts too.
+ * Why files and folders of a repository must not be run at this moment; null when they may. It looks each time before they are run: the
+ * user may have trusted them meanwhile, and an agent at work may have changed them. Missing files count too.
  */
 export function refusalNow(home: string, repo: string, paths: string[]): string | null {
   const how = `agent-runner trust ${repo}`

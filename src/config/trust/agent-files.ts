@@ -7,7 +7,7 @@ export interface Demand {
   /** As it is named from the checkout. */
   name: string
   wants: string[]
-  /** What is not free of it, as it was read. */
+  /** The demands that are not free, as they were read. */
   weight: string
 }
 
@@ -15,10 +15,10 @@ export interface Demand {
 const SETTINGS = ['.claude/settings.json', '.claude/settings.local.json']
 const SERVERS = '.mcp.json'
 
-/** What these settings of the CLI may say freely: what restricts it, and how it writes. All else runs something, or says where keys go. */
+/** The settings of the CLI that are free: they restrict it, or say how it writes. All others run something, or say where keys go. */
 const FREE = ['$schema', 'attribution', 'includeCoAuthoredBy', 'language', 'model', 'outputStyle']
 const FREE_PERMISSIONS = ['deny', 'ask']
-/** Longer ones are not read by anybody. */
+/** Nobody reads longer files. */
 const LONGEST = 1024 * 1024
 
 /**
@@ -40,7 +40,7 @@ function demandOf(name: string, checkout: string, weigh: (value: unknown) => Rec
     const read = readPlainFile(path, LONGEST)
     if (read.is === 'absent' || read.is === 'nowhere') return null
     if (read.is === 'large') return { name, wants: ['it is too large to be looked at'], weight: `${read.size} bytes` }
-    // The CLI would wait for what never comes, or read without end.
+    // The CLI would wait for ever, or read without end.
     if (read.is !== 'file') return { name, wants: [`it ${read.says}`], weight: read.says }
     text = read.bytes.toString('utf8')
   } catch (thrown) {

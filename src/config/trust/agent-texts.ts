@@ -7,7 +7,7 @@ import { skillFoldersBelow } from './nested-skills.ts'
 /** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. Skills also stand further below. */
 const FOLDERS = ['.claude/skills', '.claude/commands', '.claude/agents']
 
-/** What a text may say of itself freely: what it is called, and what it is for. Hooks, servers and all else run something. */
+/** The keys that a text may have freely: its name and its purpose. Hooks, servers and all others run something. */
 const FREE = [
   'name',
   'description',
@@ -21,18 +21,18 @@ const FREE = [
   'tags',
   'category',
 ].concat(['disable-model-invocation', 'user-invocable', 'tools', 'disallowedTools', 'disallowed-tools', 'effort', 'metadata'])
-/** What a text permits adds nothing where the agent may do everything anyway. */
+/** Where the agent may do everything anyway, a permission in a text adds nothing. */
 const PERMITS = ['allowed-tools', 'permissionMode']
 /** Commands in a text that the CLI runs before its model sees it. */
 const COMMANDS = /!`|```!/
 
-/** What some readers of YAML take for the end of a line, and what is no text. */
+/** Characters that some readers of YAML take for the end of a line, and characters that are no text. */
 const ODD_BREAKS = /[\0\v\f\u0085\u2028\u2029]/
 
-/** More files, deeper folders and longer texts are not looked at, and so are not free. */
+/** Beyond these limits, files, folders and texts are not looked at, and so are not free. */
 const MOST = { files: 1_000, depth: 8, bytes: 1024 * 1024 }
 
-/** A text below a checkout that has the CLI run something. */
+/** A text in a checkout that makes the CLI run something. */
 export interface RunningText {
   name: string
   /** In words. */
@@ -58,7 +58,7 @@ export function runningTexts(checkout: string, skipsPermissions: boolean): Runni
         return
       }
       if (isFolder) walk(name, depth + 1)
-      // The CLI would wait for what never comes, or read without end.
+      // The CLI would wait for ever, or read without end.
       else if (read?.is === 'other') found.push({ name, why: `it ${read.says}`, text: read.says })
       else if (read?.is === 'file') {
         const text = read.bytes.toString('utf8')

@@ -11,7 +11,7 @@ export function isFree(z: Z, key: Key, found: Found, bases: Bases, own: unknown)
   if (trust === 'free') return true
   if (trust === 'trusted' || trust === 'never') return false
   const checked = check(z, key, found)
-  // A value that does not fit is told as what it is, and counts for nothing.
+  // A value that does not fit is reported as such, and counts for nothing.
   if ('problem' in checked) return true
   const { value } = checked
   if (value === null) return own === null

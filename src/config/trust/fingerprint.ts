@@ -5,23 +5,23 @@ import type { ReadFile } from '../text-file.ts'
 import type { Demand } from './agent-files.ts'
 import { isInside, realPath } from './places.ts'
 
-/** What has a say in a repository. */
+/** Everything in a repository that decides or runs something. */
 export interface Evidence {
   repo: string
   /** Its settings files, as they were read. */
   read: ReadFile[]
   /** Files, and folders of which every file counts; wherever they are. */
   paths: string[]
-  /** What a command names, there or not. */
+  /** The files that a command names, whether they exist or not. */
   commands: string[]
   demands: Demand[]
 }
 
-/** More than this is no folder of hooks; somebody means something else. */
+/** A folder with more than this is no folder of hooks: somebody means something else. */
 const MOST_FILES = 1_000
 const MOST_BYTES = 32 * 1024 * 1024
 
-/** The SHA-256 of every file that has a say, by its name from the repository. Throws for more than can be vouched for. */
+/** The SHA-256 of every file that decides or runs something, by its name from the repository. Throws when there are too many to hash. */
 export function fingerprint({ repo, read, paths, commands, demands }: Evidence): Record<string, string> {
   const files: Record<string, string> = {}
   const name = (path: string) => (path.startsWith(`${repo}/`) ? relative(repo, path) : path)
@@ -33,8 +33,8 @@ export function fingerprint({ repo, read, paths, commands, demands }: Evidence):
 }
 
 /**
- * What a path of a repository brings into force, by file. A link that leads out of it counts as where it leads; what is outside is not what a
- * repository brings along, and a program there has updates of its own.
+ * The files that a path of a repository stands for. A link that leads out of it counts as its target's path: files outside do not belong
+ * to the repository, and a program there has updates of its own.
  */
 export function hashesOf(path: string, repo: string): Map<string, string> {
   if (isInside(repo, path)) return isThere(path) ? hashAll(path, repo) : new Map()
@@ -55,7 +55,7 @@ function hashFolder(folder: string, repo: string): Map<string, string> {
   let bytes = 0
   const visit = (at: string, above: string[]) => {
     const here = realpathSync.native(at)
-    // A link that leads back to where it stands says nothing new.
+    // A link that leads back to its own folder says nothing new.
     if (above.includes(here)) return
     for (const entry of readdirSync(at, { withFileTypes: true })) {
       const path = join(at, entry.name)
@@ -70,7 +70,7 @@ function hashFolder(folder: string, repo: string): Map<string, string> {
   return found
 }
 
-/** What is not as it was trusted, in words. */
+/** The differences from what was trusted, in words. */
 export function differences(before: Record<string, string>, now: Record<string, string>): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
   return names.flatMap(name => {
@@ -80,7 +80,7 @@ export function differences(before: Record<string, string>, now: Record<string, 
   })
 }
 
-/** Another user to whom the repository or one of the files belongs; null when all are ours. What is root's is as good as ours. */
+/** Another user to whom the repository or one of the files belongs; null when all are ours. Files of root count as ours. */
 export function foreignOwner({ repo, read, paths, commands, demands }: Evidence): { path: string; uid: number } | null {
   const own = process.getuid?.()
   if (own === undefined) return null

@@ -21,17 +21,17 @@ export interface RepositoryTrust {
   /** The state folder, where trust is recorded. */
   home: string
   state: TrustState
-  /** What it asks for, one line for people each. */
+  /** What it asks for, one line each, for people. */
   says: Say[]
-  /** In words, what is not as it was trusted. */
+  /** The differences from what was trusted, in words. */
   changes: string[]
   /** SHA-256 of every file that has a say. */
   files: Record<string, string>
-  /** What the command that its settings name is made of, there or not, by the setting. */
+  /** The files of the command that its settings name, whether they exist or not, by setting. */
   commands: { key: Key; path: string }[]
   /** The other user to whom the repository, or one of these files, belongs. */
   foreign: { path: string; uid: number } | null
-  /** Why it cannot be trusted, whoever wants to. */
+  /** Why nobody can trust it. */
   problem: string | null
 }
 
@@ -47,7 +47,7 @@ export interface SettingsFile {
   found: Map<Key, Found>
 }
 
-/** What is known of a repository when its trust is judged. */
+/** Everything that is known about a repository when its trust is judged. */
 export interface Case {
   bases: Bases
   files: SettingsFile[]
@@ -57,7 +57,7 @@ export interface Case {
   skipsPermissions: boolean
 }
 
-/** Judges a repository. Reads what has a say, and changes nothing. */
+/** Judges a repository. Reads the files that decide or run something, and changes nothing. */
 export function judge(given: Case): RepositoryTrust {
   const { repo, home } = given.bases
   const weighty = given.files.map(({ file, found }) => ({ file, found: [...found].filter(([key]) => setting(key).trust !== 'free') }))
@@ -115,7 +115,7 @@ function sayOf(key: Key, { raw, source }: Found, repo: string): Say {
 const NAMING: readonly Key[] = ['hooksDir', 'roleInstructionsDir', 'claudeCommand', 'claudeArgs']
 const isCommand = (key: Key) => key === 'claudeCommand' || key === 'claudeArgs'
 
-/** The files and folders that a value brings into force. */
+/** The files and folders that a value stands for. */
 function namedBy(key: Key, found: Found, bases: Bases): string[] {
   if (!NAMING.includes(key)) return []
   const row = setting(key)

@@ -4,16 +4,19 @@ import { runNow } from '../../children/run-now.ts'
 import { waitingAt, waitingAtTop, waitingForIndex } from '../../files/waiting-files.ts'
 
 /*
- * When its agent reads a file, the CLI takes up the skills of each folder between that and the checkout, but for what git ignores. So git is asked, which need not walk
- * through what is ignored either.
+ * When its agent reads a file, the CLI takes up the skills of each folder between that file and the checkout's top, except what git
+ * ignores. So git is asked, which does not walk through ignored folders either.
  */
 
 const PATTERNS = ['', '/skills', '/skills/**'].map(end => `:(top,glob,icase)**/.claude${end}`)
-/** Nothing that a repository names is run at this: no monitor, and `ls-files` has no filter. */
+/** This runs nothing that a repository names: the monitor is off, and `ls-files` uses no filter. */
 const LIST = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--full-name']
 const LOOK_MS = 60_000
 
-/** The folders of skills in a checkout that are not at its top, by their names from it; a sentence when git cannot tell. Without git there is no asking. */
+/**
+ * The folders of skills in a checkout that are not at its top, by their relative names; a sentence when git cannot tell. Without git
+ * nobody can be asked.
+ */
 export function skillFoldersBelow(checkout: string): string[] | string {
   const dotGit = join(checkout, '.git')
   if (!existsSync(dotGit)) return []

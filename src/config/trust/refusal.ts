@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { KEYS, type Key, SERVER_KEYS } from '../schema.ts'
 import { sayWhere } from '../source.ts'
 
-/** What a command makes use of: these settings, and whether it runs something of the repository's (hooks, the agent). */
+/** What a command uses: these settings, and whether it runs something of the repository (hooks, the agent). */
 export interface Uses {
   keys: readonly Key[]
   runs: boolean
@@ -24,7 +24,7 @@ export const NOTHING: Uses = { keys: [], runs: false }
 /** Both in one process. */
 export const EVERYTHING: Uses = { keys: KEYS, runs: true }
 
-/** An untrusted repository has a say in what the command would do. Nothing was done yet. */
+/** An untrusted repository decides something about what the command would do. Nothing was done yet. */
 export class UntrustedError extends RunnerError {
   readonly trust: Config['trust']
 
@@ -41,7 +41,7 @@ export function refuseUntrusted(config: Pick<Config, 'trust' | 'leftOut'>, uses:
   const { trust, leftOut } = config
   if (trust.state === 'none' || trust.state === 'trusted') return
   const wanted = leftOut.some(({ key }) => uses.keys.includes(key))
-  // What was trusted and is gone may have been a check.
+  // A trusted file that is gone may have been a check.
   const runs = uses.runs && (trust.says.some(({ key }) => key === null) || trust.state === 'changed')
   if (wanted || runs) throw new UntrustedError(askedFor(trust).join('\n'), trust)
 }

@@ -14,7 +14,7 @@ export interface TrustRecord {
   files: Record<string, string>
 }
 
-/** What was recorded of a repository; null when nothing was, or not by this user alone. */
+/** The record of a repository; null when there is none, or when others could have written it. */
 export function readTrust(home: string, repo: string): TrustRecord | null {
   const record = readRecord(home, fileName(repo))
   return record?.path === repo ? record : null
@@ -31,7 +31,7 @@ export function listTrust(home: string): TrustRecord[] {
   return names.flatMap(name => readRecord(home, name) ?? []).sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-/** Records trust in a repository, for its owner's eyes alone, in the place of what was recorded. Throws STATE_UNUSABLE. */
+/** Records trust in a repository, in a file that only its owner can read; replaces an older record. Throws STATE_UNUSABLE. */
 export function recordTrust(home: string, path: string, files: Record<string, string>): void {
   const record: TrustRecord = { version: 1, path, at: new Date().toISOString(), files }
   const target = join(trustFolder(home), fileName(path))
@@ -46,7 +46,7 @@ export function recordTrust(home: string, path: string, files: Record<string, st
   }
 }
 
-/** Forgets a repository. Answers whether anything was recorded. */
+/** Forgets a repository. Returns whether anything was recorded. */
 export function revokeTrust(home: string, repo: string): boolean {
   const path = join(trustFolder(home), fileName(repo))
   const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined

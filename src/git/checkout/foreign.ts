@@ -5,15 +5,19 @@ import type { Git } from '../git.ts'
 import { commonOf, gitFolderOf } from '../repository.ts'
 
 /*
- * Repositories that lie in a checkout are anybody's: an agent may have made them, with settings that have git run a program. The runner looks into them by this
- * git alone, which starts none: no filter of theirs, no monitor, no hook, and no transport for an object that they lack.
+ * A repository inside a checkout may come from anybody: an agent may have made it, with settings that make git run a program. The runner
+ * looks into it only by this git, which starts no program of the repository: no filter, no monitor, no hook, and no transport for a
+ * missing object.
  */
 
 const NO_COMMANDS = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'diff.ignoreSubmodules=dirty', 'log.showSignature=false']
-/** What is lacking is not fetched: a remote of theirs may be a command. */
+/** Do not fetch missing objects: a remote may be a command. */
 const NO_FETCH = { GIT_ALLOW_PROTOCOL: '', GIT_NO_LAZY_FETCH: '1' }
 
-/** Git for looking into a repository inside the checkout of `git`. Throws GIT_FAILED of one that git cannot look into, or only by what it names. */
+/**
+ * Git for looking into a repository inside the checkout of `git`. Throws GIT_FAILED for a repository that git cannot read, or only with a
+ * program that it names.
+ */
 export async function lookInto(git: Git, folder: string): Promise<Git> {
   const path = join(git.cwd, folder)
   const gitDir = gitFolderOf(path)

@@ -6,8 +6,8 @@ import type { Git } from '../git.ts'
 import { gitFolderOf } from '../repository.ts'
 
 /*
- * A path of the index may bear a flag by which git takes its file for unchanged without looking: assume-unchanged and skip-worktree
- * (`git update-index`). What is changed under one is in no status, goes into no commit, and is deleted with a worktree that looks clean. So
+ * A path of the index may have a flag that makes git take its file for unchanged without looking: assume-unchanged and skip-worktree
+ * (`git update-index`). A change under such a flag is in no status and in no commit, and is deleted with a worktree that looks clean. So
  * git is asked with an index in which no path is flagged.
  */
 
@@ -22,7 +22,7 @@ export interface Flagged {
 
 /** What an index says beside what a status tells. */
 export interface IndexFacts {
-  /** Those that a sparse checkout leaves out have a flag and no file, and are none. */
+  /** Paths that a sparse checkout leaves out have a flag and no file; they do not count. */
   flagged: Flagged[]
   /** The paths at which it has a repository of its own. */
   links: string[]
@@ -46,12 +46,12 @@ export async function readIndex(git: Git, env: Record<string, string> = {}): Pro
 /** What git said last, by the checkout. */
 const read = new Map<string, { stamp: string; facts: IndexFacts }>()
 
-/** By what a checkout's index is known again; null where that cannot be told. */
+/** Identifies the state of a checkout's index; null where that is not possible. */
 function stampOfIndex(checkout: string): string | null {
   const gitDir = gitFolderOf(checkout)
   const entry = gitDir && statSync(join(gitDir, 'index'), { bigint: true, throwIfNoEntry: false })
   if (!entry) return null
-  // One that was just written may be written again within the same tick of the clock of files.
+  // An index that was just written may be written again within the same tick of the file system's clock.
   const isSettled = Date.now() - Number(entry.ctimeNs / 1_000_000n) > CLOCK_TICK_MS
   return isSettled ? `${gitDir} ${entry.ino} ${entry.size} ${entry.mtimeNs} ${entry.ctimeNs}` : null
 }

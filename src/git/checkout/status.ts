@@ -8,7 +8,7 @@ export interface StatusEntry {
   kind: 'changed' | 'gone' | 'untracked' | 'unmerged'
   /** The blob of the index that a tracked file is said to differ from, in content alone; left out where more differs. */
   index?: string
-  /** The index holds its name alone, for a file that is to be added (`git add -N`). */
+  /** The index has only its name, for a file that is to be added (`git add -N`). */
   intended?: true
   /** A flag of the index hides it from git's own status. */
   hidden?: true
@@ -24,7 +24,7 @@ export interface Status extends IndexFacts {
   entries: StatusEntry[]
   /** What is ignored, where it was asked for; a path that ends in `/` stands for all below it. */
   ignored: string[]
-  /** Folders that git could not look into: what is in them is in no other list. */
+  /** Folders that git could not look into: their files are in no other list. */
   closed: string[]
 }
 

@@ -60,7 +60,7 @@ export function completeAdminFolders(commonDir: string, isBusy: (path: string) =
       // What git writes there is always the same.
       writeFileSync(join(admin, 'commondir'), '../..\n')
     } catch (failure) {
-      // Another agent's, which went away as a whole since it was listed.
+      // It belongs to another agent, and has disappeared as a whole since it was listed.
       if (!isGone(failure)) throw failure
     }
   }

@@ -9,7 +9,7 @@ export interface Base {
   commit: string | null
   /** The branch; null when it is a commit or a tag, or HEAD is on none. */
   branch: string | null
-  /** What a person should know of it; null for nothing. */
+  /** What a person should know about it; null for nothing. */
   remark: string | null
 }
 
@@ -20,9 +20,9 @@ export interface Head {
 }
 
 /**
- * What new work starts from: the configured base, else the default branch (where the HEAD of a remote points), else HEAD. A local branch
- * is preferred to its remote one, since it holds what the user has; when the remote one has more, that is said. Only what was fetched
- * already is looked at: no network. Throws GIT_FAILED when a configured base is gone.
+ * The start of new work: the configured base, else the default branch (where the HEAD of a remote points), else HEAD. A local branch is
+ * preferred to its remote one, since it holds what the user has; a remark says when the remote one has more. It looks only at what was
+ * fetched already, and uses no network. Throws GIT_FAILED when a configured base is gone.
  */
 export async function baseOf(git: Git, configured: string | null, seen?: { refs: KnownRefs; head: Head }): Promise<Base> {
   if (configured !== null) {

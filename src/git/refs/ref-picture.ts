@@ -65,7 +65,7 @@ async function refsInFiles(commonDir: string): Promise<Map<string, string> | nul
   if (loose.length > MOST_FILES) return null
   for (const ref of [...loose, 'refs/stash']) {
     const text = textIn(join(commonDir, ref)).trim()
-    // One that points to another ref.
+    // It points to another ref.
     if (text.startsWith('ref:')) return null
     if (text !== '') refs.set(ref, text)
   }

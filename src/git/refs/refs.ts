@@ -14,7 +14,7 @@ export interface KnownRefs {
 export async function knownRefs(git: Git, branches: string[]): Promise<KnownRefs> {
   const patterns = branches.flatMap(name => [`refs/heads/${name}`, ...above(name).map(exactly), `refs/remotes/**/${name}`])
   const [tips, remotes] = await Promise.all([refTips(git, [...patterns, 'refs/remotes/**/HEAD']), readRemotes(git)])
-  // A remote that is configured no more may have left its branches.
+  // A remote that is no longer configured may have left its branches.
   const left = [...tips.keys()].flatMap(ref => /^refs\/remotes\/(.+)\/HEAD$/.exec(ref)?.[1] ?? [])
   return { tips, branches: new Set(branches), remotes: { ...remotes, names: [...new Set([...remotes.names, ...left])] } }
 }

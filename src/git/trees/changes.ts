@@ -1,7 +1,7 @@
 import type { ChangedFile } from '../../core/run.ts'
 import type { Git } from '../git.ts'
 
-/** A diff that can be applied: whole names, binary files too, nothing of the user's own tools in between. */
+/** Options for a diff that can be applied: whole names, binary files too, and none of the user's own tools. */
 export const PATCH = [
   '-p',
   '--binary',

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Git } from '../git.ts'
 
 /**
- * Merges three versions of a file (blobs: one, the one that both come from, the other) and answers the blob of the outcome; null where their changes
- * meet, and for what is no text.
+ * Merges three versions of a file (blobs: one, their common origin, the other) and returns the blob of the result; null where their
+ * changes meet, and for files that are no text.
  */
 export async function mergedFile(
   git: Git,
@@ -16,7 +16,7 @@ export async function mergedFile(
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { mode: 0o700 })
   try {
-    // The folder stands for the checkout, so that nothing is written into that.
+    // This folder replaces the checkout, so that nothing is written there.
     const here = git.at(folder, { GIT_DIR: gitDir, GIT_WORK_TREE: folder })
     const files: string[] = []
     for (const sha of versions) files.push((await here.run(['unpack-file', sha])).trim())

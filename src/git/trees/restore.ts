@@ -16,7 +16,7 @@ export async function restorePaths(git: Git, changes: TreeChange[]): Promise<str
     await git.run(['update-index', '-z', '--index-info'], { input: indexInfo(files, 'before') })
     for (const { path } of files) removeFile(git.cwd, path)
     const back = files.filter(change => change.before).map(change => `${change.path}\0`)
-    // Not forced: what stands in the way is somebody's, and stays.
+    // Do not force it: a file in the way belongs to somebody, and stays.
     if (back.length > 0) await git.run(['checkout-index', '-u', '-z', '--stdin'], { input: back.join(''), slow: true })
   }
   return changes.filter(isLink).map(change => change.path)

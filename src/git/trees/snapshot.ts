@@ -6,7 +6,7 @@ import { entered, leavingOut } from '../checkout/links.ts'
 import { isNoRoom } from '../full-disk.ts'
 import type { Git, GitCall } from '../git.ts'
 
-/** A picture of a whole checkout: tracked and untracked files, of ignored ones those that were asked for. */
+/** A picture of a whole checkout: tracked and untracked files, and the ignored files that were asked for. */
 export interface Snapshot {
   tree: string
   /** Environment that names the private index which holds the picture. */
@@ -17,7 +17,7 @@ export interface Snapshot {
   incomplete: string | null
 }
 
-/** Where a run's private index is. One name per run: what a kill leaves behind is used again and removed by the next call. */
+/** The path of a run's private index. There is one name per run, so the next call uses and removes what a kill has left. */
 export function privateIndex(gitDir: string, run: string): string {
   return join(gitDir, `agent-runner-${run}.index`)
 }
@@ -32,7 +32,7 @@ export interface SnapshotOptions {
   from?: string
   /** Paths of repositories inside the checkout that git is not to look at: a link to one says nothing of what is in it. */
   repositories?: string[]
-  /** Files that go into the picture although git would pass over them. */
+  /** Files that go into the picture although git would ignore them. */
   hidden?: string[]
 }
 
@@ -83,7 +83,7 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
     return (await unlessIncomplete(git.run(['update-index', '-z', '--stdin'], call(links)))) ?? failure
   }
   function addFiles(without: string[]): Promise<string | null> {
-    // What the agent wrote outside the cone of a sparse checkout is its work too.
+    // Files that the agent wrote outside the cone of a sparse checkout are its work too.
     const sparse = existsSync(join(gitDir, 'info', 'sparse-checkout')) ? ['--sparse'] : []
     const paths = ['.', ...leavingOut(without)]
     const named = without.length > 0 ? ['--pathspec-from-file=-', '--pathspec-file-nul'] : []
@@ -100,7 +100,7 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
   }
 }
 
-/** What git said when it could not read all. A picture without what found no room would be taken for the whole. */
+/** git's words when it could not read everything. A picture without the files for which there was no room would be taken for the whole. */
 async function unlessIncomplete(work: Promise<unknown>): Promise<string | null> {
   try {
     await work
