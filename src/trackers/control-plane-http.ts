@@ -6,9 +6,9 @@ import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswe
 import { RunnerError } from '../core/errors.ts'
 import type { Report, Tracker } from '../core/ports.ts'
 import type { AgentIdentity, Plan, Task } from '../core/task.ts'
+import type { TrackerHttpOptions } from '../http/http-client.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
 import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
-import type { TrackerHttpOptions } from './http-client.ts'
 
 export interface ControlPlaneHttpOptions {
   /** Such as `http://localhost:8000`. */

@@ -1,6 +1,6 @@
 import type { AgentIdentity, Mention } from '../core/task.ts'
+import type { TrackerHttp } from '../http/http-client.ts'
 import { understood, type WireTask, wireDocument, wireMarked, wireMentions, wireTasks } from './headless-pm-wire.ts'
-import type { TrackerHttp } from './http-client.ts'
 
 /**
  * Unread mentions, oldest first. The server tells only who, when and where; the text is looked up: the comment in the

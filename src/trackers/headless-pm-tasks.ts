@@ -1,5 +1,6 @@
 import { RunnerError } from '../core/errors.ts'
 import type { AgentIdentity, Task } from '../core/task.ts'
+import type { TrackerHttp, TrackerReply } from '../http/http-client.ts'
 import {
   understood,
   type WireChange,
@@ -10,7 +11,6 @@ import {
   wireTasks,
   wireUpdate,
 } from './headless-pm-wire.ts'
-import type { TrackerHttp, TrackerReply } from './http-client.ts'
 
 /** The single calls on which claiming and ending are built. */
 export interface HeadlessPmTasks {

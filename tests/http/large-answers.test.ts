@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { openTrackerHttp } from '../../src/trackers/http-client.ts'
+import { openTrackerHttp } from '../../src/http/http-client.ts'
 
 const MIB = 1024 * 1024
 const TOLD = 1_200 * MIB

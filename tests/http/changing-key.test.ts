@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { openTrackerHttp } from '../../src/trackers/http-client.ts'
+import { openTrackerHttp } from '../../src/http/http-client.ts'
 
 /** A server that takes one key alone, and a client whose key is asked for at each call. */
 async function stage(keys: (string | null)[]) {
