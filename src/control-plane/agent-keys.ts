@@ -6,14 +6,14 @@ import type { Tx } from './transaction.ts'
 /** Who acts for an agent. */
 interface Actor {
   customer: string | null
-  /** The worker key that came along; none for admins, and within this process, who may act for every agent. */
+  /** The worker key of the request; none for admins and calls within this process, which may act for every agent. */
   workerKey?: string | null
 }
 
 /**
- * Whether somebody may come in as an agent, to make it known or to take work; answers how it is written down once that was done. The first
- * worker key that comes in has the agent until it is revoked; no other one may speak for it. Where somebody without such a key takes work as the
- * agent, it is nobody's again. Throws NOT_YOURS.
+ * Checks whether somebody may act as an agent, to register it or to take work, and returns how to record that afterwards. The first
+ * worker key owns the agent until it is revoked; no other one may speak for it. When somebody without such a key takes work as the agent,
+ * nobody owns it any more. Throws NOT_YOURS.
  */
 export async function entrance(tx: Tx, by: Actor, agentId: string): Promise<() => Promise<void>> {
   const customer = by.customer ?? ''
@@ -36,12 +36,12 @@ export async function entrance(tx: Tx, by: Actor, agentId: string): Promise<() =
           .where('agent_keys.key_id', '=', bound?.key_id ?? ''),
       )
       .execute()
-    // Of two that come in at once one is the first.
+    // Of two that come at once, one is the first.
     await speakAs(tx.db, by, agentId)
   }
 }
 
-/** Speaks for an agent that has come in. Throws NOT_YOURS when another key did, or none. */
+/** Checks that the caller may speak for an agent. Throws NOT_YOURS when the agent belongs to another key, or to none. */
 export async function speakAs(db: Kysely<Schema>, by: Actor, agentId: string): Promise<void> {
   if (!by.workerKey) return
   const bound = await keyOf(db, by.customer ?? '', agentId)

@@ -29,9 +29,9 @@ export interface BoardAgent extends AgentIdentity {
   lastSeen: string
 }
 
-/** Who acts when a person does and no name is given. */
+/** The name for a person who acts and gives none. */
 const PERSON = 'user'
-/** A runner that works for weeks would otherwise keep 2 MB of a board of which it reads a few rows a task. */
+/** Without this, a runner that works for weeks would keep 2 MB of a board of which it reads a few rows per task. */
 const CACHE_KB = 256
 /** On the machine of its runners there is one customer, which needs no name. */
 const CUSTOMER = ''
@@ -92,7 +92,10 @@ export function boardOn(store: Store, { project = '', labels = [] }: BoardOption
     showTask: (id: string): Promise<BoardTask & { history: HistoryEntry[] }> =>
       read(async db => ({ ...(await taskOf(db, CUSTOMER, id)), history: await readHistory(db, id) })),
 
-    /** Takes a task out for good, also one under work: its agent is stopped at the next heartbeat. Throws TASK_UNKNOWN, or USAGE when it is through already. */
+    /**
+     * Cancels a task for good, also one under work: its agent is stopped at the next heartbeat. Throws TASK_UNKNOWN, or USAGE when it is
+     * finished already.
+     */
     cancelTask: (id: string, by = PERSON): Promise<BoardTask> => write(tx => cancelTask(tx, CUSTOMER, id, by)),
 
     /** Puts a parked or cancelled task back into the queue. Throws TASK_UNKNOWN, or USAGE when it is elsewhere. */

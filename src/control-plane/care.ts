@@ -7,7 +7,7 @@ import { SQLITE_MIGRATIONS, versionOf } from './sqlite-migrations.ts'
 import { asSqliteError } from './sqlite-store.ts'
 import { isPostgres } from './store.ts'
 
-/** Looks a database through and changes nothing; others may use it meanwhile. Throws STATE_UNUSABLE, TRACKER_UNREACHABLE. */
+/** Checks a database and changes nothing; others may use it meanwhile. Throws STATE_UNUSABLE, TRACKER_UNREACHABLE. */
 export async function checkDatabase(url: string): Promise<DatabaseReport> {
   if (isPostgres(url)) return (await import('./postgres-care.ts')).checkPostgres(url)
   return onFile(url, { readOnly: true }, (database, file) => {

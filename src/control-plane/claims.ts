@@ -23,7 +23,7 @@ export async function look(db: Kysely<Schema>, scope: QueueScope, agent: Claimer
   return task ?? null
 }
 
-/** The query of a look, apart so that its plan can be shown. Nothing is taken from `full` projects. */
+/** The query of a look, as a function of its own so that its plan can be shown. Nothing is taken from `full` projects. */
 export function firstInQueue(tasks: TaskQuery, scope: QueueScope, agent: Claimer, full: readonly string[] = []): TaskQuery {
   let query =
     'projectId' in scope ? tasks.where('tasks.project_id', '=', scope.projectId) : tasks.where('tasks.customer', '=', scope.customer)
@@ -46,10 +46,10 @@ export interface Taken {
   run: RunRow
 }
 
-/** What a claim must know of a task before it tries. */
+/** What a claim must know about a task before it tries. */
 type Candidate = Pick<TaskRow, 'id' | 'project_id' | 'waiting_run'> & Pick<ProjectRow, 'max_running'>
 
-/** Of agents whose claims are written alike, and who have no labels, the queries differ in values alone. */
+/** For agents with the same kind of claim and without labels, the queries differ only in values. */
 type Shape = `${'project' | 'customer'} ${Level}${'' | ' qa'}`
 
 const shapeOf = (scope: QueueScope, { level, role }: AgentIdentity): Shape =>
@@ -91,7 +91,7 @@ export async function takeNext(
           })
     const taken = first && (await take(tx, agent, first, runId, lease))
     if (!first || taken) return taken ?? null
-    // Its project is full, or the run id that was brought is another run's; only the first can be passed by.
+    // Its project is full, or the given run id belongs to another run. Only the first of these can be skipped.
     const known = full.length
     full = await fullProjects(tx.db, scope)
     if (full.length <= known) return null
@@ -163,7 +163,7 @@ const locking = ({ db }: Pick<Tx, 'db'>, { agent: locked_by, run, task, at }: Lo
 
 const locked = preparedByShape((on: Pick<Tx, 'db'>, v: Lock & { role: string }, shape: Shape) => locking(on, v, agentOf(shape, v.role)))
 
-/** The project's row is held, so that of claims in a limited project one after the other counts. */
+/** Locks the project's row, so that claims in a limited project are counted one after the other. */
 async function isFull(tx: Tx, projectId: string): Promise<boolean> {
   await tx.differs.held(tx.db.selectFrom('projects').select('id').where('id', '=', projectId)).execute()
   return (await fullProjects(tx.db, { projectId })).length > 0
@@ -175,8 +175,9 @@ export function leaseUntil(differs: Differences, lease: LeaseMs) {
 }
 
 /**
- * What this agent holds already stays its own, for another lease. A new run of it takes over from the old one, whose words count no more;
- * another machine under the same agent id gets nothing of it: once the lease of the first one is over, it waits for whoever takes it.
+ * A task that this agent holds already stays its own, for another lease. A new run of the agent takes over from the old one, whose calls
+ * no longer count. Another machine under the same agent id does not get it: once the lease of the first one is over, the task waits for
+ * whoever takes it.
  */
 export async function claimAgain(tx: Tx, agent: Claimer, task: TaskRow, runId: string, lease: LeaseMs): Promise<Taken | null> {
   if (await isElsewhere(tx.db, agent, task)) return null
@@ -222,7 +223,7 @@ function claimLine(tx: Tx, task: TaskRow, agent: AgentIdentity, runId: string, f
   return writeHistory(tx, task.customer, { ...what, who: agent.id, from_status: from, to_status: 'under_work' })
 }
 
-/** How the task stands with regard to this agent. What this agent could not be given any more is `finished` for it. */
+/** The state of the task from this agent's point of view. A task that this agent could no longer get is `finished` for it. */
 export async function holding(db: Kysely<Schema>, customer: string | null, agent: Claimer, taskId: string): Promise<Holding> {
   const task = await db
     .selectFrom('tasks')

@@ -34,7 +34,10 @@ import { openWishes } from './wish-rows.ts'
 import { countBusy, countWorkers } from './worker-counts.ts'
 import { type Claimer, listWorkers, touchWorker, workerNamed } from './workers.ts'
 
-/** Who asks: `customer` null sees those of all, and `name` stands in histories. What belongs to another customer is as if it was not there. */
+/**
+ * Who asks: with `customer` null the caller sees everything of all customers; `name` is written into histories. Data of another customer
+ * seems not to exist.
+ */
 export interface Caller {
   customer: string | null
   name: string
@@ -172,7 +175,7 @@ function partsOn(store: Store, options: LeaseOptions) {
 
     queue: {
       ...queueOn(store, options),
-      /** How the task stands with regard to this agent. */
+      /** The state of the task from this agent's point of view. */
       holding: (caller: Caller, agent: Claimer, taskId: string) =>
         read(async db => {
           await speakAs(db, caller, agent.id)
@@ -245,7 +248,7 @@ function partsOn(store: Store, options: LeaseOptions) {
     /** What the same request with the same key was answered; null when it was not yet. Throws USAGE when the key was used for another one. */
     answered: (caller: Caller, request: Repeatable) => read(db => keptAnswer(db, caller.customer ?? '', request)),
 
-    /** Writes something that means nothing, and throws what keeps it from being written. */
+    /** Writes something without meaning, and throws the reason if it cannot be written. */
     proveWrite: () =>
       write(async ({ db, at }) => {
         const row = { id: 1, at }
@@ -262,7 +265,7 @@ function partsOn(store: Store, options: LeaseOptions) {
     /** The board of one repository, for a runner on this machine. */
     board: (of: BoardOptions = {}): Board => boardOn(store, of),
 
-    /** Looks, and looks again when what it is about may have changed, until there is something or `ms` are over; null then, and after the signal. */
+    /** Looks, and looks again after a relevant change, until there is something or `ms` are over; null then, and after the signal. */
     wait: <T>(concern: Concern, ms: number, signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> =>
       store.waiting.wait(concern, ms, signal, look),
 

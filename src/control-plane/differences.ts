@@ -2,14 +2,17 @@ import { type RawBuilder, type ReferenceExpression, type SelectQueryBuilder, typ
 import { type AddEvents, addToPostgres, addToSqlite, type CountStorage, countOnPostgres, countOnSqlite } from './event-insert.ts'
 import type { Schema } from './schema.ts'
 
-/** All in which the databases differ where queries are concerned: one small function per difference. */
+/** All differences between the databases in queries: one small function per difference. */
 export interface Differences {
   readonly kind: 'sqlite' | 'postgres'
-  /** So many milliseconds from now in epoch milliseconds, by the database's clock: servers with different clocks agree on when a lease is over. */
+  /**
+   * The time so many milliseconds from now, in epoch milliseconds by the database's clock: servers with different clocks agree on when a
+   * lease is over.
+   */
   later(ms: number): RawBuilder<number>
   /** The rows of the query stay as they are until the transaction ends. */
   held<Q extends Query>(query: Q): Q
-  /** The rows of one table of the query stay as they are; those that somebody else holds are passed over. */
+  /** The rows of one table of the query stay as they are; rows that somebody else has locked are skipped. */
   skippingHeld<Q extends Query>(query: Q, table: keyof Schema): Q
   /** Whether the text is found in the column, whatever its case. */
   contains(column: ReferenceExpression<Schema, 'runs'>, text: string): RawBuilder<SqlBool>
@@ -31,7 +34,7 @@ export const SQLITE: Differences = {
   held: query => query,
   skippingHeld: query => query,
   contains: (column, text) => sql<SqlBool>`${sql.ref(column as string)} like ${pattern(text)} escape '\\'`,
-  // Its driver takes 24 ms to make a text of 4 MB that is not ASCII alone.
+  // Its driver takes 24 ms to decode a text of 4 MB that is not only ASCII.
   bytes: column => sql<Uint8Array<ArrayBuffer>>`cast(${sql.ref(column)} as blob)`,
   addEvents: addToSqlite,
   countStorage: countOnSqlite,

@@ -26,7 +26,7 @@ export interface Holder {
 const END_KINDS = ['reported', 'given_back', 'parked', 'stopped'] as const satisfies HistoryKind[]
 type EndKind = (typeof END_KINDS)[number]
 
-/** How a run lets go of its task: with a status, back where it came from, out of circulation, or out for good as was wished. */
+/** How a run releases its task: with a status, back where it came from, out of circulation, or out for good on request. */
 export interface Conclusion {
   kind: EndKind
   /** Only for `reported`: the workflow word that the task moves to. */
@@ -35,8 +35,8 @@ export interface Conclusion {
 }
 
 /**
- * Ends a run: its status, and the task's status, lock, note and history, in one. The same end that is there already changes nothing. `lost`
- * when the agent does not hold the task, or holds it by a later claim than this one. Throws TRACKER_REFUSED for a status that no task can end in.
+ * Ends a run: its status, and the task's status, lock, note and history, in one. Repeating the same end changes nothing. `lost` when the
+ * agent does not hold the task, or holds it by a later claim than this one. Throws TRACKER_REFUSED for a status that no task can end in.
  */
 export async function conclude(
   tx: Tx,
@@ -56,20 +56,21 @@ export async function conclude(
     .execute()
   const ends = said.filter(line => line.who === agentId && (END_KINDS as readonly HistoryKind[]).includes(line.kind))
   const holds = task.locked_by === agentId && (epoch === null || epoch === task.epoch)
-  // A run that was given back may be under work again, by a later claim, which has not ended.
+  // A run that was given back may be under work again by a later claim that has not ended.
   const again = holds && task.run_id === runId && !ends.some(end => end.epoch === task.epoch)
   const before = again ? undefined : ends.findLast(end => epoch === null || end.epoch === epoch)
   if (before) return (await isSameEnd(tx, runId, before, { kind, status })) ? 'reported' : 'lost'
   if (!holds) return kind === 'stopped' ? confirmStop(tx, holder) : 'lost'
-  // A run that the board never saw is the same agent's, adopted from an older runner; one that it saw and that was followed is history.
+  // A run that the board never saw belongs to the same agent, which adopted it from an older runner; one that it saw and that was
+  // followed by another is history.
   if (task.run_id !== runId && (said.length > 0 || epoch !== null)) return 'lost'
-  // The end of a run is never refused. Where its customer may store nothing more, it is told in fewer words.
+  // The end of a run is never refused. If its customer may store nothing more, it is recorded in fewer words.
   const full = await isStorageFull(tx, task.customer)
   const note = full ? told.slice(0, LIMITS.noteWhenFull.most).toWellFormed() : told
-  // Held, since what the runner tells meanwhile may change its state too.
+  // Lock it, since events of the runner may change its state at the same time.
   const run = task.run_id === null ? undefined : await heldRunNamed(tx, task.run_id)
   const wanted = endStatus(kind, task, status)
-  // Nothing was done: what waits for the task waits on, QA has nothing to check, and a person decides whether it is to be done.
+  // Nothing was done: tasks that depend on it keep waiting, QA has nothing to check, and a person decides whether it is to be done.
   const to = kind === 'reported' && run && isDryRun(run.options) ? 'pending' : wanted
   const after = run && !isOver(run.status) ? await endRun(tx, run, kind, to, note, agentId) : undefined
   const gone = after?.status === 'STOPPED' ? 'cancelled' : to
@@ -80,7 +81,7 @@ export async function conclude(
     .set({ ...released, waiting_run: waits?.id ?? null, on_hold: waits?.status === 'PAUSED' ? 1 : 0 })
     .where('id', '=', taskId)
     .execute()
-  // Also of other tasks: those that waited for this one, and those of a project that was full.
+  // This concerns other tasks too: those that waited for this one, and those of a project that was full.
   tx.concerns(workOf(task.customer))
   const line = { task_id: taskId, kind, note, run_id: runId, epoch: task.epoch } as const
   await writeHistory(tx, task.customer, { ...line, who: agentId, from_status: 'under_work', to_status: gone })
@@ -90,7 +91,7 @@ export async function conclude(
   return 'reported'
 }
 
-/** Whether this is the end that is there already. What was reported may have become another status: of a dry run, or by a wish to stop. */
+/** Whether this end is recorded already. A reported status may have become another one: in a dry run, or by a request to stop. */
 async function isSameEnd(
   tx: Tx,
   runId: string,
@@ -124,8 +125,8 @@ async function stopped(tx: Tx, run: RunRow, by: string, note: string): Promise<R
 }
 
 /**
- * A run whose holder let go of it, or was lost. What was wished of the holder and not done is done now: stopped for good, or kept PAUSED;
- * a PAUSED run stays so, since it must not go on before somebody resumes it.
+ * Handles a run whose holder released it or was lost. Requests that the holder has not carried out are carried out now: the run is
+ * stopped for good or kept PAUSED. A PAUSED run stays so, since it must not go on before somebody resumes it.
  */
 export async function backToQueue(
   tx: Tx,

@@ -16,7 +16,10 @@ export const MOST_AT_ONCE = 500
  */
 export type AddEvents = (db: Kysely<Schema>, run: number, rows: readonly EventRow[]) => Promise<void>
 
-/** Counts what a customer has stored or given back. On PostgreSQL only who may add events counts, so that no two wait for each other. */
+/**
+ * Counts what a customer has stored or freed. On PostgreSQL this happens only while holding the lock for events, so that no two wait for
+ * each other.
+ */
 export type CountStorage = (db: Kysely<Schema>, customer: string, bytes: number) => Promise<void>
 
 const COUNT = `on conflict (customer) do update set bytes = case when storage.bytes + excluded.bytes > 0 then storage.bytes + excluded.bytes else 0 end`
@@ -54,7 +57,7 @@ export const CHANNEL = 'agent_runner_events'
 /** Any number, as long as no other program that shares the database uses it for its advisory locks. */
 const EVENTS_LOCK = 4_207_849_163
 
-/** One list of values per column, so that the statement is the same for any number. No row comes about before the lock is there. */
+/** One list of values per column, so that the statement is the same for any number. No row is made before the lock is held. */
 const POSTGRES_INSERT = named(`with alone as materialized (select pg_advisory_xact_lock(${EVENTS_LOCK}), pg_notify('${CHANNEL}', '')),
   added as (${INSERT}
   select $1, coalesce((select customer from runs where seq = $1), ''), coalesce((select seq from run_events where run = $1 order by cursor desc limit 1), 0) + place, type, at, data, source, source_seq

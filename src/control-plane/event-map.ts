@@ -29,7 +29,7 @@ export type EventType = (typeof EVENT_TYPES)[number]
 interface Meaning {
   /** Its type in the timeline. */
   type: EventType
-  /** What is then known of the run. */
+  /** The facts about the run that follow from it. */
   tells?(event: StampedEvent, run: RunRow): Partial<RunRow>
   /** The state in which the run is then. */
   becomes?: RunStatus
@@ -120,10 +120,10 @@ const EVENT_MAP: Readonly<Record<RunnerEvent['type'], Meaning>> = {
   },
 }
 
-/** Whether data is told in a runner's words. */
+/** Whether data has the form of a runner's event. */
 export const isRunnerEvent = (data: { type?: unknown }): boolean => typeof data.type === 'string' && Object.hasOwn(EVENT_MAP, data.type)
 
-/** Whether a run would stand otherwise without this event, so that it is heard even where nothing more may be stored. */
+/** Whether the state of the run depends on this event, so that it is processed even if nothing more may be stored. */
 export const isNews = (event: StampedEvent, { tells, becomes, delivers, deliversNamed }: Meaning): boolean =>
   event.type !== 'tool_used' && (tells ?? becomes ?? delivers ?? deliversNamed) !== undefined
 

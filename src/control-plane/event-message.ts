@@ -26,7 +26,7 @@ const OWN: Record<EventType, (data: Record<string, unknown>) => string> = {
   RUN_RECOVERED: ({ reason }) => `the run went back to the queue${because(text(reason))}`,
 }
 
-/** What an event tells, as one line for people. Data of any shape has one. */
+/** The message of an event, as one line for people. Data of any shape has one. */
 export function messageOf(type: string, data: Record<string, unknown>): string {
   const own = (EVENT_TYPES as readonly string[]).includes(type) ? OWN[type as EventType](data) : ''
   const told = typeof data.type === 'string' ? runnerSentence(data) : text(data.message) || own

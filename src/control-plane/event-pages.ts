@@ -11,7 +11,7 @@ export interface EventPage {
   next: number | null
 }
 
-/** What is known of an event before it is read. */
+/** The facts about an event before its text is read. */
 interface Seen {
   cursor: number
   type: string

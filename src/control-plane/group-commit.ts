@@ -18,8 +18,9 @@ const SLOW_MS = 5
 
 /**
  * Writes for many at once. A flush to disk takes longer than all the statements of a change, so those that come at the same moment share
- * one transaction, each inside of a savepoint: one that fails leaves no trace, and harms no other. All hear of it after the commit, as if each
- * had been alone. After `longestMs` of work a group is committed, so that writers in other processes get their turn too.
+ * one transaction, each inside of a savepoint: one that fails leaves no trace, and harms no other. All get their answers after the
+ * commit, as if each had been alone. After `longestMs` of work a group is committed, so that writers in other processes get their turn
+ * too.
  */
 export function groupCommit(
   database: DatabaseSync,
@@ -32,7 +33,7 @@ export function groupCommit(
   async function writeAll(): Promise<void> {
     writing = true
     while (waiting.length > 0) {
-      // What came in together with the first is read from its sockets until then.
+      // Requests that arrive together with the first are read from their sockets until then.
       await soon()
       await db.getExecutor().provideConnection(connection => writeGroup(database, pinnedTo(connection), waiting, longestMs))
     }
@@ -80,7 +81,7 @@ async function writeGroup(database: DatabaseSync, db: Kysely<Schema>, waiting: W
   }
   for (const tell of done) {
     tell()
-    // Each makes its answer now. What was quick to write is quick to answer.
+    // Each prepares its answer now. Short writes have short answers.
     if (performance.now() > slow) await soon()
   }
 }

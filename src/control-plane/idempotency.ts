@@ -4,7 +4,7 @@ import { RunnerError } from '../core/errors.ts'
 import type { Schema } from './schema.ts'
 import type { Tx } from './transaction.ts'
 
-/** A request that may come twice. */
+/** A request that a client may send twice. */
 export interface Repeatable {
   /** What the client sends as `Idempotency-Key`. */
   key: string

@@ -22,7 +22,7 @@ export interface Key {
 
 const SECRET_BYTES = 32
 const PREFIX_BYTES = 6
-/** How exactly it is kept when a key was used last; a write for each request would cost more than it tells. */
+/** The precision of a key's last use; a write for each request would cost more than it is worth. */
 const USED_EVERY_MS = 60_000
 
 const toKey = ({ id, prefix, kind, customer, name, created_at, last_used_at, revoked_at }: KeyRow): Key => ({

@@ -11,14 +11,14 @@ export interface LeaseLook {
   leases: SeenLease[]
 }
 
-/** A clock that is this much beside where it was expected has been set, in milliseconds. */
+/** A clock that differs by this much from the expected time has been set. Milliseconds. */
 const SET_MS = 1_000
 
 /**
- * Judges which leases are over, for one process that looks at them again and again. What counts is the time that has passed here, on a clock that
- * nobody can set. The time in the database says how much of a lease was left when it was seen first, and only as long as its clock keeps in step with
- * ours. After anything else (the first look, a clock that was set, a time in which this process or the machine stood still) every lease has its whole time
- * again: its holder may have been unable to renew it, or to be heard.
+ * Judges which leases are over, for one process that looks at them again and again. It measures time here, on a clock that nobody can
+ * set. The time in the database only says how much of a lease was left when it was first seen, and only as long as its clock keeps in
+ * step with ours. After the first look, a clock that was set, or a standstill of this process or machine, every lease gets its whole time
+ * again: its holder may have been unable to renew it.
  */
 export class LeaseWatch {
   readonly #leaseMs: number
@@ -37,7 +37,7 @@ export class LeaseWatch {
     this.#last = null
   }
 
-  /** Looks, and answers the leases that are over. Each is to be compared again before anything is done to its run. */
+  /** Looks, and returns the leases that are over. Compare each again before doing anything to its run. */
   async look(read: () => Promise<LeaseLook>): Promise<SeenLease[]> {
     const before = this.#now()
     const { now, leases } = await read()

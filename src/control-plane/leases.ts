@@ -62,12 +62,15 @@ export async function renew(tx: Tx, customer: string | null, holder: Holder, lea
 /** All leases as they stand. Costs a walk along an index. */
 export async function readLeases(db: Kysely<Schema>, differs: Differences): Promise<LeaseLook> {
   const leases = await db.selectFrom('runs').select(['id', 'epoch', 'lease_until as until']).where('lease_until', 'is not', null).execute()
-  // Last, so that the clock was set after none of these was written without this being another time than was expected.
+  // Read the clock last: if it was set after one of these was written, the time differs from the expected one.
   const { now } = await db.selectNoFrom(differs.later(0).as('now')).executeTakeFirstOrThrow()
   return { now: Number(now), leases: leases as SeenLease[] }
 }
 
-/** Lets go of a run whose lease is over: back to the queue with its history, or out of circulation after too many times. False when it was renewed or ended meanwhile. */
+/**
+ * Releases a run whose lease is over: it goes back into the queue with its history, or out of circulation after too many losses. False
+ * when it was renewed or ended meanwhile.
+ */
 export async function expire(tx: Tx, seen: SeenLease, maxExpiries: number): Promise<boolean> {
   const { run, task } = await heldRun(tx, null, seen.id)
   if (isOver(run.status) || run.lease_until !== seen.until || run.epoch !== seen.epoch) return false

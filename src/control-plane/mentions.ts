@@ -16,7 +16,7 @@ export async function writeMentions(tx: Tx, task: Pick<TaskRow, 'id' | 'customer
 
 /** The agent ids that a text speaks to, each once. The dot that ends a sentence is not part of an id, and an e-mail address speaks to nobody. */
 function mentioned(text: string): string[] {
-  // Bounded: the end of a long row of dots is looked for at each of them.
+  // Bounded, because the end of a long row of dots is searched at each dot.
   const found = text.matchAll(/(?<![\w.@-])@([A-Za-z0-9._-]{1,200})(?![A-Za-z0-9._-])/g)
   const words = [...found].map(match => match[1]!.replace(/[.-]+$/, ''))
   return [...new Set(words)].filter(word => AGENT_ID.test(word)).slice(0, LIMITS.mentions.most)

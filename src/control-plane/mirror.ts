@@ -16,9 +16,10 @@ export interface LogLine {
 }
 
 /**
- * Adds what a runner tells of its run, in its order, with all that follows from it. Those whose numbers are there already are passed over, so a
- * resend is harmless, and no number keeps later ones out. Also accepted after the run's end, as long as nobody else has taken it. Where the
- * customer may store nothing more, only news is kept, without its words, and the timeline says so. Throws LEASE_LOST.
+ * Adds what a runner tells of its run, in its order, with all that follows from it. Events whose numbers are there already are skipped,
+ * so a resend is harmless, and no number keeps later ones out. Also accepted after the run's end, as long as nobody else has taken it. If
+ * the customer may store nothing more, only events that change the run's state are kept, without their texts, and the timeline says so.
+ * Throws LEASE_LOST.
  */
 export async function publish(
   tx: Tx,
@@ -57,7 +58,7 @@ export async function publish(
     const facts = tells?.(event, run) ?? {}
     known = { ...known, ...facts }
     run = { ...run, ...facts }
-    // News that came too late to change anything is a line of the timeline all the same.
+    // An event that came too late to change anything is still a line of the timeline.
     if (becomes && run.worker_id !== null && TRANSITIONS[run.status].includes(becomes))
       run = { ...(await transition(tx, run, becomes, { type, data, origin })), ...known }
     else tx.happened(run.seq, type, data, origin)

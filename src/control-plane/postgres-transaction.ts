@@ -5,9 +5,9 @@ import { nameOf } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 /**
- * Transactions in which nothing waits that need not: statements go out as they come, so `begin` goes along with the first one, and what nobody
- * waited for, such as events, with the commit. While a server is busy, that is the time for which others stand in line behind a lock. Rejects
- * with the first failure, also of a statement that nobody waited for, and then nothing was done.
+ * Transactions without needless waits: statements are sent as they come, so `begin` travels with the first one, and statements that
+ * nobody waits for, such as events, travel with the commit. On a busy server this shortens the time for which others wait behind a lock.
+ * Rejects with the first failure, also of a statement that nobody waited for, and then nothing was done.
  */
 export function transactionsOf(pool: pg.Pool, { pinnedTo }: Pinning): <T>(change: (db: Kysely<Schema>) => Promise<T>) => Promise<T> {
   return async change => {
@@ -30,13 +30,13 @@ export function transactionsOf(pool: pg.Pool, { pinnedTo }: Pinning): <T>(change
   }
 }
 
-/** Said of a statement that came after one that failed: it says nothing of why. */
+/** The error of a statement that came after a failed one: it does not say why. */
 const isAborted = (error: unknown) => (error as { code?: unknown } | null)?.code === '25P02'
 
 /** A connection for the time of a transaction. */
 class Connection implements DatabaseConnection {
   readonly #client: pg.PoolClient
-  /** What was sent and not answered. */
+  /** Statements that were sent and not answered. */
   readonly #sent = new Set<Promise<unknown>>()
 
   constructor(client: pg.PoolClient) {
@@ -51,7 +51,7 @@ class Connection implements DatabaseConnection {
   send(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult> {
     const sent = this.#client.query({ name: nameOf(text), text, values: [...values] })
     this.#sent.add(sent)
-    // One that failed stays among them, for the commit to tell.
+    // A failed statement stays among them, so that the commit reports it.
     sent.then(
       () => this.#sent.delete(sent),
       () => {},

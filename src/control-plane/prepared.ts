@@ -16,7 +16,7 @@ const PLACES = new Proxy({}, { get: (_, name) => new Place(String(name)) })
 /** The names of statements that are asked thousands of times; there are a few dozen. */
 const names = new Map<string, string>()
 
-/** Keeps a statement's text by a name from now on, so that PostgreSQL reads and plans it once per connection. */
+/** Gives a statement's text a name from now on, so that PostgreSQL reads and plans it once per connection. */
 export function named(sql: string): string {
   if (!names.has(sql)) names.set(sql, `agent_runner_${names.size}`)
   return sql

@@ -28,7 +28,7 @@ export async function finishRemovals(store: Store, signal?: AbortSignal): Promis
 
 async function markRemoved(tx: Tx, customer: string | null, id: string): Promise<void> {
   const project = await projectOf(tx.db, customer, id)
-  // Who is just adding a run to it is waited for.
+  // Wait for callers that are just adding a run to it.
   await tx.differs.held(tx.db.selectFrom('projects').select('id').where('id', '=', id)).execute()
   const busy = await tx.db
     .selectFrom('runs')
@@ -41,7 +41,7 @@ async function markRemoved(tx: Tx, customer: string | null, id: string): Promise
     throw new RunnerError('EXISTS', `the project ${JSON.stringify(project.name)} has runs that are not over, such as ${busy.id}`, {
       advice: 'Stop them first.',
     })
-  // What waits for a check is handed to nobody any more, and another project may have the name.
+  // Tasks that wait for a check are handed to nobody any more, and another project may take the name.
   const gone = { removed_at: tx.at, max_running: 0, name: id, local_path: '' }
   await tx.db.updateTable('projects').set(gone).where('id', '=', id).execute()
 }

@@ -94,7 +94,10 @@ export async function projectOf(db: Kysely<Schema>, customer: string | null, id:
   return toProject(row)
 }
 
-/** The project that is named, or meant when none is: the only one, or of several the one named `default`. Throws NOT_FOUND; USAGE when none is meant. */
+/**
+ * The named project or, without a name, the only one, or of several the one named `default`. Throws NOT_FOUND; USAGE when no project is
+ * meant.
+ */
 export async function projectFor(db: Kysely<Schema>, customer: string | null, id?: string): Promise<Project> {
   if (id !== undefined) return projectOf(db, customer, id)
   const { items } = await listProjects(db, customer, { limit: 2 })

@@ -34,14 +34,14 @@ interface Asker {
   workerKey?: string | null
 }
 
-/** The queue as runners elsewhere see it: what they take is theirs for the time of a lease. */
+/** The queue as runners elsewhere see it: a task that they take is theirs for the time of a lease. */
 export function queueOn(store: Store, { leaseMs, maxExpiries, now, quota = null }: LeaseOptions) {
   const watch = new LeaseWatch(leaseMs, now)
 
   return {
     /**
-     * Lets go of every run whose lease is over, each in its own transaction, and answers how many. To be called every `sweepEveryMs`: only who
-     * looks all the time can tell a holder that is silent from a clock that was set.
+     * Releases every run whose lease is over, each in its own transaction, and returns how many. Call it every `sweepEveryMs`: only
+     * constant looks can tell a silent holder from a clock that was set.
      */
     async sweep(): Promise<number> {
       const over = await watch.look(() => store.read(db => readLeases(db, store.differs)))
@@ -50,7 +50,7 @@ export function queueOn(store: Store, { leaseMs, maxExpiries, now, quota = null 
       return count
     },
     sweepEveryMs: lookEveryMs(leaseMs),
-    /** Nobody could be heard until now: every holder has the time of a lease to be heard of again. */
+    /** Nobody could reach us until now, so every holder gets the time of a lease to be heard of again. */
     listenAgain: () => watch.forget(),
 
     /** The next task that this agent could take, or null. Takes nothing. Throws NOT_FOUND for the project. */
@@ -94,7 +94,7 @@ export function queueOn(store: Store, { leaseMs, maxExpiries, now, quota = null 
   }
 }
 
-/** Who has taken something has come in as the agent; who has not leaves no trace. */
+/** A caller that has taken something counts as the agent; one that has not leaves no trace. */
 async function entered(tx: Tx, enter: () => Promise<void>, taken: Taken | null): Promise<Claimed | null> {
   if (!taken) return null
   await enter()

@@ -9,7 +9,7 @@ import { type Tx, transact } from './transaction.ts'
 export interface Ages {
   /** The whole timeline, with the run's artifacts. The run itself stays. */
   eventDays?: number | null
-  /** What only tells of the work: log lines, thoughts, single tools. */
+  /** Only the details of the work: log lines, thoughts, single tools. */
   logDays?: number | null
 }
 
@@ -19,7 +19,7 @@ const RUNS = 50
 /** Rows that are deleted in one transaction, and the rest after it in milliseconds: others wait for a bite, and have most of the time. */
 export const BITE = 100
 const REST_MS = 10
-/** What only tells of the work, and not what became of the run. */
+/** Events that tell details of the work and not the result of the run. */
 const LOG_TYPES = ['LOG', 'AGENT_THINKING', 'EXECUTING', 'TOOL_USED', 'STEP_COMPLETED', 'PLAN_GENERATED']
 /** An `Idempotency-Key` is remembered for a day. */
 const KEY_DAYS = 1

@@ -14,7 +14,10 @@ interface Offer {
 export const doneStatus = ({ claimed_from }: { claimed_from: string | null }): TaskStatus =>
   claimed_from === 'dev_done' ? 'qa_done' : 'dev_done'
 
-/** The rule of the queue: QA checks everything that developers call done; all others do what is new, of their role, at or below their level. */
+/**
+ * The rule of the queue: QA checks everything that developers report as done; all others take new tasks of their role, at or below their
+ * level.
+ */
 export function offerFor(agent: Pick<AgentIdentity, 'role' | 'level'>): Offer {
   if (agent.role === 'qa') return { status: 'dev_done', role: null, levels: null }
   return { status: 'created', role: agent.role, levels: LEVELS.slice(0, LEVELS.indexOf(agent.level) + 1) }

@@ -167,7 +167,7 @@ export function nameFrom(text: string): string {
   return line.length <= 60 ? line : `${line.slice(0, 60).replace(/\s+\S*$/, '')}…`
 }
 
-/** A change of state with its event, if the table of transitions allows it; throws RUN_STATE otherwise. The run must be held. */
+/** Changes the state and adds its event, if the table of transitions allows it; throws RUN_STATE otherwise. The run must be locked. */
 export async function transition(
   tx: Tx,
   run: RunRow,
@@ -211,7 +211,7 @@ const started = preparedByShape(
     db
       .updateTable('runs')
       .set(eb => ({
-        // Setting an indexed column costs, also to what it is.
+        // Setting an indexed column costs time, even to the same value.
         ...(shape.startsWith('renamed') && { id: v.id }),
         ...{ agent_id: v.agent, machine: v.machine, epoch: v.epoch, status: 'RUNNING', error: null },
         worker_id: eb.selectFrom('workers').select('id').where('agent_id', '=', v.agent).whereRef('workers.customer', '=', 'runs.customer'),

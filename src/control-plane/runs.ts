@@ -27,7 +27,7 @@ export interface RunDraft extends Partial<Omit<TaskDraft, 'title' | 'description
   steps?: RunStep[]
 }
 
-/** Who does what nobody was named for. */
+/** The role for work that names none. */
 const ROLE = 'fullstack_dev'
 
 /** Makes a task with its QUEUED run and answers the run. Throws NOT_FOUND for the project, USAGE, TASK_UNKNOWN for a dependency. */
@@ -100,7 +100,7 @@ async function together<R extends { seq: number }>(queries: { execute(): Promise
   return pages.length === 1 ? pages[0]! : pages.flat().sort((a, b) => b.seq - a.seq)
 }
 
-/** Where the walks of a search end that would be too long, by their number or by what they would look through; null when none is. */
+/** Where long walks of a search end, by the number of rows or by the bytes that they would read; null when none is too long. */
 async function searchEnd(queries: RunQuery[]): Promise<number | null> {
   const ends = await Promise.all(
     queries.map(async query => {

@@ -78,7 +78,7 @@ const RATE = 6_000
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { controlPlane: plane, onFault, host, port, allowedHosts = [], corsOrigins = [], trustProxy = [], rateLimit = RATE } = options
   const publicUrl = options.publicUrl ?? undefined
-  // A name that was configured stands for a proxy, behind which everybody looks as if he were on this machine.
+  // A configured name means a proxy, behind which everybody seems to be on this machine.
   const forOthers = !isLoopback(host) || allowedHosts.length > 0 || publicUrl !== undefined || trustProxy.length > 0
   const open = options.openToThisMachine === true
   if (open && forOthers)
@@ -121,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Adds all routes of the API, which begin to work once the server listens. */
+/** Adds all routes of the API. They work once the server listens. */
 export function addRoutes(api: ApiServer, context: ApiContext): void {
   const routes = collectRoutes(api)
   projectRoutes(api, context)

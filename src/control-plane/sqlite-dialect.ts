@@ -87,7 +87,7 @@ class NodeSqliteDriver extends SqliteDriver {
 /** How many prepared statements are kept. Preparing takes longer than most of them run. */
 const PREPARED = 300
 
-/** The few words of better-sqlite3 that Kysely's driver uses, said by node:sqlite. */
+/** The few methods of better-sqlite3 that Kysely's driver uses, on top of node:sqlite. */
 function speakingKysely(database: DatabaseSync): SqliteDatabase {
   const prepared = new Map<string, SqliteStatement>()
   return {
@@ -95,7 +95,7 @@ function speakingKysely(database: DatabaseSync): SqliteDatabase {
     prepare(sql) {
       const known = prepared.get(sql)
       if (known) return known
-      // The oldest makes room; one that is in use all the time is soon there again.
+      // The oldest makes room; a statement in constant use is soon back.
       if (prepared.size >= PREPARED) prepared.delete(prepared.keys().next().value!)
       const statement = database.prepare(sql)
       const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]

@@ -110,7 +110,8 @@ export const SQLITE_MIGRATIONS: readonly Migration[] = [
   create table storage (customer text primary key, bytes integer not null) strict;
   ${COUNT_STORAGE}
   `,
-  // What stands behind a long text in a row is found only by reading the text: so the texts come last, and lists read them only to show them.
+  // Columns behind a long text in a row can only be found by reading the text. So the texts come last, and lists read them only to show
+  // them.
   `
   alter table tasks add column last_description text not null default '';
   alter table tasks add column last_criteria text not null default '[]';

@@ -9,13 +9,13 @@ import type { Tx } from './transaction.ts'
 import { workOf } from './waiting-room.ts'
 import { addWish, openWishes } from './wish-rows.ts'
 
-/** What came of a wish: done at once, or `wishId` by which its runner confirms it. */
+/** The result of a wish: done at once, or `wishId` by which its runner confirms it. */
 export interface Wished {
   run: Run
   wishId: string | null
 }
 
-/** Who wishes; `customer` null sees the runs of all. */
+/** Who makes the request; with `customer` null for the runs of all customers. */
 export interface Wisher {
   customer: string | null
   name: string

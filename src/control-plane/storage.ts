@@ -16,7 +16,7 @@ export async function isStorageFull(tx: Tx, customer: string): Promise<boolean> 
   return (row?.bytes ?? 0) >= tx.quota
 }
 
-/** Throws STORAGE_FULL when a customer may store nothing more. For what can be done later as well; the end of a run cannot. */
+/** Throws STORAGE_FULL when a customer may store nothing more. For changes that can also be made later; the end of a run cannot. */
 export async function needRoom(tx: Tx, customer: string): Promise<void> {
   if (!(await isStorageFull(tx, customer))) return
   throw new RunnerError('STORAGE_FULL', `the customer ${JSON.stringify(customer)} has stored as much as it may`)

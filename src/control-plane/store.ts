@@ -22,7 +22,7 @@ export interface Store {
    * you look. Throws ABORTED when the signal fires.
    */
   changed(since: string, ms: number, signal: AbortSignal): Promise<boolean>
-  /** Those who wait for something to be had; they are woken by what a change says that it concerns. */
+  /** The waiting requests. A change wakes those that it concerns. */
   readonly waiting: WaitingRoom
   /** Within a transaction: whom it concerns. Told to those who wait in other processes once it is committed, where the database can do so. */
   tell(db: Kysely<Schema>, topics: readonly string[]): void

@@ -36,7 +36,7 @@ async function moveTask(tx: Tx, customer: string | null, id: string, to: (task: 
   if (isWaiting({ ...task, status })) await addWaitingRun(tx, task, await reallyNow(tx, task.id))
 }
 
-/** A task that was gone through in a dry run, and is put into the queue after that, is to be done. */
+/** A task that was parked by a dry run and is put into the queue again must really be done. */
 async function reallyNow(tx: Tx, taskId: string): Promise<RunWish> {
   const last = await latestRun(tx.db, taskId)
   if (last?.status !== 'COMPLETED' || !isDryRun(last.options)) return {}
@@ -44,7 +44,7 @@ async function reallyNow(tx: Tx, taskId: string): Promise<RunWish> {
   return { options: JSON.stringify(options) }
 }
 
-/** Takes a task out for good, also one under work. Throws TASK_UNKNOWN, or USAGE when it is through already. */
+/** Cancels a task for good, also one under work. Throws TASK_UNKNOWN, or USAGE when it is finished already. */
 export async function cancelTask(tx: Tx, customer: string | null, id: string, by: string): Promise<BoardTask> {
   await moveTask(tx, customer, id, () => 'cancelled', { by, refuse: refuseCancel })
   return taskOf(tx.db, customer, id)

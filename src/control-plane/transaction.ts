@@ -4,7 +4,7 @@ import { type NewEvent, writeEvents } from './event-rows.ts'
 import type { Schema } from './schema.ts'
 import type { Store } from './store.ts'
 
-/** One change in the making: all of it is committed, with the events that tell of it, or nothing. */
+/** A change under way: all of it is committed together with its events, or nothing. */
 export interface Tx {
   readonly db: Kysely<Schema>
   readonly differs: Differences
@@ -16,11 +16,11 @@ export interface Tx {
   happened(run: number, type: string, data: Record<string, unknown>, origin?: NewEvent['origin']): void
   /** Whom it concerns: those who wait for this topic are woken once it is committed. */
   concerns(topic: string): void
-  /** So many bytes of this customer are more now, or less; events count by themselves. Counted last, for the same reason. */
+  /** Adds to the stored bytes of this customer, or subtracts; events are counted automatically. It is written last, for the same reason. */
   stored(customer: string, bytes: number): void
 }
 
-/** Runs a change and writes its events in one transaction. Who waits for what it brings is woken after it. */
+/** Runs a change and writes its events in one transaction. Afterwards it wakes those who wait for the change. */
 export async function transact<T>(store: Store, change: (tx: Tx) => Promise<T>, quota: number | null = null): Promise<T> {
   const topics = new Set<string>()
   const result = await store.write(async db => {

@@ -10,8 +10,8 @@ interface UpkeepOptions {
 }
 
 /**
- * What is to be done from time to time: letting go of runs whose lease is over, and deleting what is too old, or of a project that is to go. Any number of servers may do
- * it. Stopping waits for what is being done, and cuts the deleting short.
+ * Regular maintenance: releases runs whose lease is over, and deletes old data and projects that are to go. Any number of servers may do
+ * it. Stopping waits for the work under way, but cuts deletions short.
  */
 export function startUpkeep(plane: ControlPlane, { keep, onFault }: UpkeepOptions): { stop(): Promise<void> } {
   plane.queue.listenAgain()

@@ -1,8 +1,8 @@
-/** What somebody waits for. */
+/** What a request waits for. */
 export interface Concern {
   /** The kind of change that may bring it: `work CUSTOMER`, `wishes RUN`. */
   topic: string
-  /** Those of a topic who ask for the very same thing: what one of them does not find, the others would not find either. */
+  /** Requests of a topic that ask for exactly the same: what one of them does not find, the others would not find either. */
   group: string
 }
 
@@ -25,8 +25,8 @@ interface Topic {
 }
 
 /**
- * Those who wait for something to be had. A change wakes those of its topic alone; of those who ask for the same, one looks, and only when it has found
- * something do others, twice as many each time. So a thousand who wait for the same cost one look, and those of others none.
+ * The waiting requests. A change wakes only those of its topic. Of those that ask for the same, one looks, and others look only when it
+ * has found something, twice as many each time. So a thousand requests that wait for the same cost one look.
  */
 export class WaitingRoom {
   readonly #topics = new Map<string, Topic>()
@@ -48,8 +48,8 @@ export class WaitingRoom {
   }
 
   /**
-   * Looks, and looks again when there may be something, until there is or `ms` are over; null then, and after the signal. `look` takes what it
-   * finds: it is not called for nobody.
+   * Looks, and looks again when there may be something, until there is or `ms` are over; null then, and after the signal. `look` takes
+   * what it finds, so it is called only while somebody waits.
    */
   async wait<T>({ topic: name, group }: Concern, ms: number, signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> {
     if (signal.aborted) return null
@@ -66,7 +66,7 @@ export class WaitingRoom {
     const left = until - performance.now()
     if (found !== null || left <= 0 || signal.aborted) return found
     const waiting = this.#sleep({ topic: name, group }, left, signal, look)
-    // What came while it looked may be for it.
+    // A change that came during the look may be for this request.
     if (topic.stirs !== before) this.stir([name])
     return waiting
   }
@@ -87,7 +87,7 @@ export class WaitingRoom {
     }
     const end = () => {
       leave()
-      // What is being taken for it just now is still its own.
+      // A task that is just being taken for it is still its own.
       if (looking === null) resolve(null)
       else void looking.finally(() => resolve(null))
     }

@@ -13,7 +13,7 @@ export class Wakeups {
     this.#everyMs = everyMs
   }
 
-  /** Lets all who wait look whether it was their change. */
+  /** Lets all waiting requests look whether it was their change. */
   wake(): void {
     for (const look of [...this.#waiting]) look()
   }
@@ -52,7 +52,7 @@ export class Wakeups {
       try {
         mark = this.#mark()
       } catch {
-        // Whoever waits finds out by itself.
+        // The waiting requests find out by themselves.
       }
       if (mark !== last || mark === '') this.wake()
       last = mark

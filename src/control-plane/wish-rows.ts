@@ -35,10 +35,10 @@ export async function openWishes(db: Kysely<Schema>, run: number, kinds?: readon
   return query.orderBy('seq').execute()
 }
 
-/** So much of a directive stands in the event of its end; all of it is in the one of its beginning. Characters. */
+/** How much of a directive is in the event of its end, in characters; the event of its beginning has all of it. */
 const SHOWN = 4_000
 
-/** Tells of the wishes that the end of a run, with this status, has left undone, so that nobody waits for them. */
+/** Reports the wishes that the end of a run has left undone, so that nobody waits for them. */
 export async function tellTooLate(tx: Tx, run: RunRow, status: RunStatus): Promise<void> {
   const open = await openWishes(tx.db, run.seq)
   const steer = open.findLast(({ kind }) => kind === 'pause' || kind === 'resume')

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Schema } from './schema.ts'
 
-/** Who was not heard of for this long may be gone, in milliseconds. */
+/** A worker that was silent for this long may be gone. Milliseconds. */
 const SEEN_MS = 120_000
 
 /** How many workers there are, were seen in the last two minutes, and hold a run; null for all customers. */

@@ -14,7 +14,7 @@ export interface Claimer extends AgentIdentity {
   machine?: string
 }
 
-/** A runner as it made itself known. Times are ISO 8601 UTC. */
+/** A runner as it has registered itself. Times are ISO 8601 UTC. */
 export interface Worker {
   id: string
   agentId: string
@@ -29,13 +29,13 @@ export interface Worker {
   lastSeen: string
 }
 
-/** Makes the worker known, or refreshes what is said of it and that it was seen. */
+/** Registers the worker, or updates its data and the time when it was last seen. */
 export async function touchWorker(tx: Tx, customer: string, { id, role, level, labels, host }: Claimer): Promise<void> {
   const said = { role, level, labels: labels ? JSON.stringify(labels) : null, host: host ?? null }
   await touched(tx, { id: newWorkerId(), customer, agent: id, at: tx.at, ...said })
 }
 
-/** What is not said stays as it is. */
+/** Data that is left out stays as it is. */
 const touched = prepared(
   (
     { db }: Pick<Tx, 'db'>,

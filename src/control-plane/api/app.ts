@@ -31,14 +31,14 @@ export interface AppOptions extends GuardOptions {
 
 const HEADERS_MS = 10_000
 
-/** A server with everything that stands before the routes, in this order: host and origin, who asks, how often, whether that is allowed. */
+/** A server with all checks before the routes, in this order: host and origin, who asks, how often, whether that is allowed. */
 export async function bareApi(options: AppOptions): Promise<ApiServer> {
   const api = Fastify({
     ...limits(options.headersMs ?? HEADERS_MS),
     logger: false,
     exposeHeadRoutes: false,
     return503OnClosing: true,
-    // Such as an address that cannot be decoded: no hook and no handler sees it.
+    // For example an address that cannot be decoded: no hook and no handler sees it.
     frameworkErrors: problemHandler((error, request) => options.onFault(error, nameOf(request))),
   }) as unknown as ApiServer
   api.setValidatorCompiler(zodValidator)
@@ -55,15 +55,15 @@ export async function bareApi(options: AppOptions): Promise<ApiServer> {
   api.addHook('onRequest', async ({ caller, raw }) => {
     if (caller) connections.known(raw.socket)
   })
-  // Who was refused before its body was there has no more to say.
+  // A client that was refused before its body arrived has no more to say.
   api.addHook('onResponse', async ({ raw }) => closeUnread(raw))
   await limitRates(api, options.rateLimit)
-  // After the counting, so that who guesses keys is slowed down.
+  // This comes after the counting, so that guessing keys is slowed down.
   api.addHook('preParsing', authorise)
   api.addHook('preValidation', async (request, reply) => {
     const { config, schema } = request.routeOptions
     const query = request.query as Record<string, unknown>
-    // Where a query is read, its schema says which keys.
+    // Where a query is read, its schema names the keys.
     if (config.needs && config.needs !== 'open' && !schema?.querystring) refuseUnknownKeys(query, [])
     if (schema?.form)
       request.body = withForm(schema.form(parsed(schema.querystring as z.ZodType<typeof query>, query, 'query')), request.body)

@@ -4,7 +4,7 @@ import { Refusal } from './problem.ts'
 
 /** Where a request comes from, as far as it can be believed. */
 export interface Arrival {
-  /** The client's own address; behind proxies that are trusted, the one that they tell. */
+  /** The client's own address; behind trusted proxies, the one that they report. */
   address: string
   scheme: string
   /** The names by which the server was called: by who connected, and by the client of a proxy. */
@@ -26,9 +26,9 @@ export function addressesOf(words: readonly string[]): (address: string) => bool
 }
 
 /**
- * How requests have arrived. Only who is trusted may say that it speaks for another: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded`. Each
- * proxy adds its own words at the end, so they are read from there. Where a proxy writes one of the two headers, a client can bring the other: when both
- * are there, they must say the same. Throws a Refusal when they do not.
+ * How requests have arrived. Only a trusted proxy may say that it speaks for another client: `X-Forwarded-For`, `-Proto` and `-Host`, or
+ * `Forwarded`. Each proxy adds its part at the end, so they are read from there. Where a proxy writes one of the two headers, a client
+ * can send the other: if both are there, they must say the same. Throws a Refusal when they do not.
  */
 export function arrivals(trustProxy: readonly string[]): (request: IncomingMessage) => Arrival {
   const isTrusted = addressesOf(trustProxy)
@@ -46,7 +46,7 @@ export function arrivals(trustProxy: readonly string[]): (request: IncomingMessa
       throw new Refusal(400, 'Forwarded and X-Forwarded-For tell different clients')
     const told = old.for.length > 0 ? old.for : standard.for
     const chain = [...told, peer]
-    // From the nearest backwards, as long as who speaks is trusted, and as long as it is an address.
+    // Go from the nearest backwards, as long as the speaker is trusted and it is an address.
     let at = chain.length - 1
     while (at > 0 && isTrusted(chain[at]!) && isIP(chain[at - 1]!) !== 0) at--
     const host = old.host ?? standard.host
@@ -58,7 +58,7 @@ export function arrivals(trustProxy: readonly string[]): (request: IncomingMessa
   }
 }
 
-/** An IPv4 address in the clothes of IPv6 is the same address. */
+/** An IPv4 address in the form of IPv6 is the same address. */
 const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
 /** The elements of a list header, which may have commas within quotes. */
@@ -87,7 +87,10 @@ function addressIn(text: string): string {
   return plainAddress(bracketed ?? dotted ?? plain)
 }
 
-/** By what those are counted who have no key: who has one IPv6 address has all that differ from it in the second half. */
+/**
+ * The name under which clients without a key are counted: whoever has one IPv6 address also has all that differ from it in the second
+ * half.
+ */
 export function countedAs(address: string): string {
   if (isIP(address) !== 6) return address
   const [left = '', right = ''] = address.split('::', 2)

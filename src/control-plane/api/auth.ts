@@ -36,7 +36,7 @@ interface AuthOptions {
   open: boolean
 }
 
-/** Finds out who asks, and refuses nobody: what may be asked without a key is the route's business. */
+/** Finds out who asks, and refuses nobody: the route decides what may be asked without a key. */
 export function identify({ callerOf, open }: AuthOptions) {
   return async (request: FastifyRequest): Promise<void> => {
     if (request.routeOptions.config.plain) return
@@ -57,11 +57,11 @@ function keyOf({ headers }: FastifyRequest): string | null {
   return typeof key === 'string' ? key.trim() : null
 }
 
-/** Refuses who may not use the route: 401 without a good key, 403 with one of a kind that is not enough. */
+/** Refuses callers that may not use the route: 401 without a good key, 403 with a key of a kind that is not enough. */
 export async function authorise(request: FastifyRequest, _reply: FastifyReply): Promise<void> {
   const needs = request.routeOptions.config.needs
   if (needs === 'open' || request.is404) return
-  // A route that says nothing is for nobody: forgetting it must not open it.
+  // A route that names no need is for nobody: to forget it must not open the route.
   if (needs === undefined) throw new Refusal(403, 'this is not open to anybody')
   const { caller } = request
   if (!caller) {

@@ -3,14 +3,14 @@ import type { Socket } from 'node:net'
 
 /** How many connections of one address may be open on which no good key has come yet. */
 const MOST_UNKNOWN = 100
-/** One that is younger is given the time to say what it wants. */
+/** A younger connection gets the time to say what it wants. */
 const AGE_MS = 1_000
 /** How long an answer that ends a connection has to arrive. */
 const LINGER_MS = 500
 
 /**
- * Keeps connections from piling up. What a stranger opens and does not use gives way to what comes later, so that one address alone cannot take
- * all that the server can have; from an address that `isExempt`, such as a proxy's, many strangers come.
+ * Keeps connections from piling up. Connections that a stranger opens and does not use give way to later ones, so that one address alone
+ * cannot take all connections of the server. Many strangers come from an address that `isExempt`, such as a proxy's.
  */
 export class Connections {
   readonly #unknown = new Map<string, Map<Socket, number>>()
@@ -24,7 +24,7 @@ export class Connections {
 
   watch(server: Server): void {
     server.on('connection', socket => this.#opened(socket))
-    // A tunnel: nobody gets one.
+    // This is a request for a tunnel: nobody gets one.
     server.on('connect', (_request, socket: Socket) =>
       lastWords(socket, 'HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'),
     )
@@ -56,7 +56,7 @@ export class Connections {
   }
 }
 
-/** Sends the last that is said on a connection, and closes it soon, also when the other side neither reads nor closes. */
+/** Sends the last answer on a connection, and closes it soon, even if the other side neither reads nor closes. */
 export function lastWords(socket: Socket, text: string): void {
   socket.end(text)
   closeSoon(socket)

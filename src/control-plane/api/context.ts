@@ -15,7 +15,7 @@ export interface ApiContext {
   /** Which of these keys (by id) still open something. */
   goodKeys(ids: readonly string[]): Promise<readonly string[]>
   version: string
-  /** Fires when the server closes: whoever waits for something is let go. */
+  /** Fires when the server closes: all waits end. */
   closing: AbortSignal
   /** How many runner lanes this very process has, and how one queued run is taken by them now; null without lanes. */
   lanes: Lanes | null
@@ -28,14 +28,14 @@ export interface Lanes {
   count(): number
   /** Why the lanes cannot work in this folder; null when they can. */
   refusalOf(localPath: string): string | null
-  /** Has one queued run taken, and answers within seconds what came of it. */
+  /** Makes a lane take one queued run, and returns the result within seconds. */
   takeOne(signal: AbortSignal): Promise<Taking>
 }
 
 /** The run that a lane has taken, null when none was waiting; or why none of the lanes has taken the one that is. */
 export type Taking = { runId: string | null } | { refusal: string }
 
-/** An id in an address. What is not the form of an id is simply not there. */
+/** An id in an address. A text without the form of an id counts as not found. */
 export const idParam = z.object({ id: z.string().max(200) })
 
 /** Who does it, as the control plane asks. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Gives single things an ETag and answers 304 to who has the present one already. */
+/** Gives single resources an ETag, and answers 304 to clients that have the present version already. */
 export async function etag(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
   if (!request.routeOptions.config.single || request.method !== 'GET' || reply.statusCode !== 200) return payload
   if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload

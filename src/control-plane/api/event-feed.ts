@@ -132,7 +132,7 @@ export class EventFeed {
   async #catchUp(listener: Listener): Promise<void> {
     while (!listener.sse.ended) {
       if (listener.cursor >= this.#recentFrom) {
-        // From here to the joining nothing waits, so nothing can come in between.
+        // Nothing waits between here and the joining, so nothing can come in between.
         for (const told of this.#recent) this.#tell(listener, told)
         this.#listeners.add(listener)
         return
@@ -150,7 +150,7 @@ export class EventFeed {
   async #follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        // First the mark, then the look: what comes in between makes it look again.
+        // Take the mark first, then look: a change in between makes it look again.
         const mark = this.#source.mark()
         const { events, next } = await this.#source.read(this.#head, PAGE, null)
         if (signal.aborted) return

@@ -18,8 +18,9 @@ export interface GuardOptions {
 }
 
 /**
- * Keeps web pages of others out. A page that resolves its own name to our address (DNS rebinding) still sends its own name as `Host`;
- * so names are checked, while a number cannot be rebound. A page elsewhere that sends a request blindly is known by `Origin` and `Sec-Fetch-Site`.
+ * Keeps web pages of other sites out. A page that resolves its own name to our address (DNS rebinding) still sends its own name as
+ * `Host`, so names are checked; a number cannot be rebound. A page of another site that sends a request blindly is recognised by `Origin`
+ * and `Sec-Fetch-Site`.
  */
 export function guard({ allowedHosts, corsOrigins, publicUrl, trustProxy = [] }: GuardOptions) {
   const shown = publicUrl === undefined ? null : new URL(publicUrl)
@@ -59,10 +60,10 @@ function hostOf(header: string | undefined): string | null {
 
 const ownOrigin = ({ scheme, hosts }: Arrival) => `${scheme}://${hosts.at(-1)}`
 
-/** Headers of which there is one: a proxy in between could go by the first, and we by another. */
+/** Headers that may come only once: a proxy in between could use the first, and we another. */
 const SINGLE = new Set(['host', 'authorization', 'x-api-key', 'content-length', 'origin'])
 
-/** What two programs in a row may understand differently. */
+/** Why two programs in a row may understand a request differently. */
 function refuseAmbiguous({ url = '', rawHeaders }: IncomingMessage): void {
   if (!url.startsWith('/')) throw new Refusal(400, 'the target must be a path: /… ')
   const seen = new Set<string>()

@@ -5,8 +5,9 @@ import type { Run } from '../run-rows.ts'
 import type { WireHolder } from '../wire/worker.ts'
 
 /**
- * Who speaks of a task. What a worker leaves out is taken from the run that works on the task, or worked on it last: enough for a worker that does
- * one task at a time under a key of its own. Only the epoch tells a worker that came back late from the one that has taken over.
+ * Who speaks about a task. Fields that a worker leaves out come from the run that works on the task, or worked on it last: that is enough
+ * for a worker that does one task at a time under a key of its own. Only the epoch distinguishes a worker that came back late from the
+ * one that has taken over.
  */
 export async function holderOf(plane: ControlPlane, caller: Caller, taskId: string, said: WireHolder): Promise<Holder> {
   const { agent_id: agentId, run_id: runId, epoch } = said

@@ -16,13 +16,13 @@ const tags = ['tasks']
 const config = { needs: 'worker' } as const
 const lost = { 409: 'Another claim has taken over, or the run is over; nothing was changed.' }
 
-/** What a worker left as its result, as a note. */
+/** A worker's result as a note. */
 function asText(value: unknown): string {
   if (value === undefined || value === null) return ''
   return cut(typeof value === 'string' ? value : JSON.stringify(value, null, 2), LONG)
 }
 
-/** What a runner says of the task that it holds. Each word carries the epoch of its claim. */
+/** The routes for the runner that holds a task. Each call carries the epoch of its claim. */
 export function holdingRoutes(api: ApiServer, context: ApiContext): void {
   const { plane } = context
   api.post(

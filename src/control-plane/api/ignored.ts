@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /*
- * Bodies may hold more than is read, since programs send back what they were given. So that a name that somebody has mistyped is not
- * passed over in silence, a header of the answer lists what was: `Ignored-Fields: colour, steps.0.gaol`.
+ * Bodies may contain more fields than we read, since programs send back what they were given. So that a mistyped name is not ignored in
+ * silence, a header of the answer lists the ignored ones: `Ignored-Fields: colour, steps.0.gaol`.
  */
 
 export const IGNORED_FIELDS = 'ignored-fields'

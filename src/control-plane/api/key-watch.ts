@@ -1,7 +1,10 @@
 /** How long after its revocation a key may still be listened with, in milliseconds. */
 const LOOK_MS = 2_000
 
-/** Ends what was opened with a key and goes on for long, soon after the key was revoked. One question for all of them; none while nothing is open. */
+/**
+ * Ends long responses that were opened with a key soon after the key was revoked. One query serves all of them; there is none while
+ * nothing is open.
+ */
 export class KeyWatch {
   readonly #goodOf: (keyIds: string[]) => Promise<ReadonlySet<string>>
   readonly #onFault: (error: unknown) => void
@@ -14,7 +17,7 @@ export class KeyWatch {
     this.#onFault = onFault
   }
 
-  /** Calls `end` when the key is no good any more. Answers how to let go. */
+  /** Calls `end` when the key is no longer good. Returns a function that stops watching. */
   watch(keyId: string, end: () => void): () => void {
     this.#open.set(end, keyId)
     this.#timer ??= setInterval(() => void this.#look().catch(this.#onFault), LOOK_MS)
@@ -27,7 +30,7 @@ export class KeyWatch {
   }
 
   async #look(): Promise<void> {
-    // What is opened while it is asked is for the next look.
+    // Responses that are opened during the query wait for the next one.
     const asked = [...this.#open]
     const good = await this.#goodOf([...new Set(asked.map(([, keyId]) => keyId))])
     for (const [end, keyId] of asked) if (!good.has(keyId)) end()

@@ -30,7 +30,7 @@ const GARBLED: Record<string, [number, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request took too long to arrive'],
 }
 
-/** Answers what is not even a request. */
+/** Answers input that is not even a request. */
 function refuseGarbled(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const problem = httpProblem(...(GARBLED[error.code ?? ''] ?? [400, 'this is not HTTP']))
@@ -40,8 +40,8 @@ function refuseGarbled(error: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 /**
- * At most this many requests per minute: of one key, or of one address where no good key came along, which also slows down guessing. The owner's
- * own programs are not counted, nor who is on this machine and trusted without a key.
+ * At most this many requests per minute: of one key, or of one address where no good key came along, which also slows down guessing. The
+ * owner's own programs are not counted, nor callers on this machine that are trusted without a key.
  */
 export async function limitRates(api: ApiServer, perMinute: number): Promise<void> {
   await api.register(rateLimit, {

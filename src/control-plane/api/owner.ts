@@ -10,7 +10,7 @@ const MOST = 100
 const BEGINNING = 'ar_owner_'
 
 const newSecret = () => `${BEGINNING}${randomBytes(32).toString('base64url')}`
-/** What is looked up is the hash, so the time that it takes tells nothing of the secret. */
+/** The hash is looked up, so the time that it takes tells nothing about the secret. */
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** Secrets that open something for a while. */
@@ -37,15 +37,15 @@ class Granted {
     return false
   }
 
-  /** Whether it was there; it is no more. */
+  /** Removes it, and returns whether it was there. */
   take(hash: string): boolean {
     return this.has(hash) && this.#until.delete(hash)
   }
 }
 
 /**
- * Whoever started the server, to whom it belongs. The owner's key lives in this process alone, as long as it does: one that was caught
- * opens nothing after its end. Links open a session once. A session is a key too, kept by the page and sent as a header: a cookie would go to
+ * The owner: whoever started the server. The owner's key lives in this process alone, and as long as the process: a stolen key opens
+ * nothing after its end. Links open a session once. A session is a key too, kept by the page and sent as a header: a cookie would go to
  * other ports of the same host, and along with requests of other pages.
  */
 export class Owner {
@@ -94,5 +94,5 @@ export const isOwner = ({ keyId }: Caller) => keyId !== null && (keyId === OWNER
 /** Whether it is the owner's own programs that ask. */
 export const isOwnersProgram = ({ keyId }: Caller) => keyId === OWNER_KEY
 
-/** The page to which a link leads. What stands behind the # stays in the browser: it is sent to nobody and stands in no log. */
+/** The page to which a link leads. The part after # stays in the browser: it is sent to nobody and is in no log. */
 export const linkTo = (url: string, code: string) => `${url}/docs#login=${code}`

@@ -25,7 +25,7 @@ export function httpProblem(status: number, detail: string, errors?: Problem['er
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Problem', status, detail, ...(errors ? { errors } : {}) }
 }
 
-/** Whatever was thrown, as a problem. What is our own fault tells nothing of its inside. */
+/** Anything thrown, as a problem. A fault of our own tells nothing about the inside. */
 export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Refusal) return httpProblem(thrown.status, thrown.message, thrown.errors)
   const status = (thrown as FastifyError | null)?.statusCode

@@ -141,7 +141,7 @@ function deleteProject(api: ApiServer, { plane, closing }: ApiContext): void {
   )
 }
 
-/** The lanes of this process work on this machine, so what a path leads to can be seen; those of a customer's runners are on theirs. */
+/** The lanes of this process work on this machine, so a path can be checked; the paths of a customer's runners are on other machines. */
 function refuseUnusable(lanes: Lanes | null, localPath: string | undefined, customer: string | null | undefined): void {
   const message = localPath === undefined || customer ? null : (lanes?.refusalOf(localPath) ?? null)
   if (message !== null) throw new Refusal(422, `body local_path: ${message}`, { errors: [{ in: 'body', path: 'local_path', message }] })

@@ -33,12 +33,12 @@ export function queueRoutes(api: ApiServer, { plane, closing }: ApiContext): voi
     },
     async (request, reply) => {
       const { role, level, labels, machine, project_id, wait, peek, run_id } = request.query
-      // A name of its own for each poll: two that bear none must not be given the same task.
+      // Give each poll a name of its own: two polls without one must not get the same task.
       const agent_id = request.query.agent_id ?? newAgentId()
       const claimer = { id: agent_id, role, level, labels, machine }
       const where = { projectId: project_id, runId: run_id }
       const caller = by(request)
-      // Whose queue it is: the project's customer's, where somebody asks who sees all.
+      // The customer whose queue it is: that of the project, if the caller sees all customers.
       const owner = caller.customer ?? (project_id === undefined ? '' : (await plane.projects.get(caller, project_id)).customer)
       const concern = { topic: workOf(owner), group: JSON.stringify([project_id, role, level, labels, peek]) }
       const found = await plane.wait(concern, wait * 1_000, gone(reply, closing), async () => {

@@ -135,12 +135,12 @@ function readDiff(api: ApiServer, { plane }: ApiContext): void {
   )
 }
 
-/** As it is stored, in bytes: to make millions of characters of them and bytes again takes ten times as long. */
+/** Send the stored bytes: to decode and encode millions of characters takes ten times as long. */
 async function fileOf(plane: ControlPlane, request: FastifyRequest & { params: { id: string } }, name: string): Promise<Buffer> {
   const found = await plane.artifacts.get(by(request), request.params.id, name)
   if (found === null) throw new Refusal(404, `the run left no ${JSON.stringify(name)}`)
   return found.body
 }
 
-/** Whatever a runner sent, a browser must not take it for a page. */
+/** A browser must not take anything that a runner sent for a page. */
 const PLAIN = 'text/plain; charset=utf-8'

@@ -14,7 +14,7 @@ const nameOf = (text: string) => cut(text, 200)
 
 /** What a schema makes of data from outside; 422 that names each invalid place. */
 export function parsed<S extends z.ZodType>(schema: S, data: unknown, where: Place): z.output<S> {
-  // Bodies were made storable as they were read.
+  // Reading has made the bodies storable already.
   const result = schema.safeParse(where === 'body' ? data : storableDocument(data), { error: whatIsWanted })
   if (result.success) return result.data
   const errors = result.error.issues
@@ -60,8 +60,8 @@ export function withForm(form: Record<string, unknown>, body: unknown): unknown 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * A query key that nobody reads is a 422: who mistypes a filter must not take the whole list for the answer. Bodies may hold more than is read
- * (`ignored.ts`).
+ * An unknown query key is a 422: a client that mistypes a filter must not take the whole list for the answer. Bodies may contain more
+ * than we read (`ignored.ts`).
  */
 export function refuseUnknownKeys(query: object, known: readonly string[]): void {
   const unknown = Object.keys(query)

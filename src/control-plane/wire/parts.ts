@@ -21,7 +21,7 @@ export const ownProject = projectId
   .transform(id => id ?? undefined)
   .meta({ description: 'Left out, it is the only project that the key sees, or of several the one named `default`.' })
 
-/** Text of one line, trimmed. */
+/** Text on one line, trimmed. */
 export const line = (max: number) =>
   z
     .string()
@@ -30,7 +30,7 @@ export const line = (max: number) =>
     .max(max, `must have at most ${max} characters`)
     .regex(/^[^\r\n\0]*$/, 'must be one line')
 
-/** What is used as it is, such as a path or a branch: with U+FFFD in the place of a NUL it would be another one. */
+/** Text that is used as it is, such as a path or a branch: with U+FFFD instead of a NUL it would be another one. */
 export const exact = (max: number) => line(max).regex(/^[^\uFFFD]*$/, 'must not have a NUL or half a character in it')
 
 /** A model's name. */
@@ -53,7 +53,7 @@ export const anyObject = z
 /** A field that may be left out; null is the same as left out, since many programs write it for what they do not have. */
 export const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform(value => value ?? undefined)
 
-/** The same with what is meant when it is left out. */
+/** The same with a default for when it is left out. */
 export const filled = <S extends z.ZodType>(schema: S, fallback: z.output<S>) =>
   schema
     .nullish()

@@ -185,7 +185,7 @@ export const directive = z
   })
   .meta({ id: 'Directive', examples: [{ text: 'Use the new API instead.', mode: 'now' }] })
 
-/** What becomes of a wish: pause, resume, stop, directive. */
+/** The answer to a control request: pause, resume, stop, directive. */
 export const wishAnswer = z
   .object({
     run,

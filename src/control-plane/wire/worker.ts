@@ -99,7 +99,7 @@ const holdingWord = z.enum(['ours', 'free', 'someone_else', 'finished', 'gone'])
 export const holdingQuery = z.object(who)
 export const holdingAnswer = z.object({ holding: holdingWord }).meta({ id: 'Holding' })
 
-/** What a holder proves itself by. A worker that does one task at a time may leave out what it does not know. */
+/** The fields by which a holder proves itself. A worker that does one task at a time may leave out those that it does not know. */
 const holder = { agent_id: optional(agentId), run_id: optional(runId), epoch: optional(epoch) }
 export type WireHolder = z.output<z.ZodObject<typeof holder>>
 
@@ -127,7 +127,7 @@ export const heartbeatAnswer = z
   })
   .meta({ id: 'HeartbeatAnswer' })
 
-/** What a runner sends of its timeline. The fields beside these are the event's own. */
+/** An event of a runner's timeline. The other fields are the event's own. */
 export const logBatch = z
   .object({
     ...holder,
