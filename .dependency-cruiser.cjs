@@ -1,6 +1,7 @@
 // The layers, as rules: imports go down, never sideways between adapters, never in a circle (types count).
 
-const floor = ['core', 'children', 'files']
+/** What every adapter may use: our words, how programs are started, and how files are read and written. */
+const floor = ['core', 'machine/process', 'machine/files']
 
 /**
  * Each folder of src, from the ground up, and the folders that it may import beside itself. A folder stands for all below it, save for
@@ -8,18 +9,22 @@ const floor = ['core', 'children', 'files']
  */
 const layers = {
   core: [],
-  children: ['core'],
-  files: ['core'],
+  'machine/process': ['core'],
+  'machine/files': ['core'],
+  'machine/locks': floor,
+  'machine/journal': [...floor, 'machine/locks'],
+  'machine/limits': floor,
+  'machine/attempts': [...floor, 'machine/locks', 'machine/journal', 'machine/limits'],
+  'machine/hooks': floor,
   git: floor,
   http: ['core'],
   config: floor,
-  system: floor,
   agents: floor,
   workspaces: [...floor, 'git'],
   'control-plane': floor,
   trackers: [...floor, 'http', 'control-plane'],
   runner: ['core'],
-  cli: [...floor, 'git', 'config', 'system', 'control-plane', 'runner'],
+  cli: [...floor, 'git', 'config', 'machine', 'control-plane', 'runner'],
   'cli/compose.ts': ['src'],
   'cli/compose': ['src'],
 }
@@ -31,7 +36,7 @@ const homes = {
   http: ['undici'],
   'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
   'control-plane': ['kysely', 'pg'],
-  children: ['execa', 'simple-git'],
+  'machine/process': ['execa', 'simple-git'],
 }
 
 const library = names => `^(node:)?(${names.join('|')})$|node_modules/(${names.join('|')})/`
@@ -57,8 +62,8 @@ module.exports = {
     forbid('a-layer-for-each-file', 'A file of src is in a folder of the table of layers.', { path: '^src/', pathNot: anyOf(Object.keys(layers)) }, {}),
     forbid(
       'one-door-for-children',
-      'Whoever starts a program does it through src/children, which decides what it gets of our environment and that it has no terminal.',
-      { path: '^src/', pathNot: '^src/children/' },
+      'Whoever starts a program does it through src/machine/process, which decides what it gets of our environment and that it has no terminal.',
+      { path: '^src/', pathNot: '^src/machine/process/' },
       { path: library(['child_process', 'cluster', 'worker_threads', 'execa', 'simple-git', 'cross-spawn']), dependencyTypesNot: ['type-only'] },
     ),
     forbid('core-does-no-io', 'core and runner reach the outside through ports.', { path: '^src/(core|runner)/' }, { dependencyTypes: ['core'] }),

@@ -11,13 +11,13 @@ const [word = '', argument = ''] = process.argv.slice(2)
 /** Runs the command. Loads nothing that the command would not load itself. */
 async function start(): Promise<void> {
   // Do this before anything is loaded that would have to be loaded again.
-  if (!SHORT.has(word)) (await import('../system/own-secrets.ts')).hideOwnSecrets()
+  if (!SHORT.has(word)) (await import('../machine/process/own-secrets.ts')).hideOwnSecrets()
   if (word === 'supervise') {
-    const { supervise } = await import('../system/supervisor.ts')
+    const { supervise } = await import('../machine/attempts/supervisor.ts')
     process.exit(await supervise())
   }
   if (word === 'try-lock') {
-    const { trySecond } = await import('../system/lock-trial.ts')
+    const { trySecond } = await import('../machine/locks/lock-trial.ts')
     process.exit(trySecond(argument))
   }
   if (word === 'exec-module') return (await import('./hooks/exec-module.ts')).execModule(argument)

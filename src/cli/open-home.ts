@@ -1,5 +1,5 @@
-import { selfCommand } from '../system/self.ts'
-import { openStateFolder } from '../system/state-folder.ts'
+import { openStateFolder } from '../machine/locks/state-folder.ts'
+import { selfCommand } from '../machine/process/self.ts'
 import type { CommandIo } from './command-io.ts'
 import { openSink } from './output/sink.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { homeFolder } from '../children/home-folder.ts'
 import { RunnerError } from '../core/errors.ts'
+import { homeFolder } from '../machine/process/home-folder.ts'
 import type { Setting } from './setting.ts'
 import type { Source } from './source.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync }
 import { dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../core/errors.ts'
-import { plainText } from '../files/plain-file.ts'
+import { plainText } from '../machine/files/plain-file.ts'
 
 /**
  * The pid of a live process that works on a checkout: a git that stands in it or was started for it, or any process that holds

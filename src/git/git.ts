@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { runGroup } from '../children/groups.ts'
-import { runChild } from '../children/run.ts'
 import { asRunnerError, isShortage, RunnerError } from '../core/errors.ts'
+import { runGroup } from '../machine/process/groups.ts'
+import { runChild } from '../machine/process/run-child.ts'
 import { bytesOf, textOf } from './file-names.ts'
 import { isNoRoom, noRoom } from './full-disk.ts'
 

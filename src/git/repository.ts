@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import { plainText } from '../files/plain-file.ts'
-import { waitingAt, waitingAtTop, waitingIn } from '../files/waiting-files.ts'
+import { plainText } from '../machine/files/plain-file.ts'
+import { waitingAt, waitingAtTop, waitingIn } from '../machine/files/waiting-files.ts'
 import type { Git } from './git.ts'
 
 /** A git repository as seen from one of its checkouts. All paths are real and absolute. */

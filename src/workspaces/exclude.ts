@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
-import { plainText } from '../files/plain-file.ts'
 import type { Repository } from '../git/repository.ts'
+import { plainText } from '../machine/files/plain-file.ts'
 
 /**
  * Keeps a folder of ours out of git by one line in `info/exclude`, when it lies inside the checkout. Calling it twice is the same as

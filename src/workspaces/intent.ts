@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import * as z from 'zod'
 import { readJson } from '../core/json.ts'
-import { plainText } from '../files/plain-file.ts'
+import { plainText } from '../machine/files/plain-file.ts'
 import { runFile, runsWith } from './run-files.ts'
 
 const Intent = z.object({

@@ -1,6 +1,6 @@
-import { type AskedGit, askGit } from '../children/ask-git.ts'
 import { RunnerError } from '../core/errors.ts'
 import { SPOKEN } from '../git/git.ts'
+import { type AskedGit, askGit } from '../machine/process/ask-git.ts'
 
 /** A commit under `refs/agent-runner/`, and what of it is nowhere else. */
 export interface KeptRef {

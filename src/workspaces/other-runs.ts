@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, rmSync, statSync } from 'node:fs'
-import { plainText } from '../files/plain-file.ts'
 import { realPath } from '../git/checkout/worktree-list.ts'
+import { plainText } from '../machine/files/plain-file.ts'
 import { readIntents } from './intent.ts'
 import { otherPictures, othersFileOf } from './picture.ts'
 import type { Place } from './place.ts'

@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
-import { plainBytes } from '../files/plain-file.ts'
 import { bytesOf, textOf } from '../git/file-names.ts'
 import { type Git, openGit } from '../git/git.ts'
+import { plainBytes } from '../machine/files/plain-file.ts'
 import { changePicture, pictureAt } from './picture.ts'
 import { settingsIn, unlike } from './shared-files.ts'
 

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, lstatSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Seal, WorkspaceRecord } from '../core/run.ts'
-import { plainText } from '../files/plain-file.ts'
-import { waitingAtTop, waitingIn } from '../files/waiting-files.ts'
 import { realPath } from '../git/checkout/worktree-list.ts'
 import { commonOf, gitFolderOf, PUT_ASIDE } from '../git/repository.ts'
+import { plainText } from '../machine/files/plain-file.ts'
+import { waitingAtTop, waitingIn } from '../machine/files/waiting-files.ts'
 import { RunPlace, runFile, runsWith } from './run-files.ts'
 
 /*

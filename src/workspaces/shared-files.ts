@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { type Dirent, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { plainBytes, readPlainFile } from '../files/plain-file.ts'
 import { textOf } from '../git/file-names.ts'
 import type { Git } from '../git/git.ts'
 import type { Repository } from '../git/repository.ts'
+import { plainBytes, readPlainFile } from '../machine/files/plain-file.ts'
 
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
 const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
-import { plainText } from '../files/plain-file.ts'
 import type { Status } from '../git/checkout/status.ts'
 import { listWorktrees } from '../git/checkout/worktree-list.ts'
 import type { Git } from '../git/git.ts'
 import { branchTip } from '../git/refs/base-commit.ts'
 import { isAncestor } from '../git/refs/commits.ts'
 import { unfinishedOperation } from '../git/repository.ts'
+import { plainText } from '../machine/files/plain-file.ts'
 import { readPicture } from './picture.ts'
 import type { Place } from './place.ts'
 

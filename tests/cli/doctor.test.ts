@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { doctorCommand } from '../../src/cli/doctor.ts'
-import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { takeAgentGuard } from '../../src/machine/locks/agent-guard.ts'
 import { gitRepo, writeFiles } from '../support/git-repo.ts'
 import { type HeadlessPmServerOptions, startHeadlessPm } from '../support/headless-pm-server.ts'
 import { actAsProgram } from '../support/program.ts'

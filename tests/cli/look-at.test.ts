@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { passOn } from '../../src/children/environment.ts'
 import { lookAt } from '../../src/cli/compose/why-tools.ts'
 import type { Config } from '../../src/config/config.ts'
+import { passOn } from '../../src/machine/process/child-environment.ts'
 import { git, gitRepo } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { rescueCommand } from '../../src/cli/rescue.ts'
-import { openRunFiles } from '../../src/system/run-files.ts'
+import { openRunFiles } from '../../src/machine/journal/run-files.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { runnerStage } from '../support/runner-stage.ts'
 import { tempFolder } from '../support/temp.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/system/processes.ts'
+import { isAlive } from '../../src/machine/process/processes.ts'
 import { withClocks } from '../support/clocks.ts'
 import { embeddedStage, headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingRunning } from '../support/invariants.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { endTagged, RUN_TAG, taggedProcesses } from '../../src/system/processes.ts'
+import { endTagged, RUN_TAG, taggedProcesses } from '../../src/machine/process/processes.ts'
 import { apiClient, ownersHeaderAt } from '../support/api-client.ts'
 import { freePort, startProgram } from '../support/child-program.ts'
 import { CLAUDE, claudeEnv } from '../support/claude-run.ts'

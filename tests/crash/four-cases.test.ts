@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { attemptFolder } from '../../src/system/attempt-files.ts'
+import { attemptFolder } from '../../src/machine/attempts/attempt-files.ts'
 import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'

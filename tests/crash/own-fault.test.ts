@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/system/processes.ts'
+import { isAlive } from '../../src/machine/process/processes.ts'
 import { embeddedStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'
 import { tempFolder } from '../support/temp.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { identify, isAlive } from '../../src/system/processes.ts'
+import { identify, isAlive } from '../../src/machine/process/processes.ts'
 import { CLAUDE, claudeEnv } from '../support/claude-run.ts'
 import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
 import { expectNothingLeft, expectNothingRunning, expectToldOnce } from '../support/invariants.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/system/processes.ts'
+import { isAlive } from '../../src/machine/process/processes.ts'
 import { type CrashStage, embeddedStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingRunning } from '../support/invariants.ts'
 import { waitFor } from '../support/wait-for.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { attemptFolder } from '../../src/system/attempt-files.ts'
+import { attemptFolder } from '../../src/machine/attempts/attempt-files.ts'
 import type { PmBoard } from '../support/crash-board.ts'
 import { type CrashStage, embeddedStage, headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce, expectNothingLeft, expectNothingLost, expectNothingRunning } from '../support/invariants.ts'

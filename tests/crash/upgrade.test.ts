@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/system/processes.ts'
+import { isAlive } from '../../src/machine/process/processes.ts'
 import { bundleInto } from '../support/bundle.ts'
 import { headlessPmStage } from '../support/crash-stage.ts'
 import { expectDoneOnce } from '../support/invariants.ts'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openRunFiles } from '../../src/system/run-files.ts'
+import { openRunFiles } from '../../src/machine/journal/run-files.ts'
 import { runnerStage } from '../support/runner-stage.ts'
 
 test('who loses a claim to a quicker agent of this machine ends, removes and tells nothing of the run, which bears the same id', async () => {

@@ -1,4 +1,4 @@
-import { takeAgentGuard } from '../../src/system/agent-guard.ts'
+import { takeAgentGuard } from '../../src/machine/locks/agent-guard.ts'
 
 // A runner as far as the agent guard sees it: holds an agent id until it is killed. Arguments: state folder, agent id.
 const [home = '', agentId = ''] = process.argv.slice(2)

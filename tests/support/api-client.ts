@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ownersKeyFile } from '../../src/system/owners-key.ts'
+import { ownersKeyFile } from '../../src/machine/files/owners-key.ts'
 import { waitFor } from './wait-for.ts'
 
 /** The header that the owner of a server sends, from the file that the server keeps in its state folder. */

@@ -1,4 +1,4 @@
-import { pruneRuns } from '../../src/system/pruning.ts'
+import { pruneRuns } from '../../src/machine/journal/pruning.ts'
 
 // A runner as far as its old runs go: prunes and prints what it deleted. Arguments: state folder, milliseconds, bytes.
 const [home = '', olderThanMs, bytes] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { openSupervision } from '../../src/system/supervision.ts'
+import { openSupervision } from '../../src/machine/attempts/supervision.ts'
 
 // A runner that has a supervisor ready and is then killed by a test. Arguments: state folder, run id.
 const [home = '', runId = ''] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { replaceFile } from '../../src/system/durable-file.ts'
+import { replaceFile } from '../../src/machine/files/durable-file.ts'
 
 // Replaces a file over and over until it is killed. Argument: the file.
 const [path = ''] = process.argv.slice(2)

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { AttemptSpec, Supervision } from '../../src/core/ports.ts'
-import { openSupervision } from '../../src/system/supervision.ts'
+import { openSupervision } from '../../src/machine/attempts/supervision.ts'
 import { agentProgram } from './agent-program.ts'
 
 /** A runner process that holds the agent id until it is killed. */

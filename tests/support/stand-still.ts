@@ -1,5 +1,5 @@
-import { type ProcessRow, processRow } from '../../src/system/process-table.ts'
-import { RUN_TAG, signalProcess, taggedProcesses } from '../../src/system/processes.ts'
+import { type ProcessRow, processRow } from '../../src/machine/process/process-table.ts'
+import { RUN_TAG, signalProcess, taggedProcesses } from '../../src/machine/process/processes.ts'
 import type { CrashStage, RunnerProcess } from './crash-stage.ts'
 
 /** Stops the runner and all processes of its runs, as when the machine falls asleep; answers how to let them go on. */

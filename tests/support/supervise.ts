@@ -1,4 +1,4 @@
-import { supervise } from '../../src/system/supervisor.ts'
+import { supervise } from '../../src/machine/attempts/supervisor.ts'
 
 // The supervisor as a program of its own, for tests of supervision without the whole binary.
 process.exit(await supervise())

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { RunRecord } from '../../src/core/run.ts'
-import { privateFolder } from '../../src/system/durable-file.ts'
-import { openJournal } from '../../src/system/lock-file.ts'
+import { privateFolder } from '../../src/machine/files/durable-file.ts'
+import { openJournal } from '../../src/machine/journal/lock-file.ts'
 import { runRecord } from './events.ts'
 
 /** Leaves a lock file as a runner leaves it that was killed in the middle of its agent step. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runNow } from '../../children/run-now.ts'
-import { RUN_TAG, taggedProcesses } from '../../system/processes.ts'
+import { RUN_TAG, taggedProcesses } from '../../machine/process/processes.ts'
+import { runNow } from '../../machine/process/run-now.ts'
 import type { Written } from './account.ts'
 
 /*

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { attemptFolder } from '../../system/attempt-files.ts'
+import { attemptFolder } from '../../machine/attempts/attempt-files.ts'
 import { check, type Played } from './check.ts'
 import type { Ground } from './ground.ts'
 import { type Lane, openLane, until } from './lane.ts'

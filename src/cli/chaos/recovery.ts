@@ -1,4 +1,4 @@
-import { openRunFiles } from '../../system/run-files.ts'
+import { openRunFiles } from '../../machine/journal/run-files.ts'
 import type { Lane, Runner } from './lane.ts'
 
 /** How long one restart took until its unfinished run went on, in milliseconds. */

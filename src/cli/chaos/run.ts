@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { RunnerError } from '../../core/errors.ts'
-import { selfCommand } from '../../system/self.ts'
+import { selfCommand } from '../../machine/process/self.ts'
 import type { CommandIo } from '../command-io.ts'
 import { openSink } from '../output/sink.ts'
 import { openGround } from './ground.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { processRows, startedWith } from '../../system/process-table.ts'
-import { RUN_TAG } from '../../system/processes.ts'
+import { processRows, startedWith } from '../../machine/process/process-table.ts'
+import { RUN_TAG } from '../../machine/process/processes.ts'
 import type { Ground } from './ground.ts'
 
 /** The time between two looks at the processes of the machine, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { HookName } from '../../core/ports.ts'
-import type { BuiltInHook } from '../../system/built-in-hook.ts'
+import type { BuiltInHook } from '../../machine/hooks/built-in-hook.ts'
 
 const SHIPPED: Record<HookName, () => Promise<{ main: BuiltInHook }>> = {
   pre_task: () => import('../../../hooks/pre_task.ts'),

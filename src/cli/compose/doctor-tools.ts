@@ -1,6 +1,6 @@
-import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
 import type { Complexity } from '../../core/task.ts'
+import { passOn } from '../../machine/process/child-environment.ts'
 import { findAgentCommand, openTracker } from '../compose.ts'
 import type { DoctorTools } from '../doctor/check.ts'
 import { refuseMissingBaseBranch } from './base-branch.ts'

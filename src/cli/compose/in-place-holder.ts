@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunRecord } from '../../core/run.ts'
-import { guardHolder } from '../../system/agent-guard.ts'
-import { readLockFile } from '../../system/lock-file.ts'
+import { readLockFile } from '../../machine/journal/lock-file.ts'
+import { guardHolder } from '../../machine/locks/agent-guard.ts'
 
 /**
  * The id of another agent of this machine whose unfinished task works in place in the repository; null when there is none. Two agents in

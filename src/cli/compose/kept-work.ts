@@ -1,5 +1,5 @@
-import { passOn } from '../../children/environment.ts'
 import type { Config } from '../../config/config.ts'
+import { passOn } from '../../machine/process/child-environment.ts'
 import type { KeptWork } from '../../workspaces/kept-work.ts'
 import { commitAuthor } from './workspaces.ts'
 

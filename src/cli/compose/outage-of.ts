@@ -1,6 +1,6 @@
 import type { Outage } from '../../core/ports.ts'
-import { openBreaker } from '../../system/breaker.ts'
-import { systemClock } from '../../system/clock.ts'
+import { openBreaker } from '../../machine/limits/breaker.ts'
+import { systemClock } from '../../machine/limits/clock.ts'
 
 /** The outage that an agent has met and that is not over; null for none. Only looks. */
 export function outageOf(home: string, agentId: string): Outage | null {

@@ -4,7 +4,7 @@ import { RUNNER } from '../../config/trust/refusal.ts'
 import { asRunnerError, RunnerError } from '../../core/errors.ts'
 import type { Hooks, Workspaces } from '../../core/ports.ts'
 import type { Task } from '../../core/task.ts'
-import { openHooks } from '../../system/hooks.ts'
+import { openHooks } from '../../machine/hooks/hooks.ts'
 import { hookOptions } from './hook-settings.ts'
 import { openConfiguredWorkspaces } from './workspaces.ts'
 

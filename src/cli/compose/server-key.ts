@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { Config } from '../../config/config.ts'
 import { RunnerError } from '../../core/errors.ts'
-import { ownersKey, ownersKeyFile } from '../../system/owners-key.ts'
+import { ownersKey, ownersKeyFile } from '../../machine/files/owners-key.ts'
 
 const ADVICE = 'Write the key that `agent-runner keys create --kind worker` printed into the file, and nothing else.'
 

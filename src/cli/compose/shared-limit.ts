@@ -1,7 +1,7 @@
 import { claudeAccount } from '../../agents/claude-account.ts'
 import { endOf } from '../../core/wait.ts'
-import { systemClock } from '../../system/clock.ts'
-import { openUsageLimit } from '../../system/usage-limit.ts'
+import { systemClock } from '../../machine/limits/clock.ts'
+import { openUsageLimit } from '../../machine/limits/usage-limit.ts'
 
 /** Until when the account of this environment waits for its usage limit, in epoch milliseconds; null while it need not. Only looks. */
 export function sharedLimit(home: string, env: NodeJS.ProcessEnv): number | null {

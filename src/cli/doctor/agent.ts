@@ -1,6 +1,6 @@
 import { ENDS } from '../../core/ends.ts'
 import { ERRORS } from '../../core/errors.ts'
-import { crowd } from '../../system/crowd.ts'
+import { crowd } from '../../machine/limits/crowd.ts'
 import { type Check, type Examination, type Finding, fail, ok, warn } from './check.ts'
 
 /** The agent CLI: there, of a version that was tried, logged in. One check each, from one look. */

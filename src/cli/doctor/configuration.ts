@@ -50,7 +50,7 @@ export const agentId: Check = {
   name: 'agent id',
   async examine({ config: { values } }) {
     if (values.agentId === null) return ok('not given')
-    const { guardHolder } = await import('../../system/agent-guard.ts')
+    const { guardHolder } = await import('../../machine/locks/agent-guard.ts')
     const holder = guardHolder(values.home, values.agentId)
     if (!holder) return ok(`${values.agentId} is free on this machine`)
     return fail(ERRORS.AGENT_BUSY, `${values.agentId} is in use by process ${holder.process.pid} since ${holder.since}`)

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
-import { askGit } from '../../children/ask-git.ts'
 import { ERRORS } from '../../core/errors.ts'
+import { askGit } from '../../machine/process/ask-git.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
 /** The oldest git that has everything that the runner uses: `status --no-renames`. */

@@ -1,5 +1,5 @@
 import { ERRORS } from '../../core/errors.ts'
-import { findHooks } from '../../system/hook-discovery.ts'
+import { findHooks } from '../../machine/hooks/hook-discovery.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
 import { type Check, fail, ok } from './check.ts'
 

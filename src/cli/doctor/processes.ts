@@ -1,7 +1,7 @@
-import { keptBack } from '../../children/environment.ts'
-import { groupPlace } from '../../children/groups.ts'
-import { secretsShownAbove } from '../../system/own-secrets.ts'
-import { canAdoptOrphans } from '../../system/subreaper.ts'
+import { keptBack } from '../../machine/process/child-environment.ts'
+import { groupPlace } from '../../machine/process/groups.ts'
+import { secretsShownAbove } from '../../machine/process/own-secrets.ts'
+import { canAdoptOrphans } from '../../machine/process/subreaper.ts'
 import { type Check, ok, warn } from './check.ts'
 
 /** Which processes end with a run, whatever they do to get away. */

@@ -1,7 +1,7 @@
 import { loadConfig } from '../../config/load.ts'
 import { RUNNER } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
-import { selfCommand } from '../../system/self.ts'
+import { selfCommand } from '../../machine/process/self.ts'
 import type { CommandIo } from '../command-io.ts'
 import { doctorTools } from '../compose/doctor-tools.ts'
 import { paintFor } from '../output/paint.ts'

@@ -1,9 +1,9 @@
 import { existsSync, rmdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ERRORS } from '../../core/errors.ts'
-import { removeFile, replaceFile } from '../../system/durable-file.ts'
-import { tryLocks } from '../../system/lock-trial.ts'
-import { lookAtStateFolder, makeFolder } from '../../system/state-folder.ts'
+import { removeFile, replaceFile } from '../../machine/files/durable-file.ts'
+import { tryLocks } from '../../machine/locks/lock-trial.ts'
+import { lookAtStateFolder, makeFolder } from '../../machine/locks/state-folder.ts'
 import { type Check, fail, ok, warn } from './check.ts'
 
 /**

@@ -7,8 +7,8 @@ import type { HookDocument, HookName } from '../../core/ports.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { whatIsWanted } from '../../core/text/wanted.ts'
 import { duration } from '../../core/text/words.ts'
-import { findHooks } from '../../system/hook-discovery.ts'
-import { type HookOptions, openHooks } from '../../system/hooks.ts'
+import { findHooks } from '../../machine/hooks/hook-discovery.ts'
+import { type HookOptions, openHooks } from '../../machine/hooks/hooks.ts'
 import { oneLine, printable } from '../output/clean.ts'
 
 /** The facts that a hook gets when it is called by hand. */
@@ -80,13 +80,13 @@ export async function runHook(
 
 /** `hooks schema`: the JSON schema of what hooks read on stdin. */
 export async function printHookSchema(print: Print): Promise<number> {
-  const { hookSchema } = await import('../../system/hook-document.ts')
+  const { hookSchema } = await import('../../machine/hooks/hook-document.ts')
   print(`${JSON.stringify(hookSchema(), null, 2)}\n`)
   return 0
 }
 
 async function taskFrom(file: string | null): Promise<Task> {
-  const { sampleTask, taskFromSample } = await import('../../system/hook-document.ts')
+  const { sampleTask, taskFromSample } = await import('../../machine/hooks/hook-document.ts')
   if (file === null) return taskFromSample({ title: 'A sample task' })
   let content: unknown
   try {

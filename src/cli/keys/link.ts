@@ -1,7 +1,7 @@
 import { loadConfig } from '../../config/load.ts'
 import { ADDRESS } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
-import { ownersKey } from '../../system/owners-key.ts'
+import { ownersKey } from '../../machine/files/owners-key.ts'
 import type { CommandIo } from '../command-io.ts'
 import { newLoginLink } from '../compose/login-link.ts'
 import { reveal } from '../output/guard.ts'

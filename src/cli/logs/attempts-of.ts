@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { runFolder } from '../../system/run-files.ts'
+import { runFolder } from '../../machine/journal/run-files.ts'
 
 /** The numbers of a run's attempts that have a folder, in order. */
 export function attemptsOf(home: string, runId: string): number[] {

@@ -4,8 +4,8 @@ import * as z from 'zod'
 import { RunnerError } from '../../core/errors.ts'
 import { readJson } from '../../core/json.ts'
 import { AGENT_ID } from '../../core/task.ts'
-import { readLockFile } from '../../system/lock-file.ts'
-import { runFolder } from '../../system/run-files.ts'
+import { readLockFile } from '../../machine/journal/lock-file.ts'
+import { runFolder } from '../../machine/journal/run-files.ts'
 
 const RUN_ID = /^run_[a-z0-9]+$/
 

@@ -1,5 +1,5 @@
 import { sep } from 'node:path'
-import { homeFolder } from '../../children/home-folder.ts'
+import { homeFolder } from '../../machine/process/home-folder.ts'
 
 /** A path with the home folder as `~`. */
 export function tilde(path: string, home = homeFolder() ?? ''): string {

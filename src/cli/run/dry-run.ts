@@ -1,10 +1,10 @@
 import type { Config } from '../../config/config.ts'
 import { shellWord } from '../../core/text/shell-word.ts'
+import { openRunFiles } from '../../machine/journal/run-files.ts'
+import { selfCommand } from '../../machine/process/self.ts'
 import { dryRun } from '../../runner/dry-run.ts'
 import { NOTHING_TO_DO } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
-import { openRunFiles } from '../../system/run-files.ts'
-import { selfCommand } from '../../system/self.ts'
 import { composeRunner } from '../compose.ts'
 import { oneLine, printable } from '../output/clean.ts'
 

@@ -1,5 +1,5 @@
-import { removeOldGroups } from '../../children/groups.ts'
 import type { Values } from '../../config/schema.ts'
+import { removeOldGroups } from '../../machine/process/groups.ts'
 
 /** How often the runner checks whether somebody has pruned lately, in milliseconds. */
 const LOOK_MS = 900_000
@@ -18,9 +18,9 @@ export function startHousekeeping({ home, keepRunsDays, keepRunsSize }: Values, 
   const look = async () => {
     try {
       removeOldGroups()
-      const { pruneHalfClones } = await import('../../system/old-files.ts')
+      const { pruneHalfClones } = await import('../../machine/journal/old-files.ts')
       await pruneHalfClones(home)
-      const { pruneWhenDue } = await import('../../system/pruning.ts')
+      const { pruneWhenDue } = await import('../../machine/journal/pruning.ts')
       const pruned = await pruneWhenDue(home, limits)
       if (pruned?.problem) once(pruned.problem)
     } catch (error) {

@@ -1,6 +1,6 @@
 import { RunnerError } from '../../core/errors.ts'
 import { AGENT_ID } from '../../core/task.ts'
-import { openRunFiles } from '../../system/run-files.ts'
+import { openRunFiles } from '../../machine/journal/run-files.ts'
 import { findRun, runResult, storedRuns, unfinishedRuns } from '../logs/stored-runs.ts'
 import { type AgentState, machineStatus } from '../status/machine-status.ts'
 

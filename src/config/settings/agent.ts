@@ -1,5 +1,5 @@
-import { PASSED } from '../../children/environment.ts'
 import { MODEL_NAME, MODEL_NAME_WRONG } from '../../core/task.ts'
+import { PASSED } from '../../machine/process/child-environment.ts'
 import { choice, dollars, type Setting, text, type Z } from '../setting.ts'
 import { ROLE } from './identity.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readPlainFile } from '../../files/plain-file.ts'
+import { readPlainFile } from '../../machine/files/plain-file.ts'
 import { runningTexts } from './agent-texts.ts'
 
 /** A file in a checkout from which the agent CLI takes more than text, and what it wants there. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type PlainFile, readPlainFile } from '../../files/plain-file.ts'
+import { type PlainFile, readPlainFile } from '../../machine/files/plain-file.ts'
 import { skillFoldersBelow } from './nested-skills.ts'
 
 /** Where the `claude` CLI finds texts that it gives to its model, and from some of which it runs commands by itself. Skills also stand further below. */

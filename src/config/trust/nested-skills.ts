@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { runNow } from '../../children/run-now.ts'
-import { waitingAt, waitingAtTop, waitingForIndex } from '../../files/waiting-files.ts'
+import { waitingAt, waitingAtTop, waitingForIndex } from '../../machine/files/waiting-files.ts'
+import { runNow } from '../../machine/process/run-now.ts'
 
 /*
  * When its agent reads a file, the CLI takes up the skills of each folder between that file and the checkout's top, except what git

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
-import { waitingAtTop, waitingIn } from '../../files/waiting-files.ts'
+import { waitingAtTop, waitingIn } from '../../machine/files/waiting-files.ts'
 import type { Git } from '../git.ts'
 import { commonOf, gitFolderOf } from '../repository.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { plainText } from '../../files/plain-file.ts'
+import { plainText } from '../../machine/files/plain-file.ts'
 import type { Git } from '../git.ts'
 import { gitFolderOf, PUT_ASIDE, type Repository, refsAreFiles } from '../repository.ts'
 

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { plainText } from '../../files/plain-file.ts'
+import { plainText } from '../../machine/files/plain-file.ts'
 import type { Git } from '../git.ts'
 import { type Repository, refsAreFiles } from '../repository.ts'
 

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { readJson } from '../../../core/json.ts'
-import { lastBytes } from '../../../system/file-chunks.ts'
+import { lastBytes } from '../../../machine/files/file-chunks.ts'
 import type { Entry } from './tar.ts'
 import { withheld } from './withheld.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { withheld } from '../../../../src/cli/doctor/bundle/withheld.ts'
-import { encodeLockFile } from '../../../../src/system/lock-file-format.ts'
+import { encodeLockFile } from '../../../../src/machine/journal/lock-file-format.ts'
 import { everyEvent, runRecord } from '../../../support/events.ts'
 
 const SPOKEN = 'spoken words'
