@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { folderReadmes } from '../scripts/folder-imports.ts'
 import { writeFiles } from './support/git-repo.ts'
 import { anchors, deadLinks, missingFiles } from './support/markdown.ts'
 import { tempFolder } from './support/temp.ts'
@@ -50,28 +50,12 @@ test('every file of tests/support is in its README', () => {
   expect(files.filter(file => !read('tests/support/README.md').includes(`\`${file}\``))).toEqual([])
 })
 
-test('the README of each folder of src is short and says what the rules of imports say', () => {
-  const { forbidden } = createRequire(import.meta.url)(join(ROOT, '.dependency-cruiser.cjs')) as {
-    forbidden: { name: string; to: { pathNot?: string } }[]
-  }
-  const said: Record<string, string[]> = {}
-  for (const file of DOCUMENTS.filter(file => /^src\/.+\/README\.md$/.test(file))) {
-    const text = read(file)
+test('the README of each folder of src is short, and says what the rules of imports say (node scripts/folder-imports.ts --write)', () => {
+  for (const { file, text, wanted } of folderReadmes()) {
     expect(text.trim().split('\n').length, file).toBeLessThanOrEqual(12)
-    const line = /^May import: (.+)$/m.exec(text)?.[1] ?? ''
-    said[file] = Array.from(line.matchAll(/`([^`]+)`/g), ([, name]) => name!).toSorted()
+    expect(text, file).toMatch(/^May import: .+$/m)
+    expect(text, file).toBe(wanted)
   }
-  const ruled: Record<string, string[]> = {}
-  for (const file of Object.keys(said)) {
-    const folder = file.slice('src/'.length, -'/README.md'.length)
-    const rule = forbidden.find(({ name }) => name === `layer ${folder}`)
-    const folders = /\((.*)\)/.exec(rule?.to.pathNot ?? '')?.[1]?.split('|') ?? []
-    ruled[file] = folders
-      .map(name => name.replace(/\/$/, ''))
-      .filter(name => name !== folder)
-      .toSorted()
-  }
-  expect(said).toEqual(ruled)
 })
 
 test('a link to a missing file or heading is found, and one in code is none', () => {
