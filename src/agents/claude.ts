@@ -32,7 +32,7 @@ const TOOLS_OF_LATER = ['CronCreate', 'CronDelete', 'CronList', 'Monitor', 'Sche
 const ENVIRONMENT: Record<string, string> = {
   DISABLE_AUTOUPDATER: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-  // With background tasks or timers a result is followed by further turns, and the end of the work could not be told.
+  // With background tasks or timers, further turns follow a result, and nobody could tell when the work has ended.
   CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
   CLAUDE_CODE_DISABLE_CRON: '1',
 }

@@ -3,7 +3,7 @@ import type { AgentIdentity } from '../core/task.ts'
 import type { Config } from './config.ts'
 import { flagName, setting } from './schema.ts'
 
-/** Who the runner is to work as. Throws USAGE, in one line, when the configuration does not say. */
+/** The identity as which the runner works. Throws USAGE, in one line, when the configuration does not give it. */
 export function agentIdentity({ values }: Pick<Config, 'values'>): AgentIdentity {
   const { agentId, role, level } = values
   const missing = (['role', 'agentId'] as const).filter(key => values[key] === null)

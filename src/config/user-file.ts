@@ -26,7 +26,7 @@ export function readUserFile(home: string, problems: Problem[]): Map<Key, Found>
 }
 
 /**
- * Writes settings into the user file (a dot in a key goes into a group), atomically and for its owner's eyes alone. Answers its path.
+ * Writes settings into the user file (a dot in a key goes into a group), atomically, and readable only by its owner. Returns its path.
  * Throws STATE_UNUSABLE when that cannot be done.
  */
 export async function writeUserFile(home: string, settings: Record<string, unknown>): Promise<string> {
@@ -39,7 +39,7 @@ export async function writeUserFile(home: string, settings: Record<string, unkno
   })
 }
 
-/** Removes a key, known or not, from the user file. Answers whether it was there; without a file none is made. */
+/** Removes a key, known or not, from the user file. Returns whether it was there; it makes no file. */
 export async function unsetInUserFile(home: string, key: string): Promise<boolean> {
   if (readTextFile(userFilePath(home), 'user', []) === null) return false
   return withFile(home, file => {

@@ -259,7 +259,7 @@ function partsOn(store: Store, options: LeaseOptions) {
           .execute()
       }),
 
-    /** Deletes timelines by age; answers how many events. The signal ends it soon. */
+    /** Deletes timelines by age; returns the number of deleted events. The signal ends it soon. */
     retain: (ages: Ages, signal?: AbortSignal) => retain(store, ages, signal),
 
     /** The board of one repository, for a runner on this machine. */

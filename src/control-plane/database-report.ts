@@ -3,7 +3,7 @@ export interface DatabaseReport {
   /** Without a password. */
   url: string
   kind: 'sqlite' | 'postgres'
-  /** Of its tables; 0 when there are none yet. */
+  /** The version of its tables; 0 when there are none yet. */
   version: number
   /** The version that this program makes. */
   knows: number

@@ -26,7 +26,7 @@ export interface NewEvent {
   type: string
   data: Record<string, unknown>
   at: string
-  /** Who told it, its own number for it, and when it happened there; left out when the control plane itself says it. */
+  /** The agent that told it, the agent's own number for it, and when it happened there; left out for events of the control plane itself. */
   origin?: { source: string; seq: number; at: string }
 }
 

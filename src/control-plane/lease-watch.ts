@@ -23,7 +23,7 @@ const SET_MS = 1_000
 export class LeaseWatch {
   readonly #leaseMs: number
   readonly #now: () => number
-  /** By run: what was seen, and until when it holds on our clock. */
+  /** For each run: the lease as it was seen, and until when it holds on our clock. */
   #held = new Map<string, SeenLease & { deadline: number }>()
   #last: { at: number; offset: number } | null = null
 

@@ -79,7 +79,7 @@ export async function publish(
 
 const LEFT_OUT = 'the customer has stored as much as it may: what its runs tell is left out'
 
-/** Said once, not after each line. */
+/** Say it once, not after each line. */
 async function tellLeftOut(tx: Tx, { seq }: RunRow): Promise<void> {
   const query = tx.db.selectFrom('run_events').select('data').where('run', '=', seq).orderBy('cursor', 'desc').limit(1)
   const last = await query.executeTakeFirst()

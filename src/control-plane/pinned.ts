@@ -9,7 +9,7 @@ export function kyselyOn(dialect: Dialect) {
   const config = { dialect }
   const db = new Kysely<Schema>(config)
   const executor = db.getExecutor()
-  // Asked for by Kysely, and only used for transactions of its own.
+  // Kysely asks for it, and uses it only for its own transactions.
   const driver = dialect.createDriver()
   return {
     db,

@@ -61,7 +61,10 @@ export function queueOn(store: Store, { leaseMs, maxExpiries, now, quota = null 
       })
     },
 
-    /** Takes the next task, or answers what this agent holds already; null when there is none. `runId` is for a task without a waiting run. */
+    /**
+     * Takes the next task, or returns the one that this agent holds already; null when there is none. `runId` is for a task without a
+     * waiting run.
+     */
     async next(asker: Asker, claimer: Claimer, where: { projectId?: string; runId?: string } = {}): Promise<Claimed | null> {
       const { customer } = asker
       return transact(

@@ -35,7 +35,7 @@ export interface Bitten {
 }
 
 /**
- * Deletes what is older, in small transactions, and answers how many events that were. Doing it twice, or by several servers at once, is no
+ * Deletes older data in small transactions, and returns how many events that were. Doing it twice, or by several servers at once, is no
  * harm. The signal ends it after the transaction under way; the next pass does the rest.
  */
 export async function retain(store: Store, { eventDays, logDays }: Ages, signal?: AbortSignal): Promise<number> {
@@ -51,7 +51,10 @@ export async function retain(store: Store, { eventDays, logDays }: Ages, signal?
   return gone
 }
 
-/** One small transaction after the other, with a rest between them, until there is no more or the signal fires; answers how many events went. */
+/**
+ * Runs one small transaction after the other, with a rest between them, until nothing is left or the signal fires; returns the number of
+ * deleted events.
+ */
 export async function untilDone(store: Store, bite: (tx: Tx) => Promise<Bitten>, signal?: AbortSignal): Promise<number> {
   let events = 0
   for (let more = true; more && !signal?.aborted; ) {
@@ -88,7 +91,7 @@ async function bite(tx: Tx, query: SelectQueryBuilder<Schema, 'runs', Pick<RunRo
   return { events, more: true }
 }
 
-/** Deletes events of these runs, a bite at most, and answers how many; when that is less than a bite, they were the last. */
+/** Deletes events of these runs, a bite at most, and returns how many; less than a bite means that they were the last. */
 export async function dropEvents(tx: Tx, runs: readonly number[], types?: readonly string[]): Promise<number> {
   let old = tx.db.selectFrom('run_events').select('cursor').where('run', 'in', runs)
   if (types) old = old.where('type', 'in', types)

@@ -30,7 +30,7 @@ export interface RunDraft extends Partial<Omit<TaskDraft, 'title' | 'description
 /** The role for work that names none. */
 const ROLE = 'fullstack_dev'
 
-/** Makes a task with its QUEUED run and answers the run. Throws NOT_FOUND for the project, USAGE, TASK_UNKNOWN for a dependency. */
+/** Makes a task with its QUEUED run and returns the run. Throws NOT_FOUND for the project, USAGE, TASK_UNKNOWN for a dependency. */
 export async function createRun(tx: Tx, customer: string | null, draft: RunDraft, by: string): Promise<RunRow> {
   const { projectId, goal, name, runType = 'agent', options = {}, metadata = {}, steps, ...task } = draft
   const project = await projectFor(tx.db, customer, projectId)

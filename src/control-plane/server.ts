@@ -46,7 +46,7 @@ export interface ServerOptions {
   keep?: Ages
   /** The runner lanes of this process, when it has some. */
   lanes?: Lanes | null
-  /** Told of every failure that is our own fault. */
+  /** Gets every failure that is our own fault. */
   onFault(error: unknown, where: string): void
 }
 

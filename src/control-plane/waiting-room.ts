@@ -33,7 +33,7 @@ export class WaitingRoom {
   readonly #opened: () => void
   readonly #emptied: () => void
 
-  /** Told when the first one comes, and when the last one has left. */
+  /** Called when the first request comes, and when the last one has left. */
   constructor(opened: () => void = () => {}, emptied: () => void = () => {}) {
     this.#opened = opened
     this.#emptied = emptied

@@ -9,7 +9,9 @@ import { bytesOf } from './stored-bytes.ts'
 import type { Tx } from './transaction.ts'
 import { wishesOf } from './waiting-room.ts'
 
-/** Keeps a wish for the holder of a run, with its event, and answers its id. Throws RUN_STATE for a directive when too many wait already. */
+/**
+ * Keeps a wish for the holder of a run, with its event, and returns its id. Throws RUN_STATE for a directive when too many wait already.
+ */
 export async function addWish(tx: Tx, run: RunRow, by: string, { kind, text, mode }: Omit<Wish, 'id'>): Promise<string> {
   const id = newWishId()
   tx.concerns(wishesOf(run.id))
@@ -52,7 +54,9 @@ export async function tellTooLate(tx: Tx, run: RunRow, status: RunStatus): Promi
   }
 }
 
-/** Marks wishes delivered: those named, or all of some kinds. Those that are marked already stay as they are. Answers how many it marked. */
+/**
+ * Marks wishes delivered: those named, or all of some kinds. Those that are marked already stay as they are. Returns how many it marked.
+ */
 export async function markDelivered(
   tx: Tx,
   run: number,

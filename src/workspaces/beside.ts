@@ -27,7 +27,7 @@ export async function lookBeside(place: Place): Promise<Look | null> {
   const before = readPicture(place)
   if (before === null) return null
   const { git, repository, options } = place
-  // Who works there changes it.
+  // The agent that works there changes it.
   const isFree = (options.inPlaceHeldBy?.(repository.root) ?? null) === null
   const [refs, main, shared] = await Promise.all([
     readRefs(git, repository),

@@ -27,7 +27,7 @@ export interface HiddenFiles {
   files: Map<string, string>
   /** Repositories below the paths; their files are among the files, what is in their git folders is not. */
   repositories: string[]
-  /** Build caches and the like, which are as good as not there. */
+  /** Build caches and the like, which do not count. */
   caches: string[]
   /** Why `files` are not all; null when they are. */
   incomplete: string | null

@@ -39,7 +39,7 @@ function foldersIn(path: string): string[] {
   try {
     return readdirSync(path, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [join(path, entry.name)] : []))
   } catch {
-    // Not there, or no folder.
+    // It is missing, or no folder.
     return []
   }
 }

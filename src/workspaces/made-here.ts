@@ -108,7 +108,10 @@ export async function usersIn(beside: Beside, commits: Made[]): Promise<Map<stri
   return found
 }
 
-/** Answers whether a file cannot come back beside those that stay: a folder is in its place, or a file in that of one of its folders. */
+/**
+ * Returns whether a file cannot be restored beside those that stay: a folder has its place, or a file has the place of one of its
+ * folders.
+ */
 function blockedBy(stay: TreeChange[]): (change: TreeChange) => boolean {
   const files = new Set(stay.map(({ path }) => path))
   const folders = new Set(stay.flatMap(({ path }) => foldersOf(path)))

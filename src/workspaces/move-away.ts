@@ -11,7 +11,7 @@ import { untrackedRepositories } from './submodules.ts'
 
 /**
  * Moves what is uncommitted in the repository's own checkout, of the paths that `isToGo` names, to `refs/agent-runner/`. `why` begins the
- * sentence that ends with the task. Answers with the ref, or null when nothing was there to move.
+ * sentence that ends with the task. Returns the ref, or null when there was nothing to move.
  */
 export async function moveAway(
   place: Place,

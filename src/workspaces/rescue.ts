@@ -7,7 +7,7 @@ import type { Place } from './place.ts'
 export interface Rescued {
   ref: string
   sha: string
-  /** Of a tag, that of its commit; empty where it has none. */
+  /** For a tag, the tree of its commit; empty where it has none. */
   tree: string
 }
 

@@ -40,7 +40,7 @@ function fingerprint(file: string): string | null {
     if (read.is === 'large') return `${read.size} bytes${runs()}`
     return read.is === 'other' ? 'no file' : null
   } catch {
-    // Not to be read, or gone since.
+    // The file cannot be read, or is gone since.
     return null
   }
 }

@@ -6,7 +6,7 @@ import { rescueTree, safeRun } from './rescue.ts'
 /** More entries than these are left to `git stash` alone. */
 const MOST = 20
 
-/** Keeps what entries of `git stash` hold, untracked files included, under `refs/agent-runner/`; the entries stay. Answers with the refs. */
+/** Keeps what entries of `git stash` hold, untracked files included, under `refs/agent-runner/`; the entries stay. Returns the refs. */
 export async function keepStashed(place: Place, entries: string[]): Promise<string[]> {
   const { git, request, repository, options } = place
   const run = safeRun(request.runId)

@@ -13,7 +13,7 @@ const isOrigin = (value: string) => URL.canParse(value) && /^https?:$/.test(new 
 
 function isNetwork(value: string): boolean {
   if (value === 'loopback') return true
-  // Only when there is a value to be checked, so that a start does not load it.
+  // Load it only when there is a value to check, so that a start does not pay for it.
   const { isIP } = process.getBuiltinModule('node:net')
   const [address = '', bits, ...more] = value.split('/')
   const most = isIP(address) === 6 ? 128 : 32

@@ -128,7 +128,7 @@ function namedBy(key: Key, found: Found, bases: Bases): string[] {
   if (isCommand(key)) return all
   const there = all.filter(path => existsSync(path))
   if (key === 'hooksDir') return there
-  // Only these are read, by their role.
+  // Only these files are read, by their role.
   return there.flatMap(folder => instructionsIn(folder))
 }
 

@@ -25,7 +25,7 @@ export interface AppOptions extends GuardOptions {
   mostUnknown?: number
   /** Requests per minute of one key or address. */
   rateLimit: number
-  /** Told of every failure that is our own fault. */
+  /** Gets every failure that is our own fault. */
   onFault(error: unknown, where: string): void
 }
 

@@ -42,7 +42,7 @@ const PAGE = 500
 const MOST_RECENT = 1_000
 const MOST_RECENT_CHARACTERS = 4_000_000
 const KEEP_ALIVE_MS = 15_000
-/** Also without a sign of change. */
+/** The feed reads this often even without a sign of change. */
 const LOOK_AGAIN_MS = 30_000
 const AFTER_FAULT_MS = 1_000
 

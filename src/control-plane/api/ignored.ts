@@ -7,7 +7,7 @@ import * as z from 'zod'
 
 export const IGNORED_FIELDS = 'ignored-fields'
 
-/** So many are named, each no longer than this. */
+/** How many fields are named, and how long a name may be. */
 const MOST = 20
 const LONGEST = 100
 

@@ -14,7 +14,7 @@ export interface Measured {
 
 export interface Metrics {
   contentType: string
-  /** For who sees all customers: this process and all that is counted. For a customer: its own counts alone. */
+  /** Callers that see all customers get everything that is counted, and data of this process. A customer gets only its own counts. */
   of(customer: string | null): Promise<string>
 }
 
@@ -50,7 +50,7 @@ export function measure(api: ApiServer, measured: Measured): Metrics {
   }
 }
 
-/** Made anew for each answer, since two that are asked for at once may be for different customers. */
+/** It is made anew for each answer, since two concurrent requests may be for different customers. */
 async function countsOf(measured: Measured, customer: string | null): Promise<string> {
   const registry = new Registry()
   const registers = [registry]

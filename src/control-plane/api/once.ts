@@ -64,7 +64,7 @@ function keyedOf(request: FastifyRequest) {
   if (typeof key !== 'string' || key === '' || key.length > MOST)
     throw new Refusal(422, `headers Idempotency-Key: must have 1 to ${MOST} characters`)
   const caller = callerOf(request)
-  // Who has a key has names of his own: nobody can ask for another's answers.
+  // Each key has names of its own, so nobody can ask for another's answers.
   const scope = { ...caller, customer: `${caller.customer ?? ''}/${caller.keyId ?? ''}` }
   // Where no body is read, whatever was sent makes no other request.
   const body = request.routeOptions.schema?.body ? request.body : null

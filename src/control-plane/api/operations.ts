@@ -95,7 +95,7 @@ export function operationRoutes(api: ApiServer, { plane, feed, version }: ApiCon
   )
 }
 
-/** How long a proof holds, and how long it may take, in milliseconds: who asks often, or all at once, must not cost a write each. */
+/** How long a proof holds, and how long it may take, in milliseconds: frequent or concurrent requests must not cost a write each. */
 const PROOF_MS = 1_000
 const PROOF_TAKES_MS = 5_000
 

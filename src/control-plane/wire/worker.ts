@@ -183,5 +183,5 @@ export const mentionQuery = z.object({ agent_id: agentId })
 export const mention = z.object({ id: z.string(), from: z.string(), text: z.string(), task_id: taskId.nullable() }).meta({ id: 'Mention' })
 export const mentionsRead = z.object({ agent_id: agentId, ids: z.array(z.string().max(40)).max(1_000) }).meta({ id: 'MentionsRead' })
 
-/** Who uploads, in the query since the body is the file. */
+/** The uploader. It is in the query, since the body is the file. */
 export const uploadQuery = z.object({ agent_id: agentId, epoch: queryNumber(0, Number.MAX_SAFE_INTEGER) })

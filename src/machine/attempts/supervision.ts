@@ -40,7 +40,7 @@ export function attemptState(home: string, runId: string, attempt: number): Atte
 
 export interface SupervisionOptions {
   home: string
-  /** For whom attempts are started and ended. */
+  /** The agent for which attempts are started and ended. */
   agentId: string
   /** Starts this program. */
   self: string[]

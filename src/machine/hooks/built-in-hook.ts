@@ -5,7 +5,7 @@ import { runChild } from '../process/run-child.ts'
 import type { HookWire } from './hook-document.ts'
 import type { HookExit } from './hook-process.ts'
 
-/** A hook that is a part of this program: answers its exit code. What it throws is its last line, and exit code 1. */
+/** A hook that is a part of this program; it returns its exit code. If it throws, the error is its last line, and the exit code is 1. */
 export type BuiltInHook = (document: HookWire, place: BuiltInPlace) => Promise<number>
 
 /** What a built-in hook works with. */

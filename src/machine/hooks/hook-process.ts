@@ -24,7 +24,7 @@ export interface HookCall {
   /** Replaced; takes stdout and stderr, 0600. */
   logFile: string
   timeoutMs: number
-  /** Asked when it is to end. */
+  /** Called when the hook is to end. */
   killGraceMs(): number
   /** More output than this ends the hook; the log is cut to it. */
   logBytes: number

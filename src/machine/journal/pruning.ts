@@ -9,7 +9,7 @@ import { pruneOldFiles } from './old-files.ts'
 /** How much of finished runs is kept. */
 export interface PruneLimits {
   olderThanMs: number
-  /** Of the disk, over all runs, unfinished ones included. */
+  /** The bytes on disk of all runs, unfinished ones included. */
   bytes: number
 }
 
@@ -26,7 +26,7 @@ const TRASH = '.trash-'
 const STAMP = '.pruned'
 const EVERY_MS = 3_600_000
 
-/** Prunes runs and what lies beside them, unless a runner of this machine did within the last hour; then it answers null at once. */
+/** Prunes runs and other old files, unless a runner of this machine did so within the last hour; then it returns null at once. */
 export async function pruneWhenDue(home: string, limits: PruneLimits, now = Date.now()): Promise<Pruned | null> {
   const stamp = join(home, 'runs', STAMP)
   const last = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs

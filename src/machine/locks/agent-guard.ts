@@ -65,7 +65,7 @@ export function takeAgentGuard(home: string, agentId: string, about: { role: str
   }
 }
 
-/** Who runs the agent id now; null when nobody does, whatever a dead runner left behind. */
+/** The runner that holds the agent id now; null when there is none, whatever a dead runner left behind. */
 export function guardHolder(home: string, agentId: string): GuardHolder | null {
   return isLocked(guardPath(home, agentId)) ? readHolder(home, agentId) : null
 }

@@ -23,7 +23,7 @@ export function agentTag(agentId: string, home: string): string {
   }
 }
 
-/** Who a live process is; null when there is no such process. */
+/** The identity of a live process; null when there is no such process. */
 export function identify(pid: number): ProcessIdentity | null {
   const row = processRow(pid)
   return row && { bootId: row.bootId, pid: row.pid, start: row.start }

@@ -1,6 +1,6 @@
 /** One file of an archive. */
 export interface Entry {
-  /** With `/` between its parts, and below the archive's folder. */
+  /** The path below the archive's folder, with `/` between its parts. */
   path: string
   text: string
 }
