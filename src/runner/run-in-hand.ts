@@ -23,7 +23,8 @@ export class RunInHand {
   #mirror: MirrorFeed | null = null
   #heartbeat: Heartbeat | null = null
   #steering: Steering | null = null
-  #readying: NodeJS.Timeout | undefined
+  /** Fires when the run leaves this runner's hands. */
+  readonly #over = new AbortController()
 
   constructor(record: RunRecord, context: RunnerContext) {
     this.record = record
@@ -71,19 +72,22 @@ export class RunInHand {
     this.#mirror?.end()
   }
 
-  /** Loads what the coming steps will need, and changes nothing. */
+  /** Loads what the coming steps will need, and changes nothing. A step that needs what could not be made ready says so itself. */
   getReady() {
-    const { supervision, workspaces } = this.context
+    const { supervision, workspaces, clock } = this.context
     // Not at once: a claim begins with a question whose answer must not be delayed by other work. After that it waits.
-    this.#readying = setTimeout(() => {
-      supervision.ready(this.record.runId)
-      void workspaces.ready(this.request)
-    }, READY_AFTER_MS)
+    const soon = clock.sleep(READY_AFTER_MS, this.#over.signal)
+    soon
+      .then(() => {
+        supervision.ready(this.record.runId)
+        return workspaces.ready(this.request)
+      })
+      .catch(() => {})
   }
 
   /** Releases what was made ready and not needed. */
   letGo() {
-    clearTimeout(this.#readying)
+    this.#over.abort()
     this.context.supervision.unready(this.record.runId)
   }
 
