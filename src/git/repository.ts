@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import { plainText } from '../machine/files/plain-file.ts'
@@ -27,7 +27,7 @@ export async function findRepository(git: Git): Promise<Repository | null> {
   const folder = realpathSync.native(git.cwd)
   refuseWaiting(folder)
   const known = found.get(folder)
-  if (known && isStill(known, folder)) return known
+  if (known && isStill(known, folder)) return known.repository
   let answer: string
   try {
     const questions = ['--is-inside-work-tree', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir']
@@ -43,7 +43,7 @@ export async function findRepository(git: Git): Promise<Repository | null> {
   if (inside !== 'true') throw new RunnerError('GIT_FAILED', `${folder} is inside a git folder, not in a checkout`)
   const repository = { root: realpathSync.native(resolve(folder, up)), ...folders, bare: false }
   if (found.size > 1_000) found.clear()
-  found.set(folder, repository)
+  found.set(folder, { repository, settings: settingsStamp(repository) })
   return repository
 }
 
@@ -59,11 +59,19 @@ function refuseWaiting(folder: string): void {
 }
 
 /** Earlier answers of git, by folder; git is asked again when the folders have changed. */
-const found = new Map<string, Repository>()
+const found = new Map<string, { repository: Repository; settings: string }>()
 
-function isStill({ root, gitDir, commonDir }: Repository, folder: string): boolean {
+function isStill({ repository, settings }: { repository: Repository; settings: string }, folder: string): boolean {
+  const { root, gitDir, commonDir } = repository
+  // They say where its hooks are.
+  if (settings !== settingsStamp(repository)) return false
   for (let at = folder; at !== root && at !== dirname(at); at = dirname(at)) if (existsSync(join(at, '.git'))) return false
   return gitFolderOf(root) === gitDir && existsSync(join(gitDir, 'HEAD')) && existsSync(join(commonDir, 'objects'))
+}
+
+function settingsStamp({ commonDir }: Repository): string {
+  const entry = lstatSync(join(commonDir, 'config'), { throwIfNoEntry: false })
+  return entry ? `${entry.size} ${entry.mtimeMs} ${entry.ctimeMs} ${entry.ino}` : ''
 }
 
 function looksLikeRepository(folder: string): boolean {

@@ -1,14 +1,16 @@
+import { join } from 'node:path'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { somePaths } from '../core/text/some-paths.ts'
 import { branchAt, realPath, worktreesIn } from '../git/checkout/worktree-list.ts'
 import { type RefPicture, readRefs } from '../git/refs/ref-picture.ts'
 import { tellWorktrees } from './further-worktrees.ts'
-import { type OtherRuns, otherRuns } from './other-runs.ts'
-import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout } from './picture.ts'
+import { type OtherRuns, otherRuns, othersMoves } from './other-runs.ts'
+import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout, seeOutside } from './picture.ts'
 import type { Place } from './place.ts'
 import { keepCommit, keepUnlessPublic } from './rescue.ts'
 import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
 import { keepStashed } from './stashed-work.ts'
+import { isJudged } from './steering-files.ts'
 
 const HEADS = 'refs/heads/'
 /** How many changes of refs are named one by one. */
@@ -29,12 +31,11 @@ export async function lookBeside(place: Place): Promise<Look | null> {
   const { git, repository, options } = place
   // The agent that works there changes it.
   const isFree = (options.inPlaceHeldBy?.(repository.root) ?? null) === null
-  const [refs, main, shared] = await Promise.all([
+  const [refs, main] = await Promise.all([
     readRefs(git, repository),
     before.main && isFree ? seeCheckout(place, repository.root).catch(() => null) : null,
-    readShared(repository),
   ])
-  return { before, refs, main, shared }
+  return { before, refs, main, shared: readShared(repository) }
 }
 
 /**
@@ -63,12 +64,25 @@ export async function tellBeside(place: Place, workspace: WorkspaceRecord, branc
       )
   }
   remarks.push(...(readPicture(place)?.putBack ?? []))
-  const settings = await sharedChanges(git, before.shared, shared)
+  const byOthers = new Set(othersMoves(repository.commonDir, place.request.runId).map(({ path }) => path))
+  const isTold = (path: string) => byOthers.has(path) || (before.steering !== undefined && isJudged(path, before.steering))
+  const settings = (await sharedChanges(git, before.shared, shared)).filter(name => !isTold(join(repository.commonDir, name)))
   if (settings.length > 0)
     remarks.push(
       `The repository's own git settings are not as they were before the agent began: ${somePaths(settings, 5)} in ${repository.commonDir}.`,
     )
+  remarks.push(...tellOutside(before.outside))
   return remarks
+}
+
+/** Hooks outside of the repository are not the run's to be put back. */
+function tellOutside(before: Picture['outside']): string[] {
+  const now = before && seeOutside(before.folder)
+  if (!before || !now) return []
+  const names = [...new Set([...Object.keys(before.files), ...Object.keys(now.files)])]
+  const changed = names.filter(name => before.files[name] !== now.files[name])
+  if (changed.length === 0) return []
+  return [`Hooks in ${before.folder}, which git runs here, are not as they were before the agent began: ${somePaths(changed)}.`]
 }
 
 /** The paths that are not as they were: in the picture and no longer, or in it and different, or new. */

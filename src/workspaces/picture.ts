@@ -14,7 +14,8 @@ import { hiddenFiles, stampAt } from './hidden-files.ts'
 import { readIntent } from './intent.ts'
 import { gitAt, ownFolders, type Place } from './place.ts'
 import { runFile, runsWith } from './run-files.ts'
-import { readShared } from './shared-files.ts'
+import { printsIn, readShared } from './shared-files.ts'
+import { hooksOutside, Moved, SteeringFiles, seeSteering } from './steering-files.ts'
 
 /** Texts by name. Checked in one go: a repository may have thousands of branches, and zod's own records take 5 ms for each thousand. */
 const stamps = z.custom<Record<string, string>>(
@@ -55,6 +56,12 @@ const Picture = z.object({
   shared: z.object({ config: z.string(), files: stamps }),
   /** The text of each further file of settings that git reads in the workspace; null where there is none. */
   settings: z.record(z.string(), z.string().nullable()).optional(),
+  /** What in the git folders git runs or goes by, with its content. Older pictures have none. */
+  steering: SteeringFiles.optional(),
+  /** The hooks that git runs from a folder outside of the repository. */
+  outside: z.object({ folder: z.string(), files: stamps }).nullable().optional(),
+  /** What of it is being put back at this moment. */
+  moving: z.array(Moved).optional(),
   /** What was put back after the agent, as sentences. */
   putBack: z.array(z.string()).optional(),
 })
@@ -136,7 +143,10 @@ export function dropPicture(place: Place): void {
 }
 
 /** What a picture shows of the repository around the workspace. */
-type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'intended' | 'flags' | 'settings' | 'putBack'>
+type Around = Omit<
+  Picture,
+  'version' | 'workspace' | 'staged' | 'intended' | 'flags' | 'settings' | 'steering' | 'outside' | 'moving' | 'putBack'
+>
 
 /**
  * Looks at the repository around a worktree that is about to be made; null when the run has its picture, since the agent may have begun.
@@ -145,13 +155,12 @@ type Around = Omit<Picture, 'version' | 'workspace' | 'staged' | 'intended' | 'f
 export async function lookAround(place: Place, inPlace = false): Promise<Around | null> {
   if (readPicture(place) !== null) return null
   const { repository, git } = place
-  const [main, refs, shared] = await Promise.all([
+  const [main, refs] = await Promise.all([
     // If git cannot tell (a filter is missing), the task is not to blame.
     inPlace || repository.bare ? null : seeCheckout(place, repository.root).catch(() => null),
     readRefs(git, repository),
-    readShared(repository),
   ])
-  return { main, ...refs, shared, worktrees: worktreesIn(repository.commonDir).map(({ path }) => path) }
+  return { main, ...refs, shared: readShared(repository), worktrees: worktreesIn(repository.commonDir).map(({ path }) => path) }
 }
 
 /**
@@ -163,7 +172,8 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
   if (around === null) return
   const own = await seeWorkspace(place, workspace, status)
   const staged = workspace.dirtyAtStart.length > 0 ? await indexChanges(place.git, workspace.base ?? (await emptyTree(place.git))) : []
-  write(fileOf(place), {
+  const look = () => seeSteering(place.repository, workspace.kind === 'clone' ? workspace.path : null)
+  const picture: Picture = {
     version: 1,
     workspace: own,
     staged,
@@ -171,8 +181,17 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
     flags: flagsOf(status?.flagged ?? []),
     ...around,
     settings: furtherSettings(place, workspace),
-  })
+    steering: look(),
+    outside: seeOutside(hooksOutside(place.repository, workspace.path)),
+  }
+  write(fileOf(place), picture)
+  // A run that ends puts files back and then notes it for all whose pictures are there; one that was taken in between would miss it.
+  const again = look()
+  if (JSON.stringify(again) !== JSON.stringify(picture.steering)) write(fileOf(place), { ...picture, steering: again })
 }
+
+/** The hooks in a folder outside of the repository. */
+export const seeOutside = (folder: string | null) => (folder === null ? null : { folder, files: printsIn(folder) })
 
 /** The settings of a clone, and of one checkout alone. Settings of all checkouts are among the shared files. */
 function furtherSettings({ repository }: Place, { path }: WorkspaceRecord): Record<string, string | null> {

@@ -5,6 +5,7 @@ import { bytesOf, textOf } from '../git/file-names.ts'
 import { type Git, openGit } from '../git/git.ts'
 import { plainBytes } from '../machine/files/plain-file.ts'
 import { changePicture, pictureAt } from './picture.ts'
+import { putBackFiles } from './put-back-files.ts'
 import { settingsIn, unlike } from './shared-files.ts'
 
 /*
@@ -30,8 +31,16 @@ export async function steeringOf(workspace: WorkspaceRecord, runId: string): Pro
   return (await steered(workspace, runId)).flatMap(({ file, names }) => names ?? [`all of ${file}`])
 }
 
-/** Puts back what the agent has changed of the settings, and notes it in the picture. Repeating it after a kill ends it. */
-export async function putBackSettings(workspace: WorkspaceRecord, runId: string): Promise<void> {
+/**
+ * Puts back what steers git in the run's repository as the agent found it, hooks and settings, and notes it in the picture. No git of ours works there before.
+ * Repeating it after a kill ends it.
+ */
+export async function putBackSteering(workspace: WorkspaceRecord, runId: string): Promise<void> {
+  putBackFiles(workspace, runId)
+  await putBackSettings(workspace, runId)
+}
+
+async function putBackSettings(workspace: WorkspaceRecord, runId: string): Promise<void> {
   const found = await steered(workspace, runId)
   if (found.length === 0) return
   const said = found.map(({ file, names }) => {

@@ -64,14 +64,14 @@ export function replacedIn(workspace: WorkspaceRecord, runId: string, broken = f
     const how = existsSync(seal.repository) ? 'is not the one in which the work began' : 'is gone'
     return { what: 'repository', says: `the repository's git folder ${seal.repository} ${how}` }
   }
-  const waiting = waitingIn(seal.repository, PUT_BACK) ?? waitingAtTop(workspace.repo)
+  const waiting = waitingIn(seal.repository, [...SETTINGS, ...FILES]) ?? waitingAtTop(workspace.repo)
   if (waiting !== null) return { what: 'repository', says: waiting }
   if (!existsSync(path)) return null
   const own = gitFolderOf(path)
   const fault =
     faultAt(workspace, seal, gitDir => isSealed(gitDir, seal.folderNumber, path)) ??
     waitingAtTop(path) ??
-    (own && own !== seal.repository ? waitingIn(own, PUT_BACK) : null)
+    (own && own !== seal.repository ? waitingIn(own, [...SETTINGS, ...(workspace.kind === 'clone' ? FILES : [])]) : null)
   if (fault === null) return null
   return { what: workspace.kind === 'in-place' ? 'repository' : 'workspace', says: fault }
 }
@@ -101,8 +101,9 @@ function faultAt({ kind, path }: WorkspaceRecord, seal: Seal, isSealed: (gitDir:
   return kind === 'worktree' && !leadsBack(gitDir, dotGit) ? `${dotGit} leads to the git folder of another worktree` : null
 }
 
-/** Settings are put back before any git works there. */
-const PUT_BACK = ['config', 'config.worktree']
+/** What is put back before any git works there. */
+const SETTINGS = ['config', 'config.worktree']
+const FILES = ['hooks', 'info', 'info/attributes', 'info/grafts', 'info/exclude', 'objects/info/alternates']
 
 function leadsBack(admin: string, dotGit: string): boolean {
   try {

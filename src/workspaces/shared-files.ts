@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type Dirent, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { textOf } from '../git/file-names.ts'
 import type { Git } from '../git/git.ts'
 import type { Repository } from '../git/repository.ts'
 import { plainBytes, readPlainFile } from '../machine/files/plain-file.ts'
+import { asPath, namesIn } from './steering-files.ts'
 
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
 const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']
@@ -22,17 +22,28 @@ export interface SharedFiles {
 }
 
 /** Reads what is shared, without git. */
-export async function readShared({ commonDir }: Repository): Promise<SharedFiles> {
-  const hooks = await readdir(join(commonDir, 'hooks'), { withFileTypes: true }).catch((): Dirent[] => [])
-  const names = [...SHARED, ...hooks.filter(({ name }) => !name.endsWith('.sample')).map(({ name }) => `hooks/${name}`)]
+export function readShared({ commonDir }: Repository): SharedFiles {
+  const names = [...SHARED, ...(namesIn(join(commonDir, 'hooks')) ?? []).map(name => `hooks/${name}`)]
   const files = names.flatMap(name => {
-    const print = fingerprint(join(commonDir, name))
+    const print = fingerprint(asPath(join(commonDir, name)))
     return print === null ? [] : [[name, print]]
   })
   return { config: textOf(plainBytes(join(commonDir, 'config')) ?? Buffer.alloc(0)), files: Object.fromEntries(files) }
 }
 
-function fingerprint(file: string): string | null {
+/** The hooks in a folder outside of the repository, as far as there are few. */
+export function printsIn(folder: string): Record<string, string> {
+  return Object.fromEntries(
+    (namesIn(folder) ?? []).slice(0, MOST_PRINTS).flatMap(name => {
+      const print = fingerprint(asPath(join(folder, name)))
+      return print === null ? [] : [[name, print]]
+    }),
+  )
+}
+
+const MOST_PRINTS = 200
+
+function fingerprint(file: string | Buffer): string | null {
   try {
     const read = readPlainFile(file, MOST_BYTES)
     const runs = () => (statSync(file).mode & 0o111 ? ' runs' : '')

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
 import { agentMark, type WorkspaceRecord } from '../core/run.ts'
+import { withoutHooks } from '../git/checkout/foreign.ts'
 import { readStatus } from '../git/checkout/status.ts'
 import { realPath } from '../git/checkout/worktree-list.ts'
 import { asGitFailure } from '../git/failures.ts'
@@ -16,7 +17,7 @@ import { cleanupInPlace } from './in-place-cleanup.ts'
 import { withoutNoise } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
 import type { Place } from './place.ts'
-import { putBackSettings, steeringOf } from './put-back.ts'
+import { putBackSteering, steeringOf } from './put-back.ts'
 import { collectReplaced, leaveReplaced } from './replaced.ts'
 import { listedBeside, listRescued, type Rescued, startRef } from './rescue.ts'
 import { replacedIn, sealed } from './seal.ts'
@@ -78,7 +79,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     },
 
     async restore(workspace, request) {
-      await putBackSettings(workspace, request.runId)
+      await putBackSteering(workspace, request.runId)
       if (workspace.kind === 'in-place' || existsSync(workspace.path)) return workspace
       const place = await open(request, workspace.repo)
       if (!place) throw new RunnerError('GIT_FAILED', `${workspace.path} is gone, and ${workspace.repo} is no repository`)
@@ -114,7 +115,8 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
     async diffSoFar(workspace, request) {
       if ((await steeringOf(workspace, request.runId)).length > 0) return null
       const place = await open(request, workspace.repo)
-      return place && diffSoFar(place, workspace)
+      // What the agent has made of the hooks is put back when it ends.
+      return place && diffSoFar({ ...place, git: place.git.at(place.git.cwd, withoutHooks()) }, workspace)
     },
 
     async cleanup(workspace, request, success, mayVanish = false) {
@@ -181,7 +183,7 @@ export function openWorkspaces(options: WorkspaceOptions): Workspaces {
 
   /** Opens the repository of a workspace that an agent has had. */
   async function reopen(request: WorkspaceRequest, workspace: WorkspaceRecord): Promise<Place | null> {
-    await putBackSettings(workspace, request.runId)
+    await putBackSteering(workspace, request.runId)
     return await open(request, workspace.repo)
   }
 

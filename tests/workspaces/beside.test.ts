@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -101,13 +100,12 @@ describe.each(['major', 'minor'] as const)('a %s task', complexity => {
 
   test.each<[string, (repo: string) => void, RegExp]>([
     ['settings', repo => git(repo, 'remote', 'add', 'mine', '/nowhere'), /config \(remote\.mine\.url, remote\.mine\.fetch\)/],
-    ['hooks', repo => writeFiles(repo, { '.git/hooks/pre-push': '#!/bin/sh\n' }), /hooks\/pre-push/],
-    ['hooks to what never ends', repo => symlinkSync('/dev/zero', join(repo, '.git/hooks/pre-push')), /hooks\/pre-push/],
-    ['hooks to a pipe', repo => void execFileSync('mkfifo', [join(repo, '.git/hooks/pre-push')]), /hooks\/pre-push/],
     ['excludes', repo => writeFileSync(join(repo, '.git/info/exclude'), 'a\n'), /info\/exclude/],
-    ['attributes', repo => writeFileSync(join(repo, '.git/info/attributes'), '* -text\n'), /info\/attributes/],
+    ['further objects', repo => writeFileSync(join(repo, '.git/objects/info/alternates'), '/nowhere\n'), /objects\/info\/alternates/],
+    ['what a hook leads to', repo => writeFileSync(join(repo, 'lint.sh'), 'exit 1\n'), /hooks\/commit-msg/],
   ])('that changes the %s of the repository says so', async (_, change, expected) => {
-    const repo = gitRepo(FILES)
+    const repo = gitRepo({ ...FILES, 'lint.sh': 'exit 0\n' })
+    symlinkSync('../../lint.sh', join(repo, '.git/hooks/commit-msg'))
     const { said } = await remarksOf(repo, () => change(repo), complexity)
     expect(said).toMatch(/git settings are not as they were before the agent began/)
     expect(said).toMatch(expected)
@@ -123,7 +121,7 @@ describe.each(['major', 'minor'] as const)('a %s task', complexity => {
     // `push -u` writes into the configuration, as it is meant to.
     expect((await remarksOf(repo, path => void git(path, 'push', '-q', '-u', 'origin', 'HEAD'), complexity)).said).toBe('')
     const { said } = await remarksOf(repo, () => chmodSync(join(repo, '.git/hooks/pre-push'), 0o644), complexity)
-    expect(said).toContain('hooks/pre-push')
+    expect(said).toMatch(/The rights of .*hooks\/pre-push/)
   })
 })
 

@@ -20,11 +20,11 @@ export async function secureWork(config: Config, record: RunRecord, warn: (messa
   // The cleanup puts the content of a clone into the repository.
   const worktree = workspace?.kind === 'worktree' ? workspace : workspace ? null : inherited && { path: inherited.path, base: null }
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
-  const { putBackSettings } = await import('../../workspaces/put-back.ts')
+  const { putBackSteering } = await import('../../workspaces/put-back.ts')
   const { replacedIn } = await import('../../workspaces/seal.ts')
   // Do not run git in a worktree that was exchanged.
   const isOurs = !workspace || replacedIn(workspace, runId) === null
-  if (workspace && isOurs) await putBackSettings(workspace, runId)
+  if (workspace && isOurs) await putBackSteering(workspace, runId)
   const rescued = worktree && isOurs ? await rescueCheckout(worktree.path, run, commitAuthor(config.values)) : []
   if (!workspace) return { rescued, kept: inherited?.path ?? null }
   const workspaces = openConfiguredWorkspaces(config, agent.id, warn)

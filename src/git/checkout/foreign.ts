@@ -10,6 +10,9 @@ import { commonOf, gitFolderOf } from '../repository.ts'
  * missing object.
  */
 
+/** The environment of a git that runs no hook. */
+export const withoutHooks = () => asEnvironment(['core.hooksPath=/dev/null'])
+
 const NO_COMMANDS = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'diff.ignoreSubmodules=dirty', 'log.showSignature=false']
 /** Do not fetch missing objects: a remote may be a command. */
 const NO_FETCH = { GIT_ALLOW_PROTOCOL: '', GIT_NO_LAZY_FETCH: '1' }

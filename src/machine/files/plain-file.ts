@@ -15,7 +15,7 @@ const HUGE = 256 * 1024 ** 2
  * link to nowhere), and no read waits for more or goes on without end, as with some of the system's own files. Throws what the system
  * says.
  */
-export function readPlainFile(path: string, most: number): PlainFile {
+export function readPlainFile(path: string | Buffer, most: number): PlainFile {
   const entry = look(path)
   if ('is' in entry) return entry
   if (entry.size > most) return { is: 'large', size: entry.size }
@@ -43,7 +43,7 @@ export function plainBytes(path: string): Buffer | null {
 /** The same as text. */
 export const plainText = (path: string): string | null => plainBytes(path)?.toString('utf8') ?? null
 
-function look(path: string): Stats | Exclude<PlainFile, { is: 'file' }> {
+function look(path: string | Buffer): Stats | Exclude<PlainFile, { is: 'file' }> {
   try {
     const entry = statSync(path)
     if (entry.isFile()) return entry

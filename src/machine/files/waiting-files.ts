@@ -1,5 +1,5 @@
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { kindOf } from './plain-file.ts'
 
 /*
@@ -14,14 +14,14 @@ const TREES = ['refs', 'logs']
 const AT_TOP = ['.gitattributes', '.gitignore', '.gitmodules']
 
 /**
- * Says which file of a git folder would make git wait for ever; null when none would. `except`: names that are repaired before git works
- * there.
+ * Says which file of a git folder would make git wait for ever; null when none would. `except`: paths in it that are repaired before
+ * git works there.
  */
 export function waitingIn(gitDir: string, except: string[] = []): string | null {
   return waitingAmong(
     [...FOLDERS, ...TREES]
       .flatMap(folder => oddIn(join(gitDir, folder), TREES.includes(folder)))
-      .filter(({ name }) => !except.includes(name)),
+      .filter(({ parentPath, name }) => !except.includes(relative(gitDir, join(parentPath, name)))),
   )
 }
 
