@@ -259,13 +259,14 @@ export const evidence: Part = {
       },
     },
     row(
-      'files in the main checkout, settings and hooks that an agent in a worktree changes are told',
+      'files in the main checkout, settings and hooks that an agent in a worktree changes are told, the last two put back',
       'major',
       'cd ../.. && echo x >stray.txt && git config core.hooksPath elsewhere && echo x >.git/hooks/pre-push',
-      (_, { notes }) => ({
+      (stage, { notes }) => ({
         'the file is named': notes.includes('stray.txt'),
         'the setting is named': notes.includes('core.hookspath'),
         'the hook is named': notes.includes('hooks/pre-push'),
+        'and it is not there': !existsSync(join(stage.repo, '.git/hooks/pre-push')),
       }),
     ),
     row(

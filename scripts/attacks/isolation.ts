@@ -121,6 +121,36 @@ function steered(name: string, complexity: 'major' | 'minor', setting: (stage: S
   }
 }
 
+/** A task whose agent arms the hooks of the repository, after which the user commits there. */
+function hooked(name: string, complexity: 'major' | 'minor', arm: string, arrange: (stage: Stage) => void = () => {}): Attack {
+  return {
+    name,
+    async run(stage) {
+      arrange(stage)
+      const proof = join(stage.folder, 'proof')
+      const hooks = join(stage.repo, '.git', 'hooks')
+      stage.write('evil.sh', `#!/bin/sh\necho ran >> '${proof}'\n`, 0o755)
+      stage.write('repo/.git/hooks/post-commit', `#!/bin/sh\necho mine >> '${stage.folder}/mine'\n`, 0o755)
+      stage.shellAgent(`echo made > made.txt\nH=${hooks}; E=${stage.folder}/evil.sh\n${arm}\nrm -f '${proof}'\nresult`)
+      const id = await stage.task('Write it', '--complexity', complexity)
+      const { code } = await stage.single()
+      const { notes } = await stage.taskNow(id)
+      stage.write('repo/mine.txt', "the user's")
+      stage.git('add', 'mine.txt')
+      stage.git('commit', '-q', '-m', "the user's", '--allow-empty')
+      return verdict(
+        {
+          'the task is done': code === 0,
+          "nothing of the agent ran in the user's commit": !existsSync(proof),
+          "the user's own hook did": existsSync(join(stage.folder, 'mine')),
+          'it is told with the command that takes it back': /`mv -- \S+agent-runner\.aside|`mv -f -- |`rm /.test(notes),
+        },
+        `exit ${code}`,
+      )
+    },
+  }
+}
+
 /** Names, worktrees and git folders by which a task could get out of its own place. */
 export const isolation: Part = {
   name: 'isolation',
@@ -172,6 +202,16 @@ export const isolation: Part = {
         `git config -f ../../../more core.fsmonitor ${folder}/evil.sh; git config -f ../../../more filter.x.clean ${folder}/evil.sh; git config include.path ${folder}/more; echo '* filter=x' > .gitattributes`,
     ),
     steered('an agent leaves settings that git cannot read', 'minor', () => "echo '[core' > .git/config"),
+    hooked('an agent in a worktree leaves a hook', 'major', 'cp $E $H/pre-commit'),
+    hooked('an agent in place leaves a hook', 'minor', 'cp $E $H/pre-commit'),
+    hooked('an agent in a clone leaves a hook', 'major', 'cp $E $H/pre-commit', stage => void stage.write('repo/.git/worktrees', '')),
+    hooked("an agent writes over the user's hook", 'major', 'cat $E > $H/post-commit'),
+    hooked("an agent deletes the user's hook", 'minor', 'rm $H/post-commit'),
+    hooked(
+      'an agent leads the folder of hooks elsewhere',
+      'major',
+      'mkdir ../../../h; cp $E ../../../h/pre-commit; rm -r $H; ln -s $PWD/../../../h $H',
+    ),
     exchanged('an agent puts a repository of its own in the place of .git', 'major', 'rm .git; git init -q .; ARM'),
     exchanged(
       'an agent leads .git to a repository of its own',

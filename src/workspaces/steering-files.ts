@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import * as z from 'zod'
-import { kindOf, plainText, readPlainFile } from '../machine/files/plain-file.ts'
 import { bytesOf, fileAt, textOf } from '../git/file-names.ts'
 import type { Repository } from '../git/repository.ts'
+import { kindOf, plainText, readPlainFile } from '../machine/files/plain-file.ts'
 import { stampAt } from './hidden-files.ts'
 
 /*
