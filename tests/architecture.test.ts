@@ -29,6 +29,7 @@ const VIOLATIONS: Record<string, [file: string, imported: string]> = {
   'layer config': ['src/config/a.ts', 'src/machine/locks/b.ts'],
   'layer agents': ['src/agents/a.ts', 'src/workspaces/b.ts'],
   'layer workspaces': ['src/workspaces/a.ts', 'src/config/b.ts'],
+  'layer contract': ['src/contract/a.ts', 'src/control-plane/b.ts'],
   'layer control-plane': ['src/control-plane/a.ts', 'src/trackers/b.ts'],
   'layer trackers': ['src/trackers/a.ts', 'src/agents/b.ts'],
   'layer runner': ['src/runner/a.ts', 'src/machine/locks/b.ts'],

@@ -1,29 +1,10 @@
 import * as z from 'zod'
+import type { EventType } from '../contract/event-types.ts'
+import type { RunStatus } from '../contract/run-states.ts'
 import type { RunnerEvent, StampedEvent } from '../core/event.ts'
 import { LIMITS } from '../core/limits.ts'
 import { changeTotals, type Wish } from '../core/run.ts'
-import type { RunStatus } from './run-states.ts'
 import type { RunRow } from './schema.ts'
-
-/** The types of events that readers of a timeline know. More may come. */
-export const EVENT_TYPES = [
-  'RUN_CREATED',
-  'RUN_STARTED',
-  'AGENT_THINKING',
-  'PLAN_GENERATED',
-  'EXECUTING',
-  'TOOL_USED',
-  'STEP_COMPLETED',
-  'LOG',
-  'RUN_PAUSED',
-  'RUN_RESUMED',
-  'RUN_STOPPED',
-  'DIRECTIVE',
-  'RUN_COMPLETED',
-  'RUN_FAILED',
-  'RUN_RECOVERED',
-] as const
-export type EventType = (typeof EVENT_TYPES)[number]
 
 /** What a runner's event means to the control plane. */
 interface Meaning {

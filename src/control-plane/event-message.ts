@@ -1,7 +1,8 @@
+import { EVENT_TYPES, type EventType } from '../contract/event-types.ts'
 import type { RunnerEvent } from '../core/event.ts'
 import { atLength, sentence } from '../core/text/sentence.ts'
 import { cut } from '../core/text/words.ts'
-import { EVENT_TYPES, type EventType, isRunnerEvent } from './event-map.ts'
+import { isRunnerEvent } from './event-map.ts'
 
 /** The longest message, in characters: a line for people, whose whole text stands in the data. */
 const LONGEST = 500

@@ -1,7 +1,7 @@
+import { UNFINISHED } from '../contract/run-states.ts'
 import { RunnerError } from '../core/errors.ts'
 import { projectOf } from './projects.ts'
 import { BITE, type Bitten, dropEvents, untilDone } from './retention.ts'
-import { UNFINISHED } from './run-states.ts'
 import { bytesOfTasks } from './storage.ts'
 import type { Store } from './store.ts'
 import { bytesOf } from './stored-bytes.ts'

@@ -1,14 +1,11 @@
 import type { Generated, Insertable, Selectable } from 'kysely'
+import type { RunStatus } from '../contract/run-states.ts'
+import type { RunType } from '../contract/run-types.ts'
 import type { Wish } from '../core/run.ts'
 import type { Complexity, Level, TaskStatus } from '../core/task.ts'
-import type { RunStatus } from './run-states.ts'
 
 /** What a line of a task's history tells. The ends of a run are `reported`, `given_back`, `parked` and `stopped`. */
 export type HistoryKind = 'added' | 'claimed' | 'reported' | 'given_back' | 'parked' | 'stopped' | 'lease_over' | 'moved' | 'note'
-
-/** How a run is to be done: by an agent, or as a list of steps. */
-export const RUN_TYPES = ['agent', 'workflow', 'pipeline', 'task'] as const
-export type RunType = (typeof RUN_TYPES)[number]
 
 /** What a key may do: everything, a runner's part, or look. */
 export const KEY_KINDS = ['admin', 'worker', 'read'] as const

@@ -1,7 +1,7 @@
+import { isOver, wrongState } from '../contract/run-states.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { Wish } from '../core/run.ts'
 import { heldRun, type Run, toRun, transition } from './run-rows.ts'
-import { isOver, wrongState } from './run-states.ts'
 import type { RunRow, TaskRow } from './schema.ts'
 import { needRoom } from './storage.ts'
 import { stopNow } from './task-moves.ts'

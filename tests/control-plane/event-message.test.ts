@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { EVENT_TYPES } from '../../src/control-plane/event-map.ts'
+import { EVENT_TYPES } from '../../src/contract/event-types.ts'
 import { messageOf } from '../../src/control-plane/event-message.ts'
 
 test('what a runner tells and what the control plane tells have a line for people', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { WireEvent } from '../wire/event.ts'
+import type { WireEvent } from '../../contract/event.ts'
 import { frame, KEEP_ALIVE, type SseResponse } from './sse.ts'
 
 /** Where the feed reads from. */

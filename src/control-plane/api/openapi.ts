@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import * as z from 'zod'
+import { problem } from '../../contract/problem.ts'
 import { LIMITS } from '../../core/limits.ts'
-import { problem } from '../wire/problem.ts'
 
 type Json = Record<string, unknown>
 

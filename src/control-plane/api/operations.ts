@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify'
+import { alive, health, openapiDocument } from '../../contract/operations.ts'
 import { RunnerError } from '../../core/errors.ts'
-import { alive, health, openapiDocument } from '../wire/operations.ts'
 import { ALL } from './auth.ts'
 import { type ApiContext, by } from './context.ts'
 import { measure } from './metrics.ts'

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { PROBLEM_CODES, type Problem, problemType } from '../../contract/problem.ts'
 import { asRunnerError, ERRORS, RunnerError } from '../../core/errors.ts'
-import { PROBLEM_CODES, type Problem, problemType } from '../wire/problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { noContent } from '../wire/parts.ts'
-import { project, projectChange, projectDraft, projectForm, projectList } from '../wire/project.ts'
+import { noContent } from '../../contract/parts.ts'
+import { project, projectChange, projectDraft, projectForm, projectList } from '../../contract/project.ts'
 import { type ApiContext, by, idParam, type Lanes } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'

@@ -1,4 +1,4 @@
-import { directive, run, stopRequest, wishAnswer } from '../wire/run.ts'
+import { directive, run, stopRequest, wishAnswer } from '../../contract/run.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
 import type { ApiServer } from './server-types.ts'

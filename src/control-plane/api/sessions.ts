@@ -1,4 +1,4 @@
-import { login, loginLink, session } from '../wire/session.ts'
+import { login, loginLink, session } from '../../contract/session.ts'
 import { callerOf } from './auth.ts'
 import type { ApiContext } from './context.ts'
 import { isOwner, LINK_MS, linkTo, SESSION_MS } from './owner.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { eventStream, placeOf } from '../wire/event.ts'
+import { eventStream, placeOf } from '../../contract/event.ts'
 import { callerOf } from './auth.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import type { Subscription } from './event-feed.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { noContent } from '../wire/parts.ts'
-import { mention, mentionQuery, mentionsRead, processAnswer, worker, workerDraft, workerList, workerStatus } from '../wire/worker.ts'
+import { noContent } from '../../contract/parts.ts'
+import { mention, mentionQuery, mentionsRead, processAnswer, worker, workerDraft, workerList, workerStatus } from '../../contract/worker.ts'
 import { type ApiContext, by } from './context.ts'
 import { once, onceWaited } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { LIMITS } from '../../core/limits.ts'
-import { AGENT_ID, LEVELS, TASK_STATUSES } from '../../core/task.ts'
+import { LIMITS } from '../core/limits.ts'
+import { AGENT_ID, LEVELS, TASK_STATUSES } from '../core/task.ts'
 import { filled, LONG, line, optional, page, projectId, prose, queryFlag, queryNumber, runId, taskId, time } from './parts.ts'
 import { run } from './run.ts'
 import { task, taskFields } from './task.ts'

@@ -1,7 +1,5 @@
 import * as z from 'zod'
-import { LIMITS } from '../../core/limits.ts'
-import { RUN_STATES } from '../run-states.ts'
-import { RUN_TYPES } from '../schema.ts'
+import { LIMITS } from '../core/limits.ts'
 import { place as eventPlace } from './event.ts'
 import {
   anyObject,
@@ -20,6 +18,8 @@ import {
   taskId,
   time,
 } from './parts.ts'
+import { RUN_STATES } from './run-states.ts'
+import { RUN_TYPES } from './run-types.ts'
 import { taskFieldsDraft } from './task.ts'
 
 /** How a run is to be done. Unknown keys are kept and handed to the runner. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../../core/task.ts'
-import type { TaskState } from '../run-states.ts'
+import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../core/task.ts'
 import { exact, filled, LONG, line, modelName, optional, ownProject, page, projectId, prose, runId, taskId, time } from './parts.ts'
+import type { TaskState } from './run-states.ts'
 
 /** What a program that knows nothing of workflow words sees of a task. */
 const TASK_STATES = ['pending', 'running', 'completed', 'failed'] as const satisfies TaskState[]

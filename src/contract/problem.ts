@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { ERRORS, type ErrorCode } from '../../core/errors.ts'
+import { ERRORS, type ErrorCode } from '../core/errors.ts'
 
 /** The name of a problem that has a row in the table of errors. */
 export const problemType = (code: ErrorCode) => `urn:agent-runner:problem:${code.toLowerCase().replaceAll('_', '-')}`

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { LIMITS } from '../../core/limits.ts'
-import { MODEL_NAME, MODEL_NAME_WRONG } from '../../core/task.ts'
+import { LIMITS } from '../core/limits.ts'
+import { MODEL_NAME, MODEL_NAME_WRONG } from '../core/task.ts'
 
 const typeId = (prefix: string, what: string) =>
   z

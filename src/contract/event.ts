@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { LIMITS } from '../../core/limits.ts'
-import { EVENT_TYPES } from '../event-map.ts'
+import { LIMITS } from '../core/limits.ts'
+import { EVENT_TYPES } from './event-types.ts'
 import { anyObject, projectId, queryNumber, runId, time } from './parts.ts'
 
 /** One line of a run's timeline. Never changed once written. */
