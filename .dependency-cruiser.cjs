@@ -22,10 +22,11 @@ const layers = {
   agents: floor,
   workspaces: [...floor, 'git'],
   contract: ['core'],
-  'control-plane': [...floor, 'contract'],
-  trackers: [...floor, 'http', 'contract', 'control-plane'],
+  board: [...floor, 'contract'],
+  'control-plane': [...floor, 'contract', 'board'],
+  trackers: [...floor, 'http', 'contract', 'board', 'control-plane'],
   runner: ['core'],
-  cli: [...floor, 'git', 'config', 'machine', 'contract', 'control-plane', 'runner'],
+  cli: [...floor, 'git', 'config', 'machine', 'contract', 'board', 'control-plane', 'runner'],
   'cli/compose.ts': ['src'],
   'cli/compose': ['src'],
 }
@@ -36,7 +37,7 @@ const homes = {
   config: ['conf', 'dotenv', 'yaml'],
   http: ['undici'],
   'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
-  'control-plane': ['kysely', 'pg'],
+  board: ['kysely', 'pg'],
   'machine/process': ['execa', 'simple-git'],
 }
 

@@ -29,7 +29,8 @@ const VIOLATIONS: Record<string, [file: string, imported: string]> = {
   'layer config': ['src/config/a.ts', 'src/machine/locks/b.ts'],
   'layer agents': ['src/agents/a.ts', 'src/workspaces/b.ts'],
   'layer workspaces': ['src/workspaces/a.ts', 'src/config/b.ts'],
-  'layer contract': ['src/contract/a.ts', 'src/control-plane/b.ts'],
+  'layer contract': ['src/contract/a.ts', 'src/board/b.ts'],
+  'layer board': ['src/board/a.ts', 'src/control-plane/b.ts'],
   'layer control-plane': ['src/control-plane/a.ts', 'src/trackers/b.ts'],
   'layer trackers': ['src/trackers/a.ts', 'src/agents/b.ts'],
   'layer runner': ['src/runner/a.ts', 'src/machine/locks/b.ts'],
@@ -45,7 +46,7 @@ const VIOLATIONS: Record<string, [file: string, imported: string]> = {
   'libraries of config': ['src/cli/yaml.ts', 'yaml'],
   'libraries of http': ['src/cli/http.ts', 'undici'],
   'libraries of control-plane/api': ['src/control-plane/server.ts', 'fastify'],
-  'libraries of control-plane': ['src/cli/database.ts', 'kysely'],
+  'libraries of board': ['src/cli/database.ts', 'kysely'],
   'libraries of machine/process': ['src/cli/git.ts', 'simple-git'],
 }
 

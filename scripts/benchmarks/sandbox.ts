@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openBoard } from '../../src/board/board.ts'
 import { boardFile } from '../../src/cli/task/embedded-board.ts'
-import { openBoard } from '../../src/control-plane/board.ts'
 
 /** A home, a repository, hooks and an agent that does nothing, all in one folder that goes away. */
 export class Sandbox {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import pg from 'pg'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
+import { openControlPlane } from '../../src/board/control-plane.ts'
 import { startPostgres } from '../../tests/support/postgres-process.ts'
 
 type Value = string | number | null

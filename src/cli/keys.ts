@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
+import { KEY_KINDS } from '../board/store/schema.ts'
 import type { Key } from '../config/schema.ts'
-import { KEY_KINDS } from '../control-plane/schema.ts'
 import { type CommandIo, processIo } from './command-io.ts'
 import { addRunOptions } from './options.ts'
 

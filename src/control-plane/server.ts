@@ -1,4 +1,7 @@
 import type { AddressInfo } from 'node:net'
+import type { ControlPlane } from '../board/control-plane.ts'
+import type { Ages } from '../board/projects/retention.ts'
+import { startUpkeep } from '../board/upkeep.ts'
 import { RunnerError } from '../core/errors.ts'
 import { bareApi, collectRoutes } from './api/app.ts'
 import { ALL } from './api/auth.ts'
@@ -19,9 +22,6 @@ import { sessionRoutes } from './api/sessions.ts'
 import { streamRoutes } from './api/stream.ts'
 import { taskRoutes } from './api/tasks.ts'
 import { workerRoutes } from './api/workers.ts'
-import type { ControlPlane } from './control-plane.ts'
-import type { Ages } from './retention.ts'
-import { startUpkeep } from './upkeep.ts'
 
 export interface ServerOptions {
   /** Stays its owner's: closing the server does not close it. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Board, BoardOptions } from '../control-plane/board.ts'
+import type { Board, BoardOptions } from '../board/board.ts'
 import { RunnerError } from '../core/errors.ts'
 import type { Tracker } from '../core/ports.ts'
 import type { Wish } from '../core/run.ts'
@@ -15,7 +15,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
   const board = async (signal: AbortSignal): Promise<Board> => {
     throwIfAborted(signal)
     if (typeof where !== 'string') return where
-    opening ??= import('../control-plane/board.ts').then(({ openBoard }) => openBoard(where, options))
+    opening ??= import('../board/board.ts').then(({ openBoard }) => openBoard(where, options))
     return opening.catch(error => {
       // The obstacle may be gone at the next call.
       opening = undefined

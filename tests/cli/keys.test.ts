@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openControlPlane } from '../../src/board/control-plane.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
 import { tempFolder } from '../support/temp.ts'
 import { capture } from './capture.ts'
 

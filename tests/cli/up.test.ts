@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
+import { openControlPlane } from '../../src/board/control-plane.ts'
 import { takeAgentGuard } from '../../src/machine/locks/agent-guard.ts'
 import { endTagged, RUN_TAG } from '../../src/machine/process/processes.ts'
 import { RESULT_LINE, speakingAgent } from '../support/agent-program.ts'

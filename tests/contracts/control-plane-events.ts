@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Claimed } from '../../src/control-plane/queue.ts'
+import type { Claimed } from '../../src/board/queue/queue.ts'
 import { FAR_MS } from '../support/patience.ts'
 import { bench, dev, me, type NewDatabase, told } from './control-plane-fixture.ts'
 

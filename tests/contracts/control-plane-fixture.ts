@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
-import { type Caller, type ControlPlane, type ControlPlaneOptions, openControlPlane } from '../../src/control-plane/control-plane.ts'
-import type { RunDraft } from '../../src/control-plane/runs.ts'
+import { type Caller, type ControlPlane, type ControlPlaneOptions, openControlPlane } from '../../src/board/control-plane.ts'
+import type { RunDraft } from '../../src/board/runs/runs.ts'
 import type { StampedEvent } from '../../src/core/event.ts'
 import type { Level } from '../../src/core/task.ts'
 

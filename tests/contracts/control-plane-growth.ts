@@ -9,9 +9,9 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { firstInQueue } from '../../src/control-plane/claims.ts'
-import { runQuery, withStatus } from '../../src/control-plane/runs.ts'
-import type { Schema } from '../../src/control-plane/schema.ts'
+import { firstInQueue } from '../../src/board/queue/claims.ts'
+import { runQuery, withStatus } from '../../src/board/runs/runs.ts'
+import type { Schema } from '../../src/board/store/schema.ts'
 import { bench, type Database, dev, me, type NewDatabase, qa, told } from './control-plane-fixture.ts'
 
 const MANY = 20_000

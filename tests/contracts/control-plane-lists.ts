@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Page } from '../../src/control-plane/paging.ts'
+import type { Page } from '../../src/board/store/paging.ts'
 import { newRunId } from '../../src/core/ids.ts'
 import { bench, dev, me, type NewDatabase, qa, refused } from './control-plane-fixture.ts'
 

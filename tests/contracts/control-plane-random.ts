@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ControlPlane } from '../../src/control-plane/control-plane.ts'
-import type { Holder } from '../../src/control-plane/endings.ts'
+import type { ControlPlane } from '../../src/board/control-plane.ts'
+import type { Holder } from '../../src/board/runs/endings.ts'
 import { bench, type Database, dev, me, type NewDatabase, qa, told } from './control-plane-fixture.ts'
 
 /** The transitions that are legal, said once more. */

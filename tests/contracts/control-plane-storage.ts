@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Caller } from '../../src/control-plane/control-plane.ts'
+import type { Caller } from '../../src/board/control-plane.ts'
 import { bench, type Database, dev, type NewDatabase, refused, told } from './control-plane-fixture.ts'
 
 const acme: Caller = { customer: 'acme', name: 'ann' }

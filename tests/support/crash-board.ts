@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { openBoard } from '../../src/board/board.ts'
 import type { TaskSeen } from '../../src/cli/chaos/findings.ts'
-import { openBoard } from '../../src/control-plane/board.ts'
 import { type HeadlessPmServer, startHeadlessPm } from './headless-pm-server.ts'
 import { addPmTask, boardForTasks, pmTaskSeen } from './pm-tasks.ts'
 

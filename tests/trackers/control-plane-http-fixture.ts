@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { openControlPlane } from '../../src/control-plane/control-plane.ts'
+import { openControlPlane } from '../../src/board/control-plane.ts'
 import { startServer } from '../../src/control-plane/server.ts'
 import type { Tracker } from '../../src/core/ports.ts'
 import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Board } from '../../board/board.ts'
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { NOTHING, TASKS } from '../../config/trust/refusal.ts'
-import type { Board } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { CommandIo } from '../command-io.ts'
 import { configToLook, configWith } from '../configuration.ts'
@@ -41,7 +41,7 @@ export async function onBoard<T>(flags: BoardFlags, io: CommandIo, purpose: Boar
   const look = purpose === 'look' || (purpose === 'change' && !existsSync(file))
   if (!look) openHome(config.values.home, io)
   // A caller that only asks for the file's name loads no database.
-  const { openBoard } = await import('../../control-plane/board.ts')
+  const { openBoard } = await import('../../board/board.ts')
   const board = await openBoard(file, { project: config.values.repo, look })
   try {
     return await act(board)

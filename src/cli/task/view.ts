@@ -1,5 +1,5 @@
 import type { ChalkInstance } from 'chalk'
-import type { BoardTask, HistoryEntry } from '../../control-plane/board.ts'
+import type { BoardTask, HistoryEntry } from '../../board/board.ts'
 import { localStamp, money } from '../../core/text/words.ts'
 import type { CommandIo } from '../command-io.ts'
 import { oneLine } from '../output/clean.ts'

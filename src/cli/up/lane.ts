@@ -1,6 +1,6 @@
+import type { ControlPlane } from '../../board/control-plane.ts'
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
-import type { ControlPlane } from '../../control-plane/control-plane.ts'
 import type { StampedEvent } from '../../core/event.ts'
 import { endLeftoverHooks } from '../../machine/hooks/hooks.ts'
 import { openRunFiles } from '../../machine/journal/run-files.ts'

@@ -1,6 +1,6 @@
+import type { BoardTask, HistoryEntry } from '../../board/board.ts'
 import type { Config } from '../../config/config.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
-import type { BoardTask, HistoryEntry } from '../../control-plane/board.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
@@ -26,7 +26,7 @@ export interface Queued {
 export async function findQueued(config: Config, id: string): Promise<Queued | null> {
   const { home, repo } = config.values
   if (trackerChoice(config).tracker !== 'embedded') return null
-  const { openBoard } = await import('../../control-plane/board.ts')
+  const { openBoard } = await import('../../board/board.ts')
   const board = await openBoard(boardFile(home), { project: repo, look: true })
   try {
     const task = await board.showTask(id)

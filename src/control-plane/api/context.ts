@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import type { Caller, ControlPlane } from '../control-plane.ts'
+import type { Caller, ControlPlane } from '../../board/control-plane.ts'
 import { callerOf } from './auth.ts'
 import type { EventFeeds } from './event-feed.ts'
 import type { Owner } from './owner.ts'

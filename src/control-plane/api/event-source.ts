@@ -1,4 +1,4 @@
-import type { ControlPlane } from '../control-plane.ts'
+import type { ControlPlane } from '../../board/control-plane.ts'
 import type { EventSource } from './event-feed.ts'
 import { eventShape } from './shapes.ts'
 

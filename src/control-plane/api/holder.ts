@@ -1,8 +1,8 @@
+import type { Caller, ControlPlane } from '../../board/control-plane.ts'
+import type { Holder } from '../../board/runs/endings.ts'
+import type { Run } from '../../board/runs/run-rows.ts'
 import type { WireHolder } from '../../contract/worker.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { Caller, ControlPlane } from '../control-plane.ts'
-import type { Holder } from '../endings.ts'
-import type { Run } from '../run-rows.ts'
 
 /**
  * Who speaks about a task. Fields that a worker leaves out come from the run that works on the task, or worked on it last: that is enough

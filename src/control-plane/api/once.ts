@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ControlPlane } from '../control-plane.ts'
-import type { Answer } from '../idempotency.ts'
+import type { ControlPlane } from '../../board/control-plane.ts'
+import type { Answer } from '../../board/keys/idempotency.ts'
 import { callerOf } from './auth.ts'
 import { type ApiContext, gone } from './context.ts'
 import { Refusal } from './problem.ts'

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import type { ControlPlane } from '../../board/control-plane.ts'
 import { artifact, run, runDraft, runForm, runList } from '../../contract/run.ts'
-import type { ControlPlane } from '../control-plane.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'

@@ -1,3 +1,9 @@
+import { messageOf } from '../../board/events/event-message.ts'
+import type { RunEvent } from '../../board/events/event-rows.ts'
+import type { Project } from '../../board/projects/projects.ts'
+import type { Worker } from '../../board/queue/workers.ts'
+import type { Run } from '../../board/runs/run-rows.ts'
+import type { BoardTask } from '../../board/tasks/task-rows.ts'
 import type { WireEvent } from '../../contract/event.ts'
 import type { Project as WireProject } from '../../contract/project.ts'
 import type { WireRun } from '../../contract/run.ts'
@@ -5,12 +11,6 @@ import { taskState } from '../../contract/run-states.ts'
 import type { WireTask } from '../../contract/task.ts'
 import type { WireWorker } from '../../contract/worker.ts'
 import type { Plan } from '../../core/task.ts'
-import { messageOf } from '../event-message.ts'
-import type { RunEvent } from '../event-rows.ts'
-import type { Project } from '../projects.ts'
-import type { Run } from '../run-rows.ts'
-import type { BoardTask } from '../task-rows.ts'
-import type { Worker } from '../workers.ts'
 
 /** A project as the API shows it. */
 export function projectShape({ id, name, localPath, description, customer, maxRunning, createdAt, updatedAt }: Project): WireProject {

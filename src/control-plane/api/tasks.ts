@@ -1,7 +1,7 @@
 import * as z from 'zod'
+import { nameFrom } from '../../board/runs/run-rows.ts'
 import { statusesOf } from '../../contract/run-states.ts'
 import { task, taskDraft, taskList } from '../../contract/task.ts'
-import { nameFrom } from '../run-rows.ts'
 import { type ApiContext, by, idParam } from './context.ts'
 import { once } from './once.ts'
 import { linkNext, pageOf } from './paging.ts'

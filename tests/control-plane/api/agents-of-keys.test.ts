@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
+import { openControlPlane } from '../../../src/board/control-plane.ts'
 import { postgresServer } from '../../support/postgres.ts'
 import { tempFolder } from '../../support/temp.ts'
 import { DEV, POLL, station } from './station.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseDraft } from '../../../src/control-plane/draft.ts'
+import { parseDraft } from '../../../src/board/tasks/draft.ts'
 import { station } from './station.ts'
 
 /** What an agent CLI would take for options. A name loses its blanks before it is judged. */

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { openControlPlane } from '../../../src/control-plane/control-plane.ts'
+import { openControlPlane } from '../../../src/board/control-plane.ts'
 import { postgresServer } from '../../support/postgres.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { openStream } from './sse-client.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { type ControlPlaneOptions, openControlPlane } from '../../../src/control-plane/control-plane.ts'
+import { type ControlPlaneOptions, openControlPlane } from '../../../src/board/control-plane.ts'
 import { type ServerOptions, startServer } from '../../../src/control-plane/server.ts'
 import { tempFolder } from '../../support/temp.ts'
 import { type Answer, type Ask, ask } from './ask.ts'

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { boardCounts } from '../../../control-plane/board-counts.ts'
+import { boardCounts } from '../../../board/store/sqlite/board-counts.ts'
 import { boardFile } from '../../task/embedded-board.ts'
 import { documentEntry, jsonEntry, type Redact, textEntry } from './files.ts'
 import type { Entry } from './tar.ts'
