@@ -23,10 +23,10 @@ const layers = {
   workspaces: [...floor, 'git'],
   contract: ['core'],
   board: [...floor, 'contract'],
-  'control-plane': [...floor, 'contract', 'board'],
-  trackers: [...floor, 'http', 'contract', 'board', 'control-plane'],
+  server: [...floor, 'contract', 'board'],
+  trackers: [...floor, 'http', 'contract', 'board'],
   runner: ['core'],
-  cli: [...floor, 'git', 'config', 'machine', 'contract', 'board', 'control-plane', 'runner'],
+  cli: [...floor, 'git', 'config', 'machine', 'contract', 'board', 'server', 'runner'],
   'cli/compose.ts': ['src'],
   'cli/compose': ['src'],
 }
@@ -36,7 +36,7 @@ const homes = {
   cli: ['commander', 'chalk', 'ora', '@inquirer/prompts', 'cli-table3'],
   config: ['conf', 'dotenv', 'yaml'],
   http: ['undici'],
-  'control-plane/api': ['fastify', '@fastify/rate-limit', 'prom-client'],
+  server: ['fastify', '@fastify/rate-limit', 'prom-client'],
   board: ['kysely', 'pg'],
   'machine/process': ['execa', 'simple-git'],
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Message, openStream } from '../control-plane/api/sse-client.ts'
+import { type Message, openStream } from '../server/sse-client.ts'
 
 /** Reads the stream of all events over connections that break at random, and goes on each time where it was. */
 export function reconnectingReader(url: string) {

@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs'
-import type { RunningServer } from '../../control-plane/server.ts'
 import { dropOwnersKey, keepOwnersKey } from '../../machine/files/owners-key.ts'
+import type { RunningServer } from '../../server/server.ts'
 import type { CommandIo } from '../command-io.ts'
 import { shownWord } from '../output/shown-word.ts'
 import { version } from '../version.ts'

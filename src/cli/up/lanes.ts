@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type { ControlPlane } from '../../board/control-plane.ts'
 import type { Config } from '../../config/config.ts'
 import { agentIdentity } from '../../config/identity.ts'
-import type { Lanes, Taking } from '../../control-plane/api/context.ts'
+import type { Lanes, Taking } from '../../server/api/context.ts'
 
 /**
  * The lanes ask in the name of the machine itself, whose projects belong to no customer. Paths of a customer's projects are paths on its
