@@ -52,8 +52,8 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   // Reading the configuration has made its secrets known; this key may be in a file.
   keepSecret([configuredServerKey(config) ?? ''])
   const identity = agentIdentity(config)
-  const { openClaude } = await import('../agents/claude.ts')
-  const { openShell } = await import('../agents/shell.ts')
+  const { openClaude } = await import('../agents/claude/claude.ts')
+  const { openShell } = await import('../agents/shell/shell.ts')
   const agentCommand = await findAgentCommand(config, outside.env)
   const ms = (seconds: number) => seconds * 1000
   const warn = (message: string) => outside.emit({ type: 'warning', message })
@@ -100,7 +100,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
 
 /** The path of the agent CLI; null when there is none. Throws AGENT_CLI_MISSING when the configured one cannot be executed. */
 export async function findAgentCommand({ values }: Config, env: NodeJS.ProcessEnv): Promise<string | null> {
-  const { findClaude } = await import('../agents/claude-discovery.ts')
+  const { findClaude } = await import('../agents/claude/claude-discovery.ts')
   return findClaude({ configured: values.claudeCommand, env, home: env.HOME ?? values.home })
 }
 

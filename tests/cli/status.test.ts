@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { claudeAccount } from '../../src/agents/claude-account.ts'
+import { claudeAccount } from '../../src/agents/claude/claude-account.ts'
 import { sharedLimit } from '../../src/cli/compose/shared-limit.ts'
 import { type MachineStatus, machineStatus } from '../../src/cli/status/machine-status.ts'
 import { showStatus } from '../../src/cli/status/show.ts'

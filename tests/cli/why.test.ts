@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { claudeAccount } from '../../src/agents/claude-account.ts'
+import { claudeAccount } from '../../src/agents/claude/claude-account.ts'
 import { whyCommand } from '../../src/cli/why.ts'
 import type { RunnerEvent } from '../../src/core/event.ts'
 import { waitOf } from '../../src/core/wait.ts'

@@ -17,7 +17,7 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
     },
     findAgent: () => findAgentCommand(config, env),
     async probeAgent(command) {
-      const { probeClaude, TRIED_RANGE } = await import('../../agents/claude-probe.ts')
+      const { probeClaude, TRIED_RANGE } = await import('../../agents/claude/claude-probe.ts')
       return { ...(await probeClaude(command, env)), triedRange: TRIED_RANGE }
     },
     refuseMissingBaseBranch: () => refuseMissingBaseBranch(config),

@@ -31,7 +31,7 @@ export async function hookFacts(config: Config, env: NodeJS.ProcessEnv): Promise
   passOn(passEnv)
   const agent = { id: agentId ?? 'trial', role: role ?? 'backend_dev', level }
   const { tracker } = trackerChoice(config)
-  const { findClaude } = await import('../../agents/claude-discovery.ts')
+  const { findClaude } = await import('../../agents/claude/claude-discovery.ts')
   return {
     agent,
     tracker: { name: tracker, url: trackerUrl(config) ?? boardFile(home) },

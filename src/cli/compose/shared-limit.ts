@@ -1,4 +1,4 @@
-import { claudeAccount } from '../../agents/claude-account.ts'
+import { claudeAccount } from '../../agents/claude/claude-account.ts'
 import { endOf } from '../../core/wait.ts'
 import { systemClock } from '../../machine/limits/clock.ts'
 import { openUsageLimit } from '../../machine/limits/usage-limit.ts'

@@ -70,6 +70,6 @@ export async function lookAt({ values }: Config, path: string, run: Parameters<t
 
 /** Whether the agent CLI can resume the session in this folder. */
 export async function sessionIsThere(sessionId: string, cwd: string, env: NodeJS.ProcessEnv): Promise<boolean> {
-  const { openClaude } = await import('../../agents/claude.ts')
+  const { openClaude } = await import('../../agents/claude/claude.ts')
   return openClaude({ command: null, extraArgs: [], permissionMode: 'skip', env }).canResume(sessionId, cwd)
 }

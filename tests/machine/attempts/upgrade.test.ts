@@ -3,7 +3,7 @@ import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, write
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { ClaudeReader } from '../../../src/agents/claude-reader.ts'
+import { ClaudeReader } from '../../../src/agents/claude/claude-reader.ts'
 import { attemptFolder } from '../../../src/machine/attempts/attempt-files.ts'
 import { openSupervision } from '../../../src/machine/attempts/supervision.ts'
 import { lockFilePath, openJournal } from '../../../src/machine/journal/lock-file.ts'

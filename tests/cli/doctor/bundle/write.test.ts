@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statS
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { claudeAccount } from '../../../../src/agents/claude-account.ts'
+import { claudeAccount } from '../../../../src/agents/claude/claude-account.ts'
 import type { CommandIo } from '../../../../src/cli/command-io.ts'
 import { runDoctor } from '../../../../src/cli/doctor/run.ts'
 import { waitOf } from '../../../../src/core/wait.ts'

@@ -1,4 +1,4 @@
-import type { EndReason } from '../core/ends.ts'
+import type { EndReason } from '../../core/ends.ts'
 
 /** What the CLI said of a failure: in a result line with an error, or on stderr when there was none. */
 export interface Refusal {

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { claudeAccount } from '../../src/agents/claude-account.ts'
-import { tempFolder } from '../support/temp.ts'
+import { claudeAccount } from '../../../src/agents/claude/claude-account.ts'
+import { tempFolder } from '../../support/temp.ts'
 
 /** A user's home, in which somebody may be logged in. */
 function home(account?: string) {

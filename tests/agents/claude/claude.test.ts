@@ -3,15 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openClaude } from '../../src/agents/claude.ts'
-import { probeClaude } from '../../src/agents/claude-probe.ts'
-import { findTranscript } from '../../src/agents/claude-transcript.ts'
-import { identify, isAlive } from '../../src/machine/process/processes.ts'
-import { CLAUDE, claudeEnv } from '../support/claude-run.ts'
-import { claudeStage, planOf } from '../support/claude-stage.ts'
-import { HANGS_MS } from '../support/patience.ts'
-import { tempFolder } from '../support/temp.ts'
-import { waitFor } from '../support/wait-for.ts'
+import { openClaude } from '../../../src/agents/claude/claude.ts'
+import { probeClaude } from '../../../src/agents/claude/claude-probe.ts'
+import { findTranscript } from '../../../src/agents/claude/claude-transcript.ts'
+import { identify, isAlive } from '../../../src/machine/process/processes.ts'
+import { CLAUDE, claudeEnv } from '../../support/claude-run.ts'
+import { claudeStage, planOf } from '../../support/claude-stage.ts'
+import { HANGS_MS } from '../../support/patience.ts'
+import { tempFolder } from '../../support/temp.ts'
+import { waitFor } from '../../support/wait-for.ts'
 
 test('the work is done by tools, told as events, and paid for', async () => {
   const { model, cwd, plan, run } = await claudeStage({
@@ -169,7 +169,7 @@ test('a wrapper that hangs is ended with what it started; what got away keeps no
   const path = join(tempFolder(), 'claude')
   writeFileSync(path, '#!/bin/sh\nsleep 60 &\necho $! >"$0.child"\nsetsid sleep 60 &\necho $! >"$0.away"\nwait\n')
   chmodSync(path, 0o755)
-  const module = join(import.meta.dirname, '../../src/agents/claude-probe.ts')
+  const module = join(import.meta.dirname, '../../../src/agents/claude/claude-probe.ts')
   const program = `import(${JSON.stringify(module)}).then(({ probeClaude }) => probeClaude(${JSON.stringify(path)}, process.env, 500))`
   const pid = (name: string) => Number(readFileSync(`${path}.${name}`, 'utf8'))
   try {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { openClaude } from '../../src/agents/claude.ts'
-import type { ExitRecord } from '../../src/core/ports.ts'
-import { exitRecord } from '../contracts/agent.ts'
+import { openClaude } from '../../../src/agents/claude/claude.ts'
+import type { ExitRecord } from '../../../src/core/ports.ts'
+import { exitRecord } from '../../contracts/agent.ts'
 
 /*
  * What is run under the CLI can write to its output, too. A result counts when the CLI can have written it there, and its end fits.

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { readJson } from '../core/json.ts'
-import { homeFolder } from '../machine/process/home-folder.ts'
+import { readJson } from '../../core/json.ts'
+import { homeFolder } from '../../machine/process/home-folder.ts'
 import { claudeConfigDir } from './claude-transcript.ts'
 
 /** The variables that name another place than that of the login for requests. */

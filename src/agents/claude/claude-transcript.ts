@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { homeFolder } from '../machine/process/home-folder.ts'
+import { homeFolder } from '../../machine/process/home-folder.ts'
 
 /** Longer folder names get a hash of the path at their end. */
 const LONGEST_NAME = 200

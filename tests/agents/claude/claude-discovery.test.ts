@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { findClaude } from '../../src/agents/claude-discovery.ts'
-import { tempFolder } from '../support/temp.ts'
+import { findClaude } from '../../../src/agents/claude/claude-discovery.ts'
+import { tempFolder } from '../../support/temp.ts'
 
 function program(path: string, mode = 0o755): string {
   mkdirSync(dirname(path), { recursive: true })

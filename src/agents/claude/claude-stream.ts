@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { readJson } from '../core/json.ts'
-import { LIMITS } from '../core/limits.ts'
+import { readJson } from '../../core/json.ts'
+import { LIMITS } from '../../core/limits.ts'
 
 /*
  * The lines of `claude -p --output-format stream-json`, tried with 2.1.329. Only what the runner needs is described;

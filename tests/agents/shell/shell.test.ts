@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { openShell } from '../../src/agents/shell.ts'
-import { exitRecord } from '../contracts/agent.ts'
+import { openShell } from '../../../src/agents/shell/shell.ts'
+import { exitRecord } from '../../contracts/agent.ts'
 
 const read = (lines: string[]) => {
   const reader = openShell().reader({ mode: 'fresh' })

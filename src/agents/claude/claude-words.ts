@@ -1,4 +1,4 @@
-import { redact } from '../core/redaction.ts'
+import { redact } from '../../core/redaction.ts'
 
 /** Which part of a tool's input says most about the call, best first. */
 const MAIN_ARGUMENTS = [

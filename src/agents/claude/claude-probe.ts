@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { readJson } from '../core/json.ts'
-import { runChild } from '../machine/process/run-child.ts'
+import { readJson } from '../../core/json.ts'
+import { runChild } from '../../machine/process/run-child.ts'
 
 /** The versions that the runner was tried with: 2.1.x, in particular 2.1.329. Others may work, but nobody has tried. */
 export const TRIED_RANGE = '2.1.x'

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openClaude } from '../../src/agents/claude.ts'
-import type { ExitRecord } from '../../src/core/ports.ts'
-import { agentKeepsItsPromises, exitRecord } from '../contracts/agent.ts'
+import { openClaude } from '../../../src/agents/claude/claude.ts'
+import type { ExitRecord } from '../../../src/core/ports.ts'
+import { agentKeepsItsPromises, exitRecord } from '../../contracts/agent.ts'
 
 const open = () => openClaude({ command: '/usr/local/bin/claude', extraArgs: [], permissionMode: 'skip', env: {} })
 
 /** Lines that the CLI (2.1.329) really wrote. */
 function recorded(name: string): string[] {
-  return readFileSync(join(import.meta.dirname, '../fixtures/claude', `${name}.jsonl`), 'utf8')
+  return readFileSync(join(import.meta.dirname, '../../fixtures/claude', `${name}.jsonl`), 'utf8')
     .trimEnd()
     .split('\n')
 }

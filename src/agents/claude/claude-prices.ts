@@ -1,4 +1,4 @@
-import type { Tokens } from '../core/run.ts'
+import type { Tokens } from '../../core/run.ts'
 
 /**
  * List prices in US dollars per million tokens, by a word in the model's name, as the CLI (2.1.329) reckons: the lowest of each family. Only

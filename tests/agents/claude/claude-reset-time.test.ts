@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resetTimeIn } from '../../src/agents/claude-reset-time.ts'
+import { resetTimeIn } from '../../../src/agents/claude/claude-reset-time.ts'
 
 const NOW = Date.parse('2026-11-21T01:12:45Z')
 

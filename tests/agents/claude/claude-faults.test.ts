@@ -1,9 +1,9 @@
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { end } from '../../src/core/ends.ts'
-import type { AttemptPlan } from '../../src/core/ports.ts'
-import { CLAUDE } from '../support/claude-run.ts'
-import { type Around, always, claudeStage } from '../support/claude-stage.ts'
+import { end } from '../../../src/core/ends.ts'
+import type { AttemptPlan } from '../../../src/core/ports.ts'
+import { CLAUDE } from '../../support/claude-run.ts'
+import { type Around, always, claudeStage } from '../../support/claude-stage.ts'
 
 /** One attempt in a stage of its own. */
 const attempt = async (around: Around, changes: Partial<AttemptPlan> = {}) => (await claudeStage(around)).run(changes)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { causeOf, type Refusal } from '../../src/agents/claude-causes.ts'
-import { end } from '../../src/core/ends.ts'
+import { causeOf, type Refusal } from '../../../src/agents/claude/claude-causes.ts'
+import { end } from '../../../src/core/ends.ts'
 
 const said = (text: string, more: Partial<Refusal> = {}) =>
   causeOf({ where: 'result', status: null, error: '', terminal: '', opening: false, text, ...more })

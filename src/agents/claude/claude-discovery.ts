@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import { homeFolder } from '../machine/process/home-folder.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { homeFolder } from '../../machine/process/home-folder.ts'
 
 /**
  * The path of the `claude` CLI: what is configured (a path or a name), else the first executable on PATH and in the
