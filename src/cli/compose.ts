@@ -115,11 +115,11 @@ async function openRunJournal(home: string, agentId: string, { holds, env }: Out
 export async function openTracker(config: Config, { look = false } = {}): Promise<Tracker> {
   const { values } = config
   if (trackerChoice(config).tracker === 'embedded') {
-    const { openEmbedded } = await import('../trackers/control-plane.ts')
+    const { openEmbedded } = await import('../connectors/control-plane/in-process/embedded-tracker.ts')
     return openEmbedded(boardFile(values.home), { project: values.repo, labels: values.labels, look })
   }
   if (trackerChoice(config).tracker === 'control-plane') {
-    const { openControlPlaneHttp } = await import('../trackers/control-plane-http.ts')
+    const { openControlPlaneHttp } = await import('../connectors/control-plane/http/control-plane-http.ts')
     const { project, repo, apiTimeout } = values
     return openControlPlaneHttp({
       ...serverAccess(values),
@@ -129,13 +129,13 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
       labels: values.labels,
     })
   }
-  const { openHeadlessPm } = await import('../trackers/headless-pm.ts')
+  const { openHeadlessPm } = await import('../connectors/headless-pm/headless-pm.ts')
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
 }
 
 /** A tracker for the tasks of all projects of a control plane in this process. */
 async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tracker> {
-  const { openBeside } = await import('../trackers/control-plane-beside.ts')
+  const { openBeside } = await import('../connectors/control-plane/in-process/lane-tracker.ts')
   return openBeside(plane, { machine: machineName(values.home), labels: values.labels })
 }
 

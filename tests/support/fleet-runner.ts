@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { openControlPlaneHttp } from '../../src/connectors/control-plane/http/control-plane-http.ts'
 import { asRunnerError } from '../../src/core/errors.ts'
 import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
 
 /** What outlives a runner that is killed: the run in hand, and how far its timeline is written. */
 interface Journal {

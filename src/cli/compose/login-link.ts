@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { openCalls } from '../../trackers/control-plane-calls.ts'
+import { openCalls } from '../../connectors/control-plane/http/control-plane-calls.ts'
 
 const loginLink = z.object({ url: z.string(), expires_at: z.string() })
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import type { Task } from '../../src/core/task.ts'
-import type { CallUnderFault, Scene } from '../contracts/tracker-fault-calls.ts'
-import { never } from '../contracts/tracker-fixture.ts'
+import type { Task } from '../../../../src/core/task.ts'
+import type { CallUnderFault, Scene } from '../../../contracts/tracker-fault-calls.ts'
+import { never } from '../../../contracts/tracker-fixture.ts'
 import { type ControlPlaneFixture, caller } from './control-plane-http-fixture.ts'
 
 type Place = Scene<ControlPlaneFixture>

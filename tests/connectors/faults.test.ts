@@ -1,7 +1,7 @@
 import { trackerSurvivesFaults } from '../contracts/tracker-faults.ts'
-import { STEERING_AND_MIRROR } from './control-plane-fault-calls.ts'
-import { controlPlaneFixture } from './control-plane-http-fixture.ts'
-import { headlessPmFixture } from './headless-pm-fixture.ts'
+import { STEERING_AND_MIRROR } from './control-plane/http/control-plane-fault-calls.ts'
+import { controlPlaneFixture } from './control-plane/http/control-plane-http-fixture.ts'
+import { headlessPmFixture } from './headless-pm/headless-pm-fixture.ts'
 
 trackerSurvivesFaults('Headless PM', async drafts => {
   const fixture = await headlessPmFixture(drafts)

@@ -1,11 +1,11 @@
 import { onTestFinished } from 'vitest'
-import type { Tracker } from '../../src/core/ports.ts'
-import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { type HeadlessPmOptions, openHeadlessPm } from '../../src/trackers/headless-pm.ts'
-import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
-import type { PmOptions } from '../support/headless-pm-board.ts'
-import { type Fault, type HeadlessPmServer, type SeenRequest, startHeadlessPm } from '../support/headless-pm-server.ts'
-import { HANGS_MS } from '../support/patience.ts'
+import { type HeadlessPmOptions, openHeadlessPm } from '../../../src/connectors/headless-pm/headless-pm.ts'
+import type { Tracker } from '../../../src/core/ports.ts'
+import type { AgentIdentity, Task } from '../../../src/core/task.ts'
+import type { TaskDraft, TrackerFixture } from '../../contracts/tracker.ts'
+import type { PmOptions } from '../../support/headless-pm-board.ts'
+import { type Fault, type HeadlessPmServer, type SeenRequest, startHeadlessPm } from '../../support/headless-pm-server.ts'
+import { HANGS_MS } from '../../support/patience.ts'
 
 export const KEY = 'secret-key-of-the-server'
 

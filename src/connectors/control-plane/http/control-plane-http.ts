@@ -1,14 +1,14 @@
 import { hostname } from 'node:os'
 import * as z from 'zod'
-import { project } from '../contract/project.ts'
-import type { WireTask } from '../contract/task.ts'
-import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../contract/worker.ts'
-import { RunnerError } from '../core/errors.ts'
-import type { Report, Tracker } from '../core/ports.ts'
-import type { AgentIdentity, Plan, Task } from '../core/task.ts'
-import type { TrackerHttpOptions } from '../http/http-client.ts'
+import { project } from '../../../contract/project.ts'
+import type { WireTask } from '../../../contract/task.ts'
+import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../../../contract/worker.ts'
+import { RunnerError } from '../../../core/errors.ts'
+import type { Report, Tracker } from '../../../core/ports.ts'
+import type { AgentIdentity, Plan, Task } from '../../../core/task.ts'
+import type { TrackerHttpOptions } from '../../../http/http-client.ts'
+import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from '../control-plane-holders.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
-import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
 
 export interface ControlPlaneHttpOptions {
   /** Such as `http://localhost:8000`. */

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openBoard } from '../../src/board/board.ts'
-import { openControlPlane } from '../../src/board/control-plane.ts'
-import type { AgentIdentity } from '../../src/core/task.ts'
-import { openEmbedded } from '../../src/trackers/control-plane.ts'
-import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../contracts/tracker.ts'
-import { boardProcess } from '../support/board-process.ts'
-import { changeRows } from '../support/rows.ts'
-import { tempFolder } from '../support/temp.ts'
+import { openBoard } from '../../../../src/board/board.ts'
+import { openControlPlane } from '../../../../src/board/control-plane.ts'
+import { openEmbedded } from '../../../../src/connectors/control-plane/in-process/embedded-tracker.ts'
+import type { AgentIdentity } from '../../../../src/core/task.ts'
+import { type TaskDraft, type TrackerFixture, trackerKeepsItsPromises } from '../../../contracts/tracker.ts'
+import { boardProcess } from '../../../support/board-process.ts'
+import { changeRows } from '../../../support/rows.ts'
+import { tempFolder } from '../../../support/temp.ts'
 
 const never = () => new AbortController().signal
 const agent: AgentIdentity = { id: 'dev_1', role: 'backend_dev', level: 'senior' }

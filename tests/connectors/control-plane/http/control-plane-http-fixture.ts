@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { openControlPlane } from '../../src/board/control-plane.ts'
-import type { Tracker } from '../../src/core/ports.ts'
-import { startServer } from '../../src/server/server.ts'
-import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../src/trackers/control-plane-http.ts'
-import type { TaskDraft, TrackerFixture } from '../contracts/tracker.ts'
-import { HANGS_MS } from '../support/patience.ts'
-import { changeRows } from '../support/rows.ts'
-import { tempFolder } from '../support/temp.ts'
+import { openControlPlane } from '../../../../src/board/control-plane.ts'
+import { type ControlPlaneHttpOptions, openControlPlaneHttp } from '../../../../src/connectors/control-plane/http/control-plane-http.ts'
+import type { Tracker } from '../../../../src/core/ports.ts'
+import { startServer } from '../../../../src/server/server.ts'
+import type { TaskDraft, TrackerFixture } from '../../../contracts/tracker.ts'
+import { HANGS_MS } from '../../../support/patience.ts'
+import { changeRows } from '../../../support/rows.ts'
+import { tempFolder } from '../../../support/temp.ts'
 
 export const caller = { customer: null, name: 'user' }
 

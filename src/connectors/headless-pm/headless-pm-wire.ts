@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import type { Holding } from '../core/ports.ts'
-import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../core/task.ts'
-import { understood as understoodOf } from '../http/http-client.ts'
+import type { Holding } from '../../core/ports.ts'
+import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../../core/task.ts'
+import { understood as understoodOf } from '../../http/http-client.ts'
 
 const id = z.union([z.number(), z.string().min(1)]).transform(String)
 // A level that we do not know yet must not make the whole list unreadable.

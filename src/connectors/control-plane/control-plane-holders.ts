@@ -1,5 +1,5 @@
-import { RunnerError } from '../core/errors.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { AgentIdentity, Task } from '../../core/task.ts'
 
 /** A lease is over after 90 s of silence; three beats fit into it. In milliseconds. */
 export const HEARTBEAT_MS = 30_000

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
-import type { Board, BoardOptions } from '../board/board.ts'
-import { RunnerError } from '../core/errors.ts'
-import type { Tracker } from '../core/ports.ts'
-import type { Wish } from '../core/run.ts'
-import type { Task } from '../core/task.ts'
+import type { Board, BoardOptions } from '../../../board/board.ts'
+import { RunnerError } from '../../../core/errors.ts'
+import type { Tracker } from '../../../core/ports.ts'
+import type { Wish } from '../../../core/run.ts'
+import type { Task } from '../../../core/task.ts'
 
 /**
  * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; the caller
@@ -15,7 +15,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
   const board = async (signal: AbortSignal): Promise<Board> => {
     throwIfAborted(signal)
     if (typeof where !== 'string') return where
-    opening ??= import('../board/board.ts').then(({ openBoard }) => openBoard(where, options))
+    opening ??= import('../../../board/board.ts').then(({ openBoard }) => openBoard(where, options))
     return opening.catch(error => {
       // The obstacle may be gone at the next call.
       opening = undefined

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
-import { RunnerError } from '../core/errors.ts'
-import { openTrackerHttp, type TrackerHttpOptions, type TrackerReply, type TrackerRequest, understood } from '../http/http-client.ts'
+import { RunnerError } from '../../../core/errors.ts'
+import { openTrackerHttp, type TrackerHttpOptions, type TrackerReply, type TrackerRequest, understood } from '../../../http/http-client.ts'
 
 const SERVER = 'the control plane'
 

@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { openBeside } from '../../src/trackers/control-plane-beside.ts'
-import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
-import { postgresServer } from '../support/postgres.ts'
-import { caller, controlPlaneFixture } from './control-plane-http-fixture.ts'
+import { openBeside } from '../../../../src/connectors/control-plane/in-process/lane-tracker.ts'
+import type { AgentIdentity, Task } from '../../../../src/core/task.ts'
+import { trackerKeepsItsPromises } from '../../../contracts/tracker.ts'
+import { postgresServer } from '../../../support/postgres.ts'
+import { caller, controlPlaneFixture } from '../http/control-plane-http-fixture.ts'
 
 const never = () => new AbortController().signal
 const agent: AgentIdentity = { id: 'lane-1', role: 'backend_dev', level: 'senior' }

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openHeadlessPm } from '../../src/trackers/headless-pm.ts'
-import type { Fault } from '../support/headless-pm-server.ts'
-import { HANGS_MS } from '../support/patience.ts'
+import { openHeadlessPm } from '../../../src/connectors/headless-pm/headless-pm.ts'
+import type { Fault } from '../../support/headless-pm-server.ts'
+import { HANGS_MS } from '../../support/patience.ts'
 import { agent, claimed, KEY, never, once, opened, rejection, report, runId } from './headless-pm-fixture.ts'
 
 const html = (status: number): Fault => ({ status, body: '<html>Sign in</html>', headers: { 'content-type': 'text/html' } })

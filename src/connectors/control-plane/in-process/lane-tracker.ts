@@ -1,11 +1,11 @@
-import type { ControlPlane } from '../board/control-plane.ts'
-import { wishesOf, workOf } from '../board/queue/waiting-room.ts'
-import type { Claimer } from '../board/queue/workers.ts'
-import type { Conclusion } from '../board/runs/endings.ts'
-import type { Report, Tracker } from '../core/ports.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
-import { plainTask, throwIfAborted, unknownWishes } from './control-plane.ts'
-import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from './control-plane-holders.ts'
+import type { ControlPlane } from '../../../board/control-plane.ts'
+import { wishesOf, workOf } from '../../../board/queue/waiting-room.ts'
+import type { Claimer } from '../../../board/queue/workers.ts'
+import type { Conclusion } from '../../../board/runs/endings.ts'
+import type { Report, Tracker } from '../../../core/ports.ts'
+import type { AgentIdentity, Task } from '../../../core/task.ts'
+import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from '../control-plane-holders.ts'
+import { plainTask, throwIfAborted, unknownWishes } from './embedded-tracker.ts'
 
 /** Projects of this machine belong to no customer. */
 const HERE = { customer: '', name: 'lanes' }

@@ -1,5 +1,5 @@
-import type { AgentIdentity, Mention } from '../core/task.ts'
-import type { TrackerHttp } from '../http/http-client.ts'
+import type { AgentIdentity, Mention } from '../../core/task.ts'
+import type { TrackerHttp } from '../../http/http-client.ts'
 import { understood, type WireTask, wireDocument, wireMarked, wireMentions, wireTasks } from './headless-pm-wire.ts'
 
 /**

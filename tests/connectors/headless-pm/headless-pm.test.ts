@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Tracker } from '../../src/core/ports.ts'
-import type { Task } from '../../src/core/task.ts'
-import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
-import { waitFor } from '../support/wait-for.ts'
+import type { Tracker } from '../../../src/core/ports.ts'
+import type { Task } from '../../../src/core/task.ts'
+import { trackerKeepsItsPromises } from '../../contracts/tracker.ts'
+import { waitFor } from '../../support/wait-for.ts'
 import { agent, claimed, headlessPmFixture, never, once, opened, rejection, report, runId } from './headless-pm-fixture.ts'
 
 trackerKeepsItsPromises('headless-pm', tasks => headlessPmFixture(tasks))

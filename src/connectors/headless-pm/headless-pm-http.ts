@@ -1,4 +1,4 @@
-import { openTrackerHttp, type TrackerHttp } from '../http/http-client.ts'
+import { openTrackerHttp, type TrackerHttp } from '../../http/http-client.ts'
 
 /** The HTTP side of the Headless PM API. Throws CONFIG_INVALID for an unusable URL. */
 export function openHeadlessPmHttp(options: { url: string; key: string | null; requestTimeoutMs: number }): TrackerHttp {

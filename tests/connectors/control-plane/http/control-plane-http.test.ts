@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AgentIdentity, Task } from '../../src/core/task.ts'
-import { trackerKeepsItsPromises } from '../contracts/tracker.ts'
-import { postgresServer } from '../support/postgres.ts'
-import { waitFor } from '../support/wait-for.ts'
+import type { AgentIdentity, Task } from '../../../../src/core/task.ts'
+import { trackerKeepsItsPromises } from '../../../contracts/tracker.ts'
+import { postgresServer } from '../../../support/postgres.ts'
+import { waitFor } from '../../../support/wait-for.ts'
 import { caller, controlPlaneFixture as fixture } from './control-plane-http-fixture.ts'
 
 const never = () => new AbortController().signal

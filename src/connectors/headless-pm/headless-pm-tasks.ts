@@ -1,6 +1,6 @@
-import { RunnerError } from '../core/errors.ts'
-import type { AgentIdentity, Task } from '../core/task.ts'
-import type { TrackerHttp, TrackerReply } from '../http/http-client.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { AgentIdentity, Task } from '../../core/task.ts'
+import type { TrackerHttp, TrackerReply } from '../../http/http-client.ts'
 import {
   understood,
   type WireChange,
