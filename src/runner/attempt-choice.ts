@@ -76,14 +76,25 @@ export function chooseAttempt(
   if (row.next === 'report' && undelivered(record).length > 0) return { do: 'start', part: last.part, session: 'resume', after: 'directed' }
   // The next part begins where the last one stopped, with a budget of attempts of its own.
   if (row.next === 'report' && last.part + 1 < partsOf(record)) return { do: 'start', part: last.part + 1, session: 'resume', after: null }
-  if (row.next !== 'retry' && row.next !== 'wait' && row.next !== 'keep') return { do: 'finish', reason }
-  const alike = inARow(record, reason)
-  if (row.surroundings === 'fail' && row.wait === 'backoff' && inARow(record) >= policy.outageTries) return { do: 'finish', reason }
-  if (row.session === 'afresh_once' && alike > 1) return { do: 'finish', reason }
-  const sum = spent(record, last.part)
-  if (sum.failures >= policy.maxAttempts || sum.interruptions > policy.maxInterruptions) return { do: 'finish', reason }
+  const finish = whyNoMore(last.ended, last.part, record, policy)
+  if (finish !== null) return { do: 'finish', reason: finish }
+  const resumes = row.session === 'resume' || (row.session === 'resume_once' && inARow(record, reason) <= 1)
+  return { do: 'start', part: last.part, session: resumes ? 'resume' : 'afresh', after: reason }
+}
+
+/** The reason that stands, because after this end no attempt follows; null when one does. */
+function whyNoMore(
+  { reason }: AttemptEnd,
+  part: number,
+  record: Pick<RunRecord, 'attempts' | 'task'>,
+  policy: Pick<Policy, 'maxAttempts' | 'maxInterruptions' | 'maxCostUsd' | 'outageTries'>,
+): EndReason | null {
+  const { next, session, surroundings, wait } = end(reason)
+  if (next !== 'retry' && next !== 'wait' && next !== 'keep') return reason
+  if (surroundings === 'fail' && wait === 'backoff' && inARow(record) >= policy.outageTries) return reason
+  if (session === 'afresh_once' && inARow(record, reason) > 1) return reason
+  const { failures, interruptions, costUsd } = spent(record, part)
+  if (failures >= policy.maxAttempts || interruptions > policy.maxInterruptions) return reason
   const budget = budgetUsd(record, policy)
-  if (budget !== null && sum.costUsd >= budget) return { do: 'finish', reason: 'over_budget' }
-  const session = row.session === 'resume' || (row.session === 'resume_once' && alike <= 1) ? 'resume' : 'afresh'
-  return { do: 'start', part: last.part, session, after: reason }
+  return budget !== null && costUsd >= budget ? 'over_budget' : null
 }

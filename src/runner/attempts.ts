@@ -34,61 +34,86 @@ export async function runAttempts(
   lost: AbortSignal,
   steering: Steering,
 ): Promise<EndReason> {
-  let found = record.attempts.length
+  const work: AgentStep = { record, context, save, provenAt, lost, steering, found: record.attempts.length }
   for (;;) {
     const choice = chooseAttempt(record, context.policy)
     if (choice.do === 'finish') return choice.reason
-    if (choice.do === 'rest') {
-      const notOurs = await rest(record, context, steering, lost)
-      if (notOurs) return notOurs
-      continue
-    }
-    if (choice.do === 'follow') {
-      const { attempt } = choice
-      const foundNow = record.attempts.indexOf(attempt) < found
-      // An earlier runner decided on this attempt and was killed before it started it. The task may have changed hands since.
-      if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
-        const notOurs = await keepTask(record, context)
-        if (notOurs) return notOurs
-        // Somebody may have removed its files while the agent is still alive.
-        await context.supervision.takeOver(record.runId)
-        if (context.files.read(record.runId, promptName(attempt.number)) === null) {
-          record.attempts.pop()
-          found--
-          continue
-        }
-        await restoreWorkspace(record, context)
-      }
-      const ended = blamed(await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save), record)
-      attempt.ended = ended
-      record.notBefore = pauseAfter(attempt, ended, record, context)
-      save('beside')
-      shareLimit(ended, record, context)
-      context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
-      announcePart(attempt, record, context)
-      // If an earlier runner asked for this end, the present one goes on.
-      if (ended.reason === 'stopped' && context.stops.leaving.aborted)
-        throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
-      continue
-    }
-    // A directive does not end a wait.
-    await pause(record, context, AbortSignal.any([lost, steering.halt()]))
-    if (halts(record)) continue
-    if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
-    // Spend tokens only when the task is still ours and everything of the last attempt is proven gone.
-    const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
-    const notOurs = fresh ? null : await keepTask(record, context)
+    const notOurs =
+      choice.do === 'rest'
+        ? await rest(work)
+        : choice.do === 'follow'
+          ? await followOne(choice.attempt, work)
+          : await startOne(choice, work)
     if (notOurs) return notOurs
-    // Without an attempt on record, nothing of the run can be alive: the claim ended what others had left.
-    if (record.attempts.length > 0) {
-      await context.supervision.takeOver(record.runId)
-      await restoreWorkspace(record, context)
-    }
-    const attempt = await prepareAttempt(choice, record, context)
-    if (halts(record)) continue
-    record.attempts.push(attempt)
-    save()
   }
+}
+
+/** Why the task is not ours any more; null while it is. */
+type NotOurs = 'cancelled' | 'lost' | null
+
+/** What the parts of the agent step share. */
+interface AgentStep {
+  record: RunRecord
+  context: RunnerContext
+  save: (durable?: 'before' | 'beside') => void
+  provenAt: number | null
+  lost: AbortSignal
+  steering: Steering
+  /** So many attempts at the front of the journal were decided on by an earlier runner. */
+  found: number
+}
+
+/** Follows an attempt to its end and writes that down. */
+async function followOne(attempt: AttemptRecord, work: AgentStep): Promise<NotOurs> {
+  const { record, context, save, lost, steering } = work
+  const foundNow = record.attempts.indexOf(attempt) < work.found
+  // An earlier runner decided on this attempt and was killed before it started it. The task may have changed hands since.
+  if (foundNow && context.supervision.inspect(record.runId, attempt.number).state === 'never_started') {
+    const notOurs = await keepTask(record, context)
+    if (notOurs) return notOurs
+    // Somebody may have removed its files while the agent is still alive.
+    await context.supervision.takeOver(record.runId)
+    if (context.files.read(record.runId, promptName(attempt.number)) === null) {
+      record.attempts.pop()
+      work.found--
+      return null
+    }
+    await restoreWorkspace(record, context)
+  }
+  const ended = blamed(await followAttempt(attempt, foundNow, record, context, lost, steering.interrupt(), save), record)
+  attempt.ended = ended
+  record.notBefore = pauseAfter(attempt, ended, record, context)
+  save('beside')
+  shareLimit(ended, record, context)
+  context.emit({ type: 'attempt_ended', attempt: attempt.number, end: ended }, record.runId)
+  announcePart(attempt, record, context)
+  // If an earlier runner asked for this end, the present one goes on.
+  if (ended.reason === 'stopped' && context.stops.leaving.aborted)
+    throw new RunnerError('ABORTED', 'the agent was stopped; the task is kept')
+  return null
+}
+
+/** Waits until an attempt may begin, and writes down that it does. Somebody may want the run to halt meanwhile; then nothing begins. */
+async function startOne(choice: AttemptChoice & { do: 'start' }, work: AgentStep): Promise<NotOurs> {
+  const { record, context, save, provenAt, lost, steering } = work
+  // A directive does not end a wait.
+  await pause(record, context, AbortSignal.any([lost, steering.halt()]))
+  if (halts(record)) return null
+  if (lost.aborted) return lost.reason as NotOurs
+  // Spend tokens only when the task is still ours and everything of the last attempt is proven gone.
+  const fresh = record.attempts.length === 0 && provenAt !== null && context.clock.uptime() - provenAt < PROOF_MS
+  const notOurs = fresh ? null : await keepTask(record, context)
+  if (notOurs) return notOurs
+  // Without an attempt on record, nothing of the run can be alive: the claim ended what others had left.
+  if (record.attempts.length > 0) {
+    await context.supervision.takeOver(record.runId)
+    await restoreWorkspace(record, context)
+  }
+  const attempt = await prepareAttempt(choice, record, context)
+  if (halts(record)) return null
+  record.attempts.push(attempt)
+  save()
+  return null
 }
 
 /** Makes a workspace anew that somebody has removed; a missing folder would look like a missing agent CLI. */
@@ -98,18 +123,17 @@ async function restoreWorkspace(record: RunRecord, context: RunnerContext): Prom
   record.workspace = await context.workspaces.restore(record.workspace!, request)
 }
 
-/** Keeps session and workspace and does nothing until the run is resumed or stopped. Returns why the task is lost, or null. */
-async function rest(record: RunRecord, { stops }: RunnerContext, steering: Steering, lost: AbortSignal) {
+/** Keeps session and workspace and does nothing until the run is resumed or stopped. */
+async function rest({ record, context: { stops }, steering, lost }: AgentStep): Promise<NotOurs> {
   steering.show()
   const cut = AbortSignal.any([stops.draining, lost])
   while (record.paused && !isToStop(record) && !cut.aborted) await steering.next(cut).catch(() => {})
   if (stops.draining.aborted) throw new RunnerError('ABORTED', 'stopped while paused; the task is kept')
-  if (lost.aborted) return lost.reason as 'lost' | 'cancelled'
-  return null
+  return lost.aborted ? (lost.reason as NotOurs) : null
 }
 
-/** Makes sure that the task is still ours, and takes it again when its lock has expired. Returns why it is not ours, or null. */
-async function keepTask(record: RunRecord, context: RunnerContext): Promise<'cancelled' | 'lost' | null> {
+/** Makes sure that the task is still ours, and takes it again when its lock has expired. */
+async function keepTask(record: RunRecord, context: RunnerContext): Promise<NotOurs> {
   const { tracker, identity } = context
   const holding = await untilAnswered('asking whether the task is still ours', context, signal =>
     tracker.holding(identity, record.task, signal),
@@ -124,54 +148,54 @@ async function keepTask(record: RunRecord, context: RunnerContext): Promise<'can
 
 /** Writes the prompt and decides how the attempt begins. Nothing runs yet. */
 async function prepareAttempt(choice: AttemptChoice & { do: 'start' }, record: RunRecord, context: RunnerContext): Promise<AttemptRecord> {
-  const { agent, policy, clock } = context
-  const workspace = record.workspace!
-  const part = record.task.plan?.parts?.[choice.part] ?? null
   const last = record.attempts.at(-1)
-  // Commands have no session: the agent goes on in the one that it had before them.
-  const spoken = record.attempts.findLast(attempt => !isCommand(attempt.part, record))
-  const takenOver = last || part?.command ? null : attemptTakenOver(record, choice.part, context)
-  const goesOn = !part?.command && choice.session === 'resume' && spoken !== undefined && agent.canResume(spoken.sessionId, workspace.path)
-  const resumed = takenOver ?? (goesOn ? spoken : null)
+  const command = record.task.plan?.parts?.[choice.part]?.command ?? null
+  const takenOver = last || command ? null : attemptTakenOver(record, choice.part, context)
+  const resumed = takenOver ?? (command ? null : sessionToResume(choice, record, context))
   const number = (last?.number ?? context.supervision.latest(record.runId)) + 1
-  const mentions = last || takenOver ? [] : await readMentions(record, context)
-  const parts: PromptParts = {
-    identity: context.identity,
-    task: record.task,
-    roleInstructions: policy.roleInstructions,
-    workspace,
-    mentions,
-    verdict: rolePolicy(policy, context.identity.role).verdict,
-    part: part && { goal: part.goal ?? '', number: choice.part + 1, of: partsOf(record) },
-  }
-  const directives = undelivered(record)
   // The agent that was at work when the run was taken over was killed.
   const after = takenOver ? 'killed' : choice.after
-  const prompt = part?.command
-    ? `${part.command}\n`
-    : after
-      ? laterPrompt(parts, {
-          session: resumed ? 'resume' : 'afresh',
-          after,
-          lastText: last?.ended?.text ?? '',
-          changed: await changedSoFar(workspace, record, context),
-          directives,
-        })
-      : resumed
-        ? partPrompt({ ...parts, directives })
-        : firstPrompt({ ...parts, directives })
+  const prompt = command ? `${command}\n` : await promptFor({ part: choice.part, after, resumes: resumed !== null }, record, context)
   context.files.write(record.runId, promptName(number), prompt)
   return {
     number,
     mode: resumed ? 'resume' : 'fresh',
     part: choice.part,
     sessionId: resumed?.sessionId ?? context.newSessionId(),
-    model: modelFor(policy.models, record.task, context.identity.role),
-    startedAt: new Date(clock.now()).toISOString(),
+    model: modelFor(context.policy.models, record.task, context.identity.role),
+    startedAt: new Date(context.clock.now()).toISOString(),
     supervisor: null,
-    directives: directives.map(wish => wish.id),
+    directives: undelivered(record).map(wish => wish.id),
     ended: null,
   }
+}
+
+/** The attempt whose session goes on; null for a session of its own. Commands have none, so it is the one that the agent had before them. */
+function sessionToResume(choice: AttemptChoice & { do: 'start' }, record: RunRecord, { agent }: RunnerContext): AttemptRecord | null {
+  const spoken = record.attempts.findLast(attempt => !isCommand(attempt.part, record))
+  return choice.session === 'resume' && spoken && agent.canResume(spoken.sessionId, record.workspace!.path) ? spoken : null
+}
+
+/** What the agent is told: the task, the next part of it, or how to go on `after` an attempt that ended so. */
+async function promptFor(
+  { part: number, after, resumes }: { part: number; after: EndReason | null; resumes: boolean },
+  record: RunRecord,
+  context: RunnerContext,
+): Promise<string> {
+  const { policy, identity } = context
+  const part = record.task.plan?.parts?.[number]
+  const last = record.attempts.at(-1)
+  const isFirst = record.attempts.every(attempt => isCommand(attempt.part, record))
+  const directives = undelivered(record)
+  const parts: PromptParts & { directives: typeof directives } = {
+    ...{ identity, task: record.task, roleInstructions: policy.roleInstructions, workspace: record.workspace!, directives },
+    mentions: !isFirst || after ? [] : await readMentions(record, context),
+    verdict: rolePolicy(policy, identity.role).verdict,
+    part: part ? { goal: part.goal ?? '', number: number + 1, of: partsOf(record) } : null,
+  }
+  if (!after) return resumes ? partPrompt(parts) : firstPrompt(parts)
+  const changed = await changedSoFar(record.workspace!, record, context)
+  return laterPrompt(parts, { session: resumes ? 'resume' : 'afresh', after, lastText: last?.ended?.text ?? '', changed, directives })
 }
 
 /** Tells that a part of the plan is done. */

@@ -1,4 +1,5 @@
 import { end } from '../core/ends.ts'
+import type { RunnerEvent } from '../core/event.ts'
 import { rolePolicy } from '../core/policy.ts'
 import type { Agent, AttemptSpec, ExitRecord } from '../core/ports.ts'
 import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
@@ -24,12 +25,7 @@ export async function followAttempt(
   if (state.state === 'never_started') attempt.supervisor = await supervision.start(attemptSpec(attempt, record, context))
   else if (state.state === 'alive') attempt.supervisor = state.supervisor
   let told = eventsTold(attempt.number, record, context)
-  if (told === null) {
-    const { number, mode, model, sessionId, supervisor, directives } = attempt
-    const pid = supervisor?.pid ?? null
-    const deadlineMs = deadlineOf(attempt, record, context)
-    emit({ type: 'attempt_started', attempt: number, mode, model, sessionId, pid, deadlineMs, directives }, runId)
-  }
+  if (told === null) emit(startEvent(attempt, record, context), runId)
   // The supervisor's identity is in its own file too.
   save('beside')
   if (await markMentionsRead(record, context)) save()
@@ -60,15 +56,21 @@ export async function followAttempt(
     return (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
   } catch (error) {
     if (!cut.aborted || stops.detaching.aborted) throw error
-    // Whoever made the request gets what they want soon, even if the agent ignores TERM.
-    await supervision.stop(runId, attempt.number, interrupt.aborted ? context.policy.wishGraceMs : undefined)
-    // Read also what it wrote on its way out: it may have finished just then.
-    const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
-    if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
-    // It may have finished just then. Then its result counts, whatever else was requested.
-    if (end(ended.reason).next === 'report') return ended
-    return { ...ended, reason: stops.leaving.aborted ? 'stopped' : interruption(record) }
   }
+  // Whoever made the request gets what they want soon, even if the agent ignores TERM.
+  await supervision.stop(runId, attempt.number, interrupt.aborted ? context.policy.wishGraceMs : undefined)
+  // Read also what it wrote on its way out: it may have finished just then.
+  const ended = (await read(AbortSignal.timeout(LAST_WORDS_MS))).end()
+  if (lost.aborted) return { ...ended, reason: lost.reason as 'lost' | 'cancelled' }
+  // It may have finished just then. Then its result counts, whatever else was requested.
+  if (end(ended.reason).next === 'report') return ended
+  return { ...ended, reason: stops.leaving.aborted ? 'stopped' : interruption(record) }
+}
+
+function startEvent(attempt: AttemptRecord, record: RunRecord, context: RunnerContext): RunnerEvent {
+  const { number, mode, model, sessionId, supervisor, directives } = attempt
+  const deadlineMs = deadlineOf(attempt, record, context)
+  return { type: 'attempt_started', attempt: number, mode, model, sessionId, pid: supervisor?.pid ?? null, deadlineMs, directives }
 }
 
 const unasked = (ended: AttemptEnd): AttemptEnd => (ended.reason === 'stopped' ? { ...ended, reason: 'killed' } : ended)

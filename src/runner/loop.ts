@@ -26,53 +26,76 @@ export async function runLoop(given: RunnerContext, mode: { single: boolean }): 
   const { policy } = given
   // Whoever asks for one task waits for its end, so an outage is not waited out for ever.
   const context = mode.single ? { ...given, policy: { ...policy, outageTries: policy.maxAttempts } } : given
-  const { journal, stops, clock, emit } = context
+  const { journal, stops, clock } = context
   const health = startHealth(context)
-  const registration = new Registration(context)
-  // Failures in a row, of whatever kind: each one makes the next pause longer.
-  let failures = 0
-  let idle = false
-  let tasks = 0
-  const over = (exitCode: number) => ({ exitCode, tasks })
-  // Whoever asked for one task must not take it for done. Whoever hands the agent to the next start knows that it is not.
-  const onRequest = () => (mode.single && !stops.detaching.aborted ? STOPPED : 0)
+  const life: Life = { mode, health, registration: new Registration(context), failures: 0, idle: false, tasks: 0 }
   try {
     for (;;) {
-      try {
-        const found = unfinished(context)
-        if (found) await registration.tried()
-        const record = found ?? (await nextTask(context, mode, health, registration, idle))
-        if (!record) {
-          if (mode.single) return over(NOTHING_TO_DO)
-          if (!idle) emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
-          idle = true
-          continue
-        }
-        idle = false
-        const done = await runTask(record, context)
-        const { next, exitCode } = end(done.reason)
-        if (!done.notOurs) tasks++
-        if (done.claiming === 'stops') return over(exitCode || STOPPED)
-        if (mode.single && !done.notOurs) return over(exitCode)
-        failures = next === 'report' ? 0 : failures + 1
-        // The machine may be the reason why this task could not begin. Then the tasks behind it stay in the queue.
-        if (next === 'give_back') health.doubt()
-      } catch (thrown) {
-        const error = asRunnerError(thrown)
-        if (error.code === 'ABORTED') return over(onRequest())
-        // While draining, nothing is tried again: unfinished work waits for the next start.
-        if (mode.single || fatal(error) || stops.draining.aborted) throw error
-        failures++
-        if (error.code === 'TRACKER_REFUSED') registration.renew()
-        emit({ type: 'warning', message: error.message, advice: error.advice })
-      }
-      if (failures > 0) await clock.sleep(backoff(failures, context.random()), stops.draining).catch(() => {})
-      if (stops.draining.aborted && !journal.load().record) return over(onRequest())
+      const round = await oneRound(life, context).catch(thrown => afterFailure(thrown, life, context))
+      if (typeof round === 'number') return { exitCode: round, tasks: life.tasks }
+      if (round === 'idle') continue
+      if (life.failures > 0) await clock.sleep(backoff(life.failures, context.random()), stops.draining).catch(() => {})
+      if (stops.draining.aborted && !journal.load().record) return { exitCode: onRequest(life, context), tasks: life.tasks }
     }
   } finally {
     health.end()
   }
 }
+
+/** What a runner remembers from one round to the next. */
+interface Life {
+  readonly mode: { single: boolean }
+  readonly health: Health
+  readonly registration: Registration
+  /** Failures in a row, of whatever kind: each one makes the next pause longer. */
+  failures: number
+  /** The runner has said that there is nothing to do. */
+  idle: boolean
+  /** How many tasks came to an end. */
+  tasks: number
+}
+
+/** How a round ends: with the exit code of the runner, without a task, or so that the next round follows. */
+type Round = number | 'idle' | 'next'
+
+/** Takes unfinished work or a new task to its end. */
+async function oneRound(life: Life, context: RunnerContext): Promise<Round> {
+  const { mode, health, registration } = life
+  const found = unfinished(context)
+  if (found) await registration.tried()
+  const record = found ?? (await nextTask(context, mode, health, registration, life.idle))
+  if (!record) {
+    if (mode.single) return NOTHING_TO_DO
+    if (!life.idle) context.emit({ type: 'idle', message: 'no task for this agent; waiting', nextLookInMs: context.policy.taskCheckMs })
+    life.idle = true
+    return 'idle'
+  }
+  life.idle = false
+  const done = await runTask(record, context)
+  const { next, exitCode } = end(done.reason)
+  if (!done.notOurs) life.tasks++
+  if (done.claiming === 'stops') return exitCode || STOPPED
+  if (mode.single && !done.notOurs) return exitCode
+  life.failures = next === 'report' ? 0 : life.failures + 1
+  // The machine may be the reason why this task could not begin. Then the tasks behind it stay in the queue.
+  if (next === 'give_back') health.doubt()
+  return 'next'
+}
+
+/** How a round ends that failed. Throws what only a person can mend. */
+function afterFailure(thrown: unknown, life: Life, context: RunnerContext): Round {
+  const error = asRunnerError(thrown)
+  if (error.code === 'ABORTED') return onRequest(life, context)
+  // While draining, nothing is tried again: unfinished work waits for the next start.
+  if (life.mode.single || fatal(error) || context.stops.draining.aborted) throw error
+  life.failures++
+  if (error.code === 'TRACKER_REFUSED') life.registration.renew()
+  context.emit({ type: 'warning', message: error.message, advice: error.advice })
+  return 'next'
+}
+
+/** Whoever asked for one task must not take it for done. Whoever hands the agent to the next start knows that it is not. */
+const onRequest = ({ mode }: Life, { stops }: RunnerContext) => (mode.single && !stops.detaching.aborted ? STOPPED : 0)
 
 /** Whether only a person can mend the failure: the runner says so and ends. */
 const fatal = (error: RunnerError) => error.kind === 'usage' || error.code === 'TRACKER_UNAUTHORISED' || error.code === 'AGENT_BUSY'

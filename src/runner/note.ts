@@ -1,5 +1,5 @@
 import { adviceFor, type EndReason, end } from '../core/ends.ts'
-import { changeTotals, type RunRecord, type WorkReport } from '../core/run.ts'
+import { type AttemptEnd, changeTotals, type RunRecord, type WorkReport } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 
 /** The longest summary that goes into a note; all of it stands in the run's folder. */
@@ -10,35 +10,53 @@ const SHOWN = 20
 export function writeNote(record: RunRecord, reason: EndReason, extra: { durationMs: number; goesBack?: boolean; text?: string }): string {
   const row = end(reason)
   const last = record.attempts.findLast(attempt => attempt.ended)?.ended ?? null
-  const { work } = record
-  const { costUsd, costIsLeast } = spent(record)
-  const money = `${costIsLeast ? 'at least ' : ''}$${costUsd.toFixed(2)}`
-  const dry = record.task.plan?.dryRun && row.next === 'report'
-  const lines = [dry ? '**A dry run: nothing was done**' : `**${capital(row.says)}**`]
-  const text = (extra.text ?? last?.verdict?.summary ?? last?.text ?? '').trim()
-  if (text) lines.push('', cut(text))
-  if (last?.verdict?.findings.length) lines.push('', ...last.verdict.findings.map(finding => `- finding: ${finding}`))
-  lines.push('')
+  const dry = record.task.plan?.dryRun === true && row.next === 'report'
   // A stopped run that did nothing in its worktree leaves no branch either.
-  const isBare = work?.commits.length === 0 && (dry || row.next === 'stop')
-  if (work?.branch && !isBare) lines.push(`- branch: ${work.branch}, ${count(work.commits.length, 'commit')}`)
-  else if (work && work.commits.length > 0) lines.push(`- on no branch: ${count(work.commits.length, 'commit')}`)
-  for (const commit of work?.commits.slice(0, SHOWN) ?? []) lines.push(`  - ${commit.sha.slice(0, 10)} ${commit.subject}`)
-  if (work && work.files.length > 0) lines.push(`- files: ${files(work)}`)
-  for (const ref of work?.rescued ?? []) lines.push(`- kept apart: ${ref}`)
-  for (const remark of [...(last?.remarks ?? []), ...(work?.remarks ?? [])]) lines.push(`- note: ${remark}`)
-  if (record.workspace?.fallback) lines.push(`- workspace: ${record.workspace.fallback}`)
-  if (record.attempts.length > 0) {
-    const model = last?.model ?? record.attempts.at(-1)?.model
-    lines.push(`- took: ${duration(extra.durationMs)}, ${money}, ${count(record.attempts.length, 'attempt')}, model ${model}`)
-  }
+  const isBare = record.work?.commits.length === 0 && (dry || row.next === 'stop')
   const advice = adviceFor(reason, extra.goesBack ?? false)
-  if (advice) lines.push(`- what to do: ${advice}`)
-  lines.push(`- more: \`agent-runner logs ${record.runId}\``)
+  const lines = [
+    dry ? '**A dry run: nothing was done**' : `**${capital(row.says)}**`,
+    ...said(last, extra.text),
+    '',
+    ...(record.work ? workLines(record.work, isBare) : []),
+    ...[...(last?.remarks ?? []), ...(record.work?.remarks ?? [])].map(remark => `- note: ${remark}`),
+    ...(record.workspace?.fallback ? [`- workspace: ${record.workspace.fallback}`] : []),
+    ...(record.attempts.length > 0 ? [effort(record, last, extra.durationMs)] : []),
+    ...(advice ? [`- what to do: ${advice}`] : []),
+    `- more: \`agent-runner logs ${record.runId}\``,
+  ]
   return lines
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim()
+}
+
+/** The agent's last words, or `instead`, and the findings of its verdict. */
+function said(last: AttemptEnd | null, instead: string | undefined): string[] {
+  const text = (instead ?? last?.verdict?.summary ?? last?.text ?? '').trim()
+  const findings = last?.verdict?.findings ?? []
+  return [...(text ? ['', cut(text)] : []), ...(findings.length > 0 ? ['', ...findings.map(finding => `- finding: ${finding}`)] : [])]
+}
+
+/** Where the work is. `isBare`: its branch holds nothing and goes. */
+function workLines(work: WorkReport, isBare: boolean): string[] {
+  const { branch, commits, rescued } = work
+  const number = count(commits.length, 'commit')
+  const where = branch && !isBare ? [`- branch: ${branch}, ${number}`] : !branch && commits.length > 0 ? [`- on no branch: ${number}`] : []
+  return [
+    ...where,
+    ...commits.slice(0, SHOWN).map(commit => `  - ${commit.sha.slice(0, 10)} ${commit.subject}`),
+    ...(work.files.length > 0 ? [`- files: ${files(work)}`] : []),
+    ...rescued.map(ref => `- kept apart: ${ref}`),
+  ]
+}
+
+/** Time, money, attempts and model. */
+function effort(record: RunRecord, last: AttemptEnd | null, durationMs: number): string {
+  const { costUsd, costIsLeast } = spent(record)
+  const money = `${costIsLeast ? 'at least ' : ''}$${costUsd.toFixed(2)}`
+  const model = last?.model ?? record.attempts.at(-1)?.model
+  return `- took: ${duration(durationMs)}, ${money}, ${count(record.attempts.length, 'attempt')}, model ${model}`
 }
 
 function files(work: WorkReport): string {
