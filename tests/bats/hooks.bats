@@ -85,7 +85,7 @@ HOOK
   printf 'exec 0<&-; (setsid sleep 300 &); echo forked\n' >../wild/pre_task.sh
   printf 'yes "a very long story" | head -c 30000000; trap "" TERM; sleep 300\n' >../wild/post_task.sh
   add_task 'Anything' --complexity minor
-  run -0 single --hooks-dir ../wild --hook-timeout 1 --kill-grace 0.3
+  run -0 single --hooks-dir ../wild --hook-timeout 5 --kill-grace 0.3
   [ "$(task_status "$TASK")" = dev_done ]
   # The flood stayed out of the log.
   [ "${#output}" -lt 20000 ]
