@@ -122,9 +122,15 @@ function terminalAt({ repo, env }: { repo: string; env: NodeJS.ProcessEnv }, arg
   return {
     done: program.parseAsync(['init', ...args], { from: 'user' }),
     seen: () => seen,
-    async answer(question: string, keys: string) {
+    /** Types as people do: looks at what was typed, and presses Enter then. */
+    async answer(question: string, keys = '') {
       await waitFor(question, () => seen.includes(question))
-      stdin.write(keys)
+      if (keys !== '') {
+        const before = seen.length
+        stdin.write(keys)
+        await waitFor(`${keys} to be echoed`, () => seen.length > before)
+      }
+      stdin.write('\r')
     },
   }
 }
@@ -132,11 +138,11 @@ function terminalAt({ repo, env }: { repo: string; env: NodeJS.ProcessEnv }, arg
 test('on a terminal it asks only for what is missing, and asks again after a bad answer', async () => {
   const at = place()
   const { done, answer, seen } = terminalAt(at, ['--target', 'user', '--role', 'qa', '--api-url', 'http://pm:1'])
-  await answer('Where do tasks come from?', '\r')
-  await answer('Under which name does it work?', '../x\r')
-  await answer('expected 1 to 64 letters', '\u0008\u0008\u0008\u0008qa_1\r')
-  await answer('What is the highest seniority', '\r')
-  await answer('What is its key?', 'hunter2\r')
+  await answer('Where do tasks come from?')
+  await answer('Under which name does it work?', '../x')
+  await answer('expected 1 to 64 letters', '\u0008\u0008\u0008\u0008qa_1')
+  await answer('What is the highest seniority')
+  await answer('What is its key?', 'hunter2')
   await done
   expect(JSON.parse(readFileSync(at.user, 'utf8'))).toEqual({
     tracker: 'headless-pm',
@@ -154,9 +160,9 @@ test('on a terminal it asks only for what is missing, and asks again after a bad
 test('on a terminal it asks for the address and key of a control plane, and a project may be left open', async () => {
   const at = place()
   const { done, answer, seen } = terminalAt(at, ['--target', 'user', '--tracker', 'control-plane', ...WHO])
-  await answer('What is the address of the control plane?', 'http://build:8000\r')
-  await answer('Which of its projects?', '\r')
-  await answer('What is its key?', 'hunter2\r')
+  await answer('What is the address of the control plane?', 'http://build:8000')
+  await answer('Which of its projects?')
+  await answer('What is its key?', 'hunter2')
   await done
   expect(JSON.parse(readFileSync(at.user, 'utf8'))).toEqual({
     ...{ tracker: 'control-plane', server: 'http://build:8000', serverKey: 'hunter2' },
