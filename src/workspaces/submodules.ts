@@ -6,21 +6,33 @@ import { lookInto } from '../git/checkout/foreign.ts'
 import { readStatus, type Status } from '../git/checkout/status.ts'
 import type { Git } from '../git/git.ts'
 import { hiddenFiles } from './hidden-files.ts'
+import { whyNotTrusted } from './known-submodules.ts'
 
 /** Fetches missing submodules; existing ones stay as they are. Returns what went wrong, else null. */
 export async function initSubmodules(git: Git): Promise<string | null> {
   if (!existsSync(join(git.cwd, '.gitmodules'))) return null
   try {
-    const missing = (await git.run(['submodule', 'status'])).split('\n').filter(line => line.startsWith('-'))
+    const missing = (await git.run(['submodule', 'status'], NO_HOOKS)).split('\n').filter(line => line.startsWith('-'))
     if (missing.length === 0) return null
-    const paths = missing.map(line => line.slice(line.indexOf(' ') + 1))
+    const names = await submoduleNames(git)
+    const paths: string[] = []
+    const refusals: string[] = []
+    for (const path of missing.map(line => line.slice(line.indexOf(' ') + 1))) {
+      const why = await whyNotTrusted(git, names.get(path) ?? path)
+      if (why === null) paths.push(path)
+      else refusals.push(`${path}: ${why}`)
+    }
     // The user's own configuration decides whether local paths may be cloned (`protocol.file.allow`).
-    await git.run(['submodule', 'update', '--init', '--recursive', '--', ...paths], { hooks: true, env: { GIT_LITERAL_PATHSPECS: '1' } })
-    return null
+    const how = { ...NO_HOOKS, hooks: true, env: { GIT_LITERAL_PATHSPECS: '1' } }
+    if (paths.length > 0) await git.run(['submodule', 'update', '--init', '--recursive', '--', ...paths], how)
+    return refusals.length === 0 ? null : `not all submodules could be initialised: ${refusals.join('; ')}`
   } catch (failure) {
     return `the submodules could not be initialised: ${(failure as Error).message}`
   }
 }
+
+/** The hooks of a submodule may be an agent's. */
+const NO_HOOKS = { config: ['core.hooksPath=/dev/null'] }
 
 /** Those of the index's links that no `.gitmodules` names. */
 export async function strayLinks(git: Git, { links }: Status): Promise<string[]> {
@@ -44,9 +56,19 @@ export function untrackedRepositories(status: Status): string[] {
 
 /** The paths that the checkout's `.gitmodules` names: links there can be followed by whoever clones. */
 export async function submodulePaths(git: Git): Promise<Set<string>> {
-  if (!existsSync(join(git.cwd, '.gitmodules'))) return new Set()
+  return new Set((await submoduleNames(git)).keys())
+}
+
+/** The names of submodules, by their paths. */
+async function submoduleNames(git: Git): Promise<Map<string, string>> {
+  if (!existsSync(join(git.cwd, '.gitmodules'))) return new Map()
   const lines = await git.names(['config', '-z', '--file', '.gitmodules', '--get-regexp', '^submodule\\..*\\.path$']).catch(() => [])
-  return new Set(lines.map(line => line.slice(line.indexOf('\n') + 1)))
+  return new Map(
+    lines.map(line => {
+      const [key, path] = [line.slice(0, line.indexOf('\n')), line.slice(line.indexOf('\n') + 1)]
+      return [path, key.slice('submodule.'.length, -'.path'.length)]
+    }),
+  )
 }
 
 /**
