@@ -1,5 +1,5 @@
 import type { StampedEvent } from '../core/event.ts'
-import type { Holding, Report } from '../core/ports.ts'
+import type { Holding, Report } from '../core/ports/tracker.ts'
 import type { Wish } from '../core/run.ts'
 import type { AgentIdentity, Mention } from '../core/task.ts'
 import { publish } from './events/mirror.ts'

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander'
-import { HOOKS, type HookName } from '../core/ports.ts'
+import { HOOKS, type HookName } from '../core/ports/hooks.ts'
 import { type CommandIo, endedByUser, processIo } from './command-io.ts'
 import { addRunOptions, TRUST_FLAG } from './options.ts'
 

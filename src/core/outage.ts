@@ -1,5 +1,5 @@
 import { end } from './ends.ts'
-import type { Outage } from './ports.ts'
+import type { Outage } from './ports/breaker.ts'
 import type { Wait } from './wait.ts'
 
 /** If this many tasks in a row end alike, for no clear reason and before anything was done, the tasks are not to blame. */

@@ -1,4 +1,4 @@
-import type { AnswerTimes } from '../core/ports.ts'
+import type { AnswerTimes } from '../core/ports/tracker.ts'
 
 /** Measures how long a server takes to answer. Requests that wait for something to happen do not count. */
 export class AnswerClock {

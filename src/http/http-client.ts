@@ -3,7 +3,7 @@ import type * as z from 'zod'
 import { RunnerError } from '../core/errors.ts'
 import { readJson } from '../core/json.ts'
 import { LIMITS, limitWords } from '../core/limits.ts'
-import type { AnswerTimes } from '../core/ports.ts'
+import type { AnswerTimes } from '../core/ports/tracker.ts'
 import { whatIsWanted } from '../core/text/wanted.ts'
 import { AnswerClock } from './answer-times.ts'
 

@@ -1,19 +1,16 @@
 import type { RunnerEvent } from '../core/event.ts'
 import type { Policy } from '../core/policy.ts'
-import type {
-  Agent,
-  AskHookRefusal,
-  Breaker,
-  Clock,
-  Hooks,
-  Journal,
-  Patience,
-  RunFiles,
-  Supervision,
-  Tracker,
-  UsageLimit,
-  Workspaces,
-} from '../core/ports.ts'
+import type { Agent } from '../core/ports/agent.ts'
+import type { Breaker } from '../core/ports/breaker.ts'
+import type { Clock } from '../core/ports/clock.ts'
+import type { AskHookRefusal, Hooks } from '../core/ports/hooks.ts'
+import type { Journal } from '../core/ports/journal.ts'
+import type { Patience } from '../core/ports/patience.ts'
+import type { RunFiles } from '../core/ports/run-files.ts'
+import type { Supervision } from '../core/ports/supervision.ts'
+import type { Tracker } from '../core/ports/tracker.ts'
+import type { UsageLimit } from '../core/ports/usage-limit.ts'
+import type { Workspaces } from '../core/ports/workspaces.ts'
 import type { AgentIdentity } from '../core/task.ts'
 import type { Stops } from './shutdown.ts'
 

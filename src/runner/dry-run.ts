@@ -1,5 +1,5 @@
 import { modelFor, rolePolicy } from '../core/policy.ts'
-import type { Command } from '../core/ports.ts'
+import type { Command } from '../core/ports/agent.ts'
 import type { WorkspaceKind } from '../core/run.ts'
 import type { Task } from '../core/task.ts'
 import { budgetUsd } from './attempt-choice.ts'

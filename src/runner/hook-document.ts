@@ -1,5 +1,5 @@
 import { modelFor } from '../core/policy.ts'
-import type { HookDocument, HookName } from '../core/ports.ts'
+import type { HookDocument, HookName } from '../core/ports/hooks.ts'
 import { branchOf, type RunRecord } from '../core/run.ts'
 import { spent } from './attempt-choice.ts'
 import type { RunnerContext } from './context.ts'

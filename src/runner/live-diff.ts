@@ -1,4 +1,5 @@
-import type { Mirror, WorkspaceRequest } from '../core/ports.ts'
+import type { Mirror } from '../core/ports/tracker.ts'
+import type { WorkspaceRequest } from '../core/ports/workspaces.ts'
 import type { RunRecord } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 

@@ -1,5 +1,5 @@
 import type { EndReason } from '../core/ends.ts'
-import type { HookName } from '../core/ports.ts'
+import type { HookName } from '../core/ports/hooks.ts'
 import type { RunRecord, StepName } from '../core/run.ts'
 import type { RunnerContext } from './context.ts'
 import { disposition } from './disposition.ts'

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { WorkspaceRequest } from '../core/ports.ts'
+import type { WorkspaceRequest } from '../core/ports/workspaces.ts'
 import type { Git } from '../git/git.ts'
 import type { Repository } from '../git/repository.ts'
 import type { WorkspaceOptions } from './options.ts'

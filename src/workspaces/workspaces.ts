@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
-import type { WorkspaceRequest, Workspaces } from '../core/ports.ts'
+import type { WorkspaceRequest, Workspaces } from '../core/ports/workspaces.ts'
 import { agentMark, type WorkspaceRecord } from '../core/run.ts'
 import { withoutHooks } from '../git/checkout/foreign.ts'
 import { readStatus } from '../git/checkout/status.ts'

@@ -8,7 +8,7 @@ import { standing } from '../../src/cli/why/standing.ts'
 import { toPolicy } from '../../src/config/policy.ts'
 import { KEYS, setting, type Values } from '../../src/config/schema.ts'
 import { ENDS, type EndReason, end } from '../../src/core/ends.ts'
-import type { Holding } from '../../src/core/ports.ts'
+import type { Holding } from '../../src/core/ports/tracker.ts'
 import { type AttemptRecord, type RunRecord, STEPS, type StepName } from '../../src/core/run.ts'
 import { attemptEnd, runRecord, stamped } from '../support/events.ts'
 

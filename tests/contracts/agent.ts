@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { end } from '../../src/core/ends.ts'
-import type { Agent, AttemptPlan, ExitRecord } from '../../src/core/ports.ts'
+import type { Agent, AttemptPlan, ExitRecord } from '../../src/core/ports/agent.ts'
 
 /** How a process ended; an exit by itself with code 0 unless told otherwise. */
 export function exitRecord(how: Partial<ExitRecord> = {}): ExitRecord {

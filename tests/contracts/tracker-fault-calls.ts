@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Tracker } from '../../src/core/ports.ts'
+import type { Tracker } from '../../src/core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../src/core/task.ts'
 import { never, note, otherRun, runId, type TrackerFixture, times } from './tracker-fixture.ts'
 

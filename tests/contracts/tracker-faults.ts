@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ErrorCode, RunnerError } from '../../src/core/errors.ts'
-import type { Tracker } from '../../src/core/ports.ts'
+import type { Tracker } from '../../src/core/ports/tracker.ts'
 import { untilAnswered } from '../../src/runner/retry.ts'
 import { Stops } from '../../src/runner/shutdown.ts'
 import { fakeClock } from '../support/fake-clock.ts'

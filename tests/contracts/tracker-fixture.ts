@@ -1,5 +1,5 @@
 import { afterEach, expect } from 'vitest'
-import type { Tracker } from '../../src/core/ports.ts'
+import type { Tracker } from '../../src/core/ports/tracker.ts'
 import type { AgentIdentity, Complexity, Level, Task } from '../../src/core/task.ts'
 
 /** A task as a test asks for it. Left out: role `backend_dev`, seniority `junior`, complexity `major`, status `created`. */

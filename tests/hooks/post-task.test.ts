@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { HookDocument } from '../../src/core/ports.ts'
+import type { HookDocument } from '../../src/core/ports/hooks.ts'
 import { hookDocument } from '../support/hook-document.ts'
 import { runShipped } from '../support/shipped-hook.ts'
 import { tempFolder } from '../support/temp.ts'

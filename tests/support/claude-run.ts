@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { AgentEvent } from '../../src/core/event.ts'
-import type { Agent, AttemptPlan, ExitRecord } from '../../src/core/ports.ts'
+import type { Agent, AttemptPlan, ExitRecord } from '../../src/core/ports/agent.ts'
 import type { AttemptEnd } from '../../src/core/run.ts'
 
 /** The real CLI that this checkout pins. */

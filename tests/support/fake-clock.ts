@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/ports.ts'
+import type { Clock } from '../../src/core/ports/clock.ts'
 
 /** A clock on which time passes only by sleeping: sleeps return at once and are noted. */
 export interface FakeClock extends Clock {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { HookDocument } from '../../src/core/ports.ts'
+import type { HookDocument } from '../../src/core/ports/hooks.ts'
 import type { Task } from '../../src/core/task.ts'
 
 /** The words that start the hidden commands for hooks from the sources. */

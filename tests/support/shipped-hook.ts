@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import type { HookDocument } from '../../src/core/ports.ts'
+import type { HookDocument } from '../../src/core/ports/hooks.ts'
 
 /** Runs a shipped hook as a program of its own. `stdin` is what it reads; task keys must be those of the wire. */
 export async function runShipped(words: string[], stdin: HookDocument | string, cwd: string, env: Record<string, string> = {}) {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { AttemptSpec, Supervision } from '../../src/core/ports.ts'
+import type { AttemptSpec, Supervision } from '../../src/core/ports/supervision.ts'
 import { openSupervision } from '../../src/machine/attempts/supervision.ts'
 import { agentProgram } from './agent-program.ts'
 

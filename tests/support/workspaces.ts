@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { WorkspaceRequest } from '../../src/core/ports.ts'
+import type { WorkspaceRequest } from '../../src/core/ports/workspaces.ts'
 import type { Task } from '../../src/core/task.ts'
 import { openWorkspaces, type WorkspaceOptions } from '../../src/workspaces/workspaces.ts'
 import { git } from './git-repo.ts'

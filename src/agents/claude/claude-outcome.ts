@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { EndReason } from '../../core/ends.ts'
-import type { AttemptPlan, ExitRecord } from '../../core/ports.ts'
+import type { AttemptPlan, ExitRecord } from '../../core/ports/agent.ts'
 import type { Verdict } from '../../core/run.ts'
 import { causeOf } from './claude-causes.ts'
 import { resetTimeIn } from './claude-reset-time.ts'

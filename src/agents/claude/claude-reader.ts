@@ -1,5 +1,5 @@
 import type { AgentEvent } from '../../core/event.ts'
-import type { AttemptPlan, AttemptReader, ExitRecord, ReadingOptions } from '../../core/ports.ts'
+import type { AttemptPlan, AttemptReader, ExitRecord, ReadingOptions } from '../../core/ports/agent.ts'
 import type { AttemptEnd, Tokens } from '../../core/run.ts'
 import { classify, isItsWord } from './claude-outcome.ts'
 import { leastCostUsd } from './claude-prices.ts'

@@ -1,5 +1,5 @@
 import { RunnerError } from '../../core/errors.ts'
-import type { Agent, AttemptPlan, Command } from '../../core/ports.ts'
+import type { Agent, AttemptPlan, Command } from '../../core/ports/agent.ts'
 import { claudeAccount } from './claude-account.ts'
 import { isExecutable } from './claude-discovery.ts'
 import { verdictJsonSchema } from './claude-outcome.ts'

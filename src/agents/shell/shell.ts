@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { EndReason } from '../../core/ends.ts'
-import type { Agent, AttemptReader, ExitRecord } from '../../core/ports.ts'
+import type { Agent, AttemptReader, ExitRecord } from '../../core/ports/agent.ts'
 
 /** Lines of output that are told as events, and how long one is; the whole output is in the attempt's folder. */
 const TOLD = 1_000

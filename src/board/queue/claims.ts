@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { newRunId } from '../../core/ids.ts'
-import type { Holding } from '../../core/ports.ts'
+import type { Holding } from '../../core/ports/tracker.ts'
 import type { AgentIdentity, Level } from '../../core/task.ts'
 import { fullProjects } from '../projects/projects.ts'
 import { isStorageFull } from '../projects/storage.ts'

@@ -1,4 +1,4 @@
-import type { HookName } from '../../core/ports.ts'
+import type { HookName } from '../../core/ports/hooks.ts'
 import type { BuiltInHook } from '../../machine/hooks/built-in-hook.ts'
 
 const SHIPPED: Record<HookName, () => Promise<{ main: BuiltInHook }>> = {

@@ -1,5 +1,5 @@
 import { RunnerError } from '../../core/errors.ts'
-import type { Journal } from '../../core/ports.ts'
+import type { Journal } from '../../core/ports/journal.ts'
 import { type RunRecord, STEPS } from '../../core/run.ts'
 
 /** Where a run can be cut off inside the agent step, by the state of its last attempt. The other places are around each step. */

@@ -1,5 +1,5 @@
 import { RunnerError } from '../../core/errors.ts'
-import type { Journal } from '../../core/ports.ts'
+import type { Journal } from '../../core/ports/journal.ts'
 
 /**
  * A journal that can be read and changed only while the runner still holds the agent's guard. When a state folder is removed or replaced

@@ -1,4 +1,4 @@
-import type { Outage } from '../../core/ports.ts'
+import type { Outage } from '../../core/ports/breaker.ts'
 import { openBreaker } from '../../machine/limits/breaker.ts'
 import { systemClock } from '../../machine/limits/clock.ts'
 

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import type { Workspaces } from '../../core/ports.ts'
+import type { Workspaces } from '../../core/ports/workspaces.ts'
 import { inPlaceHolder } from './in-place-holder.ts'
 
 /** The configured workspaces, for one agent. They are loaded at first use: a runner that waits needs none. */

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import { ERRORS, RunnerError } from '../../core/errors.ts'
-import type { Workspaces } from '../../core/ports.ts'
+import type { Workspaces } from '../../core/ports/workspaces.ts'
 import type { Complexity } from '../../core/task.ts'
 
 /** What a check found. `fail` means: a run would not start, or could do no task. */

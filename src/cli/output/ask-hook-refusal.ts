@@ -1,4 +1,4 @@
-import type { AskHookRefusal, HookRefusalAnswer } from '../../core/ports.ts'
+import type { AskHookRefusal, HookRefusalAnswer } from '../../core/ports/hooks.ts'
 import { oneLine, printable } from './clean.ts'
 import type { Printer } from './printer-contract.ts'
 

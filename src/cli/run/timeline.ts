@@ -1,5 +1,5 @@
 import type { RunnerEvent, StampedEvent } from '../../core/event.ts'
-import type { RunFiles } from '../../core/ports.ts'
+import type { RunFiles } from '../../core/ports/run-files.ts'
 import { redactDocument } from '../../core/redaction.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { AttemptState } from '../../core/ports.ts'
+import type { AttemptState } from '../../core/ports/supervision.ts'
 import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { unlessDamaged } from '../../machine/attempts/attempt-files.ts'
 import { type RunProcesses, runProcesses } from '../../machine/attempts/run-processes.ts'

@@ -1,4 +1,4 @@
-import type { Holding } from '../../core/ports.ts'
+import type { Holding } from '../../core/ports/tracker.ts'
 import { count, moment } from '../../core/text/words.ts'
 import { oneLine } from '../output/clean.ts'
 import { tilde } from '../output/tilde.ts'

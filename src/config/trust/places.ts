@@ -1,6 +1,6 @@
 import { readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
-import { HOOK_SUFFIXES, HOOKS } from '../../core/ports.ts'
+import { HOOK_SUFFIXES, HOOKS } from '../../core/ports/hooks.ts'
 
 /** Where trust is recorded: one file per repository, in the state folder. */
 export const trustFolder = (home: string) => join(home, 'trusted')

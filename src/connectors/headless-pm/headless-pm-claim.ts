@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../../core/errors.ts'
-import type { Holding } from '../../core/ports.ts'
+import type { Holding } from '../../core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'
 import { foundStatus, standing, type WireTask } from './headless-pm-wire.ts'

@@ -1,5 +1,5 @@
 import { RunnerError } from '../../core/errors.ts'
-import type { Report } from '../../core/ports.ts'
+import type { Report } from '../../core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import type { HeadlessPmClaims } from './headless-pm-claim.ts'
 import type { HeadlessPmTasks } from './headless-pm-tasks.ts'

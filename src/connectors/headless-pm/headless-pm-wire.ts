@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Holding } from '../../core/ports.ts'
+import type { Holding } from '../../core/ports/tracker.ts'
 import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../../core/task.ts'
 import { understood as understoodOf } from '../../http/http-client.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../../core/errors.ts'
-import type { Tracker } from '../../core/ports.ts'
+import type { Tracker } from '../../core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { headlessPmClaims } from './headless-pm-claim.ts'
 import { endTask } from './headless-pm-ending.ts'

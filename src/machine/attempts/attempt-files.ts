@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
 import { readJson } from '../../core/json.ts'
-import type { AttemptSpec, ExitRecord } from '../../core/ports.ts'
+import type { ExitRecord } from '../../core/ports/agent.ts'
+import type { AttemptSpec } from '../../core/ports/supervision.ts'
 import type { ProcessIdentity } from '../../core/run.ts'
 
 /** Names of the files of one attempt. Runner and supervisor meet only here, so the format carries a version. */

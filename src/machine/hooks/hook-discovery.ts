@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, delimiter, isAbsolute, join, resolve } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
-import { HOOK_SUFFIXES, HOOKS, type HookName } from '../../core/ports.ts'
+import { HOOK_SUFFIXES, HOOKS, type HookName } from '../../core/ports/hooks.ts'
 
 /** Where hooks are looked for, and the words that start this program again. */
 export interface HookPlaces {

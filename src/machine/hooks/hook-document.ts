@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { HOOKS } from '../../core/ports.ts'
+import { HOOKS } from '../../core/ports/hooks.ts'
 import { COMPLEXITIES, LEVELS, type Task } from '../../core/task.ts'
 
 const task = z.object({

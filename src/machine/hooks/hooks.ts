@@ -2,7 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSy
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { asRunnerError, isShortage, RunnerError } from '../../core/errors.ts'
-import type { HookDocument, HookName, HookResult, Hooks } from '../../core/ports.ts'
+import type { HookDocument, HookName, HookResult, Hooks } from '../../core/ports/hooks.ts'
 import { redact } from '../../core/redaction.ts'
 import { replaceFile } from '../files/durable-file.ts'
 import { runGroup } from '../process/groups.ts'

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync
 import { basename, dirname, join } from 'node:path'
 import { RunnerError } from '../../core/errors.ts'
 import { LIMITS, limitWords } from '../../core/limits.ts'
-import type { Journal } from '../../core/ports.ts'
+import type { Journal } from '../../core/ports/journal.ts'
 import { ownsRunId, type RunRecord } from '../../core/run.ts'
 import { moveFile, privateFolder, removeFile, removeLeftovers, replaceFile, SyncBeside } from '../files/durable-file.ts'
 import { decodeLockFile, encodeLockFile } from './lock-file-format.ts'

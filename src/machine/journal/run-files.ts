@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node
 import { join } from 'node:path'
 import type { StampedEvent } from '../../core/event.ts'
 import { readJson } from '../../core/json.ts'
-import type { RunFiles } from '../../core/ports.ts'
+import type { RunFiles } from '../../core/ports/run-files.ts'
 import { privateFolder, removeLeftoversBelow, replaceFile } from '../files/durable-file.ts'
 import { readChunks } from '../files/file-chunks.ts'
 

@@ -1,6 +1,6 @@
 import { uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock } from '../../core/ports.ts'
+import type { Clock } from '../../core/ports/clock.ts'
 import { bootId } from '../process/process-table.ts'
 
 /** How often a long wait looks at the time, in milliseconds, because a timer stands still while the machine is asleep. */

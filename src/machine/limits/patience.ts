@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { readJson } from '../../core/json.ts'
-import type { Patience } from '../../core/ports.ts'
+import type { Patience } from '../../core/ports/patience.ts'
 import { privateFolder, removeFile, replaceFile } from '../files/durable-file.ts'
 
 /** How often a task is given back before it is parked instead. */

@@ -1,4 +1,4 @@
-import type { Report } from '../../core/ports.ts'
+import type { Report } from '../../core/ports/tracker.ts'
 import { untilAnswered } from '../retry.ts'
 import type { Step } from './step.ts'
 

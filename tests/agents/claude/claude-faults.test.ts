@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { end } from '../../../src/core/ends.ts'
-import type { AttemptPlan } from '../../../src/core/ports.ts'
+import type { AttemptPlan } from '../../../src/core/ports/agent.ts'
 import { CLAUDE } from '../../support/claude-run.ts'
 import { type Around, always, claudeStage } from '../../support/claude-stage.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { openClaude } from '../../../src/agents/claude/claude.ts'
-import type { ExitRecord } from '../../../src/core/ports.ts'
+import type { ExitRecord } from '../../../src/core/ports/agent.ts'
 import { exitRecord } from '../../contracts/agent.ts'
 
 /*

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openClaude } from '../../../src/agents/claude/claude.ts'
-import type { ExitRecord } from '../../../src/core/ports.ts'
+import type { ExitRecord } from '../../../src/core/ports/agent.ts'
 import { agentKeepsItsPromises, exitRecord } from '../../contracts/agent.ts'
 
 const open = () => openClaude({ command: '/usr/local/bin/claude', extraArgs: [], permissionMode: 'skip', env: {} })

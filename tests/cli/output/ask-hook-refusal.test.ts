@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { askHookRefusal } from '../../../src/cli/output/ask-hook-refusal.ts'
-import type { HookResult } from '../../../src/core/ports.ts'
+import type { HookResult } from '../../../src/core/ports/hooks.ts'
 import { capture } from '../../support/command-io.ts'
 import { task } from '../../support/events.ts'
 import { waitFor } from '../../support/wait-for.ts'

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { type HeadlessPmOptions, openHeadlessPm } from '../../../src/connectors/headless-pm/headless-pm.ts'
-import type { Tracker } from '../../../src/core/ports.ts'
+import type { Tracker } from '../../../src/core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../../src/core/task.ts'
 import type { TaskDraft, TrackerFixture } from '../../contracts/tracker.ts'
 import type { PmOptions } from '../../support/headless-pm-board.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Tracker } from '../../../src/core/ports.ts'
+import type { Tracker } from '../../../src/core/ports/tracker.ts'
 import type { Task } from '../../../src/core/task.ts'
 import { trackerKeepsItsPromises } from '../../contracts/tracker.ts'
 import { waitFor } from '../../support/wait-for.ts'

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync }
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { builtInHook } from '../../../src/cli/compose/built-in-hooks.ts'
-import type { HookDocument, HookName } from '../../../src/core/ports.ts'
+import type { HookDocument, HookName } from '../../../src/core/ports/hooks.ts'
 import { endLeftoverHooks, type HookOptions, openHooks } from '../../../src/machine/hooks/hooks.ts'
 import { processRow } from '../../../src/machine/process/process-table.ts'
 import { git, writeFiles } from '../../support/git-repo.ts'

@@ -1,5 +1,7 @@
 import type { EndReason } from '../../../src/core/ends.ts'
-import type { Agent, AttemptState, Clock, ExitRecord, Supervision } from '../../../src/core/ports.ts'
+import type { Agent, ExitRecord } from '../../../src/core/ports/agent.ts'
+import type { Clock } from '../../../src/core/ports/clock.ts'
+import type { AttemptState, Supervision } from '../../../src/core/ports/supervision.ts'
 import type { AttemptEnd, RunRecord } from '../../../src/core/run.ts'
 import type { Ask, Call } from './calls.ts'
 import type { AgentProcess, World } from './world.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/core/ports.ts'
+import type { Clock } from '../../../src/core/ports/clock.ts'
 import type { Ask } from './calls.ts'
 import type { World } from './world.ts'
 

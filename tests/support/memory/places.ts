@@ -1,5 +1,6 @@
 import type { StampedEvent } from '../../../src/core/event.ts'
-import type { RunFiles, Workspaces } from '../../../src/core/ports.ts'
+import type { RunFiles } from '../../../src/core/ports/run-files.ts'
+import type { Workspaces } from '../../../src/core/ports/workspaces.ts'
 import type { WorkspaceRecord } from '../../../src/core/run.ts'
 import type { Ask, Call, Tell } from './calls.ts'
 import type { World } from './world.ts'

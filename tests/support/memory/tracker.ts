@@ -1,5 +1,5 @@
 import { RunnerError } from '../../../src/core/errors.ts'
-import type { Holding, Report, Tracker } from '../../../src/core/ports.ts'
+import type { Holding, Report, Tracker } from '../../../src/core/ports/tracker.ts'
 import type { Task } from '../../../src/core/task.ts'
 import type { Ask } from './calls.ts'
 import { sleep } from './clock.ts'

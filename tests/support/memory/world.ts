@@ -1,5 +1,5 @@
 import type { EndReason } from '../../../src/core/ends.ts'
-import type { Outage } from '../../../src/core/ports.ts'
+import type { Outage } from '../../../src/core/ports/breaker.ts'
 import type { Wait } from '../../../src/core/wait.ts'
 
 /*

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Board, BoardOptions } from '../../../board/board.ts'
 import { RunnerError } from '../../../core/errors.ts'
-import type { Tracker } from '../../../core/ports.ts'
+import type { Tracker } from '../../../core/ports/tracker.ts'
 import type { Wish } from '../../../core/run.ts'
 import type { Task } from '../../../core/task.ts'
 
