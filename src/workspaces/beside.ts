@@ -4,7 +4,7 @@ import { somePaths } from '../core/text/some-paths.ts'
 import { branchAt, realPath, worktreesIn } from '../git/checkout/worktree-list.ts'
 import { type RefPicture, readRefs } from '../git/refs/ref-picture.ts'
 import { tellWorktrees } from './further-worktrees.ts'
-import { type OtherRuns, otherRuns, othersMoves } from './other-runs.ts'
+import { type OtherRuns, otherRuns, othersMoves, othersSettings } from './other-runs.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout, seeOutside } from './picture.ts'
 import type { Place } from './place.ts'
 import { keepCommit, keepUnlessPublic } from './rescue.ts'
@@ -65,8 +65,9 @@ export async function tellBeside(place: Place, workspace: WorkspaceRecord, branc
   }
   remarks.push(...(readPicture(place)?.putBack ?? []))
   const byOthers = new Set(othersMoves(repository.commonDir, place.request.runId).map(({ path }) => path))
+  const othersConfig = othersSettings(repository.commonDir, place.request.runId, join(repository.commonDir, 'config'))
   const isTold = (path: string) => byOthers.has(path) || (before.steering !== undefined && isJudged(path, before.steering))
-  const settings = (await sharedChanges(git, before.shared, shared)).filter(name => !isTold(join(repository.commonDir, name)))
+  const settings = (await sharedChanges(git, before.shared, shared, othersConfig)).filter(name => !isTold(join(repository.commonDir, name)))
   if (settings.length > 0)
     remarks.push(
       `The repository's own git settings are not as they were before the agent began: ${somePaths(settings, 5)} in ${repository.commonDir}.`,

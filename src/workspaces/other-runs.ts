@@ -7,6 +7,7 @@ import { otherPictures, othersFileOf } from './picture.ts'
 import type { Place } from './place.ts'
 import { RunPlace } from './run-files.ts'
 import { sealedPlaces } from './seal.ts'
+import { OthersSetting } from './shared-files.ts'
 import { isSame, OthersMove, type SteeringFiles } from './steering-files.ts'
 
 /** Folders and branches that other runs have, or had while this one worked. Changes there are theirs. */
@@ -50,6 +51,21 @@ export function othersMoves(commonDir: string, runId: string): OthersMove[] {
   return linesOf(commonDir, runId).flatMap(line => Line.safeParse(line).data?.moved ?? [])
 }
 
+/** The same for settings of a file. */
+export function noteSettingsForOthers(commonDir: string, runId: string, settings: OthersSetting[]): void {
+  note(
+    commonDir,
+    runId,
+    settings.map(setting => ({ setting })),
+  )
+}
+
+/** What other runs have put back in a file of settings since the run's picture was taken. */
+export function othersSettings(commonDir: string, runId: string, file: string): OthersSetting[] {
+  const all = linesOf(commonDir, runId).flatMap(line => SettingLine.safeParse(line).data?.setting ?? [])
+  return all.filter(setting => setting.file === file)
+}
+
 /** A run's picture of what steers git, without what the agents of others had made of it. */
 export function withoutOthers(commonDir: string, runId: string, before: SteeringFiles): SteeringFiles {
   const files = { ...before.files }
@@ -74,6 +90,7 @@ function note(commonDir: string, runId: string, lines: object[]): void {
 }
 
 const Line = z.object({ moved: OthersMove })
+const SettingLine = z.object({ setting: OthersSetting })
 
 function noted(commonDir: string, runId: string): RunPlace[] {
   return linesOf(commonDir, runId).flatMap(line => RunPlace.safeParse(line).data ?? [])

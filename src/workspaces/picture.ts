@@ -186,8 +186,9 @@ export async function takePicture(place: Place, workspace: WorkspaceRecord, arou
   }
   write(fileOf(place), picture)
   // A run that ends puts files back and then notes it for all whose pictures are there; one that was taken in between would miss it.
-  const again = look()
-  if (JSON.stringify(again) !== JSON.stringify(picture.steering)) write(fileOf(place), { ...picture, steering: again })
+  const again = { steering: look(), shared: readShared(place.repository) }
+  if (JSON.stringify(again) !== JSON.stringify({ steering: picture.steering, shared: picture.shared }))
+    write(fileOf(place), { ...picture, ...again })
 }
 
 /** The hooks in a folder outside of the repository. */

@@ -4,9 +4,10 @@ import type { WorkspaceRecord } from '../core/run.ts'
 import { bytesOf, textOf } from '../git/file-names.ts'
 import { type Git, openGit } from '../git/git.ts'
 import { plainBytes } from '../machine/files/plain-file.ts'
+import { noteSettingsForOthers, othersSettings } from './other-runs.ts'
 import { changePicture, pictureAt } from './picture.ts'
 import { putBackFiles } from './put-back-files.ts'
-import { settingsIn, unlike } from './shared-files.ts'
+import { type OthersSetting, settingsBefore, settingsIn, unlike } from './shared-files.ts'
 
 /*
  * Settings control every git in a repository, also the runner's: where its files are, what is included, and which programs run. What the
@@ -24,6 +25,8 @@ interface Steered {
   before: string | null
   /** The names of the settings that are not as they were; null when git cannot read the file. */
   names: string[] | null
+  /** What other runs have put back there meanwhile. */
+  others: OthersSetting[]
 }
 
 /** What of the settings the agent has changed so that it steers git, by name; none where no picture was taken. Runs no git in the repository. */
@@ -51,7 +54,22 @@ async function putBackSettings(workspace: WorkspaceRecord, runId: string): Promi
     ...picture,
     putBack: [...new Set([...(picture.putBack ?? []), ...said])],
   }))
-  for (const one of found) await putBack(one)
+  for (const one of found) {
+    const settings = await changesOf(one)
+    // Before and after: a kill between the two, or a picture that is taken there, misses one of them at most.
+    noteSettingsForOthers(workspace.seal!.repository, runId, settings)
+    await putBack(one)
+    noteSettingsForOthers(workspace.seal!.repository, runId, settings)
+  }
+}
+
+/** What each setting is, and what it is put back to. */
+async function changesOf({ file, before, names, others }: Steered): Promise<OthersSetting[]> {
+  const text = names && textIn(file)
+  if (names === null || text === null) return []
+  const git = outside()
+  const [were, are] = await Promise.all([settingsBefore(git, before ?? '', others), settingsIn(git, text)])
+  return names.map(name => ({ file, name, found: are?.get(name) ?? null, now: were?.get(name) ?? null }))
 }
 
 async function steered(workspace: WorkspaceRecord, runId: string): Promise<Steered[]> {
@@ -62,9 +80,10 @@ async function steered(workspace: WorkspaceRecord, runId: string): Promise<Steer
   const found: Steered[] = []
   for (const [file, text] of Object.entries(before)) {
     // Its folder is gone, and everything that it controlled.
-    if (!existsSync(join(file, '..')) || isSame(file, text)) continue
-    const names = await steering(text ?? '', file)
-    if (names === null || names.length > 0) found.push({ file, before: text, names })
+    const others = othersSettings(common, runId, file)
+    if (!existsSync(join(file, '..')) || (others.length === 0 && isSame(file, text))) continue
+    const names = await steering(text ?? '', file, others)
+    if (names === null || names.length > 0) found.push({ file, before: text, names, others })
   }
   return found
 }
@@ -79,14 +98,14 @@ function textIn(file: string): string | null {
   return bytes && textOf(bytes)
 }
 
-async function steering(before: string, file: string): Promise<string[] | null> {
+async function steering(before: string, file: string, others: OthersSetting[]): Promise<string[] | null> {
   const entry = lstatSync(file, { throwIfNoEntry: false })
   if (!entry) return before === '' ? [] : null
   if (!entry.isFile()) return null
   const text = textIn(file)
   if (text === null) return null
   const git = outside()
-  const [were, are] = await Promise.all([settingsIn(git, before), settingsIn(git, text)])
+  const [were, are] = await Promise.all([settingsBefore(git, before, others), settingsIn(git, text)])
   if (were === null || are === null) return null
   const remotes = new Set([...were.keys()].flatMap(name => /^remote\.(.+)\.[^.]+$/.exec(name)?.[1] ?? []))
   return unlike(were, are).filter(name => !isGits(name, remotes))
@@ -100,10 +119,10 @@ function isGits(name: string, remotes: Set<string>): boolean {
   return remote !== null && !remotes.has(remote[1]!)
 }
 
-async function putBack({ file, before, names }: Steered): Promise<void> {
+async function putBack({ file, before, names, others }: Steered): Promise<void> {
   if (before !== null && names !== null && names.length <= MOST) {
     try {
-      await oneByOne(file, before, names)
+      await oneByOne(file, before, names, others)
       return
     } catch {
       // A lock that a killed git has left, or a name that its command does not take.
@@ -113,18 +132,20 @@ async function putBack({ file, before, names }: Steered): Promise<void> {
   if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) renameSync(file, `${file}.replaced`)
   writeFileSync(`${file}.put-back`, bytesOf(before))
   renameSync(`${file}.put-back`, file)
+  const left = others.length > 0 ? await steering(before, file, others) : []
+  if (left && left.length > 0) await oneByOne(file, before, left, others)
 }
 
-async function oneByOne(file: string, before: string, names: string[]): Promise<void> {
+async function oneByOne(file: string, before: string, names: string[], others: OthersSetting[]): Promise<void> {
   const git = outside()
-  const were = await settingsIn(git, before)
+  const were = await settingsBefore(git, before, others)
   for (const name of names) {
     const [first, ...more] = were?.get(name) ?? []
     if (first === undefined) await git.ask(['config', '--file', file, '--unset-all', name])
     else await git.run(['config', '--file', file, '--replace-all', name, first ?? 'true'])
     for (const value of more) await git.run(['config', '--file', file, '--add', name, value ?? 'true'])
   }
-  const left = await steering(before, file)
+  const left = await steering(before, file, others)
   if (left === null || left.length > 0) throw new Error('not all could be put back')
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import * as z from 'zod'
 import { textOf } from '../git/file-names.ts'
 import type { Git } from '../git/git.ts'
 import type { Repository } from '../git/repository.ts'
@@ -57,11 +58,11 @@ function fingerprint(file: string | Buffer): string | null {
 }
 
 /** The names of what has changed. Settings that git itself writes for branches and submodules do not count. */
-export async function sharedChanges(git: Git, before: SharedFiles, now: SharedFiles): Promise<string[]> {
+export async function sharedChanges(git: Git, before: SharedFiles, now: SharedFiles, others: OthersSetting[]): Promise<string[]> {
   const names = [...new Set([...Object.keys(before.files), ...Object.keys(now.files)])]
   const changed = names.filter(name => before.files[name] !== now.files[name])
   if (before.config === now.config) return changed
-  const [were, are] = await Promise.all([settingsIn(git, before.config), settingsIn(git, now.config)])
+  const [were, are] = await Promise.all([settingsBefore(git, before.config, others), settingsIn(git, now.config)])
   if (were === null || are === null) return [...changed, 'config']
   const telling = unlike(were, are).filter(name => !/^(?:branch|submodule)\./.test(name))
   return telling.length > 0 ? [...changed, `config (${telling.join(', ')})`] : changed
@@ -87,6 +88,23 @@ export async function settingsIn(git: Git, config: string): Promise<Settings | n
   } catch {
     return null
   }
+}
+
+const Values = z.array(z.string().nullable()).nullable()
+/** A setting that another run found like this and has put back to what it is now; null where it was not set. */
+export const OthersSetting = z.object({ file: z.string(), name: z.string(), found: Values, now: Values })
+export type OthersSetting = z.infer<typeof OthersSetting>
+
+/** The settings of a text, without what the agents of other runs had made of them. */
+export async function settingsBefore(git: Git, config: string, others: OthersSetting[]): Promise<Settings | null> {
+  const settings = await settingsIn(git, config)
+  if (settings === null) return null
+  for (const { name, found, now } of others) {
+    if (JSON.stringify(settings.get(name) ?? null) !== JSON.stringify(found)) continue
+    if (now === null) settings.delete(name)
+    else settings.set(name, now)
+  }
+  return settings
 }
 
 /** The names of the settings that do not have the same values in both. */

@@ -164,3 +164,31 @@ test('what git writes of branches, submodules and new remotes in everyday work s
   expect(git(repo, 'config', 'branch.main.remote')).toBe('mine')
   expect(git(repo, 'remote')).toBe('mine')
 })
+
+test("settings that another run's agent had changed, and its run has put back, do not come back with this one's picture of them", async () => {
+  const repo = gitRepo({ 'a.txt': 'a\n' })
+  const settings = () => git(repo, 'config', '--local', '--list').split('\n').sort()
+  git(repo, 'config', 'core.editor', 'mine')
+  const before = settings()
+  const { workspaces } = workspacesOf(repo)
+  const [first, second] = [request({ id: '8' }, 'run_first0'), request({ id: '9' }, 'run_second')]
+  const one = await workspaces.prepare(first)
+  git(repo, 'config', 'core.hooksPath', '/evil')
+  git(repo, 'config', 'core.editor', 'evil')
+  // Its picture shows both.
+  const two = await workspaces.prepare(second)
+  expect((await workspaces.collect(one, first, true)).remarks.join()).toMatch(/core\.editor/)
+  await workspaces.cleanup(one, first, true)
+  expect(settings()).toEqual(before)
+  const quiet = await workspacesOf(repo).workspaces.collect(two, second, true)
+  expect(quiet.remarks).toEqual([])
+  expect(settings()).toEqual(before)
+  // What its own agent makes of them is put back to what they were before both.
+  git(repo, 'config', 'core.hooksPath', '/evil')
+  git(repo, 'config', 'core.editor', 'other')
+  expect((await workspaces.collect(two, second, true)).remarks.join()).toMatch(/put back: .*core\.hookspath/)
+  expect(settings()).toEqual(before)
+  await workspaces.cleanup(two, second, true)
+  expect(settings()).toEqual(before)
+  expect(leftovers(repo)).toEqual([])
+})
