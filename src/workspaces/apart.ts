@@ -4,11 +4,11 @@ import { RunnerError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/run.ts'
 import { asGitFailure } from '../git/failures.ts'
 import { isNoRoom } from '../git/full-disk.ts'
-import { chooseClone, hasClone, prepareClone } from './clone.ts'
+import { chooseClone, hasClone, prepareClone } from './clone/clone.ts'
 import { readIntent } from './intent.ts'
 import type { Place } from './place.ts'
-import { prepareWorktree } from './worktree.ts'
-import { chooseWorktree } from './worktree-choice.ts'
+import { prepareWorktree } from './worktree/worktree.ts'
+import { chooseWorktree } from './worktree/worktree-choice.ts'
 
 /** A planned workspace; nothing is there yet. */
 export interface Planned {

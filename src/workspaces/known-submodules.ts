@@ -4,7 +4,7 @@ import type { Git } from '../git/git.ts'
 import { gitFolderOf } from '../git/repository.ts'
 import { plainText } from '../machine/files/plain-file.ts'
 import { waitingIn } from '../machine/files/waiting-files.ts'
-import { settingsIn } from './shared-files.ts'
+import { settingsIn } from './picture/shared-files.ts'
 import { isBelow } from './steering-files.ts'
 
 /*

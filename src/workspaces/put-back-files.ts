@@ -16,9 +16,9 @@ import type { WorkspaceRecord } from '../core/run.ts'
 import { shellWord } from '../core/text/shell-word.ts'
 import { somePaths } from '../core/text/some-paths.ts'
 import { bytesOf, textOf } from '../git/file-names.ts'
-import { noteMovesForOthers, withoutOthers } from './other-runs.ts'
-import { changePicture, type Picture, pictureAt } from './picture.ts'
-import { safeRun } from './rescue.ts'
+import { safeRun } from './kept/rescue.ts'
+import { noteMovesForOthers, withoutOthers } from './picture/other-runs.ts'
+import { changePicture, type Picture, pictureAt } from './picture/picture.ts'
 import {
   ABSENT,
   asPath,

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { safeRun } from './rescue.ts'
+import { safeRun } from './kept/rescue.ts'
 
 /*
  * The files that a run keeps in a git folder while it goes on: one name, and an ending for each kind. By these files runs know of each

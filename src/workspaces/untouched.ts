@@ -8,9 +8,9 @@ import { branchTip } from '../git/refs/base-commit.ts'
 import { unfinishedOperation } from '../git/repository.ts'
 import { hiddenFiles } from './hidden-files.ts'
 import { withoutNoise } from './noise.ts'
-import { changedBefore, knownBefore } from './picture.ts'
+import { changedBefore, knownBefore } from './picture/picture.ts'
 import { gitAt, type Place } from './place.ts'
-import { GOING, wholeWorktree } from './worktree-repair.ts'
+import { GOING, wholeWorktree } from './worktree/worktree-repair.ts'
 
 /**
  * Whether a run has left a worktree as it was made: nothing uncommitted or ignored, its branch where it began, and, where the branch was made for the

@@ -7,7 +7,7 @@ import { branchTip } from '../git/refs/base-commit.ts'
 import { isAncestor } from '../git/refs/commits.ts'
 import { unfinishedOperation } from '../git/repository.ts'
 import { plainText } from '../machine/files/plain-file.ts'
-import { readPicture } from './picture.ts'
+import { readPicture } from './picture/picture.ts'
 import type { Place } from './place.ts'
 
 /* Finds the branch that a run's work is on. Reports rely on it: the branch that is named holds every commit that is counted. */

@@ -11,7 +11,7 @@ import { lockHolderLives } from '../../src/git/git-at-work.ts'
 import { inOrder } from '../../src/git/refs/remotes.ts'
 import { outgoingNote } from '../../src/runner/outgoing.ts'
 import { branchesFor, folderOf } from '../../src/workspaces/names.ts'
-import { settingsIn } from '../../src/workspaces/shared-files.ts'
+import { settingsIn } from '../../src/workspaces/picture/shared-files.ts'
 import { FAR_MS } from '../support/patience.ts'
 import { tempFolder } from '../support/temp.ts'
 

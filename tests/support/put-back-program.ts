@@ -19,5 +19,5 @@ for (const name of CHANGES) {
   })
 }
 syncBuiltinESMExports()
-const { putBackSteering } = await import('../../src/workspaces/put-back.ts')
+const { putBackSteering } = await import('../../src/workspaces/picture/put-back.ts')
 await putBackSteering(JSON.parse(workspace!) as WorkspaceRecord, runId!)

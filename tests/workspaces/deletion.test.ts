@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, truncateSy
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openKeptWork } from '../../src/workspaces/kept-work.ts'
+import { openKeptWork } from '../../src/workspaces/kept/kept-work.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'
 import { isKept, leftovers, request, rescueRefs, workspacesOf } from '../support/workspaces.ts'

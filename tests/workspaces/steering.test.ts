@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lookAtCheckout } from '../../src/workspaces/checkout.ts'
+import { lookAtCheckout } from '../../src/workspaces/kept/checkout.ts'
 import type { WorkspaceOptions } from '../../src/workspaces/options.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { tempFolder } from '../support/temp.ts'

@@ -15,12 +15,12 @@ export interface SecuredWork {
  * where it was.
  */
 export async function secureWork(config: Config, record: RunRecord, warn: (message: string) => void): Promise<SecuredWork> {
-  const { rescueCheckout } = await import('../../workspaces/rescue-checkout.ts')
+  const { rescueCheckout } = await import('../../workspaces/kept/rescue-checkout.ts')
   const { workspace, inherited, runId, task, agent } = record
   // The cleanup puts the content of a clone into the repository.
   const worktree = workspace?.kind === 'worktree' ? workspace : workspace ? null : inherited && { path: inherited.path, base: null }
   const run = { runId, taskId: task.id, base: worktree?.base ?? null }
-  const { putBackSteering } = await import('../../workspaces/put-back.ts')
+  const { putBackSteering } = await import('../../workspaces/picture/put-back.ts')
   const { replacedIn } = await import('../../workspaces/seal.ts')
   // Do not run git in a worktree that was exchanged.
   const isOurs = !workspace || replacedIn(workspace, runId) === null

@@ -7,7 +7,7 @@ import type { Holding } from '../../core/ports/tracker.ts'
 import type { RunRecord } from '../../core/run.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { passOn } from '../../machine/process/child-environment.ts'
-import type { CheckoutView, lookAtCheckout } from '../../workspaces/checkout.ts'
+import type { CheckoutView, lookAtCheckout } from '../../workspaces/kept/checkout.ts'
 import { openTracker } from '../compose.ts'
 import { boardFile } from '../task/embedded-board.ts'
 
@@ -65,7 +65,7 @@ function told({ message, advice, exitCode }: RunnerError) {
 export async function lookAt({ values }: Config, path: string, run: Parameters<typeof lookAtCheckout>[1]): Promise<CheckoutView> {
   // git's filters run in its environment.
   passOn(values.passEnv)
-  return await (await import('../../workspaces/checkout.ts')).lookAtCheckout(path, run)
+  return await (await import('../../workspaces/kept/checkout.ts')).lookAtCheckout(path, run)
 }
 
 /** Whether the agent CLI can resume the session in this folder. */
