@@ -2,9 +2,9 @@ import { modelFor, rolePolicy } from '../core/policy.ts'
 import type { Command } from '../core/ports/agent.ts'
 import type { WorkspaceKind } from '../core/run.ts'
 import type { Task } from '../core/task.ts'
-import { budgetUsd } from './attempt-choice.ts'
+import { budgetUsd } from './attempts/attempt-choice.ts'
+import { firstPrompt } from './attempts/prompt.ts'
 import type { RunnerContext } from './context.ts'
-import { firstPrompt } from './prompt.ts'
 import { newRun } from './run-in-hand.ts'
 
 /** What a start would do with the next task. */

@@ -1,15 +1,15 @@
 import type { EndReason } from '../core/ends.ts'
 import type { HookName } from '../core/ports/hooks.ts'
 import type { RunRecord, StepName } from '../core/run.ts'
+import { disposition } from './attempts/disposition.ts'
+import { type Steering, startSteering } from './attempts/steering.ts'
 import type { RunnerContext } from './context.ts'
-import { disposition } from './disposition.ts'
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
-import { hookDocument } from './hook-document.ts'
-import { type LiveDiff, startLiveDiff } from './live-diff.ts'
-import { type MirrorFeed, startMirror } from './mirror.ts'
-import { writeNote } from './note.ts'
-import { outgoingNote, outgoingOutput } from './outgoing.ts'
-import { type Steering, startSteering } from './steering.ts'
+import { hookDocument } from './telling/hook-document.ts'
+import { type LiveDiff, startLiveDiff } from './telling/live-diff.ts'
+import { type MirrorFeed, startMirror } from './telling/mirror.ts'
+import { writeNote } from './telling/note.ts'
+import { outgoingNote, outgoingOutput } from './telling/outgoing.ts'
 
 const READY_AFTER_MS = 4
 

@@ -1,6 +1,6 @@
 import { end } from '../core/ends.ts'
 import { type AttemptRecord, ownsRunId, type RunRecord } from '../core/run.ts'
-import { isCommand } from './attempt-choice.ts'
+import { isCommand } from './attempts/attempt-choice.ts'
 import type { RunnerContext } from './context.ts'
 import { untilAnswered } from './retry.ts'
 

@@ -1,6 +1,6 @@
 import { type EndReason, end } from '../core/ends.ts'
 import { type RunRecord, STEPS, type StepName } from '../core/run.ts'
-import { announceTask } from './announce.ts'
+import { isToStop } from './attempts/wishes.ts'
 import type { RunnerContext } from './context.ts'
 import { RunInHand } from './run-in-hand.ts'
 import { afterFault } from './step-faults.ts'
@@ -15,7 +15,7 @@ import { report } from './steps/report.ts'
 import type { Step } from './steps/step.ts'
 import { workspace } from './steps/workspace.ts'
 import { letGoOfTakenOver } from './taken-over.ts'
-import { isToStop } from './wishes.ts'
+import { announceTask } from './telling/announce.ts'
 
 /*
  * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task

@@ -1,6 +1,6 @@
 import { ENDS, type EndReason, end } from '../../core/ends.ts'
 import { type RunRecord, STEPS, type StepName } from '../../core/run.ts'
-import { chooseAttempt, spent } from '../../runner/attempt-choice.ts'
+import { chooseAttempt, spent } from '../../runner/attempts/attempt-choice.ts'
 import { oneLine } from '../output/clean.ts'
 import type { Facts } from './facts.ts'
 

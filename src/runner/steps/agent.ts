@@ -1,4 +1,4 @@
-import { runAttempts } from '../attempts.ts'
+import { runAttempts } from '../attempts/attempts.ts'
 import type { Step } from './step.ts'
 
 /** Supervised attempts until there is an outcome. */

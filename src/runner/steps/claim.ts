@@ -1,5 +1,5 @@
-import { announceTask } from '../announce.ts'
 import { untilAnswered } from '../retry.ts'
+import { announceTask } from '../telling/announce.ts'
 import type { Step } from './step.ts'
 
 /** Lock at the tracker, proven by reading back. The lock file is there already, so a kill in between is found. */

@@ -1,5 +1,5 @@
 import { end } from '../../core/ends.ts'
-import { proven } from '../evidence.ts'
+import { proven } from '../telling/evidence.ts'
 import type { Step } from './step.ts'
 
 /** Finds out by git what was done, and decides what the tracker will be told. */

@@ -1,6 +1,6 @@
 import { ownsRunId } from '../../core/run.ts'
-import { announceEnd } from '../announce.ts'
 import { sharedWith } from '../taken-over.ts'
+import { announceEnd } from '../telling/announce.ts'
 import type { Step } from './step.ts'
 
 /** Last, because the task may come back at once. */

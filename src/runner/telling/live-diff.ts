@@ -1,7 +1,7 @@
-import type { Mirror } from '../core/ports/tracker.ts'
-import type { WorkspaceRequest } from '../core/ports/workspaces.ts'
-import type { RunRecord } from '../core/run.ts'
-import type { RunnerContext } from './context.ts'
+import type { Mirror } from '../../core/ports/tracker.ts'
+import type { WorkspaceRequest } from '../../core/ports/workspaces.ts'
+import type { RunRecord } from '../../core/run.ts'
+import type { RunnerContext } from '../context.ts'
 
 /**
  * How often the runner looks at what a run has changed, in milliseconds. It looks less often while nothing changes, and where a look

@@ -1,9 +1,9 @@
-import type { StampedEvent } from '../core/event.ts'
-import { redactDocument } from '../core/redaction.ts'
-import type { RunRecord } from '../core/run.ts'
-import { storable } from '../core/storable.ts'
-import { isCommand } from './attempt-choice.ts'
-import type { RunnerContext } from './context.ts'
+import type { StampedEvent } from '../../core/event.ts'
+import { redactDocument } from '../../core/redaction.ts'
+import type { RunRecord } from '../../core/run.ts'
+import { storable } from '../../core/storable.ts'
+import { isCommand } from '../attempts/attempt-choice.ts'
+import type { RunnerContext } from '../context.ts'
 
 type Home = Pick<RunnerContext, 'policy' | 'redact'>
 

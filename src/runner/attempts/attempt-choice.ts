@@ -1,6 +1,6 @@
-import { type EndReason, end } from '../core/ends.ts'
-import type { Policy } from '../core/policy.ts'
-import type { AttemptEnd, AttemptRecord, RunRecord } from '../core/run.ts'
+import { type EndReason, end } from '../../core/ends.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { AttemptEnd, AttemptRecord, RunRecord } from '../../core/run.ts'
 import { isToStop, undelivered } from './wishes.ts'
 
 /** What to do next in the agent step. */

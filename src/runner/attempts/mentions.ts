@@ -1,6 +1,6 @@
-import type { RunRecord } from '../core/run.ts'
-import type { Mention } from '../core/task.ts'
-import type { RunnerContext } from './context.ts'
+import type { RunRecord } from '../../core/run.ts'
+import type { Mention } from '../../core/task.ts'
+import type { RunnerContext } from '../context.ts'
 
 /**
  * Reads the unread messages for the prompt and records them as shown. If the tracker cannot tell them now, only the messages are missing.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { firstPrompt, laterPrompt, type PromptParts } from '../../src/runner/prompt.ts'
-import { aTask } from '../support/records.ts'
+import { firstPrompt, laterPrompt, type PromptParts } from '../../../src/runner/attempts/prompt.ts'
+import { aTask } from '../../support/records.ts'
 
 const parts: PromptParts = {
   identity: { id: 'dev_001', role: 'backend_dev', level: 'senior' },

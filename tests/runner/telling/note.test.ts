@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { duration, writeNote } from '../../src/runner/note.ts'
-import { anEnd, aRun, attempts } from '../support/records.ts'
+import { duration, writeNote } from '../../../src/runner/telling/note.ts'
+import { anEnd, aRun, attempts } from '../../support/records.ts'
 
 const work = {
   branch: 'feature/task-7',

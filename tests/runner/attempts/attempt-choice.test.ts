@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ENDS, type EndReason } from '../../src/core/ends.ts'
-import { chooseAttempt } from '../../src/runner/attempt-choice.ts'
-import { anEnd, aTask, attempts } from '../support/records.ts'
+import { ENDS, type EndReason } from '../../../src/core/ends.ts'
+import { chooseAttempt } from '../../../src/runner/attempts/attempt-choice.ts'
+import { anEnd, aTask, attempts } from '../../support/records.ts'
 
 const policy = { maxAttempts: 3, maxInterruptions: 2, maxCostUsd: null, outageTries: Number.POSITIVE_INFINITY }
 const choose = (list: ReturnType<typeof attempts>, over = {}) =>

@@ -1,7 +1,7 @@
-import type { EndReason } from '../core/ends.ts'
-import { end } from '../core/ends.ts'
-import type { Wish, WorkspaceKind } from '../core/run.ts'
-import type { AgentIdentity, Mention, Task } from '../core/task.ts'
+import type { EndReason } from '../../core/ends.ts'
+import { end } from '../../core/ends.ts'
+import type { Wish, WorkspaceKind } from '../../core/run.ts'
+import type { AgentIdentity, Mention, Task } from '../../core/task.ts'
 
 /** All that a prompt is made of. Texts of tasks and mentions are data: they stand in the prompt and nowhere else. */
 export interface PromptParts {

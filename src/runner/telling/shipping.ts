@@ -1,5 +1,5 @@
-import { asRunnerError, type RunnerError } from '../core/errors.ts'
-import type { StampedEvent } from '../core/event.ts'
+import { asRunnerError, type RunnerError } from '../../core/errors.ts'
+import type { StampedEvent } from '../../core/event.ts'
 
 /** Whether the refusal is permanent: the other side would refuse the same again. A bad key is not permanent, since somebody may mend it. */
 export function isPermanent({ kind, code }: RunnerError): boolean {

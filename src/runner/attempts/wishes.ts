@@ -1,4 +1,4 @@
-import type { RunRecord, Wish } from '../core/run.ts'
+import type { RunRecord, Wish } from '../../core/run.ts'
 
 /** Directives that no attempt carries yet, oldest first. */
 export function undelivered(record: Pick<RunRecord, 'wishes' | 'attempts'>): Wish[] {

@@ -1,10 +1,10 @@
-import { outagePause } from '../core/backoff.ts'
-import { type EndReason, end } from '../core/ends.ts'
-import { keepsFromTasks } from '../core/outage.ts'
-import { rolePolicy } from '../core/policy.ts'
-import type { Decision, RunRecord } from '../core/run.ts'
+import { outagePause } from '../../core/backoff.ts'
+import { type EndReason, end } from '../../core/ends.ts'
+import { keepsFromTasks } from '../../core/outage.ts'
+import { rolePolicy } from '../../core/policy.ts'
+import type { Decision, RunRecord } from '../../core/run.ts'
+import type { RunnerContext } from '../context.ts'
 import { isCommand } from './attempt-choice.ts'
-import type { RunnerContext } from './context.ts'
 
 /**
  * Decides what happens to the task for a reason, by the table of ends and the role's policy. `said`: the words of an end that did not

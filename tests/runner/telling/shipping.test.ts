@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { RunnerError } from '../../src/core/errors.ts'
-import type { StampedEvent } from '../../src/core/event.ts'
-import { ship } from '../../src/runner/shipping.ts'
+import { RunnerError } from '../../../src/core/errors.ts'
+import type { StampedEvent } from '../../../src/core/event.ts'
+import { ship } from '../../../src/runner/telling/shipping.ts'
 
 const event = (seq: number, message: string): StampedEvent => ({
   at: '2026-01-01T00:00:00.000Z',

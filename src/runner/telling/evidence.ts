@@ -1,5 +1,5 @@
-import type { EndReason } from '../core/ends.ts'
-import type { RunRecord } from '../core/run.ts'
+import type { EndReason } from '../../core/ends.ts'
+import type { RunRecord } from '../../core/run.ts'
 
 /**
  * The final reason, after a look at git. An agent that says "done" is not done when calls were denied and nothing was changed. A check

@@ -1,7 +1,7 @@
-import { backoff } from '../core/backoff.ts'
-import { asRunnerError } from '../core/errors.ts'
-import type { RunRecord, Wish } from '../core/run.ts'
-import type { RunnerContext } from './context.ts'
+import { backoff } from '../../core/backoff.ts'
+import { asRunnerError } from '../../core/errors.ts'
+import type { RunRecord, Wish } from '../../core/run.ts'
+import type { RunnerContext } from '../context.ts'
 import { halts, interrupts, isToStop } from './wishes.ts'
 
 /** How long one question for wishes waits at the tracker, in seconds. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { RunnerEvent } from '../../src/core/event.ts'
-import { redactor, secretsOf } from '../../src/core/redaction.ts'
-import { outgoingEvent, outgoingNote, outgoingOutput } from '../../src/runner/outgoing.ts'
+import type { RunnerEvent } from '../../../src/core/event.ts'
+import { redactor, secretsOf } from '../../../src/core/redaction.ts'
+import { outgoingEvent, outgoingNote, outgoingOutput } from '../../../src/runner/telling/outgoing.ts'
 
 type Home = Parameters<typeof outgoingNote>[1]
 const home = (sendsDiff: boolean, env = {}) => ({ policy: { sendsDiff }, redact: redactor(secretsOf(env)) }) as Home

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { RESULT_LINE } from '../support/agent-program.ts'
-import { runnerStage } from '../support/runner-stage.ts'
+import { RESULT_LINE } from '../../support/agent-program.ts'
+import { runnerStage } from '../../support/runner-stage.ts'
 
 const draft = { title: 'Make it so', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: '' } as const
 const DENIED = RESULT_LINE.replace(

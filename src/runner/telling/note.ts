@@ -1,6 +1,6 @@
-import { adviceFor, type EndReason, end } from '../core/ends.ts'
-import { type AttemptEnd, changeTotals, type RunRecord, type WorkReport } from '../core/run.ts'
-import { spent } from './attempt-choice.ts'
+import { adviceFor, type EndReason, end } from '../../core/ends.ts'
+import { type AttemptEnd, changeTotals, type RunRecord, type WorkReport } from '../../core/run.ts'
+import { spent } from '../attempts/attempt-choice.ts'
 
 /** The longest summary that goes into a note; all of it stands in the run's folder. */
 const SUMMARY_LENGTH = 4_000

@@ -1,8 +1,8 @@
-import type { StampedEvent } from '../core/event.ts'
-import { modelFor } from '../core/policy.ts'
-import { branchOf, type RunRecord } from '../core/run.ts'
-import { spent } from './attempt-choice.ts'
-import type { RunnerContext } from './context.ts'
+import type { StampedEvent } from '../../core/event.ts'
+import { modelFor } from '../../core/policy.ts'
+import { branchOf, type RunRecord } from '../../core/run.ts'
+import { spent } from '../attempts/attempt-choice.ts'
+import type { RunnerContext } from '../context.ts'
 
 /** Announces the task that the runner works on now, newly taken or found again. */
 export function announceTask(record: RunRecord, context: RunnerContext): void {

@@ -1,8 +1,8 @@
-import { modelFor } from '../core/policy.ts'
-import type { HookDocument, HookName } from '../core/ports/hooks.ts'
-import { branchOf, type RunRecord } from '../core/run.ts'
-import { spent } from './attempt-choice.ts'
-import type { RunnerContext } from './context.ts'
+import { modelFor } from '../../core/policy.ts'
+import type { HookDocument, HookName } from '../../core/ports/hooks.ts'
+import { branchOf, type RunRecord } from '../../core/run.ts'
+import { spent } from '../attempts/attempt-choice.ts'
+import type { RunnerContext } from '../context.ts'
 
 /** What a hook of a run reads on stdin, from the run's journal as it stands. */
 export function hookDocument(hook: HookName, record: RunRecord, context: RunnerContext): HookDocument {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { RunnerContext } from '../../src/runner/context.ts'
-import { Stops } from '../../src/runner/shutdown.ts'
-import { RESULT_LINE } from '../support/agent-program.ts'
-import { processesOf, type RunnerStage, runnerStage } from '../support/runner-stage.ts'
-import { waitFor } from '../support/wait-for.ts'
+import type { RunnerContext } from '../../../src/runner/context.ts'
+import { Stops } from '../../../src/runner/shutdown.ts'
+import { RESULT_LINE } from '../../support/agent-program.ts'
+import { processesOf, type RunnerStage, runnerStage } from '../../support/runner-stage.ts'
+import { waitFor } from '../../support/wait-for.ts'
 
 const draft = { title: 'Make it so', role: 'backend_dev', seniority: 'senior', complexity: 'major', description: 'All of it.' } as const
 const done = `echo '${RESULT_LINE}'`
@@ -225,7 +225,7 @@ test('the text of a task reaches neither arguments nor environment of the agent'
 })
 
 test('a run that was given back and is taken again goes on under its id with a new attempt', async () => {
-  const recorded = join(import.meta.dirname, '../fixtures/claude/not-logged-in.jsonl')
+  const recorded = join(import.meta.dirname, '../../fixtures/claude/not-logged-in.jsonl')
   const refused = `tail -n +2 ${recorded} | sed -E 's/("session_id":)"[^"]*"/\\1"s"/'; exit 1`
   const stage = await runnerStage(byStart(refused, done))
   const { id, runId } = await stage.board.addTask(draft)
