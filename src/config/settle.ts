@@ -1,9 +1,9 @@
-import { withAbsoluteFiles } from './argument-files.ts'
 import { check } from './check.ts'
 import { absolute, type Bases } from './places.ts'
 import { flagName, flagValue, KEYS, type Key, setting } from './schema.ts'
 import type { Z } from './setting.ts'
 import { DEFAULT_SOURCE, type Found, type Problem, type Source } from './source.ts'
+import { withAbsoluteFiles } from './sources/argument-files.ts'
 
 /** What one place (flags, environment, a file) says. */
 export type Layer = Map<Key, Found>

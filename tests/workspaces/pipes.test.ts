@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { remoteSecrets } from '../../src/config/remote-secrets.ts'
+import { remoteSecrets } from '../../src/config/sources/remote-secrets.ts'
 import { git, gitRepo, writeFiles } from '../support/git-repo.ts'
 import { request, workspacesOf } from '../support/workspaces.ts'
 

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import { roleInstructions } from '../../config/role-instructions.ts'
+import { roleInstructions } from '../../config/roles/role-instructions.ts'
 import { sayWhere } from '../../config/source.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { headOf } from '../../config/trust/refusal.ts'

@@ -1,9 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PROJECT_FILES, readProjectFile } from '../../config/project-file.ts'
-import { projectFileWith } from '../../config/project-file-text.ts'
 import type { Problem } from '../../config/source.ts'
-import { writeUserFile } from '../../config/user-file.ts'
+import { PROJECT_FILES, readProjectFile } from '../../config/sources/project-file.ts'
+import { projectFileWith } from '../../config/sources/project-file-text.ts'
+import { writeUserFile } from '../../config/sources/user-file.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { serverOf } from './questions.ts'
 

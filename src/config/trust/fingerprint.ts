@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { readPlainFile } from '../../machine/files/plain-file.ts'
-import type { ReadFile } from '../text-file.ts'
+import type { ReadFile } from '../sources/text-file.ts'
 import type { Demand } from './agent-files.ts'
 import { isInside, realPath } from './places.ts'
 

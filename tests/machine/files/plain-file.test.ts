@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../../src/config/load.ts'
-import { roleInstructions } from '../../../src/config/role-instructions.ts'
+import { roleInstructions } from '../../../src/config/roles/role-instructions.ts'
 import { readPlainFile } from '../../../src/machine/files/plain-file.ts'
 import { tempFolder } from '../../support/temp.ts'
 

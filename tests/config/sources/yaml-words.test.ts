@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readProjectFile } from '../../src/config/project-file.ts'
-import type { Problem } from '../../src/config/source.ts'
-import { tempFolder } from '../support/temp.ts'
+import type { Problem } from '../../../src/config/source.ts'
+import { readProjectFile } from '../../../src/config/sources/project-file.ts'
+import { tempFolder } from '../../support/temp.ts'
 
 test.each([
   ['a: b: c', 'two colons'],

@@ -1,7 +1,7 @@
-import { nearest } from './nearest.ts'
-import { flagName, isKey, KEYS, type Key, setting } from './schema.ts'
-import { envNames } from './setting.ts'
-import { type Found, type Problem, type Source, sayProblem } from './source.ts'
+import { nearest } from '../nearest.ts'
+import { flagName, isKey, KEYS, type Key, setting } from '../schema.ts'
+import { envNames } from '../setting.ts'
+import { type Found, type Problem, type Source, sayProblem } from '../source.ts'
 
 /** The settings in a file's mapping. Groups may be nested (`models: {junior: …}`) or dotted. Unknown keys are problems. */
 export function fromMapping(

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readUserFile, unsetInUserFile, userFilePath, writeUserFile } from '../../src/config/user-file.ts'
-import { tempFolder } from '../support/temp.ts'
+import { readUserFile, unsetInUserFile, userFilePath, writeUserFile } from '../../../src/config/sources/user-file.ts'
+import { tempFolder } from '../../support/temp.ts'
 
 const mode = (path: string) => statSync(path).mode & 0o777
 

@@ -1,10 +1,10 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Key } from './schema.ts'
+import type { Key } from '../schema.ts'
+import type { Found, Problem } from '../source.ts'
+import type { SettingsFile } from '../trust/judge.ts'
 import { fromMapping } from './settings-file.ts'
-import type { Found, Problem } from './source.ts'
 import { type ReadFile, readTextFile } from './text-file.ts'
-import type { SettingsFile } from './trust/judge.ts'
 import { beyondLimits } from './yaml-size.ts'
 import { yamlFault } from './yaml-words.ts'
 

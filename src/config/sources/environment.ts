@@ -1,6 +1,6 @@
-import { KEYS, type Key, setting } from './schema.ts'
-import { envNames } from './setting.ts'
-import type { Found, Problem } from './source.ts'
+import { KEYS, type Key, setting } from '../schema.ts'
+import { envNames } from '../setting.ts'
+import type { Found, Problem } from '../source.ts'
 import { type ReadFile, readTextFile } from './text-file.ts'
 
 export interface DotEnv {

@@ -1,7 +1,7 @@
-import { LIMITS, limitWords } from '../core/limits.ts'
-import { keepSecret, secretsOfFile } from '../core/redaction.ts'
-import { readPlainFile } from '../machine/files/plain-file.ts'
-import type { Problem, SourceKind } from './source.ts'
+import { LIMITS, limitWords } from '../../core/limits.ts'
+import { keepSecret, secretsOfFile } from '../../core/redaction.ts'
+import { readPlainFile } from '../../machine/files/plain-file.ts'
+import type { Problem, SourceKind } from '../source.ts'
 
 /** A file as it was read, once: what is hashed is what is parsed. */
 export interface ReadFile {

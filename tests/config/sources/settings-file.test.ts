@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadIn, refusalOf } from './load-in.ts'
+import { loadIn, refusalOf } from '../load-in.ts'
 
 test('groups may be nested or dotted, in both files', async () => {
   const { config } = await loadIn({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { beyondLimits } from '../../src/config/yaml-size.ts'
-import { loadIn } from './load-in.ts'
+import { beyondLimits } from '../../../src/config/sources/yaml-size.ts'
+import { loadIn } from '../load-in.ts'
 
 const hostile: Record<string, string> = {
   'brackets on one line': '['.repeat(60_000),

@@ -1,12 +1,12 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type Conf from 'conf'
-import { RunnerError } from '../core/errors.ts'
-import { readJson } from '../core/json.ts'
-import { homeFolder } from '../machine/process/home-folder.ts'
-import type { Key } from './schema.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { readJson } from '../../core/json.ts'
+import { homeFolder } from '../../machine/process/home-folder.ts'
+import type { Key } from '../schema.ts'
+import type { Found, Problem } from '../source.ts'
 import { fromMapping } from './settings-file.ts'
-import type { Found, Problem } from './source.ts'
 import { readTextFile } from './text-file.ts'
 
 /** Where the user's own file is. */

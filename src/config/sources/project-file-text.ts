@@ -1,5 +1,5 @@
-import { RunnerError } from '../core/errors.ts'
-import { isKey } from './schema.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { isKey } from '../schema.ts'
 import { beyondLimits } from './yaml-size.ts'
 
 /**

@@ -1,10 +1,10 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { roleInstructions } from '../../src/config/role-instructions.ts'
-import { KNOWN_ROLES } from '../../src/core/task.ts'
-import { writeFiles } from '../support/git-repo.ts'
-import { tempFolder } from '../support/temp.ts'
+import { roleInstructions } from '../../../src/config/roles/role-instructions.ts'
+import { KNOWN_ROLES } from '../../../src/core/task.ts'
+import { writeFiles } from '../../support/git-repo.ts'
+import { tempFolder } from '../../support/temp.ts'
 
 function places(files: Record<string, string>, roleInstructionsDir: string | null = null) {
   const root = tempFolder()

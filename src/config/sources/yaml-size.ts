@@ -1,4 +1,4 @@
-import { LIMITS, limitWords } from '../core/limits.ts'
+import { LIMITS, limitWords } from '../../core/limits.ts'
 
 /** Lines and commas in a file of settings. The parser compares each key of a group with all others. */
 const MOST_ENTRIES = 5_000

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../src/config/load.ts'
-import { trackerChoice } from '../../src/config/tracker-choice.ts'
-import { tempFolder } from '../support/temp.ts'
-import { loadIn, refusalOf } from './load-in.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { trackerChoice } from '../../../src/config/tracker-choice.ts'
+import { tempFolder } from '../../support/temp.ts'
+import { loadIn, refusalOf } from '../load-in.ts'
 
 test('of several names the first that is set wins', async () => {
   const env = { API_KEY: 'c', API_KEY_HEADLESS_PM: 'b', HEADLESS_PM_API_KEY: 'a' }

@@ -1,11 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import { LIMITS, limitWords } from '../core/limits.ts'
-import { readPlainFile } from '../machine/files/plain-file.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { LIMITS, limitWords } from '../../core/limits.ts'
+import { readPlainFile } from '../../machine/files/plain-file.ts'
+import type { Config } from '../config.ts'
+import { ROLE } from '../settings/identity.ts'
 import { builtInRole } from './built-in-roles.ts'
-import type { Config } from './config.ts'
-import { ROLE } from './settings/identity.ts'
 
 /** The folders in which a role's instructions are looked for, first hit wins. */
 function roleFolders({ values }: Pick<Config, 'values'>): string[] {
