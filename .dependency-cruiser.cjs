@@ -31,7 +31,6 @@ const layers = {
   'connectors/control-plane/in-process': [...floor, 'board', 'connectors/control-plane/control-plane-holders.ts'],
   runner: ['core'],
   cli: [...floor, 'git', 'config', 'machine', 'contract', 'board', 'server', 'runner'],
-  'cli/compose.ts': ['src'],
   'cli/compose': ['src'],
 }
 

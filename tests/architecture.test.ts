@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -82,4 +83,10 @@ test('each rule on what may import what finds the file that breaks it', () => {
 test('there is a violation for each rule', () => {
   const { forbidden } = createRequire(import.meta.url)(CONFIG) as { forbidden: { name: string }[] }
   expect(Object.keys(VIOLATIONS).toSorted()).toEqual(forbidden.map(rule => rule.name).toSorted())
+})
+
+test('no folder of src holds more than 20 files', () => {
+  const counts: Record<string, number> = {}
+  for (const file of globSync('src/**/*.ts', { cwd: ROOT })) counts[dirname(file)] = (counts[dirname(file)] ?? 0) + 1
+  expect(Object.entries(counts).filter(([, files]) => files > 20)).toEqual([])
 })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommandIo, endedByUser, processIo } from './command-io.ts'
+import { type CommandIo, endedByUser, processIo } from './command/command-io.ts'
 
 /** Declares `chaos`. */
 export function chaosCommand(program: Command, io: () => CommandIo = processIo): void {

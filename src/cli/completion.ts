@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommandIo, processIo } from './command-io.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
 import type { Shell } from './completion/scripts.ts'
 
 /** Declares `completion`. */

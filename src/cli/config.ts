@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { KEYS } from '../config/schema.ts'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 
 /** Declares `config` and its subcommands. */
 export function configCommand(program: Command, io: () => CommandIo = processIo): void {

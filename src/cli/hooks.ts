@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander'
 import { HOOKS, type HookName } from '../core/ports/hooks.ts'
-import { type CommandIo, endedByUser, processIo } from './command-io.ts'
-import { addRunOptions, TRUST_FLAG } from './options.ts'
+import { type CommandIo, endedByUser, processIo } from './command/command-io.ts'
+import { addRunOptions, TRUST_FLAG } from './command/options.ts'
 
 type Flags = Record<string, unknown> & { json?: boolean; task?: string }
 
@@ -14,7 +14,7 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
     .action(async (_flags, command: Command) => {
       const flags: Flags = command.optsWithGlobals()
       const { actions, print } = await prepare(io())
-      const { configToLook } = await import('./configuration.ts')
+      const { configToLook } = await import('./command/configuration.ts')
       const config = await configToLook(flags, io())
       const { hookOptions } = await import('./compose/hook-settings.ts')
       process.exitCode = actions.listHooks(hookOptions(config), flags.json === true, print)
@@ -30,7 +30,7 @@ export function hooksCommand(program: Command, io: () => CommandIo = processIo):
       const flags: Flags = command.optsWithGlobals()
       const place = io()
       const { actions, print } = await prepare(place)
-      const [{ configToAct }, { RUNNER }] = await Promise.all([import('./configuration.ts'), import('../config/trust/refusal.ts')])
+      const [{ configToAct }, { RUNNER }] = await Promise.all([import('./command/configuration.ts'), import('../config/trust/refusal.ts')])
       const config = await configToAct(flags, place, RUNNER)
       const { resolve } = await import('node:path')
       const { hookFacts, hookOptions } = await import('./compose/hook-settings.ts')

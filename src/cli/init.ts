@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { type CommandIo, processIo } from './command-io.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 import { INIT_KEYS } from './init/questions.ts'
-import { addRunOptions } from './options.ts'
 
 /** Declares `init`. */
 export function initCommand(program: Command, io: () => CommandIo = processIo): void {

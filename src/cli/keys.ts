@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
 import { KEY_KINDS } from '../board/store/schema.ts'
 import type { Key } from '../config/schema.ts'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 
 /** Declares `keys create|link|list|revoke`: who may use the server. */
 export function keysCommand(program: Command, io: () => CommandIo = processIo): void {

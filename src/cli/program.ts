@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { keepSecret, secretsOf, secretsOfArguments } from '../core/redaction.ts'
 import { chaosCommand } from './chaos.ts'
+import { version } from './command/version.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { dbCommand } from './db.ts'
@@ -21,7 +22,6 @@ import { taskCommand } from './task.ts'
 import { trustCommand } from './trust.ts'
 import { unlockCommand } from './unlock.ts'
 import { upCommand } from './up.ts'
-import { version } from './version.ts'
 import { whyCommand } from './why.ts'
 
 const HELP = `

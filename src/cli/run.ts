@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addRunOptions, TRUST_FLAG } from './options.ts'
+import { addRunOptions, TRUST_FLAG } from './command/options.ts'
 
 /** Declares `run`, the default command: take tasks and do them. */
 export function runCommand(program: Command): void {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SERVER_KEYS } from '../config/schema.ts'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions, TRUST_FLAG } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions, TRUST_FLAG } from './command/options.ts'
 
 /** Declares `server`. */
 export function serverCommand(program: Command, io: () => CommandIo = processIo): void {

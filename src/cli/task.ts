@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { COMPLEXITIES, LEVELS, TASK_STATUSES } from '../core/task.ts'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 
 /** Declares `task add|list|show|cancel|requeue`: the queue of the embedded board. */
 export function taskCommand(program: Command, io: () => CommandIo = processIo): void {

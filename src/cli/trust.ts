@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 
 /** Declares `trust`. */
 export function trustCommand(program: Command, io: () => CommandIo = processIo): void {

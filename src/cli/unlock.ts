@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { type CommandIo, endedByUser, processIo } from './command-io.ts'
-import { addRunOptions } from './options.ts'
+import { type CommandIo, endedByUser, processIo } from './command/command-io.ts'
+import { addRunOptions } from './command/options.ts'
 
 /** Declares `unlock`. */
 export function unlockCommand(program: Command, io: () => CommandIo = processIo): void {

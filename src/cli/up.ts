@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { KEYS, type Key } from '../config/schema.ts'
-import { type CommandIo, processIo } from './command-io.ts'
-import { addRunOptions, TRUST_FLAG } from './options.ts'
+import { type CommandIo, processIo } from './command/command-io.ts'
+import { addRunOptions, TRUST_FLAG } from './command/options.ts'
 
 /** Flags that `up` does not have, because its tasks come from its own server. */
 const NOT_HERE: readonly Key[] = ['tracker', 'apiUrl', 'apiTimeout', 'server', 'serverKey', 'serverKeyFile', 'project']

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream'
 import { Command } from 'commander'
-import type { CommandIo } from '../../src/cli/command-io.ts'
+import type { CommandIo } from '../../src/cli/command/command-io.ts'
 
 export interface Captured {
   out: string

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream'
-import type { CommandIo } from '../../src/cli/command-io.ts'
+import type { CommandIo } from '../../src/cli/command/command-io.ts'
 
 /** A stream that keeps what is written to it; with columns it passes for a terminal of that width. */
 export function capture(columns?: number) {

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { version } from '../../src/cli/version.ts'
+import { version } from '../../src/cli/command/version.ts'
 import { bundleInto } from './bundle.ts'
 import { newRepo, USUAL_FILES } from './git-repo.ts'
 

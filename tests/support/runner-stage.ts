@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type Board, openBoard } from '../../src/board/board.ts'
-import { composeRunner } from '../../src/cli/compose.ts'
+import { composeRunner } from '../../src/cli/compose/compose.ts'
 import { openTimeline } from '../../src/cli/run/timeline.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { StampedEvent } from '../../src/core/event.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { RunnerError } from '../../core/errors.ts'
 import { selfCommand } from '../../machine/process/self.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 import { openSink } from '../output/sink.ts'
 import { openGround } from './ground.ts'
 import { recoverMany } from './many.ts'

@@ -1,9 +1,9 @@
 import type { Config } from '../../config/config.ts'
 import type { Complexity } from '../../core/task.ts'
 import { passOn } from '../../machine/process/child-environment.ts'
-import { findAgentCommand, openTracker } from '../compose.ts'
 import type { DoctorTools } from '../doctor/check.ts'
 import { refuseMissingBaseBranch } from './base-branch.ts'
+import { findAgentCommand, openTracker } from './compose.ts'
 import { openConfiguredWorkspaces } from './workspaces.ts'
 
 /** The real adapters, as a run with this configuration would use them. */

@@ -8,8 +8,8 @@ import type { RunRecord } from '../../core/run.ts'
 import type { AgentIdentity, Task } from '../../core/task.ts'
 import { passOn } from '../../machine/process/child-environment.ts'
 import type { CheckoutView, lookAtCheckout } from '../../workspaces/kept/checkout.ts'
-import { openTracker } from '../compose.ts'
 import { boardFile } from '../task/embedded-board.ts'
+import { openTracker } from './compose.ts'
 
 export type { CheckoutView }
 

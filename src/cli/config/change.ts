@@ -10,7 +10,7 @@ import { readUserFile, unsetInUserFile, userFilePath, writeUserFile } from '../.
 import { fromText } from '../../config/text-value.ts'
 import { z } from '../../config/zod.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 
 type Flags = Record<string, unknown>
 

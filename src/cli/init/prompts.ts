@@ -2,7 +2,7 @@ import { check } from '../../config/check.ts'
 import { type Key, setting } from '../../config/schema.ts'
 import type { Z } from '../../config/setting.ts'
 import { KNOWN_ROLES } from '../../core/task.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 import { type InitKey, isOptional, QUESTIONS } from './questions.ts'
 
 /** Asks on the terminal. Rejects when the user leaves with Ctrl-C. */

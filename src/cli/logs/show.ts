@@ -6,7 +6,7 @@ import { ATTEMPT_FILES, attemptFolder } from '../../machine/attempts/attempt-fil
 import { FileLines } from '../../machine/files/file-lines.ts'
 import { runFolder } from '../../machine/journal/run-files.ts'
 import { guardHolder } from '../../machine/locks/agent-guard.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 import { printable } from '../output/clean.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
 import { openSink } from '../output/sink.ts'

@@ -5,7 +5,7 @@ import { selfCommand } from '../../machine/process/self.ts'
 import { dryRun } from '../../runner/dry-run.ts'
 import { NOTHING_TO_DO } from '../../runner/loop.ts'
 import { Stops } from '../../runner/shutdown.ts'
-import { composeRunner } from '../compose.ts'
+import { composeRunner } from '../compose/compose.ts'
 import { oneLine, printable } from '../output/clean.ts'
 
 /** `run --dry-run`: prints what would be taken and how. Exit code 14 when there is nothing to take. */

@@ -1,9 +1,9 @@
 import { fstatSync } from 'node:fs'
 import { dropOwnersKey, keepOwnersKey } from '../../machine/files/owners-key.ts'
 import type { RunningServer } from '../../server/server.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
+import { version } from '../command/version.ts'
 import { shownWord } from '../output/shown-word.ts'
-import { version } from '../version.ts'
 
 /** How the owner of a server that was just started gets in. */
 export interface Access {

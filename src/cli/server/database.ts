@@ -3,8 +3,8 @@ import { type ControlPlane, openControlPlane } from '../../board/control-plane.t
 import { isPostgres } from '../../board/store/store.ts'
 import type { Config } from '../../config/config.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { CommandIo } from '../command-io.ts'
-import { openHome } from '../open-home.ts'
+import type { CommandIo } from '../command/command-io.ts'
+import { openHome } from '../command/open-home.ts'
 import { boardFile } from '../task/embedded-board.ts'
 
 /** The configured database of the control plane: a PostgreSQL address, or the path of a SQLite file, relative to `cwd`. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RunnerError } from '../../core/errors.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 import { sharedLimit } from '../compose/shared-limit.ts'
 import { cut } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'

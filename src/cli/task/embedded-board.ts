@@ -6,9 +6,9 @@ import { loadConfig } from '../../config/load.ts'
 import { trackerChoice } from '../../config/tracker-choice.ts'
 import { NOTHING, TASKS } from '../../config/trust/refusal.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { CommandIo } from '../command-io.ts'
-import { configToLook, configWith } from '../configuration.ts'
-import { openHome } from '../open-home.ts'
+import type { CommandIo } from '../command/command-io.ts'
+import { configToLook, configWith } from '../command/configuration.ts'
+import { openHome } from '../command/open-home.ts'
 
 /** The file of the embedded board in a state folder. */
 export function boardFile(home: string): string {

@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { BoardTask, HistoryEntry } from '../../board/board.ts'
 import { localStamp, money } from '../../core/text/words.ts'
-import type { CommandIo } from '../command-io.ts'
+import type { CommandIo } from '../command/command-io.ts'
 import { oneLine } from '../output/clean.ts'
 import { columnsOf, cut, wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'

@@ -3,8 +3,8 @@ import { readConfig } from '../../config/load.ts'
 import { askedFor } from '../../config/trust/refusal.ts'
 import { listTrust, revokeTrust } from '../../config/trust/store.ts'
 import { RunnerError } from '../../core/errors.ts'
-import type { CommandIo } from '../command-io.ts'
-import { askTrust, isTerminal, trustNow } from '../configuration.ts'
+import type { CommandIo } from '../command/command-io.ts'
+import { askTrust, isTerminal, trustNow } from '../command/configuration.ts'
 import { oneLine, printable } from '../output/clean.ts'
 
 interface Flags {

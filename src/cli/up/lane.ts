@@ -8,9 +8,9 @@ import { takeAgentGuard } from '../../machine/locks/agent-guard.ts'
 import { selfCommand } from '../../machine/process/self.ts'
 import { runLoop } from '../../runner/loop.ts'
 import type { Stops } from '../../runner/shutdown.ts'
-import { composeRunner } from '../compose.ts'
+import { version } from '../command/version.ts'
+import { composeRunner } from '../compose/compose.ts'
 import { openTimeline } from '../run/timeline.ts'
-import { version } from '../version.ts'
 
 export interface LaneOptions {
   /** The configuration, with the lane's own agent id and its role. */

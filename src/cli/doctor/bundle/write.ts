@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { loadPlaces, readConfig } from '../../../config/load.ts'
 import { RunnerError } from '../../../core/errors.ts'
 import { count } from '../../../core/text/words.ts'
-import type { CommandIo } from '../../command-io.ts'
+import type { CommandIo } from '../../command/command-io.ts'
 import { gather } from './gather.ts'
 import { type Entry, tar } from './tar.ts'
 

@@ -1,34 +1,34 @@
 import { randomUUID } from 'node:crypto'
-import type { ControlPlane } from '../board/control-plane.ts'
-import type { Config } from '../config/config.ts'
-import { agentIdentity } from '../config/identity.ts'
-import { toPolicy } from '../config/policy.ts'
-import { roleInstructions } from '../config/roles/role-instructions.ts'
-import { trackerChoice } from '../config/tracker-choice.ts'
-import type { RunnerEvent } from '../core/event.ts'
-import { newRunId } from '../core/ids.ts'
-import type { AskHookRefusal } from '../core/ports/hooks.ts'
-import type { Journal } from '../core/ports/journal.ts'
-import type { RunFiles } from '../core/ports/run-files.ts'
-import type { Tracker } from '../core/ports/tracker.ts'
-import { keepSecret, redact } from '../core/redaction.ts'
-import { openSupervision } from '../machine/attempts/supervision.ts'
-import { openHooks } from '../machine/hooks/hooks.ts'
-import { openJournal } from '../machine/journal/lock-file.ts'
-import { openBreaker } from '../machine/limits/breaker.ts'
-import { systemClock } from '../machine/limits/clock.ts'
-import { openPatience } from '../machine/limits/patience.ts'
-import { openUsageLimit } from '../machine/limits/usage-limit.ts'
-import { machineName } from '../machine/locks/machine-name.ts'
-import { passOn } from '../machine/process/child-environment.ts'
-import type { RunnerContext } from '../runner/context.ts'
-import type { Stops } from '../runner/shutdown.ts'
-import { leftOutOfAgent, refuseChangedCommand } from './compose/agent-trust.ts'
-import { heldJournal } from './compose/held-journal.ts'
-import { hookOptions } from './compose/hook-settings.ts'
-import { serverAccess, serverKeyOf } from './compose/server-key.ts'
-import { openConfiguredWorkspaces } from './compose/workspaces.ts'
-import { boardFile } from './task/embedded-board.ts'
+import type { ControlPlane } from '../../board/control-plane.ts'
+import type { Config } from '../../config/config.ts'
+import { agentIdentity } from '../../config/identity.ts'
+import { toPolicy } from '../../config/policy.ts'
+import { roleInstructions } from '../../config/roles/role-instructions.ts'
+import { trackerChoice } from '../../config/tracker-choice.ts'
+import type { RunnerEvent } from '../../core/event.ts'
+import { newRunId } from '../../core/ids.ts'
+import type { AskHookRefusal } from '../../core/ports/hooks.ts'
+import type { Journal } from '../../core/ports/journal.ts'
+import type { RunFiles } from '../../core/ports/run-files.ts'
+import type { Tracker } from '../../core/ports/tracker.ts'
+import { keepSecret, redact } from '../../core/redaction.ts'
+import { openSupervision } from '../../machine/attempts/supervision.ts'
+import { openHooks } from '../../machine/hooks/hooks.ts'
+import { openJournal } from '../../machine/journal/lock-file.ts'
+import { openBreaker } from '../../machine/limits/breaker.ts'
+import { systemClock } from '../../machine/limits/clock.ts'
+import { openPatience } from '../../machine/limits/patience.ts'
+import { openUsageLimit } from '../../machine/limits/usage-limit.ts'
+import { machineName } from '../../machine/locks/machine-name.ts'
+import { passOn } from '../../machine/process/child-environment.ts'
+import type { RunnerContext } from '../../runner/context.ts'
+import type { Stops } from '../../runner/shutdown.ts'
+import { boardFile } from '../task/embedded-board.ts'
+import { leftOutOfAgent, refuseChangedCommand } from './agent-trust.ts'
+import { heldJournal } from './held-journal.ts'
+import { hookOptions } from './hook-settings.ts'
+import { serverAccess, serverKeyOf } from './server-key.ts'
+import { openConfiguredWorkspaces } from './workspaces.ts'
 
 /** What a command supplies to the runner that is composed for it. */
 export interface Outside {
@@ -55,8 +55,8 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
   // Reading the configuration has made its secrets known; this key may be in a file.
   keepSecret([configuredServerKey(config) ?? ''])
   const identity = agentIdentity(config)
-  const { openClaude } = await import('../agents/claude/claude.ts')
-  const { openShell } = await import('../agents/shell/shell.ts')
+  const { openClaude } = await import('../../agents/claude/claude.ts')
+  const { openShell } = await import('../../agents/shell/shell.ts')
   const agentCommand = await findAgentCommand(config, outside.env)
   const ms = (seconds: number) => seconds * 1000
   const warn = (message: string) => outside.emit({ type: 'warning', message })
@@ -67,7 +67,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
     env: outside.env,
   })
   const { beside, env, self } = outside
-  const places = beside && (await import('./compose/project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
+  const places = beside && (await import('./project-places.ts')).openProjectPlaces(config, { ...beside, env, self, warn })
   const tracker = beside ? await besideServer(beside.plane, config) : await openTracker(config, { look: outside.look })
   return {
     identity,
@@ -103,7 +103,7 @@ export async function composeRunner(config: Config, outside: Outside): Promise<R
 
 /** The path of the agent CLI; null when there is none. Throws AGENT_CLI_MISSING when the configured one cannot be executed. */
 export async function findAgentCommand({ values }: Config, env: NodeJS.ProcessEnv): Promise<string | null> {
-  const { findClaude } = await import('../agents/claude/claude-discovery.ts')
+  const { findClaude } = await import('../../agents/claude/claude-discovery.ts')
   return findClaude({ configured: values.claudeCommand, env, home: env.HOME ?? values.home })
 }
 
@@ -111,18 +111,18 @@ async function openRunJournal(home: string, agentId: string, { holds, env }: Out
   const own = openJournal(home, agentId)
   const journal = holds ? heldJournal(own, holds) : own
   const fault = env.AGENT_RUNNER_FAULT
-  return fault ? (await import('./compose/fault.ts')).withFault(journal, fault) : journal
+  return fault ? (await import('./fault.ts')).withFault(journal, fault) : journal
 }
 
 /** The configured tracker; for `look`, one that changes nothing on this machine. */
 export async function openTracker(config: Config, { look = false } = {}): Promise<Tracker> {
   const { values } = config
   if (trackerChoice(config).tracker === 'embedded') {
-    const { openEmbedded } = await import('../connectors/control-plane/in-process/embedded-tracker.ts')
+    const { openEmbedded } = await import('../../connectors/control-plane/in-process/embedded-tracker.ts')
     return openEmbedded(boardFile(values.home), { project: values.repo, labels: values.labels, look })
   }
   if (trackerChoice(config).tracker === 'control-plane') {
-    const { openControlPlaneHttp } = await import('../connectors/control-plane/http/control-plane-http.ts')
+    const { openControlPlaneHttp } = await import('../../connectors/control-plane/http/control-plane-http.ts')
     const { project, repo, apiTimeout } = values
     return openControlPlaneHttp({
       ...serverAccess(values),
@@ -132,13 +132,13 @@ export async function openTracker(config: Config, { look = false } = {}): Promis
       labels: values.labels,
     })
   }
-  const { openHeadlessPm } = await import('../connectors/headless-pm/headless-pm.ts')
+  const { openHeadlessPm } = await import('../../connectors/headless-pm/headless-pm.ts')
   return openHeadlessPm({ url: values.apiUrl, key: values.apiKey, requestTimeoutMs: values.apiTimeout * 1000 })
 }
 
 /** A tracker for the tasks of all projects of a control plane in this process. */
 async function besideServer(plane: ControlPlane, { values }: Config): Promise<Tracker> {
-  const { openBeside } = await import('../connectors/control-plane/in-process/lane-tracker.ts')
+  const { openBeside } = await import('../../connectors/control-plane/in-process/lane-tracker.ts')
   return openBeside(plane, { machine: machineName(values.home), labels: values.labels })
 }
 

@@ -1,5 +1,5 @@
-import { RunnerError } from '../core/errors.ts'
-import type { OutputStream } from './output/sink.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { OutputStream } from '../output/sink.ts'
 
 /** The parts of its process that a command uses, so that a test can call it with others. */
 export interface CommandIo {

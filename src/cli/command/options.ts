@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { KEYS, type Key, SERVER_KEYS, setting, TOPICS } from '../config/schema.ts'
+import { KEYS, type Key, SERVER_KEYS, setting, TOPICS } from '../../config/schema.ts'
 
 const RUNNER_KEYS = KEYS.filter(key => !SERVER_KEYS.includes(key))
 

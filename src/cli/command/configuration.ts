@@ -1,12 +1,12 @@
-import type { Config } from '../config/config.ts'
-import { loadConfig, readConfig, refuse } from '../config/load.ts'
-import { askedFor, coveredBy, leftOutOf, UntrustedError, type Uses } from '../config/trust/refusal.ts'
-import { recordTrust, revokeTrust } from '../config/trust/store.ts'
-import { RunnerError } from '../core/errors.ts'
+import type { Config } from '../../config/config.ts'
+import { loadConfig, readConfig, refuse } from '../../config/load.ts'
+import { askedFor, coveredBy, leftOutOf, UntrustedError, type Uses } from '../../config/trust/refusal.ts'
+import { recordTrust, revokeTrust } from '../../config/trust/store.ts'
+import { RunnerError } from '../../core/errors.ts'
+import { oneLine } from '../output/clean.ts'
+import { wrapped } from '../output/layout.ts'
+import { saneSize } from '../output/terminal.ts'
 import type { CommandIo } from './command-io.ts'
-import { oneLine } from './output/clean.ts'
-import { wrapped } from './output/layout.ts'
-import { saneSize } from './output/terminal.ts'
 
 type Flags = Record<string, unknown>
 
