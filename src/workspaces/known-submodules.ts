@@ -5,7 +5,7 @@ import { gitFolderOf } from '../git/repository.ts'
 import { plainText } from '../machine/files/plain-file.ts'
 import { waitingIn } from '../machine/files/waiting-files.ts'
 import { settingsIn } from './picture/shared-files.ts'
-import { isBelow } from './steering-files.ts'
+import { isBelow } from './picture/steering-files.ts'
 
 /*
  * Git keeps the repositories of submodules in the checkout's git folder, and takes one that lies there as it is. An agent may have left one whose settings

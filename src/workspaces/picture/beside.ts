@@ -6,11 +6,11 @@ import { type RefPicture, readRefs } from '../../git/refs/ref-picture.ts'
 import { keepCommit, keepUnlessPublic } from '../kept/rescue.ts'
 import { keepStashed } from '../kept/stashed-work.ts'
 import type { Place } from '../place.ts'
-import { isJudged } from '../steering-files.ts'
 import { tellWorktrees } from './further-worktrees.ts'
 import { type OtherRuns, otherRuns, othersMoves, othersSettings } from './other-runs.ts'
 import { type CheckoutPicture, differences, type Picture, readPicture, seeCheckout, seeOutside } from './picture.ts'
 import { readShared, type SharedFiles, sharedChanges } from './shared-files.ts'
+import { isJudged } from './steering-files.ts'
 
 const HEADS = 'refs/heads/'
 /** How many changes of refs are named one by one. */

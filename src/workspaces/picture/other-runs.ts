@@ -6,9 +6,9 @@ import { readIntents } from '../intent.ts'
 import type { Place } from '../place.ts'
 import { RunPlace } from '../run-files.ts'
 import { sealedPlaces } from '../seal.ts'
-import { isSame, OthersMove, type SteeringFiles } from '../steering-files.ts'
 import { otherPictures, othersFileOf } from './picture.ts'
 import { OthersSetting } from './shared-files.ts'
+import { isSame, OthersMove, type SteeringFiles } from './steering-files.ts'
 
 /** Folders and branches that other runs have, or had while this one worked. Changes there are theirs. */
 export interface OtherRuns {

@@ -14,8 +14,8 @@ import { hiddenFiles, stampAt } from '../hidden-files.ts'
 import { readIntent } from '../intent.ts'
 import { gitAt, ownFolders, type Place } from '../place.ts'
 import { runFile, runsWith } from '../run-files.ts'
-import { hooksOutside, Moved, SteeringFiles, seeSteering } from '../steering-files.ts'
 import { printsIn, readShared } from './shared-files.ts'
+import { hooksOutside, Moved, SteeringFiles, seeSteering } from './steering-files.ts'
 
 /** Texts by name. Checked in one go: a repository may have thousands of branches, and zod's own records take 5 ms for each thousand. */
 const stamps = z.custom<Record<string, string>>(

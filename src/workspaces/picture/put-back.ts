@@ -4,9 +4,9 @@ import type { WorkspaceRecord } from '../../core/run.ts'
 import { bytesOf, textOf } from '../../git/file-names.ts'
 import { type Git, openGit } from '../../git/git.ts'
 import { plainBytes } from '../../machine/files/plain-file.ts'
-import { putBackFiles } from '../put-back-files.ts'
 import { noteSettingsForOthers, othersSettings } from './other-runs.ts'
 import { changePicture, pictureAt } from './picture.ts'
+import { putBackFiles } from './put-back-files.ts'
 import { type OthersSetting, settingsBefore, settingsIn, unlike } from './shared-files.ts'
 
 /*

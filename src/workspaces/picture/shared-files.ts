@@ -6,7 +6,7 @@ import { textOf } from '../../git/file-names.ts'
 import type { Git } from '../../git/git.ts'
 import type { Repository } from '../../git/repository.ts'
 import { plainBytes, readPlainFile } from '../../machine/files/plain-file.ts'
-import { asPath, namesIn } from '../steering-files.ts'
+import { asPath, namesIn } from './steering-files.ts'
 
 /** Files of a repository that steer git in all of its checkouts; `config` is told by its settings. */
 const SHARED = ['info/exclude', 'info/attributes', 'info/sparse-checkout', 'info/grafts', 'objects/info/alternates']

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import * as z from 'zod'
-import { bytesOf, fileAt, textOf } from '../git/file-names.ts'
-import type { Repository } from '../git/repository.ts'
-import { kindOf, plainText, readPlainFile } from '../machine/files/plain-file.ts'
-import { stampAt } from './hidden-files.ts'
+import { bytesOf, fileAt, textOf } from '../../git/file-names.ts'
+import type { Repository } from '../../git/repository.ts'
+import { kindOf, plainText, readPlainFile } from '../../machine/files/plain-file.ts'
+import { stampAt } from '../hidden-files.ts'
 
 /*
  * Files in a git folder that git runs, or goes by, in all checkouts: hooks with all that lies beside them, attributes, grafts, other folders of objects,

@@ -11,14 +11,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { RunnerError } from '../core/errors.ts'
-import type { WorkspaceRecord } from '../core/run.ts'
-import { shellWord } from '../core/text/shell-word.ts'
-import { somePaths } from '../core/text/some-paths.ts'
-import { bytesOf, textOf } from '../git/file-names.ts'
-import { safeRun } from './kept/rescue.ts'
-import { noteMovesForOthers, withoutOthers } from './picture/other-runs.ts'
-import { changePicture, type Picture, pictureAt } from './picture/picture.ts'
+import { RunnerError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/run.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
+import { somePaths } from '../../core/text/some-paths.ts'
+import { bytesOf, textOf } from '../../git/file-names.ts'
+import { safeRun } from '../kept/rescue.ts'
+import { noteMovesForOthers, withoutOthers } from './other-runs.ts'
+import { changePicture, type Picture, pictureAt } from './picture.ts'
 import {
   ABSENT,
   asPath,
