@@ -1,5 +1,6 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { RunnerError } from '../../core/errors.ts'
+import { camelKeys } from '../../core/key-case.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { Plan, Task } from '../../core/task.ts'
 import { readPage, weightOf } from '../store/paging.ts'
@@ -132,33 +133,12 @@ async function readPlans(db: Kysely<Schema>, rows: TaskRow[], known: readonly Pl
 const readPlanned = preparedForOne<Planned>((db, ids) => db.selectFrom('runs').select(['id', 'steps', 'options']).where('id', 'in', ids))
 
 function boardTask(row: TaskRow, needs: Need[], labels: string[], project: string): Omit<BoardTask, 'plan'> {
+  const { seq: _seq, customer: _customer, waiting_run: _waiting, claimed_from: _from, run_id: lastRunId, on_hold, criteria, ...same } = row
   return {
-    id: row.id,
-    title: row.title,
-    description: row.description,
-    criteria: JSON.parse(row.criteria),
-    role: row.role,
-    seniority: row.seniority,
-    complexity: row.complexity,
-    branch: row.branch,
-    priority: row.priority,
+    ...{ ...camelKeys(same), criteria: JSON.parse(criteria), project, labels },
+    ...{ runId: runOf(row), lastRunId, onHold: on_hold !== 0 },
     dependsOn: needs.map(need => need.id),
-    maxCostUsd: row.max_cost_usd,
-    model: row.model,
-    status: row.status,
-    notes: row.notes,
-    projectId: row.project_id,
-    project,
-    labels,
-    lockedBy: row.locked_by,
-    lockedAt: row.locked_at,
-    runId: runOf(row),
-    lastRunId: row.run_id,
-    onHold: row.on_hold !== 0,
-    epoch: row.epoch,
     blockedBy: needs.filter(need => need.unfinished).map(need => need.id),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import type { Complexity } from '../../core/task.ts'
+import { newTask } from '../../core/task.ts'
 import { passOn } from '../../machine/process/child-environment.ts'
 import type { DoctorTools } from '../doctor/check.ts'
 import { refuseMissingBaseBranch } from './base-branch.ts'
@@ -29,21 +30,4 @@ export function doctorTools(config: Config, env: NodeJS.ProcessEnv): DoctorTools
   }
 }
 
-const sampleTask = (complexity: Complexity) => ({
-  id: 'sample',
-  title: 'sample',
-  description: '',
-  criteria: [],
-  role: 'backend_dev',
-  seniority: 'senior' as const,
-  complexity,
-  branch: null,
-  priority: 0,
-  dependsOn: [],
-  maxCostUsd: null,
-  runId: null,
-  plan: null,
-  model: null,
-  status: 'created',
-  notes: '',
-})
+const sampleTask = (complexity: Complexity) => newTask({ id: 'sample', title: 'sample', complexity })

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Holding } from '../../core/ports/tracker.ts'
-import { type AgentIdentity, COMPLEXITIES, LEVELS, type Task } from '../../core/task.ts'
+import { type AgentIdentity, COMPLEXITIES, LEVELS, newTask, type Task } from '../../core/task.ts'
 import { understood as understoodOf } from '../../http/http-client.ts'
 
 const id = z.union([z.number(), z.string().min(1)]).transform(String)
@@ -50,24 +50,17 @@ export const understood = <T>(schema: z.ZodType<T>, body: unknown): T => underst
 
 /** The server's task in our words. It has no criteria, priority, dependencies, budget or model. */
 export function taskFromWire(wire: WireTask): Task {
-  return {
+  return newTask({
     id: wire.id,
     title: wire.title,
     description: wire.description ?? '',
-    criteria: [],
     role: wire.target_role,
     seniority: wire.difficulty ?? wire.skill_level ?? 'senior',
     complexity: wire.complexity,
     branch: wire.branch || null,
-    priority: 0,
-    dependsOn: [],
-    maxCostUsd: null,
-    runId: null,
-    plan: null,
-    model: null,
     status: wire.status,
     notes: wire.notes ?? '',
-  }
+  })
 }
 
 /** The status that a task goes back to: the one in which it was found, which is never `under_work`. */

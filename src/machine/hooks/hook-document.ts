@@ -1,23 +1,12 @@
 import * as z from 'zod'
+import { camelKeys, snakeNames } from '../../core/key-case.ts'
 import { HOOKS } from '../../core/ports/hooks.ts'
-import { COMPLEXITIES, LEVELS, type Task } from '../../core/task.ts'
+import { COMPLEXITIES, LEVELS, newTask, type Task } from '../../core/task.ts'
+import { taskSchema } from '../../core/task-schema.ts'
 
-const task = z.object({
-  id: z.string().describe("The tracker's own id, as text"),
-  title: z.string(),
-  description: z.string(),
-  criteria: z.array(z.string()).describe('Acceptance criteria, one sentence each'),
-  role: z.string(),
-  seniority: z.enum(LEVELS),
-  complexity: z.enum(COMPLEXITIES).describe('minor works in place, major in a git worktree'),
-  branch: z.string().nullable().describe('The branch that the task asks for'),
-  priority: z.number().describe('Higher goes first; 0 is normal'),
-  depends_on: z.array(z.string()),
-  max_cost_usd: z.number().nullable(),
-  model: z.string().nullable().describe('A model for this task alone'),
-  status: z.string().describe('The status in which the tracker showed the task'),
-  notes: z.string(),
-})
+const { runId: _run, plan: _plan, repo: _repo, ...shared } = taskSchema.shape
+/** What hooks see of a task. */
+const task = z.object(snakeNames(shared))
 
 /** What a hook reads on stdin, as it stands on the wire: snake_case throughout. New keys may be added within a version. */
 export const hookDocument = z.object({
@@ -79,23 +68,4 @@ export function hookSchema(): object {
 }
 
 /** A task with everything that the file did not say filled in. */
-export function taskFromSample(sample: z.infer<typeof sampleTask>): Task {
-  return {
-    id: sample.id ?? 'sample',
-    title: sample.title,
-    description: sample.description ?? '',
-    criteria: sample.criteria ?? [],
-    role: sample.role ?? 'backend_dev',
-    seniority: sample.seniority ?? 'senior',
-    complexity: sample.complexity ?? 'minor',
-    branch: sample.branch ?? null,
-    priority: sample.priority ?? 0,
-    dependsOn: sample.depends_on ?? [],
-    maxCostUsd: sample.max_cost_usd ?? null,
-    model: sample.model ?? null,
-    status: sample.status ?? 'created',
-    notes: sample.notes ?? '',
-    runId: null,
-    plan: null,
-  }
-}
+export const taskFromSample = (sample: z.infer<typeof sampleTask>): Task => newTask({ id: 'sample', ...camelKeys(sample) })

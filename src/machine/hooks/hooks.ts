@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSy
 import { dirname } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { asRunnerError, isShortage, RunnerError } from '../../core/errors.ts'
+import { snakeKeys } from '../../core/key-case.ts'
 import type { HookDocument, HookName, HookResult, Hooks } from '../../core/ports/hooks.ts'
 import { redact } from '../../core/redaction.ts'
 import { replaceFile } from '../files/durable-file.ts'
@@ -130,8 +131,8 @@ function toWire({ task, ...document }: HookDocument): HookWire {
     execution_time: result ? result.duration_ms / 1000 : null,
   }
   if (!task) return { ...document, ...flat, task }
-  const { dependsOn, maxCostUsd, runId: _run, plan: _plan, repo: _repo, ...same } = task
-  return { ...document, ...flat, task: { ...same, depends_on: dependsOn, max_cost_usd: maxCostUsd } }
+  const { runId: _run, plan: _plan, repo: _repo, ...shown } = task
+  return { ...document, ...flat, task: snakeKeys(shown) }
 }
 
 /** The message for people: the hook's last words, with how it ended before them where that is not clear. */

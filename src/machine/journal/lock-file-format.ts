@@ -3,6 +3,7 @@ import { RunnerError } from '../../core/errors.ts'
 import { newRunId } from '../../core/ids.ts'
 import { readJson } from '../../core/json.ts'
 import type { RunRecord } from '../../core/run.ts'
+import { newTask } from '../../core/task.ts'
 import { whatIsWanted } from '../../core/text/wanted.ts'
 import { lockFileSchemas } from './lock-file-schema.ts'
 
@@ -93,24 +94,17 @@ function decodeOlder(json: unknown): RunRecord {
     version: 1,
     runId: newRunId(),
     agent: { id: file.agent_id, role: data.target_role ?? '', level: seniority },
-    task: {
+    task: newTask({
       id: String(file.task_id),
       title: data.title ?? file.task_title ?? `task ${file.task_id}`,
       description: data.description ?? '',
-      criteria: [],
       role: data.target_role ?? '',
       seniority,
       complexity: data.complexity ?? (file.worktree_path ? 'major' : 'minor'),
       branch: file.branch_name ?? data.branch ?? null,
-      priority: 0,
-      dependsOn: [],
-      maxCostUsd: null,
-      runId: null,
-      plan: null,
-      model: null,
       status: found,
       notes: data.notes ?? '',
-    },
+    }),
     tracker: { name: '', url: '' },
     lockedAt: file.locked_at === null || file.locked_at === undefined ? new Date().toISOString() : String(file.locked_at),
     steps: [],

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { ENDS, type EndReason } from '../../core/ends.ts'
 import { STEPS, WORKSPACE_KINDS } from '../../core/run.ts'
 import { AGENT_ID, COMPLEXITIES, LEVELS } from '../../core/task.ts'
+import { taskSchema } from '../../core/task-schema.ts'
 
 /** What a lock file may hold: `ours`, and `older` for the seven keys of the older runner. Built at the first call, since most starts find no lock file. */
 export function lockFileSchemas() {
@@ -14,37 +15,6 @@ function build() {
   const level = z.enum(LEVELS)
   const reason = z.enum(Object.keys(ENDS) as [EndReason, ...EndReason[]])
   const verdict = z.object({ outcome: z.enum(['pass', 'send_back', 'blocked']), summary: z.string(), findings: z.array(z.string()) })
-
-  const milliseconds = z.number().positive().nullable()
-  const plan = z.object({
-    parts: z
-      .array(z.object({ name: z.string(), goal: z.string().nullable(), command: z.string().nullable(), timeoutMs: milliseconds }))
-      .nullable(),
-    timeoutMs: milliseconds,
-    maxTurns: z.number().nullable(),
-    dryRun: z.boolean(),
-    verbose: z.boolean().default(false),
-  })
-
-  const task = z.object({
-    id: z.string().min(1),
-    title: z.string(),
-    description: z.string(),
-    criteria: z.array(z.string()),
-    role: z.string(),
-    seniority: level,
-    complexity: z.enum(COMPLEXITIES),
-    branch: z.string().nullable(),
-    priority: z.number(),
-    dependsOn: z.array(z.string()),
-    maxCostUsd: z.number().nullable(),
-    model: z.string().nullable(),
-    status: z.string(),
-    notes: z.string(),
-    runId: z.string().nullable().default(null),
-    plan: plan.nullable().default(null),
-    repo: z.string().optional(),
-  })
 
   const attempt = z.object({
     number: z.int().positive(),
@@ -110,7 +80,7 @@ function build() {
   const ours = z.object({
     version: z.literal(1),
     locked_at: z.string(),
-    task_data: task,
+    task_data: taskSchema.extend({ id: z.string().min(1) }),
     run_id: z.string().regex(/^run_[a-z0-9]+$/),
     agent: z.object({ id: z.string().regex(AGENT_ID), role: z.string(), level }),
     pm: z.object({ name: z.string(), url: z.string() }),

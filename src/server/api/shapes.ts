@@ -10,7 +10,7 @@ import type { WireRun } from '../../contract/run.ts'
 import { taskState } from '../../contract/run-states.ts'
 import type { WireTask } from '../../contract/task.ts'
 import type { WireWorker } from '../../contract/worker.ts'
-import type { Plan } from '../../core/task.ts'
+import { snakeKeys } from '../../core/key-case.ts'
 
 /** A project as the API shows it. */
 export function projectShape({ id, name, localPath, description, customer, maxRunning, createdAt, updatedAt }: Project): WireProject {
@@ -56,49 +56,14 @@ export function runShape(run: Run): WireRun {
 }
 
 /** A task as the API shows it. */
-export function taskShape(task: BoardTask): WireTask {
-  const { id, project, title, description, role, seniority, complexity, branch, priority, model, labels, notes, epoch } = task
+export function taskShape({ criteria, lockedAt: _at, repo: _repo, ...task }: BoardTask): WireTask {
   const status = task.status as WireTask['status']
-  return {
-    id,
-    project_id: task.projectId,
-    project,
-    title,
-    description,
-    acceptance_criteria: task.criteria,
-    role,
-    seniority,
-    complexity,
-    branch,
-    priority,
-    depends_on: task.dependsOn,
-    max_cost_usd: task.maxCostUsd,
-    model,
-    labels,
-    status,
-    state: taskState(status),
-    notes,
-    run_id: task.runId,
-    plan: task.plan && planShape(task.plan),
-    last_run_id: task.lastRunId,
-    on_hold: task.onHold,
-    epoch,
-    locked_by: task.lockedBy,
-    blocked_by: task.blockedBy,
-    created_at: task.createdAt,
-    updated_at: task.updatedAt,
-  }
+  return { ...snakeKeys(task), acceptance_criteria: criteria, status, state: taskState(status) }
 }
 
 /** A worker as the API shows it. */
 export function workerShape({ id, agentId, role, level, labels, host, currentRun, registeredAt, lastSeen }: Worker): WireWorker {
   return { id, agent_id: agentId, role, level, labels, host, current_run: currentRun, registered_at: registeredAt, last_seen: lastSeen }
-}
-
-/** How a run is to be done, as runners elsewhere read it. */
-function planShape({ parts, timeoutMs, maxTurns, dryRun, verbose }: Plan) {
-  const shown = parts?.map(({ name, goal, command, timeoutMs }) => ({ name, goal, command, timeout_ms: timeoutMs })) ?? null
-  return { parts: shown, timeout_ms: timeoutMs, max_turns: maxTurns, dry_run: dryRun, verbose }
 }
 
 /** An event as the API shows it. */

@@ -4,8 +4,10 @@ import { project } from '../../../contract/project.ts'
 import type { WireTask } from '../../../contract/task.ts'
 import { claimAnswer, completionAnswer, heartbeatAnswer, holdingAnswer, logAnswer, mention, polled } from '../../../contract/worker.ts'
 import { RunnerError } from '../../../core/errors.ts'
+import { camelKeys } from '../../../core/key-case.ts'
 import type { Report, Tracker } from '../../../core/ports/tracker.ts'
-import type { AgentIdentity, Plan, Task } from '../../../core/task.ts'
+import type { AgentIdentity, Task } from '../../../core/task.ts'
+import { onlyTask } from '../../../core/task-schema.ts'
 import type { TrackerHttpOptions } from '../../../http/http-client.ts'
 import { HEARTBEAT_MS, type HeldRun, type HoldingSource, openHolders, orLost } from '../control-plane-holders.ts'
 import { type ControlPlaneCalls, openCalls } from './control-plane-calls.ts'
@@ -183,24 +185,6 @@ function projectOf(calls: ControlPlaneCalls, wanted: string) {
   }
 }
 
-function taskFromWire(wire: WireTask): Task {
-  const { id, title, description, role, seniority, complexity, branch, priority, model, status, notes } = wire
-  return {
-    ...{ id, title, description, criteria: wire.acceptance_criteria, role, seniority, complexity, branch, priority, model, status, notes },
-    dependsOn: wire.depends_on,
-    maxCostUsd: wire.max_cost_usd,
-    runId: wire.run_id,
-    plan: wire.plan && planFromWire(wire.plan),
-  }
-}
-
-function planFromWire({
-  parts,
-  timeout_ms: timeoutMs,
-  max_turns: maxTurns,
-  dry_run: dryRun,
-  verbose,
-}: NonNullable<WireTask['plan']>): Plan {
-  const known = parts?.map(({ name, goal, command, timeout_ms }) => ({ name, goal, command, timeoutMs: timeout_ms })) ?? null
-  return { parts: known, timeoutMs, maxTurns, dryRun, verbose }
+function taskFromWire({ acceptance_criteria: criteria, ...wire }: WireTask): Task {
+  return onlyTask({ ...camelKeys(wire), criteria })
 }

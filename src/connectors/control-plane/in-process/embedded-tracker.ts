@@ -3,7 +3,7 @@ import type { Board, BoardOptions } from '../../../board/board.ts'
 import { RunnerError } from '../../../core/errors.ts'
 import type { Tracker } from '../../../core/ports/tracker.ts'
 import type { Wish } from '../../../core/run.ts'
-import type { Task } from '../../../core/task.ts'
+import { onlyTask } from '../../../core/task-schema.ts'
 
 /**
  * Our own board as a tracker, in this process. Given a file, it opens the board at the first call and closes it at the end; the caller
@@ -29,7 +29,7 @@ export function openEmbedded(where: Board | string, options: BoardOptions = {}):
     async look(agent, waitSeconds, signal) {
       const open = await board(signal)
       const found = await waited(open, waitSeconds, signal, () => open.look(agent))
-      return found && plainTask(found)
+      return found && onlyTask(found)
     },
     claim: async (agent, task, runId, signal) => (await board(signal)).claim(agent, task.id, runId),
     holding: async (agent, task, signal) => (await board(signal)).holding(agent, task.id),
@@ -85,12 +85,4 @@ export function unknownWishes(wishes: Wish[], known: readonly string[]): Wish[] 
 /** Throws ABORTED after the signal. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new RunnerError('ABORTED', 'stopped')
-}
-
-/** The task as every tracker shows it; what only the board knows stays there. */
-export function plainTask(task: Task): Task {
-  const { id, title, description, criteria, role, seniority, complexity, branch } = task
-  const { priority, dependsOn, maxCostUsd, model, status, notes, runId, plan, repo } = task
-  const about = { id, title, description, criteria, role, seniority, complexity, branch }
-  return { ...about, priority, dependsOn, maxCostUsd, model, status, notes, runId, plan, ...(repo !== undefined && { repo }) }
 }

@@ -4,8 +4,9 @@ import type { Claimer } from '../../../board/queue/workers.ts'
 import type { Conclusion } from '../../../board/runs/endings.ts'
 import type { Report, Tracker } from '../../../core/ports/tracker.ts'
 import type { AgentIdentity, Task } from '../../../core/task.ts'
+import { onlyTask } from '../../../core/task-schema.ts'
 import { HEARTBEAT_MS, type HoldingSource, openHolders, orLost } from '../control-plane-holders.ts'
-import { plainTask, throwIfAborted, unknownWishes } from './embedded-tracker.ts'
+import { throwIfAborted, unknownWishes } from './embedded-tracker.ts'
 
 /** Projects of this machine belong to no customer. */
 const HERE = { customer: '', name: 'lanes' }
@@ -40,7 +41,7 @@ export function openBeside(plane: ControlPlane, here: { machine: string; labels?
       const concern = { topic: workOf(HERE.customer), group: JSON.stringify([agent.role, agent.level, here.labels]) }
       const found = await plane.wait(concern, waitSeconds * 1_000, signal, () => queue.look(HERE, { ...agent, ...here }))
       throwIfAborted(signal)
-      return found && plainTask({ ...found, repo: found.project })
+      return found && onlyTask({ ...found, repo: found.project })
     },
     claim: (agent, task, runId, signal) => holders.claim(agent, task, runId, signal),
     holding,
