@@ -33,6 +33,8 @@ export interface Git {
   ask(args: string[], call?: GitCall): Promise<string | null>
   /** The first bytes of the command's stdout; the command is ended when there are enough. */
   head(args: string[], bytes: number, call?: GitCall): Promise<{ text: string; cut: boolean }>
+  /** The same, where names stand as `names` gives them. */
+  namesHead(args: string[], bytes: number, call?: GitCall): Promise<{ text: string; cut: boolean }>
   /** The same in another folder, with more environment. */
   at(cwd: string, env?: Record<string, string>): Git
 }
@@ -143,6 +145,13 @@ export function openGit(cwd: string, options: GitOptions): Git {
     async head(args, bytes, call = {}) {
       try {
         return await start(args, call, bytes)
+      } catch (failure) {
+        throw asFailure(args, failure)
+      }
+    },
+    async namesHead(args, bytes, call = {}) {
+      try {
+        return await start(args, call, bytes, textOf)
       } catch (failure) {
         throw asFailure(args, failure)
       }

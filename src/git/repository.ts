@@ -101,7 +101,7 @@ export function gitFolderOf(checkout: string): string | null {
 export const refsAreFiles = ({ commonDir }: Pick<Repository, 'commonDir'>) => !existsSync(join(commonDir, 'reftable'))
 
 /** Whether git may find a hook to run there. */
-export function hasHooks({ hooks }: Repository): boolean {
+export function hasHooks({ hooks }: Pick<Repository, 'hooks'>): boolean {
   try {
     return readdirSync(hooks).some(name => !name.endsWith('.sample'))
   } catch {

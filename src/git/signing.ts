@@ -9,13 +9,10 @@ export interface Signing {
 }
 
 /**
- * Whether commits can be signed as `commit.gpgSign` says. It signs one that nobody will see, without a terminal and in bounded time: a
- * key that is missing or asks for its passphrase must not cost the work.
+ * Whether commits can be signed, as the user wants it (`commit.gpgSign`). It signs one that nobody will see, without a terminal and in
+ * bounded time: a key that is missing or asks for its passphrase must not cost the work.
  */
 export async function signingOf(git: Git, tree: string, env: Record<string, string>): Promise<Signing> {
-  // The last is our own, which keeps all other commands from signing.
-  const values = ((await git.ask(['config', '--bool', '--get-all', 'commit.gpgSign'])) ?? '').trim().split('\n')
-  if (values.at(-2) !== 'true') return { config: [], remark: null }
   try {
     await git.run(['commit-tree', '-S', tree], { env, input: 'Can this be signed?\n' })
     return { config: ['commit.gpgSign=true'], remark: null }

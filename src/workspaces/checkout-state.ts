@@ -74,9 +74,12 @@ export async function reportWork(
   standing: Standing,
 ): Promise<CollectedWork> {
   const { branch, tip, remarks } = await findWorkBranch(place, git, gitDir, workspace, standing)
+  // Read first, since the list of commits tells whether the base is still in the history.
+  const reading = readWork(git, workspace.base, tip === null ? [] : [tip], place.options.diffBytes)
+  await Promise.allSettled([reading])
   for (const ref of await keepLooseCommits(git, gitDir, place.request.runId, standing, workspace.base))
     remarks.push(`Commits that are on no branch were kept in ${ref}.`)
-  const work = await readWork(git, workspace.base, tip === null ? [] : [tip], place.options.diffBytes)
+  const work = await reading
   return { ...work, branch, remarks: [...remarks, ...work.remarks] }
 }
 

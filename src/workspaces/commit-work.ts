@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import { RunnerError } from '../core/errors.ts'
 import type { Task } from '../core/task.ts'
 import { somePaths } from '../core/text/some-paths.ts'
+import { readIndex } from '../git/checkout/index-flags.ts'
 import { conflictsOf, type Status } from '../git/checkout/status.ts'
+import { commitSettings } from '../git/commit-settings.ts'
 import { isNoRoom } from '../git/full-disk.ts'
 import type { Git } from '../git/git.ts'
-import { identityEnv } from '../git/identity.ts'
 import { branchTip } from '../git/refs/base-commit.ts'
-import { unfinishedOperation } from '../git/repository.ts'
+import { headOfFiles } from '../git/refs/head.ts'
+import { commonOf, hasHooks, unfinishedOperation } from '../git/repository.ts'
 import { signingOf } from '../git/signing.ts'
-import { dropPrivateIndex, takeSnapshot } from '../git/trees/snapshot.ts'
-import { emptyTree, indexChanges, indexInfo, type TreeChange, treeChanges } from '../git/trees/trees.ts'
+import { dropPrivateIndex, stagePicture, takeSnapshot, treeOfIndex } from '../git/trees/snapshot.ts'
+import { emptyTree, indexChanges, indexInfo, type TreeChange } from '../git/trees/trees.ts'
 import { rescueTree, safeRun } from './kept/rescue.ts'
 import { isUntouched, noiseAmong } from './noise.ts'
 import type { WorkspaceOptions } from './options.ts'
@@ -30,36 +32,51 @@ export interface CommitPlace {
   before: Record<string, string>
 }
 
+/** What came of a commit. */
+export interface CommittedWork {
+  remarks: string[]
+  /** The checkout as it stands afterwards, where that is sure without another look. */
+  left: Status | null
+}
+
 /**
- * Commits everything uncommitted on the current HEAD, except the user's own paths, and returns remarks. The tree is made in a private
+ * Commits everything uncommitted on the current HEAD, except the user's own paths. The tree is made in a private
  * index, so what the user has staged stays staged and uncommitted. When it cannot be committed (a conflict, a failing git), it is kept
  * under `refs/agent-runner/` instead. Throws on a full disk: it can be committed later. Repeating it after an interruption ends in the
  * same state.
  */
-export async function commitWork(place: CommitPlace, runId: string, task: Task, options: WorkspaceOptions): Promise<string[]> {
+export async function commitWork(place: CommitPlace, runId: string, task: Task, options: WorkspaceOptions): Promise<CommittedWork> {
   const { git, gitDir, status } = place
   const run = safeRun(runId)
   const remarks: string[] = []
+  const done = (left: Status | null = null) => ({ remarks, left })
   if (status.entries.length === 0) {
     // A commit that was interrupted at its very end has left its index.
     dropPrivateIndex(gitDir, run)
-    return remarks
+    return done(status)
   }
-  const env = await identityEnv(git, options.author)
+  const { env, isSigned, namesHooks } = await commitSettings(git, options.author)
   const isUsers = usersPaths(place.dirtyAtStart)
   try {
     const repositories = untrackedRepositories(status)
-    const snapshot = await takeSnapshot(git, gitDir, run, { repositories })
+    const snapshot = await stagePicture(git, gitDir, run, { repositories })
     if (snapshot.incomplete) remarks.push(`Not everything could be read: ${snapshot.incomplete}.`)
     const conflicts = conflictsOf(status)
     if (conflicts.length > 0 || unfinishedOperation(gitDir) === 'rebase') {
-      const ref = await rescueTree(git, runId, snapshot.tree, status.head, `Unfinished work of task ${task.id}`, env)
+      const ref = await rescueTree(
+        git,
+        runId,
+        await treeOfIndex(git, snapshot.index),
+        status.head,
+        `Unfinished work of task ${task.id}`,
+        env,
+      )
       const what = conflicts.length > 0 ? `conflicts in ${somePaths(conflicts)}` : 'an unfinished rebase'
       remarks.push(`The agent left ${what}; nothing was committed, the files as they are were kept in ${ref}.`)
-      return remarks
+      return done()
     }
     const base = status.head ?? (await emptyTree(git))
-    const changes = await treeChanges(git, base, snapshot.tree)
+    const changes = await indexChanges(git, base, snapshot.index)
     const left = await notToCommit(place, changes)
     const nested = [...repositories, ...left.filter(change => isLink(change) && !isUsers(change.path)).map(change => change.path)]
     if (nested.length > 0) remarks.push(`${somePaths(nested)} is a repository of its own and was not committed.`)
@@ -67,19 +84,27 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
       const leaveOut = async (paths: TreeChange[]) => {
         if (paths.length > 0)
           await git.run(['update-index', '-z', '--index-info'], { env: snapshot.index, input: indexInfo(paths, 'before') })
-        return (await git.run(['write-tree'], { env: snapshot.index })).trim()
       }
-      const tree = await leaveOut(left)
+      await leaveOut(left)
       const restage = async () => {
-        const again = await takeSnapshot(git, gitDir, run, { repositories })
-        return await leaveOut(await notToCommit(place, await treeChanges(git, base, again.tree)))
+        const again = await stagePicture(git, gitDir, run, { repositories })
+        await leaveOut(await notToCommit(place, await indexChanges(git, base, again.index)))
+        return await treeOfIndex(git, again.index)
       }
+      // Hooks may change the private index, so the tree is made before. Else the commit makes it.
+      const guards = namesHooks || hooksAt(gitDir)
+      const early = guards || isSigned ? await treeOfIndex(git, snapshot.index) : null
+      const tree = async () => early ?? (await treeOfIndex(git, snapshot.index))
       const message = messageOf(options.commitMessage, task)
-      const signing = await signingOf(git, tree, env)
+      const signing = isSigned ? await signingOf(git, await tree(), env) : { config: [], remark: null }
       if (signing.remark) remarks.push(signing.remark)
-      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, { message, tree, restage, sign: signing.config })))
+      const making = { message, tree, restage, sign: signing.config, isHeld: guards || isSigned }
+      remarks.push(...(await commit(git, status.head, { ...env, ...snapshot.index }, making)))
       // With nothing left out, the checkout's own index has to become the private one, except for flags.
-      if (left.length === 0 && !snapshot.flags && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) return remarks
+      if (left.length === 0 && !snapshot.flags && replaceIndex(gitDir, snapshot.index.GIT_INDEX_FILE)) {
+        const isAll = !guards && remarks.length === 0 && !changes.some(isLink)
+        return done(isAll ? await cleanStatus(git, gitDir, status) : null)
+      }
     }
     await followHead(git, isUsers)
   } catch (failure) {
@@ -91,7 +116,24 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
   } finally {
     dropPrivateIndex(gitDir, run)
   }
-  return remarks
+  return done()
+}
+
+/** Whether the repository has hooks where git looks for them by itself; a folder that cannot be found may have some. */
+function hooksAt(gitDir: string): boolean {
+  const commonDir = commonOf(gitDir)
+  return commonDir === null || hasHooks({ hooks: join(commonDir, 'hooks') })
+}
+
+/**
+ * The status after all that `before` shows was committed, without hooks that may have written more. What git ignores is as it was.
+ * Null where HEAD cannot be read without git.
+ */
+async function cleanStatus(git: Git, gitDir: string, before: Status): Promise<Status | null> {
+  const head = headOfFiles(gitDir)
+  return head === null || head === before.head || before.closed.length > 0
+    ? null
+    : { ...before, ...(await readIndex(git)), head, entries: [] }
 }
 
 /**
@@ -123,18 +165,20 @@ const isLink = (change: TreeChange) => change.now?.mode === '160000'
 /** How to commit the tree in the private index; `restage` takes the checkout into it once more and returns the new tree. */
 interface Making {
   message: string
-  tree: string
+  tree: () => Promise<string>
   /** Settings with which it is signed, where it is to be. */
   sign: string[]
+  /** Programs of the user may run beside it, and end with the run. */
+  isHeld: boolean
   restage: () => Promise<string>
 }
 
 async function commit(git: Git, head: string | null, env: Record<string, string>, making: Making): Promise<string[]> {
-  const { message, tree, restage, sign } = making
+  const { message, tree, restage, sign, isHeld } = making
   const args = ['commit', '--quiet', '--file=-']
   const attempt = async (config: string[] = [], more: string[] = []): Promise<string | null> => {
     try {
-      await git.run([...args, ...more], { env, input: message, hooks: true, config: [...sign, ...config] })
+      await git.run([...args, ...more], { env, input: message, slow: true, hooks: isHeld, config: [...sign, ...config] })
       return null
     } catch (failure) {
       if (isNoRoom(failure)) throw failure
@@ -146,10 +190,11 @@ async function commit(git: Git, head: string | null, env: Record<string, string>
   if (refusal === null) return []
   if (await isMade()) return [`A hook failed after the commit: ${refusal}`]
   // A hook that changes files and then refuses, as formatters do, accepts its own changes.
-  if ((await restage()) !== tree && ((await attempt()) === null || (await isMade())))
+  const before = await tree()
+  if ((await restage()) !== before && ((await attempt()) === null || (await isMade())))
     return ["The repository's hooks changed files before the commit; it has them as the hooks left them."]
   // A refusing hook must not cost the work. Without its folder no hook runs (--no-verify leaves some).
-  await git.run(['read-tree', tree], { env })
+  await git.run(['read-tree', before], { env })
   const failure = await attempt(['core.hooksPath=/dev/null'], ['--no-verify'])
   if (failure !== null) throw new RunnerError('GIT_FAILED', failure)
   return [`The repository's hooks refused the commit, so it was made without them: ${refusal}`]

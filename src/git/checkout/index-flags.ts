@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileAt } from '../file-names.ts'
 import type { Git } from '../git.ts'
 import { gitFolderOf } from '../repository.ts'
+import { readIndexFile } from './index-file.ts'
 
 /*
  * A path of the index may have a flag that makes git take its file for unchanged without looking: assume-unchanged and skip-worktree
@@ -30,12 +31,15 @@ export interface IndexFacts {
   tops: Set<string>
 }
 
-/** Asks git only where the file of the index may be another one than at the last time. */
+/** Reads the checkout's index or the one that `env` names. Asks git only where its file has flags, or cannot be read without git. */
 export async function readIndex(git: Git, env: Record<string, string> = {}): Promise<IndexFacts> {
-  const stamp = env.GIT_INDEX_FILE === undefined && !git.isRedirected ? stampOfIndex(git.cwd) : null
+  const own = env.GIT_INDEX_FILE === undefined
+  const stamp = own && !git.isRedirected ? stampOfIndex(git.cwd) : null
   const known = stamp && read.get(git.cwd)
   if (known && known.stamp === stamp) return present(git, known.facts)
-  const facts = await askIndex(git, env)
+  const file = git.isRedirected ? null : (env.GIT_INDEX_FILE ?? indexOf(git.cwd))
+  const plain = file && readIndexFile(file)
+  const facts = plain ? { flagged: [], ...plain } : await askIndex(git, env)
   if (stamp !== null) {
     if (read.size > 1_000) read.clear()
     read.set(git.cwd, { stamp, facts })
@@ -43,7 +47,13 @@ export async function readIndex(git: Git, env: Record<string, string> = {}): Pro
   return present(git, facts)
 }
 
-/** What git said last, by the checkout. */
+/** The file of a checkout's index, at whose top git works; null where that cannot be told. */
+function indexOf(checkout: string): string | null {
+  const gitDir = gitFolderOf(checkout)
+  return gitDir && join(gitDir, 'index')
+}
+
+/** What was read last, by the checkout. */
 const read = new Map<string, { stamp: string; facts: IndexFacts }>()
 
 /** Identifies the state of a checkout's index; null where that is not possible. */

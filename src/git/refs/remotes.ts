@@ -1,4 +1,5 @@
 import type { Git } from '../git.ts'
+import { readSettings } from '../settings.ts'
 
 /** The remotes of a repository, as its configuration names them. */
 export interface Remotes {
@@ -13,15 +14,14 @@ const KEYS = '^(remote\\..*\\.(url|fetch)|branch\\..*\\.(remote|merge)|checkout\
 
 /** Reads the remotes. No network is asked. */
 export async function readRemotes(git: Git): Promise<Remotes> {
-  const entries = ((await git.ask(['config', '-z', '--get-regexp', KEYS])) ?? '').split('\0').filter(Boolean)
   const remotes: Remotes = { names: [], preferred: [], upstreams: new Map() }
   const names = new Set<string>()
   const merges = new Map<string, string>()
   const follows = new Map<string, string>()
-  for (const entry of entries) {
-    const [key = '', value = ''] = entry.split(/\n(.*)/s)
-    const remote = /^remote\.(.+)\.(?:url|fetch)$/s.exec(key)?.[1]
-    const [, branch, what] = /^branch\.(.+)\.(remote|merge)$/s.exec(key) ?? []
+  for (const { name, value: text } of await readSettings(git, KEYS)) {
+    const value = text ?? ''
+    const remote = /^remote\.(.+)\.(?:url|fetch)$/s.exec(name)?.[1]
+    const [, branch, what] = /^branch\.(.+)\.(remote|merge)$/s.exec(name) ?? []
     if (remote) names.add(remote)
     else if (branch && what === 'remote') follows.set(branch, value)
     else if (branch) merges.set(branch, value.replace(/^refs\/heads\//, ''))

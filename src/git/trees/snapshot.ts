@@ -7,8 +7,12 @@ import { isNoRoom } from '../full-disk.ts'
 import type { Git, GitCall } from '../git.ts'
 
 /** A picture of a whole checkout: tracked and untracked files, and the ignored files that were asked for. */
-export interface Snapshot {
+export interface Snapshot extends StagedPicture {
   tree: string
+}
+
+/** The same before it is a tree. */
+export interface StagedPicture {
   /** Environment that names the private index which holds the picture. */
   index: { GIT_INDEX_FILE: string }
   /** Whether the checkout's index bears flags that hide changes; the private one has none. */
@@ -36,11 +40,22 @@ export interface SnapshotOptions {
   hidden?: string[]
 }
 
+/** Takes a picture of a checkout without touching its index, as a tree. */
+export async function takeSnapshot(git: Git, gitDir: string, run: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+  const staged = await stagePicture(git, gitDir, run, options)
+  return { ...staged, tree: await treeOfIndex(git, staged.index) }
+}
+
+/** Makes the tree of an index. */
+export async function treeOfIndex(git: Git, index: { GIT_INDEX_FILE: string }): Promise<string> {
+  return (await git.run(['write-tree'], { env: index })).trim()
+}
+
 /**
- * Takes a picture of a checkout without touching its index. It starts from a copy of that index: fast, and files
+ * Takes a picture of a checkout into a private index. It starts from a copy of that index: fast, and files
  * that are tracked although ignored stay in it.
  */
-export async function takeSnapshot(git: Git, gitDir: string, run: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+export async function stagePicture(git: Git, gitDir: string, run: string, options: SnapshotOptions = {}): Promise<StagedPicture> {
   const { from, repositories = [], hidden = [] } = options
   dropPrivateIndex(gitDir, run)
   const file = privateIndex(gitDir, run)
@@ -61,7 +76,7 @@ export async function takeSnapshot(git: Git, gitDir: string, run: string, option
     incomplete = await addAll()
   }
   if (hidden.length > 0) incomplete = (await addHidden()) ?? incomplete
-  return { tree: (await git.run(['write-tree'], { env: index })).trim(), index, flags, incomplete }
+  return { index, flags, incomplete }
 
   async function fill(commit = 'HEAD') {
     known = null

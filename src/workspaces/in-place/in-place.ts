@@ -145,7 +145,7 @@ async function commitAgents(place: Place, git: Git, workspace: WorkspaceRecord, 
   const { repository, options, request } = place
   const { gitDir } = repository
   const { dirtyAtStart } = workspace
-  const remarks = await commitWork({ git, gitDir, status, dirtyAtStart, before: {} }, request.runId, request.task, options)
+  const { remarks } = await commitWork({ git, gitDir, status, dirtyAtStart, before: {} }, request.runId, request.task, options)
   if (status.entries.length === 0) return remarks
   const { status: after } = await readCheckout(git, gitDir, workspace)
   if (conflictsOf(after).length > 0 || unfinishedOperation(gitDir)) return remarks

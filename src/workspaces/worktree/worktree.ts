@@ -117,8 +117,9 @@ export async function collectCheckout(
   )
   let left = status
   if (success && status.entries.length > 0) {
-    remarks.push(...(await commitWork({ git: at, gitDir, status, dirtyAtStart: [], before }, request.runId, request.task, options)))
-    left = (await readCheckout(at, gitDir, workspace, before)).status
+    const committed = await commitWork({ git: at, gitDir, status, dirtyAtStart: [], before }, request.runId, request.task, options)
+    remarks.push(...committed.remarks)
+    left = committed.left ?? (await readCheckout(at, gitDir, workspace, before)).status
   }
   if (!success && status.entries.length > 0) {
     remarks.push(`Uncommitted in ${workspace.path}: ${somePaths(status.entries.map(entry => entry.path))}${withConflicts(status)}.`)

@@ -518,7 +518,7 @@ test('a worktree of another agent that goes away while worktrees are looked at i
 
 test.each([
   ['changes nothing', () => {}, 12],
-  ['writes a file', (path: string) => writeFiles(path, { 'made.txt': 'made\n' }), 28],
+  ['writes a file', (path: string) => writeFiles(path, { 'made.txt': 'made\n' }), 15],
 ] as const)('a task that %s has git started a bounded number of times', async (_, change, most) => {
   const repo = gitRepo()
   // An index that was written within this moment is not taken for settled.
