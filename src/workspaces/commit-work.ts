@@ -55,11 +55,14 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
     dropPrivateIndex(gitDir, run)
     return done(status)
   }
-  const { env, isSigned, namesHooks } = await commitSettings(git, options.author)
+  // Git answers while the files are taken; neither changes what the other reads.
+  const asked = commitSettings(git, options.author)
+  asked.catch(() => {})
   const isUsers = usersPaths(place.dirtyAtStart)
   try {
     const repositories = untrackedRepositories(status)
     const snapshot = await stagePicture(git, gitDir, run, { repositories })
+    const { env, isSigned, namesHooks } = await asked
     if (snapshot.incomplete) remarks.push(`Not everything could be read: ${snapshot.incomplete}.`)
     const conflicts = conflictsOf(status)
     if (conflicts.length > 0 || unfinishedOperation(gitDir) === 'rebase') {
@@ -109,6 +112,7 @@ export async function commitWork(place: CommitPlace, runId: string, task: Task, 
     await followHead(git, isUsers)
   } catch (failure) {
     if (isNoRoom(failure)) throw failure
+    const { env } = await asked
     remarks.push(`What the agent left uncommitted could not be committed: ${(failure as Error).message}.`)
     const snapshot = await takeSnapshot(git, gitDir, run).catch(() => null)
     const kept = snapshot && (await rescueTree(git, runId, snapshot.tree, status.head, `Work of task ${task.id}`, env).catch(() => null))
