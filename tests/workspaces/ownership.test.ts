@@ -39,7 +39,7 @@ function hook(repo: string, name: string, body: string) {
 }
 
 describe('uncommitted changes of the user beside a task in place', () => {
-  test.each<[string, (repo: string) => void, string[]]>([
+  test.each<[string, (repo: string) => void, string[], ((repo: string) => void)?]>([
     [
       'by git add -A and a commit',
       repo => {
@@ -72,12 +72,10 @@ describe('uncommitted changes of the user beside a task in place', () => {
       ['less'],
     ],
     [
-      'by the hook of our own commit',
-      repo => {
-        hook(repo, 'pre-commit', 'git add -A')
-        writeFiles(repo, { 'free.txt': 'by the agent\n' })
-      },
+      "by the user's hook at our own commit",
+      repo => writeFiles(repo, { 'free.txt': 'by the agent\n' }),
       ['Task 7: Add a greeting'],
+      repo => hook(repo, 'pre-commit', 'git add -A'),
     ],
     [
       'by commit -a, which leaves the untracked ones',
@@ -87,8 +85,9 @@ describe('uncommitted changes of the user beside a task in place', () => {
       },
       ['dash a'],
     ],
-  ])('committed %s, are taken out of the commits, and are as they were', async (_, work, subjects) => {
+  ])('committed %s, are taken out of the commits, and are as they were', async (_, work, subjects, prepared = () => {}) => {
     const repo = dirtyRepo()
+    prepared(repo)
     const base = git(repo, 'rev-parse', 'HEAD')
     const state = () => [git(repo, 'status', '--porcelain', '-uall'), git(repo, 'ls-files', '-s', '--', ...USERS)]
     const before = state()
