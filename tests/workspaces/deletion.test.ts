@@ -21,16 +21,17 @@ async function success(repo: string, work: (path: string) => void) {
 }
 
 describe('ignored files that the run made are kept before the worktree goes', () => {
-  test.each<[string, Record<string, string>, (repo: string, path: string) => void]>([
+  test.each<[string, Record<string, string>, (repo: string, path: string) => void, global?: string]>([
     ['by the .gitignore of the repository', { '.gitignore': 'out/\n' }, () => {}],
     ['by a pattern of files', { '.gitignore': '*.md\n' }, () => {}],
     ['by a nested .gitignore', { 'out/.gitignore': '*\n!.gitignore\n' }, () => {}],
     ['by info/exclude', {}, repo => writeFileSync(join(repo, '.git', 'info', 'exclude'), 'out\n')],
-    ['by the global excludes', {}, repo => writeFileSync(join(repo, '.git', 'global'), 'out/\n')],
+    ['by the global excludes', {}, () => {}, 'out/\n'],
     ['by a .gitignore that the agent wrote', {}, (_, path) => writeFiles(path, { '.gitignore': 'out/\n' })],
     ['by a .gitignore that ignores itself', {}, (_, path) => writeFiles(path, { '.gitignore': '*\n' })],
-  ])('%s', async (_, files, ignore) => {
+  ])('%s', async (_, files, ignore, global = '') => {
     const repo = gitRepo({ 'README.md': '# demo\n', ...files })
+    writeFileSync(join(repo, '.git', 'global'), global)
     git(repo, 'config', 'core.excludesFile', join(repo, '.git', 'global'))
     const { report, end, workspace } = await success(repo, path => {
       ignore(repo, path)
