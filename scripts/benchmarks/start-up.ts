@@ -21,7 +21,7 @@ export async function startUp(program: string): Promise<Row[]> {
       value: time / ms.empty,
       unit: '',
       aim: 1.5,
-      limit: 2,
+      limit: 1.8,
       detail: `${time.toFixed(1)} ms ÷ ${ms.empty.toFixed(1)} ms`,
     })
     return [row('--version', ms.version), row('--help', ms.help)]

@@ -1,6 +1,5 @@
 import { basename, join, relative } from 'node:path'
 import { build, type Metafile, transform } from 'esbuild'
-import { lighterLibraries } from './lighter-libraries.ts'
 
 export interface Chunk {
   /** A file name; the program begins with `agent-runner.cjs`. */
@@ -30,7 +29,6 @@ export async function chunksOf(root: string, entry: string, version: string): Pr
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: lighterLibraries(),
     // As Node says when it bundles undici for itself: without a second parser that nobody switches on, a third of its text.
     define: { esbuildDetection: 'true', 'process.env.AGENT_RUNNER_VERSION': JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
   })

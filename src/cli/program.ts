@@ -1,28 +1,10 @@
 import { Command } from 'commander'
 import { keepSecret, secretsOf, secretsOfArguments } from '../core/redaction.ts'
-import { chaosCommand } from './chaos.ts'
 import { version } from './command/version.ts'
-import { completionCommand } from './completion.ts'
-import { configCommand } from './config.ts'
-import { dbCommand } from './db.ts'
-import { doctorCommand } from './doctor.ts'
-import { hooksCommand } from './hooks.ts'
-import { initCommand } from './init.ts'
-import { keysCommand } from './keys.ts'
-import { logsCommand } from './logs.ts'
 import { writerAtOnce } from './output/at-once.ts'
 import { guardStream } from './output/guard.ts'
 import { tell } from './output/tell.ts'
-import { holdSize } from './output/terminal.ts'
-import { rescueCommand } from './rescue.ts'
-import { runCommand } from './run.ts'
-import { serverCommand } from './server.ts'
-import { statusCommand } from './status.ts'
-import { taskCommand } from './task.ts'
-import { trustCommand } from './trust.ts'
-import { unlockCommand } from './unlock.ts'
-import { upCommand } from './up.ts'
-import { whyCommand } from './why.ts'
+import { holdSize } from './output/terminal-size.ts'
 
 const HELP = `
 Examples:
@@ -39,32 +21,10 @@ Examples:
 The options of \`run\` work without the word: agent-runner --role R --agent-id ID [--single-task] [--dry-run] …
 All of them: agent-runner run --help`
 
-const COMMANDS: Record<string, (program: Command) => void> = {
-  run: runCommand,
-  task: taskCommand,
-  status: statusCommand,
-  logs: logsCommand,
-  why: whyCommand,
-  rescue: rescueCommand,
-  unlock: unlockCommand,
-  up: upCommand,
-  server: serverCommand,
-  keys: keysCommand,
-  db: dbCommand,
-  doctor: doctorCommand,
-  chaos: chaosCommand,
-  config: configCommand,
-  init: initCommand,
-  trust: trustCommand,
-  hooks: hooksCommand,
-  completion: completionCommand,
-}
+type Declare = (program: Command) => void
 
-/**
- * The whole command line, or the part of it that one command needs: declaring dozens of options takes time at each start. Only
- * declares: what a command needs is loaded when it runs.
- */
-function buildProgram(only?: string): Command {
+/** The command line with these commands. Only declares: what a command needs is loaded when it runs. */
+function buildProgram(commands: Declare[]): Command {
   const program = new Command('agent-runner')
     .description('Takes tasks from a project-management API, gives each to a coding agent in a safe workspace, and reports back.')
     .version(version(), '-V, --version', 'print the version')
@@ -74,7 +34,7 @@ function buildProgram(only?: string): Command {
     .configureOutput({ outputError: (text, write) => write(`${text.replace(/^error: /, 'agent-runner: ')}${hintFor(text)}`) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
-  for (const [name, declare] of Object.entries(COMMANDS)) if (only === undefined || only === name) declare(program)
+  for (const declare of commands) declare(program)
   return program
 }
 
@@ -84,23 +44,30 @@ const hintFor = (text: string) =>
     ? '  -v, --verbose is for what shows an agent at work: run, up and logs; the version is -V, --version\n'
     : ''
 
-/** The command that a command line is for; undefined when all commands must be declared to know it. */
-function commandOf(word: string | undefined): string | undefined {
+/**
+ * The commands that a command line may mean: one of them, or all where all must be declared to know it. Declaring dozens of options takes
+ * time at each start, and the version needs no command at all.
+ */
+async function commandsFor(word: string | undefined): Promise<Declare[]> {
+  if (VERSION.has(word)) return []
+  const { COMMANDS } = await import('./command/commands.ts')
   // Completion tells of all of them.
-  if (word === 'completion') return undefined
-  if (word !== undefined && Object.hasOwn(COMMANDS, word)) return word
-  return word?.startsWith('-') && !GENERAL.has(word) ? 'run' : undefined
+  if (word === 'completion') return Object.values(COMMANDS)
+  if (word !== undefined && Object.hasOwn(COMMANDS, word)) return [COMMANDS[word]!]
+  return word?.startsWith('-') && !HELP_FLAGS.has(word) ? [COMMANDS.run!] : Object.values(COMMANDS)
 }
 
-const GENERAL = new Set<string | undefined>(['-h', '--help', '-V', '--version'])
+const VERSION = new Set<string | undefined>(['-V', '--version'])
+const HELP_FLAGS = new Set<string | undefined>(['-h', '--help'])
 
 /**
  * Runs the command line and sets the exit code. Faults are one line and what to do; stack traces only for bugs of ours. Returns whether
  * something may still be on its way in the streams.
  */
 export async function main(argv: string[]): Promise<boolean> {
-  const program = buildProgram(commandOf(argv[2]))
-  const write = GENERAL.has(argv[2]) && argv.length === 3 ? writerAtOnce() : null
+  const word = argv[2]
+  const program = buildProgram(await commandsFor(word))
+  const write = (VERSION.has(word) || HELP_FLAGS.has(word)) && argv.length === 3 ? writerAtOnce() : null
   if (write) {
     program.configureOutput({ writeOut: write, getOutHelpWidth: () => 80, getOutHasColors: () => false })
     await program.parseAsync(argv).catch(thrown => (process.exitCode = tell(thrown)))
@@ -116,7 +83,7 @@ export async function main(argv: string[]): Promise<boolean> {
   // An uncaught error, also in a promise, is reported like any other; without this it would be a bare stack trace.
   process.on('uncaughtException', thrown => process.exit(tell(thrown) || 1))
   try {
-    refuseUnknownCommand(program, argv[2] === 'help' ? argv[3] : argv[2])
+    refuseUnknownCommand(program, word === 'help' ? argv[3] : word)
     await program.parseAsync(argv)
   } catch (thrown) {
     process.exitCode = tell(thrown)

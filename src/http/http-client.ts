@@ -80,12 +80,11 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
   const answers = new AnswerClock()
   let pool: Promise<Pool> | undefined
 
-  // Loaded at the first request, and only these parts of it, since all of it costs more than the rest of a start.
+  // Loaded at the first request: many commands never make one.
   const connected = () => {
-    pool ??= import('undici/lib/dispatcher/pool.js').then(({ default: Pool }) => new Pool(origin, { headersTimeout: 0, bodyTimeout: 0 }))
+    pool ??= import('undici').then(({ Pool }) => new Pool(origin, { headersTimeout: 0, bodyTimeout: 0 }))
     return pool
   }
-  const requesting = async () => (await import('undici/lib/api/api-request.js')).default
   let lastKey: string | null = null
   const keyNow = () => {
     lastKey = typeof options.key === 'function' ? options.key() : options.key
@@ -115,10 +114,10 @@ export function openTrackerHttp(options: TrackerHttpOptions): TrackerHttp {
     const timer = setTimeout(abort, timeoutMs)
     signal.addEventListener('abort', abort)
     try {
-      const [client, send] = await Promise.all([connected(), requesting()])
+      const client = await connected()
       if (signal.aborted) abort()
       const query = new URLSearchParams(request.query).toString()
-      const answer = await send.call(client, {
+      const answer = await client.request({
         path: `${base}${request.path}${query && `?${query}`}`,
         method: request.method,
         headers: { ...headers(key), ...contentType(request.body) },

@@ -5,7 +5,7 @@ import { recordTrust, revokeTrust } from '../../config/trust/store.ts'
 import { RunnerError } from '../../core/errors.ts'
 import { oneLine } from '../output/clean.ts'
 import { wrapped } from '../output/layout.ts'
-import { saneSize } from '../output/terminal.ts'
+import { saneSize } from '../output/terminal-size.ts'
 import type { CommandIo } from './command-io.ts'
 
 type Flags = Record<string, unknown>

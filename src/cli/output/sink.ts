@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs'
 import { redact } from '../../core/redaction.ts'
-import { holdSize, saneSize } from './terminal.ts'
+import { holdSize, saneSize } from './terminal-size.ts'
 
 /** A place to print to that never throws, never waits, and outlives full disks and readers that went away. */
 export interface Sink {

@@ -22,9 +22,9 @@ import { composeRunner, findAgentCommand } from '../compose/compose.ts'
 import { hookOptions } from '../compose/hook-settings.ts'
 import { askHookRefusal } from '../output/ask-hook-refusal.ts'
 import { chooseFormat, openPrinter } from '../output/printer.ts'
+import { collectGarbage } from './garbage.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { tellUncaught } from './last-words.ts'
-import { careForMemory } from './memory-care.ts'
 import { listenToSignals } from './signals.ts'
 import { openTimeline } from './timeline.ts'
 
@@ -54,10 +54,10 @@ export async function runAgent(flags: Record<string, unknown>): Promise<number> 
   })
   const stops = new Stops()
   const files = openRunFiles(home)
-  const care = single ? null : careForMemory()
+  const collect = single ? null : collectGarbage()
   const emit = openTimeline(identity.id, files, event => {
     printer.print(event)
-    care?.(event)
+    collect?.(event)
   })
   const deaf = listenToSignals(stops, emit)
   const calm = tellUncaught(emit)

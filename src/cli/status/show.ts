@@ -5,7 +5,7 @@ import { sharedLimit } from '../compose/shared-limit.ts'
 import { cut } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
 import { openSink } from '../output/sink.ts'
-import { saneSize } from '../output/terminal.ts'
+import { saneSize } from '../output/terminal-size.ts'
 import { machineStatus } from './machine-status.ts'
 import { statusLines } from './view.ts'
 

@@ -5,7 +5,7 @@ import type { CommandIo } from '../command/command-io.ts'
 import { oneLine } from '../output/clean.ts'
 import { columnsOf, cut, wrapped } from '../output/layout.ts'
 import { paintFor } from '../output/paint.ts'
-import { saneSize } from '../output/terminal.ts'
+import { saneSize } from '../output/terminal-size.ts'
 
 /** Tells in one line what was done to a task. The id stands between spaces, for scripts and double clicks. */
 export function taskLine(what: string, task: BoardTask): string {
