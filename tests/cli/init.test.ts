@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { Command } from 'commander'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { initCommand } from '../../src/cli/init.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { tempFolder } from '../support/temp.ts'
@@ -118,6 +118,9 @@ function terminalAt({ repo, env }: { repo: string; env: NodeJS.ProcessEnv }, arg
     seen += piece
   })
   const program = new Command().exitOverride()
+  // Node's readline goes by it, and deletes nothing on a dumb one.
+  vi.stubEnv('TERM', 'xterm')
+  onTestFinished(() => void vi.unstubAllEnvs())
   initCommand(program, () => ({ stdin, stdout, stderr, env, cwd: repo }))
   return {
     done: program.parseAsync(['init', ...args], { from: 'user' }),
