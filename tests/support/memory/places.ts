@@ -11,7 +11,7 @@ export const REPO = '/repo'
 /** Places of work that know what is uncommitted in them, and what is committed. */
 export function workspacesOf(world: World, ask: Ask): Workspaces {
   const workspaceOf = (runId: string): WorkspaceRecord => {
-    const path = `/work/${runId}`
+    const path = `/worktrees/${runId}`
     return {
       kind: 'worktree',
       repo: REPO,
