@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { nearest } from '../config/nearest.ts'
 import { keepSecret, secretsOf, secretsOfArguments } from '../core/redaction.ts'
 import { version } from './command/version.ts'
 import { writerAtOnce } from './output/at-once.ts'
@@ -94,7 +95,12 @@ export async function main(argv: string[]): Promise<boolean> {
 /** Without this, a mistyped command would be an argument too many of `run`. */
 function refuseUnknownCommand(program: Command, word: string | undefined): void {
   if (word === undefined || word.startsWith('-') || word === 'help') return
-  if (program.commands.some(command => command.name() === word || command.aliases().includes(word)))
-    return // commander's own wording, with its suggestion of the nearest command.
-  ;(program as unknown as { unknownCommand(): never }).unknownCommand.call(Object.assign(Object.create(program), { args: [word] }))
+  const known = program.commands.flatMap(command => [command.name(), ...command.aliases()])
+  if (known.includes(word)) return
+  const shown = program.createHelp().visibleCommands(program)
+  const close = nearest(
+    word,
+    shown.map(command => command.name()),
+  )
+  program.error(`error: unknown command '${word}'${close ? `\n(Did you mean ${close}?)` : ''}`, { code: 'commander.unknownCommand' })
 }
