@@ -18,9 +18,9 @@ import { letGoOfTakenOver } from './taken-over.ts'
 import { announceTask } from './telling/announce.ts'
 
 /*
- * START HERE. The life of a task as a list of steps, each a few lines that call a port. The same list runs for a new task
- * and for one found after a crash: finished steps are skipped, an interrupted one is taken again and says for itself what
- * that means. Every step is safe to repeat.
+ * START HERE. The life of a task as a list of steps, from left to right. Each is a file of its own name in `steps/`, a few lines that call a
+ * port. The same list runs for a new task and for one found after a crash: finished steps are skipped, an interrupted one is taken again
+ * and says for itself what that means. Every step is safe to repeat.
  */
 
 const steps: Record<StepName, Step> = { claim, preHook, workspace, agent, collect, report, postHook, cleanup, release }
